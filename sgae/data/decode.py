@@ -1,0 +1,181 @@
+"""A prepared TFDS folder -> arrays in memory, with any reader of its data files."""
+
+import io
+import itertools
+import pathlib
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from sgae.data.dataset import Dataset, Split
+from sgae.errors import UserError
+
+Example = tuple[np.ndarray, int]  # uint8 [H, W, C] and its label.
+
+_SPLITS = ("train", "test")
+_REPORT_EVERY = 10_000  # Images.
+_PILLOW_MODES = {1: "L", 3: "RGB", 4: "RGBA"}  # By number of channels.
+
+
+def decode(
+  name: str,
+  folder: pathlib.Path,
+  file_format: str | None,
+  read_records: Callable[[pathlib.Path], Iterator[bytes]],
+  report: Callable[[str], None],
+) -> Dataset:
+  """Returns the splits 'train' and 'test' of a prepared TFDS folder.
+
+  Args:
+    name: name of the data set, for messages and for the result.
+    folder: the folder that holds dataset_info.json.
+    file_format: which of the formats in the folder to read, in the words of TFDS;
+      None is the first that it names.
+    read_records: yields the serialized examples of one data file, in their order.
+    report: shows one plain line to the user.
+
+  Returns:
+    The data set in the order of its files, images uint8 [N, H, W, C].
+
+  Raises:
+    UserError: the data set does not suit, or one of its files is missing, unreadable or
+      holds another number of examples than dataset_info.json declares.
+  """
+  import tensorflow_datasets as tfds  # Takes a moment; reading the cache needs it not.
+
+  try:
+    info = tfds.builder_from_directory(folder).info
+    # Not as an argument above: that fails where it is not the first format (4.9.10).
+    info.set_file_format(file_format, override=True, override_if_initialized=True)
+  except Exception as error:  # Whatever JSON, protobuf and the disk raise.
+    raise UserError(
+      f"{folder} is not a readable TFDS data set ({one_line(error)}); {_anew(folder)}"
+    ) from error
+  splits = {split: info.splits[split] for split in _SPLITS if split in info.splits}
+  if len(splits) < len(_SPLITS) or not all(s.num_examples for s in splits.values()):
+    raise UserError(
+      f"data set {name!r} has the splits {', '.join(info.splits) or 'none'}; choose "
+      "one that has examples in 'train' and in 'test'"
+    )
+  features: Any = info.features
+  parse = _parser(name, dict(features.items()), tfds)
+  shards = [
+    (pathlib.Path(path), length)
+    for split in splits.values()
+    for path, length in zip(split.filepaths, split.shard_lengths, strict=True)
+  ]
+  for path, _ in shards:  # All of them before any: decoding is what takes the time.
+    if not path.is_file():
+      raise UserError(
+        f"{path} is missing, though dataset_info.json names it; {_anew(folder)}"
+      )
+  total = sum(length for _, length in shards)
+  examples = itertools.chain.from_iterable(
+    _read_shard(path, length, read_records, parse) for path, length in shards
+  )
+  examples = _of_one_size(name, _reported(name, examples, total, report))
+  train, test = (_stack(examples, splits[split].num_examples) for split in _SPLITS)
+  for _ in examples:  # To the end of the last file, where its length is checked.
+    pass
+  return Dataset(name, train, test, features["label"].num_classes)
+
+
+def one_line(error: BaseException) -> str:
+  """Returns the kind of an error and the first line of what it says."""
+  lines = str(error).strip().splitlines()
+  return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__
+
+
+def _anew(folder: pathlib.Path) -> str:
+  return f"delete {folder} and run again to prepare it anew"
+
+
+def _parser(
+  name: str, features: dict[str, Any], tfds: Any
+) -> Callable[[bytes], Example]:
+  """Returns serialized example -> (image, label), or refuses these features."""
+  image: Any = features.get("image")
+  label: Any = features.get("label")
+  if (
+    not isinstance(image, tfds.features.Image)
+    or not isinstance(label, tfds.features.ClassLabel)
+    or image.np_dtype != np.uint8
+    or image.shape[-1] not in _PILLOW_MODES
+  ):
+    raise UserError(
+      f"data set {name!r} has the features {', '.join(features)}; choose one with "
+      "'image' (8-bit, 1, 3 or 4 channels) and 'label' (classes)"
+    )
+  mode = _PILLOW_MODES[image.shape[-1]]
+  # Other features need not be parsed, and TFDS need not decode the image: it would take
+  # OpenCV where that is installed, whose JPEGs differ from Pillow's in their bits.
+  wanted = tfds.features.FeaturesDict({"image": image, "label": label})
+  decoders = {"image": tfds.decode.SkipDecoding()}
+
+  def parse(record: bytes) -> Example:
+    example = wanted.deserialize_example_np(record, decoders=decoders)
+    with Image.open(io.BytesIO(example["image"])) as encoded:
+      pixels = np.asarray(encoded.convert(mode))
+    return pixels.reshape(*pixels.shape[:2], -1), int(example["label"])
+
+  return parse
+
+
+def _read_shard(
+  path: pathlib.Path,
+  length: int,
+  read_records: Callable[[pathlib.Path], Iterator[bytes]],
+  parse: Callable[[bytes], Example],
+) -> Iterator[Example]:
+  count = 0
+  try:
+    for record in read_records(path):
+      yield parse(record)
+      count += 1
+  except Exception as error:  # Each reader of records and images has its own kinds.
+    raise UserError(
+      f"{path} is damaged after {count:,} of its {length:,} examples "
+      f"({one_line(error)}); {_anew(path.parent)}"
+    ) from error
+  if count != length:
+    raise UserError(
+      f"{path} holds {count:,} examples, but dataset_info.json declares {length:,}; "
+      f"{_anew(path.parent)}"
+    )
+
+
+def _reported(
+  name: str, examples: Iterator[Example], total: int, report: Callable[[str], None]
+) -> Iterator[Example]:
+  for count, example in enumerate(examples):
+    if count % _REPORT_EVERY == 0:
+      report(f"Decoding {name}: {count:,} of {total:,} images")
+    yield example
+
+
+def _of_one_size(name: str, examples: Iterator[Example]) -> Iterator[Example]:
+  shape = None
+  for image, label in examples:
+    shape = shape or image.shape
+    if image.shape != shape:
+      raise UserError(
+        f"data set {name!r} has images of different sizes ({_size(shape)} and "
+        f"{_size(image.shape)} pixels); choose one whose images have one size"
+      )
+    yield image, label
+
+
+def _size(shape: tuple[int, ...]) -> str:
+  return f"{shape[0]}x{shape[1]}"
+
+
+def _stack(examples: Iterator[Example], count: int) -> Split:
+  image, label = next(examples)
+  images = np.empty((count, *image.shape), np.uint8)
+  labels = np.empty(count, np.int32)
+  images[0], labels[0] = image, label
+  for index in range(1, count):
+    images[index], labels[index] = next(examples)
+  return Split(images, labels)

@@ -1,0 +1,40 @@
+"""The handwritten digits that come inside scikit-learn: real images, no download."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from sgae.data.dataset import Dataset, Split
+
+# scikit-learn gives one set; every sixth example (the last of six) is for testing.
+_TEST_EVERY = 6
+
+
+def load(config: Any, report: Callable[[str], None]) -> Dataset:
+  """Returns the 1,797 digits of scikit-learn, 8x8 pixels, one channel.
+
+  scikit-learn gives a single set. Here the examples whose index is 5 modulo 6 are the
+  test split (299) and the others the training split (1,498), in their stored order.
+  The stored values 0..16 become round(255 * value / 16), so that they fill 0..255.
+
+  Args:
+    config: the ConfigDict `config.data`; no field of it matters here.
+    report: not called, nothing takes long enough to be worth a line.
+
+  Returns:
+    The data set, images uint8 [N, 8, 8, 1], labels 0..9.
+  """
+  del config, report
+  from sklearn.datasets import load_digits  # Takes most of a second to import.
+
+  values, labels = load_digits(return_X_y=True)
+  images = np.rint(values * (255 / 16)).astype(np.uint8).reshape(-1, 8, 8, 1)
+  labels = np.asarray(labels, np.int32)
+  is_test = np.arange(len(labels)) % _TEST_EVERY == _TEST_EVERY - 1
+  return Dataset(
+    name="digits",
+    train=Split(images[~is_test], labels[~is_test]),
+    test=Split(images[is_test], labels[is_test]),
+    num_classes=10,
+  )

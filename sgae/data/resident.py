@@ -1,0 +1,60 @@
+"""Images that live on the device as uint8, and the range that models see them in."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+
+def to_model_range(images_uint8: jax.Array | np.ndarray) -> jax.Array:
+  """Returns images as a model takes them: (x - 127.5) / 127.5.
+
+  Args:
+    images_uint8: uint8 of any shape, 0..255.
+
+  Returns:
+    float32 of the same shape, in [-1, 1].
+  """
+  # Exact but for one product, so that the bits do not depend on who compiles it: XLA
+  # turns x / 127.5 - 1 into products that end at 1.0000001.
+  return (jnp.asarray(images_uint8).astype(jnp.float32) - 127.5) * (1.0 / 127.5)
+
+
+def gather(
+  images_nhwc_uint8: jax.Array | np.ndarray, indices: jax.Array | np.ndarray
+) -> jax.Array:
+  """Returns chosen images in model range; can be used inside a compiled step.
+
+  Args:
+    images_nhwc_uint8: uint8 [N, H, W, C].
+    indices: integers of any shape, each in [0, N).
+
+  Returns:
+    float32 [*indices.shape, H, W, C], in [-1, 1].
+  """
+  return to_model_range(jnp.asarray(images_nhwc_uint8)[indices])
+
+
+def to_uint8(images_float: jax.Array | np.ndarray) -> np.ndarray:
+  """Returns images as they are stored and shown; the inverse of `to_model_range`.
+
+  Args:
+    images_float: float of any shape, finite; what lies outside [-1, 1] is clipped.
+
+  Returns:
+    uint8 of the same shape, 0..255, rounded to the nearest.
+  """
+  values = (np.asarray(images_float, np.float32) + 1.0) * 127.5
+  return np.rint(np.clip(values, 0.0, 255.0)).astype(np.uint8)
+
+
+def mean_image(images_uint8: np.ndarray) -> np.ndarray:
+  """Returns the mean image in model range, summed exactly in integers.
+
+  Args:
+    images_uint8: uint8 [N, H, W, C], N >= 1.
+
+  Returns:
+    float32 [H, W, C], in [-1, 1]; the same bits in any order of the examples.
+  """
+  mean = images_uint8.sum(axis=0, dtype=np.int64) / len(images_uint8)
+  return (mean / 127.5 - 1.0).astype(np.float32)

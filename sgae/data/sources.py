@@ -1,0 +1,59 @@
+"""Where images come from: `config.data` in, a data set in memory out."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from sgae.data import digits, tfds
+from sgae.data.dataset import Dataset, Split
+from sgae.errors import UserError
+
+# The allowed values of config.data.source.
+SOURCES: dict[str, Callable[[Any, Callable[[str], None]], Dataset]] = {
+  "digits": digits.load,
+  "tfds": tfds.load,
+}
+
+
+def load(config: Any, report: Callable[[str], None]) -> Dataset:
+  """Returns the data set that `config.data` names, prepared where need be.
+
+  Args:
+    config: the ConfigDict `config.data`: source (a key of SOURCES), name, directory,
+      cache_directory and image_size (0 = as stored; else the side, in pixels, of the
+      square that images are resized to, bilinear).
+    report: shows one plain line to the user; called before anything slow.
+
+  Returns:
+    The data set, images uint8 [N, H, W, C].
+
+  Raises:
+    UserError: an unknown source, or data that cannot be had, read or stored.
+  """
+  if config.source not in SOURCES:
+    raise UserError(
+      f"config.data.source={config.source!r} is unknown; choose one of "
+      f"{', '.join(SOURCES)}"
+    )
+  dataset = SOURCES[config.source](config, report)
+  side = config.image_size
+  if side == 0:
+    return dataset
+  return dataset._replace(
+    train=_resize(dataset.train, side), test=_resize(dataset.test, side)
+  )
+
+
+def _resize(split: Split, side: int) -> Split:
+  count, height, width, channels = split.images.shape
+  if (height, width) == (side, side):
+    return split
+  resized = np.empty((count, side, side, channels), np.uint8)
+  for source, target in zip(split.images, resized, strict=True):
+    for channel in range(channels):  # One by one: Pillow mixes alpha into the others.
+      image = Image.fromarray(source[..., channel])
+      image = image.resize((side, side), Image.Resampling.BILINEAR)
+      target[..., channel] = np.asarray(image)
+  return split._replace(images=resized)

@@ -1,0 +1,30 @@
+"""Reconstruction errors of autoencoders."""
+
+import jax
+import jax.numpy as jnp
+
+from sgae.losses.shapes import require_same_shape
+
+
+def squared_error(images_bhwc: jax.Array, reconstructions_bhwc: jax.Array) -> jax.Array:
+  """Mean squared error over pixels and examples, a scalar.
+
+  Args:
+    images_bhwc, reconstructions_bhwc: float [B, H, W, C], one shape.
+  """
+  require_same_shape(images_bhwc, reconstructions_bhwc)
+  return jnp.mean((images_bhwc - reconstructions_bhwc) ** 2)
+
+
+def auxiliary_error(
+  residuals_bhwc: jax.Array, dead_reconstructions_bhwc: jax.Array
+) -> jax.Array:
+  """Error of dead latents on what the live ones left over, relative to it.
+
+  |residual - dead|^2 / |residual|^2, the AuxK loss of Gao et al. 2024 (arXiv
+  2406.04093, appendix A.2). The residual is a target: no gradient flows into it.
+  """
+  require_same_shape(residuals_bhwc, dead_reconstructions_bhwc)
+  target = jax.lax.stop_gradient(residuals_bhwc)
+  scale = jnp.maximum(jnp.mean(target**2), 1e-12)
+  return jnp.mean((target - dead_reconstructions_bhwc) ** 2) / scale

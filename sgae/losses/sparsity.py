@@ -1,0 +1,41 @@
+"""Sparsity penalties Omega(code), each a scalar >= 0."""
+
+from collections.abc import Callable
+
+import jax
+import jax.numpy as jnp
+
+from sgae import reduction
+from sgae.networks.sparsity import Code
+
+
+def l1(code_bk: jax.Array) -> jax.Array:
+  """Mean over examples of the sum over latents of |code|; code is float [B, K]."""
+  return jnp.mean(jnp.sum(jnp.abs(code_bk), axis=1))
+
+
+def kl(code_bk: jax.Array, rho: jax.Array | float, axis: str | None = None) -> jax.Array:
+  """Sum over latents of KL(rho || mean activation over the global batch).
+
+  rho log(rho / m) + (1 - rho) log((1 - rho) / (1 - m)). Ng, CS294A lecture notes.
+
+  Args:
+    code_bk: float [B, K] in [0, 1]; means are clipped to [1e-6, 1 - 1e-6].
+    rho: wanted mean activation, in (0, 1).
+    axis: mapped axis over which the batch is spread, or None.
+  """
+  means = jnp.clip(reduction.batch_mean(code_bk, axis), 1e-6, 1 - 1e-6)
+  divergence = rho * jnp.log(rho / means) + (1 - rho) * jnp.log((1 - rho) / (1 - means))
+  return jnp.sum(divergence)
+
+
+# (code, rho, axis) -> scalar
+Omega = Callable[[Code, jax.Array, str | None], jax.Array]
+
+SPARSITY_PENALTIES: dict[str, Omega] = {
+  "none": lambda code, rho, axis: jnp.float32(0),
+  "l1": lambda code, rho, axis: l1(code.values),
+  "kl": lambda code, rho, axis: kl(code.values, rho, axis),
+  # has a gradient under `jumprelu` alone
+  "l0": lambda code, rho, axis: jnp.mean(code.l0),
+}

@@ -1,0 +1,88 @@
+"""The sparse autoencoder: encoder, sparsity map and decoder as one set of functions."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import jax
+
+from sgae.networks.network import Network, Params
+from sgae.networks.sparsity import Code, SparsityMap
+
+
+class Autoencoder(NamedTuple):
+  """A sparse autoencoder as pure functions of one parameter tree.
+
+  The tree has three branches: `encoder`, `sparsity` and `decoder`.
+
+  Attributes:
+    init: `init(key) -> params`.
+    preactivate: `preactivate(params, images_bhwc) -> pre_bk`.
+    sparsify: `sparsify(params, pre_bk, *, train, axis) -> Code`.
+    decode: `decode(params, code_bk) -> images_bhwc`.
+    after_update: `after_update(params, code_bk, axis) -> params`.
+  """
+
+  init: Callable[[jax.Array], Params]
+  preactivate: Callable[[Params, jax.Array], jax.Array]
+  sparsify: Callable[..., Code]
+  decode: Callable[[Params, jax.Array], jax.Array]
+  after_update: Callable[..., Params]
+
+
+def make_autoencoder(
+  encoder: Network,
+  sparsity: SparsityMap,
+  decoder: Network,
+  num_latents: int,
+  tied_start: bool,
+) -> Autoencoder:
+  """Composes an autoencoder.
+
+  Args:
+    encoder: images_bhwc -> pre_bk.
+    sparsity: pre_bk -> code_bk.
+    decoder: code_bk -> images_bhwc.
+    num_latents: length K of the code.
+    tied_start: start the encoder as the decoder's transpose, which keeps latents
+      alive (Gao et al. 2024); both must be single layers.
+  """
+
+  def init(key):
+    encoder_key, decoder_key = jax.random.split(key)
+    params = {
+      "encoder": encoder.init(encoder_key),
+      "sparsity": sparsity.init(num_latents),
+      "decoder": decoder.init(decoder_key),
+    }
+    if tied_start:
+      (layer,) = params["encoder"]["layers"].values()
+      layer["kernel"] = params["decoder"]["atoms"].T
+    return params
+
+  def preactivate(params, images_bhwc):
+    return encoder.apply(params["encoder"], images_bhwc)
+
+  def sparsify(params, pre_bk, *, train, axis=None):
+    return sparsity.apply(params["sparsity"], pre_bk, train=train, axis=axis)
+
+  def decode(params, code_bk):
+    return decoder.apply(params["decoder"], code_bk)
+
+  def after_update(params, code_bk, axis):
+    updated = sparsity.after_update(params["sparsity"], code_bk, axis)
+    return params | {"sparsity": updated}
+
+  return Autoencoder(init, preactivate, sparsify, decode, after_update)
+
+
+def reconstruct(
+  autoencoder: Autoencoder, params: Params, images_bhwc: jax.Array
+) -> tuple[jax.Array, Code]:
+  """Encodes and decodes as at inference.
+
+  Returns:
+    (reconstructions_bhwc, code), each row a function of its own image alone.
+  """
+  pre_bk = autoencoder.preactivate(params, images_bhwc)
+  code = autoencoder.sparsify(params, pre_bk, train=False)
+  return autoencoder.decode(params, code.values), code

@@ -1,0 +1,182 @@
+"""Fully connected networks of any widths, for images of any size.
+
+Hidden layers start from He's initialiser, last layers from LeCun's, biases from zero;
+the decoder's atoms start as random unit vectors (see `mlp_decoder`).
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax import linen as nn
+
+from sgae.networks import network
+from sgae.networks.network import Network
+
+
+class _Layers(nn.Module):
+  hidden: Sequence[int]
+  outputs: int
+  activation: Callable[[jax.Array], jax.Array]
+
+  @nn.compact
+  def __call__(self, x: jax.Array) -> jax.Array:
+    for width in self.hidden:
+      x = self.activation(nn.Dense(width, kernel_init=network.HIDDEN_INIT)(x))
+    return nn.Dense(self.outputs, kernel_init=network.OUTPUT_INIT)(x)
+
+
+def mlp_encoder(
+  mean_image_hwc: np.ndarray, hidden: Sequence[int], num_latents: int, activation: str
+) -> Network:
+  """Image -> pre-activations of the code, the data mean subtracted first.
+
+  The mean is stored with the weights (`params['mean']`, never trained), because a
+  large |mean| / std of the inputs is what kills latents.
+
+  Args:
+    mean_image_hwc: float [H, W, C] in [-1, 1], mean of the training images.
+    hidden: widths between the image and the code.
+    num_latents: length K of the code.
+    activation: a name in `network.ACTIVATIONS`.
+
+  Returns:
+    Network with `apply(params, images_bhwc in [-1, 1]) -> float32 [B, K]`.
+  """
+  module = _Layers(hidden, num_latents, network.ACTIVATIONS[activation])
+  mean = np.asarray(mean_image_hwc, np.float32)
+
+  def init(key):
+    layers = module.init(key, jnp.zeros((1, mean.size)))["params"]
+    return {"mean": jnp.array(mean), "layers": layers}
+
+  def apply(params, images_bhwc):
+    centred = images_bhwc - jax.lax.stop_gradient(params["mean"])[None]
+    return module.apply({"params": params["layers"]}, _flatten(centred))
+
+  return Network(init, apply)
+
+
+def mlp_decoder(
+  mean_image_hwc: np.ndarray,
+  hidden: Sequence[int],
+  num_latents: int,
+  activation: str,
+  output: str,
+) -> Network:
+  """Sparse code -> image. Each latent owns one row of `params['atoms']`.
+
+  Without hidden layers an atom is an image and the decoder is a dictionary:
+  `output(code @ atoms + bias)`. With them an atom is a direction in the first hidden
+  layer. Atoms start as random unit vectors; the last bias starts where the
+  decoder of an all-zero code shows the mean image.
+
+  Args:
+    mean_image_hwc: float [H, W, C] in [-1, 1], mean of the training images.
+    hidden: widths between the code and the image.
+    num_latents: length K of the code.
+    activation: a name in `network.ACTIVATIONS`.
+    output: a name in `network.OUTPUT_ACTIVATIONS`.
+
+  Returns:
+    Network with `apply(params, code_bk) -> float32 [B, H, W, C]`.
+  """
+  mean = np.asarray(mean_image_hwc, np.float32)
+  hidden_activation = network.ACTIVATIONS[activation]
+  output_activation = network.OUTPUT_ACTIVATIONS[output]
+  tail = _Layers(hidden[1:], mean.size, hidden_activation) if hidden else None
+  # tanh has no inverse at +-1, where most backgrounds lie
+  start = np.arctanh(0.98 * mean.ravel()) if output == "tanh" else mean.ravel()
+
+  def init(key):
+    atoms_key, tail_key = jax.random.split(key)
+    width = hidden[0] if hidden else mean.size
+    atoms = jax.random.normal(atoms_key, (num_latents, width))
+    params: dict[str, Any] = {"atoms": unit_norm(atoms)}
+    if tail is None:
+      return params | {"bias": jnp.array(start)}
+    params["bias"] = jnp.zeros(width)
+    params["layers"] = tail.init(tail_key, jnp.zeros((1, width)))["params"]
+    last = params["layers"][f"Dense_{len(hidden) - 1}"]
+    last["bias"] = jnp.array(start)
+    return params
+
+  def apply(params, code_bk):
+    x = code_bk @ params["atoms"] + params["bias"][None]
+    if tail is not None:
+      x = tail.apply({"params": params["layers"]}, hidden_activation(x))
+    return output_activation(x).reshape(-1, *mean.shape)
+
+  return Network(init, apply)
+
+
+def unit_norm(atoms_kd: jax.Array) -> jax.Array:
+  """Scales each row of float [K, D] to Euclidean norm 1 (a zero row stays zero)."""
+  norms = jnp.linalg.norm(atoms_kd, axis=1, keepdims=True)
+  return atoms_kd / jnp.maximum(norms, 1e-12)
+
+
+def mlp_coder(
+  latent_dim: int, hidden: Sequence[int], num_latents: int, activation: str
+) -> Network:
+  """Noise -> pre-activations of the code, the generator's counterpart of the encoder.
+
+  Returns:
+    Network with `apply(params, latents_bz [B, latent_dim]) -> float32 [B, K]`.
+  """
+  return _flat_network(latent_dim, hidden, num_latents, activation)
+
+
+def mlp_generator(
+  image_shape: tuple[int, int, int],
+  latent_dim: int,
+  hidden: Sequence[int],
+  activation: str,
+  output: str,
+) -> Network:
+  """Noise -> image, without a code between (the seed article's generator).
+
+  Returns:
+    Network with `apply(params, latents_bz [B, latent_dim]) -> float32 [B, H, W, C]`.
+  """
+  body = _flat_network(latent_dim, hidden, int(np.prod(image_shape)), activation)
+  output_activation = network.OUTPUT_ACTIVATIONS[output]
+
+  def apply(params, latents_bz):
+    return output_activation(body.apply(params, latents_bz)).reshape(-1, *image_shape)
+
+  return Network(body.init, apply)
+
+
+def mlp_discriminator(
+  image_shape: tuple[int, int, int], hidden: Sequence[int], activation: str
+) -> Network:
+  """Image -> one logit, higher for images that look real.
+
+  Returns:
+    Network with `apply(params, images_bhwc in [-1, 1]) -> float32 [B]`.
+  """
+  body = _flat_network(int(np.prod(image_shape)), hidden, 1, activation)
+
+  def apply(params, images_bhwc):
+    return body.apply(params, _flatten(images_bhwc))[:, 0]
+
+  return Network(body.init, apply)
+
+
+def _flat_network(inputs, hidden, outputs, activation) -> Network:
+  module = _Layers(hidden, outputs, network.ACTIVATIONS[activation])
+
+  def init(key):
+    return module.init(key, jnp.zeros((1, inputs)))["params"]
+
+  def apply(params, x):
+    return module.apply({"params": params}, x)
+
+  return Network(init, apply)
+
+
+def _flatten(images_bhwc):
+  return images_bhwc.reshape(images_bhwc.shape[0], -1)

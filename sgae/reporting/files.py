@@ -1,0 +1,115 @@
+"""Whole files or none: what a run directory holds besides checkpoints and logs."""
+
+import json
+import os
+import re
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sgae.errors import UserError
+
+
+@contextmanager
+def explained(path: str | os.PathLike) -> Iterator[None]:
+  """Turns an operating system's refusal inside the block into one line for the user.
+
+  Args:
+    path: the file or directory that the block reads or writes, named in the line.
+
+  Raises:
+    UserError: for any OSError (full or read-only disk, a path that is no directory).
+  """
+  try:
+    yield
+  except OSError as error:
+    raise UserError(
+      f"cannot read or write {path}: {error.strerror or error};"
+      " free some space or choose a writable directory with --workdir"
+    ) from error
+
+
+def write_atomically(path: str | os.PathLike, data: bytes) -> None:
+  """Writes a file beside `path` and renames it, so `path` is old or new, never half.
+
+  Args:
+    path: the file to make or replace; missing parent directories are made.
+    data: its whole content.
+
+  Raises:
+    UserError: the file cannot be written; `path` is then as it was.
+  """
+  path = Path(path)
+  # Not `tempfile`: its files are readable by their owner alone, also after the rename.
+  partial = path.with_name(f".{path.name}.partial")
+  with explained(path):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+      with open(partial, "wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+      os.replace(partial, path)
+    except OSError:
+      partial.unlink(missing_ok=True)
+      raise
+
+
+def write_json(path: str | os.PathLike, value: Any) -> None:
+  """Writes `value` as strict JSON (indent 2, sorted keys), whole or not at all.
+
+  Args:
+    path: the file to make or replace.
+    value: dictionaries, lists, strings, finite numbers, booleans and None.
+
+  Raises:
+    ValueError: `value` holds a NaN or an infinity, which JSON does not have.
+    UserError: the file cannot be written.
+  """
+  text = json.dumps(value, indent=2, sort_keys=True, allow_nan=False)
+  write_atomically(path, f"{text}\n".encode())
+
+
+def replace_set(
+  directory: str | os.PathLike, names: re.Pattern, write: Callable[[Path], None]
+) -> None:
+  """Replaces a set of files in a directory by a new one, all of it or nothing.
+
+  Args:
+    directory: where the set lies; made when missing.
+    names: matches the file names of the set; other files in the directory stay.
+    write: writes the new set into the empty directory that it is given.
+
+  Raises:
+    UserError: the set cannot be written; the older one is then as it was.
+  """
+  with explained(directory):
+    Path(directory).mkdir(parents=True, exist_ok=True)
+    place = Path(directory).resolve()  # a link to a larger disk stays a link
+    new = place.with_name(f".{place.name}.partial")
+    old = place.with_name(f".{place.name}.old")
+    shutil.rmtree(new, ignore_errors=True)
+    new.mkdir()
+    try:
+      write(new)
+    except BaseException:
+      shutil.rmtree(new, ignore_errors=True)
+      raise
+    _retire(old, names, place)
+    # Killed between these two, a run leaves both sets beside `place`, each whole.
+    place.rename(old)
+    new.rename(place)
+    _retire(old, names, place)
+
+
+def _retire(old: Path, names: re.Pattern, place: Path) -> None:
+  # Only the older set is deleted; whatever else was there goes on beside the new one.
+  if old.exists():
+    for path in old.iterdir():
+      if names.fullmatch(path.name):
+        path.unlink()
+      else:
+        path.rename(place / path.name)
+    old.rmdir()

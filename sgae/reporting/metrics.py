@@ -1,0 +1,176 @@
+"""The numbers of a run: `metrics.jsonl`, and the same as TensorBoard events."""
+
+import json
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+
+from sgae.errors import UserError
+from sgae.reporting.files import explained, write_atomically
+from sgae.reporting.tensorboard import EventFile
+
+FILE_NAME = "metrics.jsonl"
+
+
+class MetricsWriter:
+  """Appends one record per logging step to `metrics.jsonl` and to TensorBoard."""
+
+  def __init__(self, workdir: Path, position: Mapping[str, int]):
+    """Opens both, after taking away what the coming steps will write again.
+
+    Args:
+      workdir: the run directory; made when missing.
+      position: the last step [steps] that the checkpoint of each phase holds; a phase
+        that is not named has none. Records after it are removed, and so are doubled
+        records and a torn last line.
+
+    Raises:
+      UserError: the files cannot be written, or `metrics.jsonl` is damaged.
+    """
+    self._path = Path(workdir) / FILE_NAME
+    self._tensorboard = Path(workdir) / "tensorboard"
+    self._position = dict(position)
+    self._events: dict[str, EventFile] = {}
+    self._last: dict[str, dict] = {}
+    self._written: set[tuple] = set()
+
+    lines, rewound = [], set()
+    for record in read_metrics(workdir):
+      key = _key(record)
+      phase, step, _ = key
+      if step > self._position.get(phase, 0):
+        rewound.add(phase)
+      elif key not in self._written:
+        self._written.add(key)
+        self._last[phase] = record
+        lines.append(_line(record))
+    # TensorBoard first: once the lines are gone, nothing tells what is to be purged.
+    for phase in sorted(rewound):
+      self._events_of(phase)
+    write_atomically(self._path, b"".join(lines))
+    with explained(self._path):
+      self._file = open(self._path, "ab")  # noqa: SIM115 (closed by `close`)
+
+  def write(self, record: Mapping[str, Any]) -> None:
+    """Appends one record; one that is there already (same step, same names) is not.
+
+    Args:
+      record: `phase` (a string), `step` (an integer), `images_seen`, `seconds`,
+        `images_per_second`, and metrics such as `sae/mse`: Python, NumPy or JAX
+        scalars. NaN and infinities become JSON's null and are left out of TensorBoard.
+
+    Raises:
+      UserError: the disk refuses (full, read-only).
+      ValueError: a value is no scalar, `phase` no string, or `step` no integer.
+    """
+    plain = {name: _plain(name, value) for name, value in record.items()}
+    key = _key(plain)
+    phase, step, _ = key
+    # A resumed run evaluates again at the step it resumes from.
+    if key in self._written:
+      return
+    with explained(self._path):
+      self._file.write(_line(plain))
+      self._file.flush()
+    self._written.add(key)
+    self._last[phase] = plain
+    scalars = {
+      name if "/" in name else f"{phase}/{name}": float(value)
+      for name, value in plain.items()
+      if name != "step" and isinstance(value, int | float)
+    }
+    self._events_of(phase).write(step, scalars)
+
+  def last(self, phase: str) -> dict | None:
+    """Returns the last record of `phase`, kept at the opening or written since.
+
+    Args:
+      phase: the phase's name.
+    """
+    return self._last.get(phase)
+
+  def close(self) -> None:
+    """Closes all files; raises UserError if the disk refuses what is left to write."""
+    for events in self._events.values():
+      events.close()
+    with explained(self._path):
+      self._file.close()
+
+  def __enter__(self) -> Self:
+    return self
+
+  def __exit__(self, *_) -> None:
+    self.close()
+
+  def _events_of(self, phase: str) -> EventFile:
+    # One folder per phase: a purge hides all later steps of a folder, whatever their
+    # tag, and every phase counts its steps from 0.
+    if phase not in self._events:
+      purge_step = int(self._position.get(phase, 0)) + 1
+      self._events[phase] = EventFile(self._tensorboard / phase, purge_step)
+    return self._events[phase]
+
+
+def read_metrics(workdir: Path) -> list[dict]:
+  """Reads the records of a run, also of one that is running or was killed.
+
+  Args:
+    workdir: the run directory.
+
+  Returns:
+    The records in the order of writing, without a torn last line; empty when nothing
+    was written yet.
+
+  Raises:
+    UserError: a line before the last is no record, or the file cannot be read.
+  """
+  path = Path(workdir) / FILE_NAME
+  try:
+    with explained(path):
+      lines = path.read_bytes().splitlines()
+  except UserError as error:
+    if isinstance(error.__cause__, FileNotFoundError):
+      return []
+    raise
+  records = []
+  for number, line in enumerate(lines, start=1):
+    try:
+      # JSON has no NaN; a file from elsewhere may hold one all the same.
+      record = json.loads(line, parse_constant=lambda _: None)
+      _key(record)
+    except ValueError as error:
+      if number < len(lines):
+        raise UserError(
+          f"line {number} of {path} is damaged: {line[:40]!r} is no JSON object with"
+          " a phase and a step; delete that line and start again"
+        ) from error
+    else:
+      records.append(record)
+  return records
+
+
+def _key(record: Any) -> tuple:
+  match record:
+    case {"phase": str(phase), "step": int(step)}:
+      # The names belong to it: training and evaluation may both report on one step.
+      return phase, step, tuple(sorted(record))
+  raise ValueError(f"a record needs a phase (string) and a step (integer): {record}")
+
+
+def _line(record: Mapping[str, Any]) -> bytes:
+  return f"{json.dumps(record, allow_nan=False)}\n".encode()
+
+
+def _plain(name: str, value: Any) -> str | int | float | None:
+  if value is None or isinstance(value, str | int):
+    return value
+  array = np.asarray(value)
+  if array.ndim:
+    raise ValueError(f"metric {name!r} must be a scalar, got shape {array.shape}")
+  if array.dtype.kind in "biu":
+    return array.item()
+  number = float(array)
+  return number if math.isfinite(number) else None

@@ -1,0 +1,207 @@
+"""Pictures of images, reconstructions and dictionary atoms, as arrays and PNG files.
+
+Images are NHWC with 1 or 3 channels: floats in [-1, 1], or uint8 in 0..255.
+"""
+
+import io
+import re
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from sgae.errors import UserError
+from sgae.reporting.files import replace_set, write_atomically
+
+BACKGROUND = 255  # white: images that are dark at their border stand apart
+SMALLEST_CELL = 56  # pixels; smaller cells are hard to see
+
+_SAMPLE_NAMES = re.compile(r"\d{6,}\.png|samples\.npz")
+
+
+def grid(
+  images: np.ndarray, columns: int, scale: int | None = None, gap: int = 2
+) -> np.ndarray:
+  """Lays images out in rows, left to right, on a white background.
+
+  Args:
+    images: [N, H, W, C], float in [-1, 1] or uint8, N >= 1, C 1 or 3.
+    columns: images per row, >= 1; an incomplete last row is filled with background.
+    scale: whole factor of enlargement, nearest neighbour; None takes the smallest
+      that makes images at least 56 pixels high and wide.
+    gap: background between images and around them [pixels of the result].
+
+  Returns:
+    uint8 [rows * (H * scale + gap) + gap, columns * (W * scale + gap) + gap, C].
+
+  Raises:
+    UserError: the images have neither 1 nor 3 channels.
+    ValueError: another shape or dtype, no image, or no column.
+  """
+  cells = _enlarge(as_uint8(images), scale)
+  if columns < 1:
+    raise ValueError(f"a grid needs at least 1 column, got {columns}")
+  count, height, width, channels = cells.shape
+  rows = -(-count // columns)
+  tiles = np.full(
+    (rows * columns, height + gap, width + gap, channels), BACKGROUND, np.uint8
+  )
+  tiles[:count, gap:, gap:] = cells
+  tiles = tiles.reshape(rows, columns, height + gap, width + gap, channels)
+  picture = tiles.swapaxes(1, 2).reshape(
+    rows * (height + gap), columns * (width + gap), channels
+  )
+  return np.pad(picture, ((0, gap), (0, gap), (0, 0)), constant_values=BACKGROUND)
+
+
+def pairs(
+  originals: np.ndarray, reconstructions: np.ndarray, columns: int
+) -> np.ndarray:
+  """Lays each original out with its reconstruction below it, close together.
+
+  Args:
+    originals: [N, H, W, C], float in [-1, 1] or uint8.
+    reconstructions: the same shape, float in [-1, 1] or uint8.
+    columns: pairs per row, >= 1.
+
+  Returns:
+    uint8 [H', W', C]: 2 pixels of background inside a pair, 8 around it.
+
+  Raises:
+    UserError: the images have neither 1 nor 3 channels.
+    ValueError: the shapes differ, or are none of images.
+  """
+  upper, lower = as_uint8(originals), as_uint8(reconstructions)
+  if upper.shape != lower.shape:
+    raise ValueError(f"originals {upper.shape}, reconstructions {lower.shape} differ")
+  upper, lower = _enlarge(upper, None), _enlarge(lower, None)
+  between = np.full_like(upper[:, :2], BACKGROUND)
+  cells = np.concatenate([upper, between, lower], axis=1)
+  return grid(cells, columns, scale=1, gap=8)
+
+
+def atoms(atoms_nhwc: np.ndarray, columns: int) -> np.ndarray:
+  """Shows dictionary atoms: 0 is mid-grey, each atom's largest weight black or white.
+
+  Args:
+    atoms_nhwc: [N, H, W, C] float, any range; each is scaled by its own largest
+      magnitude, and one that is zero everywhere stays grey.
+    columns: atoms per row, >= 1.
+
+  Returns:
+    uint8 [H', W', C].
+
+  Raises:
+    UserError: the atoms have neither 1 nor 3 channels.
+    ValueError: another shape or dtype, no atom, or no column.
+  """
+  values = np.asarray(atoms_nhwc)
+  _check(values)
+  if values.dtype == np.uint8:
+    raise ValueError("atoms must be floats: in uint8 there is no place for 0")
+  values = _finite(values)
+  peaks = np.abs(values).max(axis=(1, 2, 3), keepdims=True)
+  return grid(values / np.where(peaks > 0, peaks, 1), columns)
+
+
+def as_uint8(images: np.ndarray) -> np.ndarray:
+  """Brings images to 0..255, rounded to nearest; uint8 passes unchanged.
+
+  Args:
+    images: [N, H, W, C], float in [-1, 1] (clipped) or uint8, N >= 1, C 1 or 3.
+
+  Returns:
+    uint8 [N, H, W, C]; 0.0 becomes 128.
+
+  Raises:
+    UserError: the images have neither 1 nor 3 channels.
+    ValueError: another shape or dtype, or no image.
+  """
+  images = np.asarray(images)
+  _check(images)
+  if images.dtype == np.uint8:
+    return images
+  return np.rint((_finite(images).clip(-1, 1) + 1) * 127.5).astype(np.uint8)
+
+
+def write_png(path: str | Path, image: np.ndarray) -> None:
+  """Writes one picture, whole or not at all.
+
+  Args:
+    path: the file to make or replace.
+    image: uint8 [H, W, C], C 1 (grey) or 3 (RGB).
+
+  Raises:
+    UserError: the file cannot be written, or C is neither 1 nor 3.
+    ValueError: the picture is not uint8 [H, W, C].
+  """
+  image = np.asarray(image)
+  if image.dtype != np.uint8:
+    raise ValueError(f"a picture to write must be uint8, got {image.dtype}")
+  _check(image[None])
+  write_atomically(path, _png(image))
+
+
+def write_samples(directory: str | Path, images_uint8: np.ndarray, format: str) -> Path:
+  """Replaces the samples in a directory by a new set, all of it or nothing.
+
+  Args:
+    directory: where the set goes; other files in it (a grid, notes) stay.
+    images_uint8: [N, H, W, C] uint8, N >= 1, C 1 or 3.
+    format: `png` for `000000.png`, `000001.png`, ... or `npz` for one `samples.npz`
+      whose `arr_0` is `images_uint8`, as the evaluator of Dhariwal and Nichol, 2021
+      ("Diffusion models beat GANs on image synthesis") reads it.
+
+  Returns:
+    The directory for `png`, the file for `npz`.
+
+  Raises:
+    UserError: unknown format, the directory cannot be written, C is not 1 or 3.
+    ValueError: the images are not uint8 [N, H, W, C].
+  """
+  if format not in ("png", "npz"):
+    raise UserError(f"unknown sample format {format!r}; use --format=png or npz")
+  images = np.asarray(images_uint8)
+  if images.dtype != np.uint8:
+    raise ValueError(f"samples must be uint8, got {images.dtype}")
+  _check(images)
+
+  def write(folder: Path) -> None:
+    if format == "npz":
+      np.savez(folder / "samples.npz", images)
+    else:
+      for index, image in enumerate(images):
+        (folder / f"{index:06d}.png").write_bytes(_png(image))
+
+  replace_set(directory, _SAMPLE_NAMES, write)
+  return Path(directory) / ("samples.npz" if format == "npz" else "")
+
+
+def _png(image: np.ndarray) -> bytes:
+  data = io.BytesIO()
+  Image.fromarray(image[..., 0] if image.shape[-1] == 1 else image).save(data, "PNG")
+  return data.getvalue()
+
+
+def _check(images: np.ndarray) -> None:
+  if images.ndim != 4 or not images.size:
+    raise ValueError(f"images must be [N, H, W, C] with N >= 1, got {images.shape}")
+  if images.dtype != np.uint8 and images.dtype.kind != "f":
+    raise ValueError(f"images must be float or uint8, got {images.dtype}")
+  if images.shape[-1] not in (1, 3):
+    raise UserError(
+      f"pictures of {images.shape[-1]} channels cannot be drawn (images are"
+      f" {list(images.shape)}); allowed are 1 (grey) and 3 (RGB): convert the data"
+    )
+
+
+def _finite(values: np.ndarray) -> np.ndarray:
+  # A diverged network still gives a picture: what is no number is shown as 0.
+  values = values.astype(np.float32)
+  return np.where(np.isfinite(values), values, 0)
+
+
+def _enlarge(images: np.ndarray, scale: int | None) -> np.ndarray:
+  if scale is None:
+    scale = max(1, -(-SMALLEST_CELL // min(images.shape[1:3])))
+  return images.repeat(scale, axis=1).repeat(scale, axis=2)

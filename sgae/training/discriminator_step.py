@@ -1,0 +1,67 @@
+"""One update of the discriminator."""
+
+from collections.abc import Callable
+
+import jax
+import jax.numpy as jnp
+import optax
+
+from sgae import randomness
+from sgae.losses.adversarial import AdversarialLoss
+from sgae.losses.penalties import penalised
+from sgae.networks.generator import Generator
+from sgae.networks.network import Network
+from sgae.training.gradients import apply_gradients, mean_gradient
+
+
+def make_discriminator_update(
+  generator: Generator,
+  discriminator: Network,
+  optimizer: optax.GradientTransformation,
+  adversarial: AdversarialLoss,
+  penalties: tuple[str, ...],
+) -> Callable[..., tuple]:
+  """Binds the discriminator's update.
+
+  loss = adversarial + sum of factor * weight * penalty, each weight read from
+  `settings['<name>_weight']`.
+
+  Returns:
+    `update(player, generator_params, images_bhwc, latents_bz, positions_b, key,
+    settings, axis) -> (player, metrics)`; `key` serves the mixing of gradient
+    penalties alone.
+  """
+
+  def loss(params, real_bhwc, fake_bhwc, mix_b, weights):
+    def discriminate(images_bhwc):
+      return discriminator.apply(params, images_bhwc)
+
+    real_b, fake_b = discriminate(real_bhwc), discriminate(fake_bhwc)
+    value, values = penalised(
+      adversarial.discriminator(real_b, fake_b),
+      penalties,
+      weights,
+      discriminate,
+      real_bhwc,
+      fake_bhwc,
+      mix_b,
+    )
+    metrics = {f"gan/{name}": penalty for name, penalty in values.items()}
+    metrics["gan/d_loss"] = value
+    metrics["gan/d_real"] = jnp.mean(real_b)
+    metrics["gan/d_fake"] = jnp.mean(fake_b)
+    return value, (metrics, None)
+
+  def update(
+    player, generator_params, images_bhwc, latents_bz, positions_b, key, settings, axis
+  ):
+    fake_bhwc, _ = generator.apply(generator_params, latents_bz, train=True, axis=axis)
+    mix_b = randomness.uniform(key, positions_b, ())
+    weights = {name: settings[f"{name}_weight"] for name in penalties}
+    gradients, metrics, _ = mean_gradient(loss, axis)(
+      player.params, images_bhwc, jax.lax.stop_gradient(fake_bhwc), mix_b, weights
+    )
+    metrics["discriminator/grad_norm"] = optax.tree.norm(gradients)
+    return apply_gradients(player, optimizer, gradients), metrics
+
+  return update

@@ -1,0 +1,91 @@
+"""One update of the generator, and of the moving average of its parameters."""
+
+from collections.abc import Callable
+
+import jax
+import jax.numpy as jnp
+import optax
+
+from sgae import reduction
+from sgae.losses.adversarial import AdversarialLoss
+from sgae.losses.sparsity import Omega
+from sgae.networks.generator import Generator
+from sgae.networks.network import Network, Params
+from sgae.training.gradients import apply_gradients, mean_gradient
+
+
+def make_generator_update(
+  generator: Generator,
+  discriminator: Network,
+  optimizer: optax.GradientTransformation,
+  adversarial: AdversarialLoss,
+  omega: Omega,
+) -> Callable[..., tuple]:
+  """Binds the generator's update.
+
+  loss = adversarial + sparsity_weight * Omega(code), where `sparsity_weight`, `rho`
+  and `decoder_rate_factor` (which multiplies the updates of the transferred decoder;
+  0 freezes it) are read from `settings`.
+
+  Args:
+    omega: a value of `losses.sparsity.SPARSITY_PENALTIES`; a generator without a
+      code has no use for it.
+
+  Returns:
+    `update(player, discriminator_params, images_bhwc, latents_bz, settings, axis) ->
+    (player, metrics)`.
+  """
+
+  def loss(params, discriminator_params, real_bhwc, latents_bz, settings, axis):
+    fake_bhwc, code = generator.apply(params, latents_bz, train=True, axis=axis)
+    real_b = discriminator.apply(discriminator_params, real_bhwc)
+    fake_b = discriminator.apply(discriminator_params, fake_bhwc)
+    value = adversarial.generator(real_b, fake_b)
+    metrics = {"gan/g_adversarial": value}
+    if code is not None:
+      penalty = omega(code, settings["rho"], axis)
+      value += settings["sparsity_weight"] * penalty
+      metrics["gan/omega"] = penalty
+      metrics["gan/code_l0"] = jnp.mean(code.l0)
+    return value, (metrics | {"gan/g_loss": value}, code)
+
+  def update(player, discriminator_params, images_bhwc, latents_bz, settings, axis):
+    gradients, metrics, code = mean_gradient(loss, axis)(
+      player.params, discriminator_params, images_bhwc, latents_bz, settings, axis
+    )
+    metrics["generator/grad_norm"] = optax.tree.norm(gradients)
+
+
+    def scale(updates):
+      if code is None:
+        return updates
+      factor = settings["decoder_rate_factor"]
+      decoder = jax.tree.map(lambda leaf: factor * leaf, updates["decoder"])
+      return updates | {"decoder": decoder}
+
+    player = apply_gradients(player, optimizer, gradients, scale)
+    params = generator.after_update(player.params, code, axis)
+    if code is not None:
+      active_bk = (code.values > 0).astype(jnp.float32)
+      metrics["gan/code_used"] = jnp.mean(reduction.batch_mean(active_bk, axis) > 0)
+    return player.replace(params=params), metrics
+
+  return update
+
+
+def update_average(
+  average: Params, params: Params, decay: jax.Array, updates: jax.Array
+) -> Params:
+  """Moves the average of the generator's parameters by one generator update.
+
+  average <- d * average + (1 - d) * params, d = min(decay, (1 + n) / (10 + n)): after
+  few updates n the average forgets its random start fast.
+
+  Args:
+    average, params: trees of the same structure.
+    decay: scalar in [0, 1).
+    updates: number of generator updates done before this one.
+  """
+  count = jnp.asarray(updates, jnp.float32)
+  d = jnp.minimum(decay, (1 + count) / (10 + count))
+  return jax.tree.map(lambda a, p: d * a + (1 - d) * p, average, params)

@@ -1,0 +1,168 @@
+"""Small prepared TFDS folders, written without TensorFlow, and the real data."""
+
+import importlib.util
+import io
+import json
+import os
+import pathlib
+import struct
+
+import numpy as np
+import pytest
+from ml_collections import ConfigDict
+from PIL import Image
+
+from sgae.data import sources
+
+
+@pytest.fixture
+def make_config(tmp_path):
+  """Returns config.data with its cache and data inside the test's own folder."""
+
+  def make(**changes):
+    fields = dict(
+      source="tfds",
+      name="tiny",
+      directory=str(tmp_path / "data"),
+      image_size=0,
+      cache_directory=str(tmp_path / "cache"),
+    )
+    return ConfigDict(fields | changes)
+
+  return make
+
+
+@pytest.fixture
+def write_folder(tmp_path):
+  """Writes <tmp_path>/data/tiny/1.0.0 as TFDS would; returns what is in it."""
+
+  def write(
+    version="1.0.0",
+    file_format="array_record",
+    declared_format=None,
+    shard_lengths=None,
+    sizes=((4, 6),),
+    channels=1,
+    splits=("train", "test"),
+    seed=0,
+  ):
+    import tensorflow_datasets as tfds
+
+    features = tfds.features.FeaturesDict(
+      {
+        "image": tfds.features.Image(shape=(None, None, channels)),
+        "label": tfds.features.ClassLabel(num_classes=3),
+        "id": tfds.features.Text(),
+      }
+    )
+    folder = tmp_path / "data" / "tiny" / version
+    folder.mkdir(parents=True)
+    features.save_config(folder)
+    generator = np.random.default_rng(seed)
+    written, described = {}, []
+    for split in splits:
+      # Two files for training and one for testing.
+      counts = [5, 3] if split == "train" else [4]
+      examples = []
+      for index in range(sum(counts)):
+        shape = (*sizes[index % len(sizes)], channels)
+        pixels = generator.integers(0, 256, shape).astype(np.uint8)
+        examples.append((pixels, int(generator.integers(3))))
+      records = [
+        features.serialize_example(
+          {"image": _encode_png(pixels), "label": label, "id": "x"}
+        )
+        for pixels, label in examples
+      ]
+      for shard, count in enumerate(counts):
+        name = f"tiny-{split}.{file_format}-{shard:05}-of-{len(counts):05}"
+        start = sum(counts[:shard])
+        _WRITERS[file_format](folder / name, records[start : start + count])
+      described.append(
+        {
+          "name": split,
+          "filepathTemplate": "{DATASET}-{SPLIT}.{FILEFORMAT}-{SHARD_X_OF_Y}",
+          "shardLengths": [str(n) for n in (shard_lengths or {}).get(split, counts)],
+          "numBytes": str(sum(map(len, records))),
+        }
+      )
+      written[split] = examples
+    info = {"name": "tiny", "version": version, "splits": described}
+    info |= declared_format or {"fileFormat": file_format}
+    (folder / "dataset_info.json").write_text(json.dumps(info))
+    return folder, written
+
+  return write
+
+
+def _encode_png(pixels):
+  image = Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels)
+  buffer = io.BytesIO()
+  image.save(buffer, "PNG")
+  return buffer.getvalue()
+
+
+def _write_array_record(path, records):
+  from array_record.python.array_record_module import ArrayRecordWriter
+
+  writer = ArrayRecordWriter(str(path), "group_size:1")
+  for record in records:
+    writer.write(record)
+  writer.close()
+
+
+def _write_tfrecord(path, records):
+  def masked_crc(data):
+    crc = 0xFFFFFFFF
+    for byte in data:
+      crc ^= byte
+      for _ in range(8):
+        crc = (crc >> 1) ^ (0x82F63B78 if crc & 1 else 0)
+    crc ^= 0xFFFFFFFF
+    return struct.pack("<I", ((crc >> 15 | crc << 17) + 0xA282EAD8) & 0xFFFFFFFF)
+
+  with open(path, "wb") as file:
+    for record in records:
+      length = struct.pack("<Q", len(record))
+      file.write(length + masked_crc(length) + record + masked_crc(record))
+
+
+_WRITERS = {"array_record": _write_array_record, "tfrecord": _write_tfrecord}
+
+
+@pytest.fixture(scope="session")
+def real_data_directory():
+  """The prepared data that TFDS_DATA_DIR names."""
+  directory = os.environ.get("TFDS_DATA_DIR")
+  if not directory:
+    pytest.skip("TFDS_DATA_DIR is not set: no prepared data to read")
+  return pathlib.Path(directory)
+
+
+@pytest.fixture(scope="session")
+def load_real(real_data_directory, tmp_path_factory):
+  """Loads a data set of TFDS_DATA_DIR with a cache that lasts for this session."""
+  cache = tmp_path_factory.mktemp("cache")
+
+  def load(name, lines=None):
+    if not (real_data_directory / name).is_dir():
+      pytest.skip(f"TFDS_DATA_DIR holds no {name}")
+    config = ConfigDict(
+      dict(
+        source="tfds",
+        name=name,
+        directory=str(real_data_directory),
+        image_size=0,
+        cache_directory=str(cache),
+      )
+    )
+    return sources.load(config, (lines if lines is not None else []).append)
+
+  return load
+
+
+@pytest.fixture
+def tensorflow():
+  """Skips where TensorFlow is not installed; it is never imported by the tests."""
+  if importlib.util.find_spec("tensorflow") is None:
+    pytest.skip("TensorFlow is not installed")

@@ -1,0 +1,71 @@
+"""The digits of scikit-learn, and what `sources.load` does to any source."""
+
+import numpy as np
+import pytest
+from PIL import Image
+from sklearn.datasets import load_digits
+
+from sgae.data import sources
+from sgae.errors import UserError
+
+
+@pytest.fixture
+def digits(make_config):
+  return sources.load(make_config(source="digits"), pytest.fail)
+
+
+def test_every_example_is_there_once_in_its_split(digits):
+  assert digits.name == "digits"
+  assert digits.num_classes == 10
+  assert digits.train.images.shape == (1498, 8, 8, 1)
+  assert digits.test.images.shape == (299, 8, 8, 1)
+  assert digits.train.images.dtype == digits.test.images.dtype == np.uint8
+  assert digits.train.labels.dtype == digits.test.labels.dtype == np.int32
+  _, labels = load_digits(return_X_y=True)
+  np.testing.assert_array_equal(digits.test.labels, labels[5::6])
+  np.testing.assert_array_equal(
+    digits.train.labels, np.delete(labels, np.arange(5, 1797, 6))
+  )
+  for split in (digits.train, digits.test):
+    assert set(split.labels.tolist()) == set(range(10))
+
+
+def test_the_scale_fills_the_range_of_a_byte(digits):
+  stored, _ = load_digits(return_X_y=True)
+  stored = np.asarray(stored)[5::6].reshape(-1, 8, 8)
+  images = digits.test.images[..., 0]
+  for level in range(17):
+    assert set(images[stored == level].tolist()) <= {round(level * 255 / 16)}
+  assert images.min() == 0
+  assert images.max() == 255
+
+
+def test_resize_is_pillows_bilinear_of_each_image(digits, make_config):
+  resized = sources.load(make_config(source="digits", image_size=20), pytest.fail)
+  assert resized.train.images.shape == (1498, 20, 20, 1)
+  assert resized.test.images.dtype == np.uint8
+  np.testing.assert_array_equal(resized.train.labels, digits.train.labels)
+  for index in (0, 298):
+    image = Image.fromarray(digits.test.images[index, ..., 0])
+    expected = image.resize((20, 20), Image.Resampling.BILINEAR)
+    np.testing.assert_array_equal(resized.test.images[index, ..., 0], expected)
+
+
+def test_resize_of_colours(write_folder, make_config):
+  _, written = write_folder(channels=3)
+  dataset = sources.load(make_config(image_size=9), lambda line: None)
+  assert dataset.train.images.shape == (8, 9, 9, 3)
+  for images, split in ((dataset.train.images, "train"), (dataset.test.images, "test")):
+    for image, (pixels, _) in zip(images, written[split], strict=True):
+      expected = Image.fromarray(pixels).resize((9, 9), Image.Resampling.BILINEAR)
+      np.testing.assert_array_equal(image, expected)
+
+
+def test_the_stored_size_stays_as_it_is(digits, make_config):
+  same = sources.load(make_config(source="digits", image_size=8), pytest.fail)
+  np.testing.assert_array_equal(same.train.images, digits.train.images)
+
+
+def test_an_unknown_source_is_refused(make_config):
+  with pytest.raises(UserError, match=r"source='idx' is unknown; .* digits, tfds$"):
+    sources.load(make_config(source="idx"), pytest.fail)
