@@ -6,6 +6,7 @@ One pure step is compiled in one of three ways that agree: `jit` over global arr
 
 import functools
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import jax
@@ -98,6 +99,25 @@ class CompiledSteps:
 def compile_function(function: Callable[..., Any]) -> Callable[..., Any]:
   """Compiles a pure function of arrays that are whole on every device."""
   return jax.jit(function)
+
+
+def all_finite(tree: Any) -> bool:
+  """Says whether every number of a tree is finite (keys and integers always are)."""
+  leaves = [
+    leaf for leaf in jax.tree.leaves(tree) if jnp.issubdtype(leaf.dtype, jnp.floating)
+  ]
+  return bool(_all_finite(leaves))
+
+
+@jax.jit
+def _all_finite(leaves):
+  return jnp.all(jnp.stack([jnp.isfinite(leaf).all() for leaf in leaves]))
+
+
+def keep_compiled_programs(directory: Path) -> None:
+  """Keeps compiled programs on disk, so that the second start need not compile."""
+  jax.config.update("jax_compilation_cache_dir", str(directory))
+  jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
 
 
 def _batch_spec(dimensions: int) -> PartitionSpec:

@@ -1,0 +1,148 @@
+"""Every field there is, with its meaning and unit. Other configs start from this one.
+
+A field marked [fixed] belongs to the experiment: a run directory that was started with
+one value refuses to go on with another. All others may change when a run is resumed.
+Unmarked fields of `sae` and `gan` are [fixed] as well.
+"""
+
+from ml_collections import ConfigDict
+
+
+def get_config(arg: str = "") -> ConfigDict:
+  """Returns the defaults; `arg` is what follows a colon in --config and is not used."""
+  del arg
+  return ConfigDict(
+    {
+      # Seed of everything random: weights, noise, order of examples. [fixed]
+      "seed": 0,
+      # Phases in order: ('sae', 'gan'), ('gan',) for the baseline with fresh weights,
+      # or ('sae',). [fixed]
+      "phases": ("sae", "gan"),
+      "data": {
+        # 'digits' (inside scikit-learn, needs no download) or 'tfds'. [fixed]
+        "source": "digits",
+        # TFDS name, e.g. 'mnist', 'fashion_mnist', 'cifar10'. [fixed]
+        "name": "mnist",
+        # Where TFDS data lie; '' = $TFDS_DATA_DIR, else ~/tensorflow_datasets.
+        "directory": "",
+        # Side in pixels that images are resized to; 0 = as stored. [fixed]
+        "image_size": 0,
+        # Decoded images and compiled programs; '' = $SGAE_CACHE_DIR, else
+        # $XDG_CACHE_HOME/sgae, else ~/.cache/sgae.
+        "cache_directory": "",
+      },
+      "parallel": {
+        # How steps are compiled: 'jit', 'shard_map' or 'pmap'.
+        "mode": "jit",
+        # Number of devices; 0 = all. Divides every batch size.
+        "devices": 0,
+      },
+      # The sparse code, one for autoencoder and generator.
+      "code": {
+        # Latents. [fixed]
+        "num_latents": 512,
+        # 'relu', 'sigmoid', 'topk', 'batch_topk' or 'jumprelu'. [fixed]
+        "sparsity_map": "topk",
+        # Active latents per example, for 'topk' and 'batch_topk'. [fixed]
+        "k": 32,
+        # Start of the learned threshold and width of its gradient's kernel, for
+        # 'jumprelu', in units of the pre-activation. [fixed]
+        "threshold": 0.1,
+        "bandwidth": 0.1,
+        # Omega: 'none', 'l1', 'kl' (needs 'sigmoid') or 'l0' (needs 'jumprelu'). [fixed]
+        "penalty": "l1",
+        # Mean activation that 'kl' asks for, in (0, 1). [fixed]
+        "rho": 0.05,
+      },
+      "sae": {
+        # Widths between image and code, and between code and image; none: linear, and
+        # then the decoder's atoms are images.
+        "encoder_hidden": (),
+        "decoder_hidden": (),
+        # Hidden activation: 'leaky_relu', 'relu', 'silu' or 'tanh'.
+        "activation": "leaky_relu",
+        # Last activation of the decoder: 'linear' or 'tanh'.
+        "output": "linear",
+        # Start the encoder as the decoder's transpose (both must be linear).
+        "tied_start": True,
+        # Keep atoms at norm 1.
+        "unit_norm_atoms": True,
+        # Weight of Omega(code) in the autoencoder's loss.
+        "sparsity_weight": 0.0,
+        # Weight of the loss that revives dead latents; 0: no such loss.
+        "auxiliary_weight": 1 / 32,
+        # Dead latents that one example may use in it.
+        "auxiliary_k": 32,
+        # A latent is dead when it has not fired in this many steps.
+        "dead_after": 100,
+        # Images per step, over all devices.
+        "batch_size": 256,
+        "optimizer": _optimizer(learning_rate=1e-3, beta1=0.9, beta2=0.999),
+        # Steps of the phase, and steps between metric lines (also the steps in one
+        # compiled call), pictures and checkpoints. log_every divides the others.
+        "steps": 1000,
+        "log_every": 50,
+        "evaluate_every": 500,
+        "save_every": 500,
+      },
+      "gan": {
+        # 'sparse': decoder(code(z)), with the autoencoder's decoder; 'plain': an MLP.
+        "generator": "sparse",
+        # Length of the noise z.
+        "latent_dim": 64,
+        # 'normal' or 'uniform' (in [-1, 1)).
+        "latent_distribution": "normal",
+        # Widths between noise and code ('sparse') or noise and image ('plain').
+        "generator_hidden": (512, 512),
+        "generator_activation": "leaky_relu",
+        # Last activation of the 'plain' generator: 'linear' or 'tanh'.
+        "generator_output": "tanh",
+        "discriminator_hidden": (512, 512),
+        "discriminator_activation": "leaky_relu",
+        # 'minimax', 'non_saturating', 'least_squares', 'hinge', 'wasserstein' or
+        # 'relativistic' (pairing).
+        "loss": "relativistic",
+        # Weights of the discriminator's penalties, gamma of gamma/2 |grad|^2 for r1 and
+        # r2, lambda for the gradient penalty; 0: not computed.
+        "penalties": {"r1": 0.1, "r2": 0.1, "gradient_penalty": 0.0},
+        # Weight of Omega(code) in the generator's loss.
+        "sparsity_weight": 1e-4,
+        # Multiplies the updates of the generator's decoder; 0 freezes it.
+        "decoder_rate_factor": 1.0,
+        # Decay of the generator's moving average, per generator update.
+        "ema_decay": 0.999,
+        # Updates of each player in one round; a round is a step of this phase.
+        "discriminator_updates": 1,
+        "generator_updates": 1,
+        # Real images per update, over all devices.
+        "batch_size": 256,
+        "generator_optimizer": _optimizer(learning_rate=2e-4, beta1=0.0, beta2=0.99),
+        "discriminator_optimizer": _optimizer(
+          learning_rate=2e-4, beta1=0.0, beta2=0.99
+        ),
+        # As in `sae`, in rounds.
+        "steps": 2000,
+        "log_every": 50,
+        "evaluate_every": 500,
+        "save_every": 500,
+      },
+      "checkpoint": {
+        # Newest checkpoints of each phase that are kept.
+        "keep": 2,
+      },
+    }
+  )
+
+
+def _optimizer(learning_rate: float, beta1: float, beta2: float) -> dict:
+  return {
+    # 'adam', 'rmsprop' (beta2 is its decay) or 'sgd' (beta1 is its momentum).
+    "name": "adam",
+    "learning_rate": learning_rate,
+    "beta1": beta1,
+    "beta2": beta2,
+    # 'constant', 'linear' or 'cosine', to 0 at the phase's last update.
+    "schedule": "constant",
+    # Updates over which the rate rises to its full size.
+    "warmup_updates": 0,
+  }

@@ -1,0 +1,26 @@
+"""The embedded default: 1,797 handwritten digits, no download.
+
+    python launch.py
+"""
+
+from ml_collections import ConfigDict
+
+from configs import default
+
+
+def get_config(arg: str = "") -> ConfigDict:
+  """Returns the config; see configs/default.py for every field."""
+  config = default.get_config(arg)
+  config.data.source = "digits"
+  config.data.image_size = 16
+  config.code.num_latents = 256
+  config.code.k = 16
+  config.sae.batch_size = 128
+  config.gan.batch_size = 128
+  config.gan.generator_hidden = (256, 256)
+  config.gan.discriminator_hidden = (256, 256)
+  config.gan.steps = 4000
+  config.gan.log_every = 100
+  config.gan.evaluate_every = 1000
+  config.gan.save_every = 1000
+  return config

@@ -1,0 +1,101 @@
+"""A thin layer on orbax: save, restore, latest step. One folder for each phase."""
+
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import orbax.checkpoint as ocp
+
+from sgae.errors import UserError
+
+
+class Checkpoints:
+  """Checkpoints of one phase, saved in the background."""
+
+  def __init__(self, directory: Path, keep: int):
+    """Opens a folder; it is made with the first save.
+
+    Args:
+      directory: `<workdir>/<phase>/checkpoints`.
+      keep: newest checkpoints that are kept.
+    """
+    self._directory = directory.absolute()
+    self._keep = keep
+    self._opened: ocp.CheckpointManager | None = None
+
+  def latest_step(self) -> int | None:
+    """Returns the step of the newest whole checkpoint, or None."""
+    if not self._directory.exists():
+      return None
+    try:
+      return self._manager().latest_step()
+    except Exception as error:  # orbax raises many kinds for a folder with garbage
+      raise _unreadable(self._directory, error) from error
+
+  def save(self, step: int, state: Any) -> None:
+    """Begins to save; the state may be donated as soon as this returns."""
+    if self._directory.exists() and self._manager().latest_step() == step:
+      return
+    # A copy of its own: on a CPU orbax reads the very buffer that the next step is given
+    copy = jax.tree.map(jnp.copy, _storable(state))
+    try:
+      self._directory.mkdir(parents=True, exist_ok=True)
+      self._manager().save(step, args=ocp.args.StandardSave(copy))
+    except OSError as error:
+      raise UserError(
+        f"cannot save to {self._directory}: {error.strerror or error}; free some space "
+        "or make it writable, then run the same command again"
+      ) from error
+
+  def restore(self, step: int, template: Any) -> Any:
+    """Returns the state saved at `step`.
+
+    Args:
+      step: a step that `latest_step` named.
+      template: a state of the same structure (arrays or shapes with shardings).
+
+    Raises:
+      UserError: the checkpoint is damaged or of another structure.
+    """
+    try:
+      stored = self._manager().restore(
+        step, args=ocp.args.StandardRestore(_storable(template))
+      )
+    except Exception as error:
+      raise _unreadable(self._directory / str(step), error) from error
+    return stored.replace(key=jax.random.wrap_key_data(stored.key))
+
+  def close(self) -> None:
+    """Waits until everything is on disk."""
+    if self._opened is not None:
+      try:
+        self._opened.wait_until_finished()
+      except OSError as error:
+        raise UserError(
+          f"cannot save to {self._directory}: {error.strerror or error}; free some "
+          "space or make it writable, then run the same command again"
+        ) from error
+      finally:
+        self._opened.close()
+        self._opened = None
+
+  def _manager(self) -> ocp.CheckpointManager:
+    if self._opened is None:
+      self._opened = ocp.CheckpointManager(
+        self._directory,
+        options=ocp.CheckpointManagerOptions(max_to_keep=self._keep),
+      )
+    return self._opened
+
+
+def _storable(state):
+  return state.replace(key=jax.random.key_data(state.key))
+
+
+def _unreadable(path: Path, error: Exception) -> UserError:
+  reason = str(error).strip().split("\n")[0][:200]
+  return UserError(
+    f"checkpoint {path} cannot be read ({type(error).__name__}: {reason}): remove that "
+    "folder to go on from the one before, or choose another --workdir"
+  )

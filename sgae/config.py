@@ -1,0 +1,224 @@
+"""Checks a config as a whole before anything is built or written.
+
+Each refusal is one line that names the field, its value and what is allowed.
+"""
+
+from collections.abc import Collection
+from typing import Any
+
+from ml_collections import ConfigDict, FrozenConfigDict
+
+from sgae.data.sources import SOURCES
+from sgae.errors import UserError
+from sgae.losses.adversarial import ADVERSARIAL_LOSSES
+from sgae.losses.penalties import PENALTIES
+from sgae.losses.sparsity import SPARSITY_PENALTIES
+from sgae.networks.build import GENERATORS, SPARSITY_MAPS
+from sgae.networks.network import ACTIVATIONS, OUTPUT_ACTIVATIONS
+from sgae.parallel import MODES
+from sgae.training.latents import LATENT_DISTRIBUTIONS
+from sgae.training.optimizers import OPTIMIZERS, SCHEDULES
+
+PHASES = (("sae", "gan"), ("gan",), ("sae",))
+
+# Fields that may differ between the run that wrote a checkpoint and one that resumes it;
+# every other field belongs to the experiment.
+RESUMABLE = (
+  "data.directory",
+  "data.cache_directory",
+  "parallel.",
+  "sae.steps",
+  "sae.log_every",
+  "sae.evaluate_every",
+  "sae.save_every",
+  "gan.steps",
+  "gan.log_every",
+  "gan.evaluate_every",
+  "gan.save_every",
+  "checkpoint.",
+)
+
+
+def validate(config: ConfigDict) -> FrozenConfigDict:
+  """Returns the config frozen, or refuses it.
+
+  Args:
+    config: with every field of configs/default.py.
+
+  Raises:
+    UserError: a value that is impossible, alone or together with others.
+  """
+  if tuple(config.phases) not in PHASES:
+    raise UserError(
+      f"phases={tuple(config.phases)} is not allowed: choose one of "
+      + ", ".join(map(str, PHASES))
+    )
+  _choice("data.source", config.data.source, SOURCES)
+  _choice("parallel.mode", config.parallel.mode, MODES)
+  for field, least in (
+    ("seed", 0),
+    ("data.image_size", 0),
+    ("parallel.devices", 0),
+    ("checkpoint.keep", 1),
+  ):
+    _at_least(field, _get(config, field), least)
+  if config.seed >= 2**32:
+    raise UserError(f"seed={config.seed} is too large: choose one below 2**32")
+  _validate_code(config.code)
+  _validate_sae(config)
+  _validate_gan(config)
+  return FrozenConfigDict(config)
+
+
+def changed_fields(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
+  """Names the fields of the experiment in which two resolved configs differ.
+
+  Args:
+    old, new: flat dictionaries as `flatten` makes them.
+
+  Returns:
+    Lines `field: old -> new`, sorted; fields that a resume may change are left out.
+  """
+  names = sorted(set(old) | set(new))
+  return [
+    f"{name}: {old.get(name)} -> {new.get(name)}"
+    for name in names
+    if old.get(name) != new.get(name) and not name.startswith(RESUMABLE)
+  ]
+
+
+def flatten(tree: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+  """Returns {'a.b': value} for a nested dictionary; tuples become lists, as in JSON."""
+  flat: dict[str, Any] = {}
+  for name, value in tree.items():
+    if isinstance(value, dict):
+      flat |= flatten(value, f"{prefix}{name}.")
+    else:
+      flat[prefix + name] = list(value) if isinstance(value, tuple) else value
+  return flat
+
+
+def _validate_code(code):
+  _choice("code.sparsity_map", code.sparsity_map, SPARSITY_MAPS)
+  _choice("code.penalty", code.penalty, SPARSITY_PENALTIES)
+  _at_least("code.num_latents", code.num_latents, 1)
+  if code.sparsity_map in ("topk", "batch_topk") and not 1 <= code.k <= code.num_latents:
+    raise UserError(
+      f"code.k={code.k} is not allowed: choose one from 1 to "
+      f"code.num_latents={code.num_latents}"
+    )
+  for field in ("threshold", "bandwidth"):
+    _positive(f"code.{field}", code[field])
+  if not 0 < code.rho < 1:
+    raise UserError(f"code.rho={code.rho} is not allowed: choose one between 0 and 1")
+  for penalty, needed in (("kl", "sigmoid"), ("l0", "jumprelu")):
+    if code.penalty == penalty and code.sparsity_map != needed:
+      raise UserError(
+        f"code.penalty='{penalty}' needs code.sparsity_map='{needed}', not "
+        f"'{code.sparsity_map}': change either"
+      )
+
+
+def _validate_sae(config):
+  sae = config.sae
+  _widths("sae.encoder_hidden", sae.encoder_hidden)
+  _widths("sae.decoder_hidden", sae.decoder_hidden)
+  _choice("sae.activation", sae.activation, ACTIVATIONS)
+  _choice("sae.output", sae.output, OUTPUT_ACTIVATIONS)
+  if sae.tied_start and (sae.encoder_hidden or sae.decoder_hidden):
+    raise UserError(
+      "sae.tied_start=True needs linear networks: set it to False, or "
+      "sae.encoder_hidden=() and sae.decoder_hidden=()"
+    )
+  for field in ("sparsity_weight", "auxiliary_weight"):
+    _non_negative(f"sae.{field}", sae[field])
+  _at_least("sae.dead_after", sae.dead_after, 1)
+  if sae.auxiliary_weight and not 1 <= sae.auxiliary_k <= config.code.num_latents:
+    raise UserError(
+      f"sae.auxiliary_k={sae.auxiliary_k} is not allowed: choose one from 1 to "
+      f"code.num_latents={config.code.num_latents}, or sae.auxiliary_weight=0"
+    )
+  _validate_optimizer("sae.optimizer", sae.optimizer)
+  _validate_cadence("sae", sae)
+
+
+def _validate_gan(config):
+  gan = config.gan
+  _choice("gan.generator", gan.generator, GENERATORS)
+  if gan.generator == "plain" and gan.sparsity_weight:
+    raise UserError(
+      f"gan.sparsity_weight={gan.sparsity_weight} needs a code: set it to 0 for "
+      "gan.generator='plain', or choose gan.generator='sparse'"
+    )
+  _choice("gan.latent_distribution", gan.latent_distribution, LATENT_DISTRIBUTIONS)
+  _choice("gan.loss", gan.loss, ADVERSARIAL_LOSSES)
+  _choice("gan.generator_output", gan.generator_output, OUTPUT_ACTIVATIONS)
+  for player in ("generator", "discriminator"):
+    _widths(f"gan.{player}_hidden", gan[f"{player}_hidden"])
+    _choice(f"gan.{player}_activation", gan[f"{player}_activation"], ACTIVATIONS)
+    _at_least(f"gan.{player}_updates", gan[f"{player}_updates"], 1)
+    _validate_optimizer(f"gan.{player}_optimizer", gan[f"{player}_optimizer"])
+  _at_least("gan.latent_dim", gan.latent_dim, 1)
+  for name in PENALTIES:
+    _non_negative(f"gan.penalties.{name}", gan.penalties[name])
+  for field in ("sparsity_weight", "decoder_rate_factor"):
+    _non_negative(f"gan.{field}", gan[field])
+  if not 0 <= gan.ema_decay < 1:
+    raise UserError(
+      f"gan.ema_decay={gan.ema_decay} is not allowed: choose one from 0 to below 1"
+    )
+  _validate_cadence("gan", gan)
+
+
+def _validate_optimizer(field, optimizer):
+  _choice(f"{field}.name", optimizer.name, OPTIMIZERS)
+  _choice(f"{field}.schedule", optimizer.schedule, SCHEDULES)
+  _non_negative(f"{field}.learning_rate", optimizer.learning_rate)
+  for name in ("beta1", "beta2"):
+    if not 0 <= optimizer[name] < 1:
+      raise UserError(
+        f"{field}.{name}={optimizer[name]} is not allowed: choose one from 0 to below 1"
+      )
+  _at_least(f"{field}.warmup_updates", optimizer.warmup_updates, 0)
+
+
+def _validate_cadence(phase, config):
+  for field in ("batch_size", "steps", "log_every", "evaluate_every", "save_every"):
+    _at_least(f"{phase}.{field}", config[field], 1)
+  for field in ("steps", "evaluate_every", "save_every"):
+    if config[field] % config.log_every:
+      raise UserError(
+        f"{phase}.{field}={config[field]} is not a multiple of "
+        f"{phase}.log_every={config.log_every}: one compiled call runs log_every steps"
+      )
+
+
+def _get(config, field):
+  for name in field.split("."):
+    config = config[name]
+  return config
+
+
+def _choice(field: str, value: Any, allowed: Collection[str]) -> None:
+  if value not in allowed:
+    raise UserError(f"{field}={value!r} is unknown: choose one of {', '.join(allowed)}")
+
+
+def _at_least(field: str, value: int, least: int) -> None:
+  if value < least:
+    raise UserError(f"{field}={value} is too small: choose {least} or more")
+
+
+def _positive(field: str, value: float) -> None:
+  if not 0 < value < float("inf"):
+    raise UserError(f"{field}={value} is not allowed: choose a finite number above 0")
+
+
+def _non_negative(field: str, value: float) -> None:
+  if not 0 <= value < float("inf"):
+    raise UserError(f"{field}={value} is not allowed: choose a finite number from 0 up")
+
+
+def _widths(field: str, widths: Any) -> None:
+  if not all(isinstance(width, int) and width >= 1 for width in widths):
+    raise UserError(f"{field}={tuple(widths)} is not allowed: choose whole widths >= 1")

@@ -1,0 +1,95 @@
+"""Looking at a finished or running run: `--mode=evaluate` and `--mode=sample`."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from ml_collections import FrozenConfigDict
+
+from sgae import run_directory
+from sgae.data import resident, sources
+from sgae.errors import UserError
+from sgae.phases import PHASES, SAMPLE_COLUMNS, SAMPLE_ROWS, make_sampler
+from sgae.reporting import pictures
+from sgae.reporting.console import Console
+from sgae.reporting.files import write_json
+from sgae.runner import checkpoints_of
+
+
+def evaluate(workdir: Path, console: Console) -> None:
+  """Prints the measures of each phase on the test split, and stores them.
+
+  Args:
+    workdir: a run directory; its own config is used.
+    console: where the table goes.
+
+  Raises:
+    UserError: no run, no checkpoint, or no data.
+  """
+  config = run_directory.stored_config(workdir)
+  dataset = sources.load(config.data, console.line)
+  mean_image = resident.mean_image(dataset.train.images)
+  results: dict[str, Any] = {}
+  for name in config.phases:
+    restored = _restore(config, workdir, name, mean_image)
+    if restored is None:
+      console.line(f"{name}: no checkpoint yet")
+      continue
+    step, state = restored
+    measures = PHASES[name](config, mean_image).measure(state, dataset.test)
+    results[name] = {"step": step, **measures}
+    console.line(f"{name}, step {step}, test split of {dataset.name}:")
+    for measure, value in measures.items():
+      console.line(f"  {measure:<28} {value:.5g}")
+  if not results:
+    raise UserError(f"{workdir} has no checkpoint yet: train first")
+  write_json(workdir / "evaluation.json", results)
+  console.line(f"Stored in {workdir}/evaluation.json")
+
+
+def sample(workdir: Path, num_samples: int, format: str, console: Console) -> None:
+  """Draws samples of the averaged generator; needs the run directory alone.
+
+  Args:
+    workdir: a run directory with a `gan` phase.
+    num_samples: how many; 0: only a grid.
+    format: 'png' or 'npz', of the single samples.
+    console: where the names of the files go.
+
+  Raises:
+    UserError: no run, no generator, or nothing saved yet.
+  """
+  if num_samples < 0:
+    raise UserError(f"--num_samples={num_samples} is too small: choose 0 or more")
+  config = run_directory.stored_config(workdir)
+  if "gan" not in config.phases:
+    raise UserError(f"{workdir} has no generator (phases={tuple(config.phases)})")
+  mean_image = np.zeros(run_directory.read(workdir)["image_shape"], np.float32)
+  restored = _restore(config, workdir, "gan", mean_image)
+  if restored is None:
+    raise UserError(f"{workdir} has no checkpoint of the gan phase yet: train first")
+  step, state = restored
+  cells = SAMPLE_ROWS * SAMPLE_COLUMNS
+  images = make_sampler(config, mean_image)(state, max(num_samples, cells))
+  directory = workdir / "samples"
+  if num_samples:
+    made = pictures.write_samples(
+      directory, resident.to_uint8(images[:num_samples]), format
+    )
+    console.line(f"{num_samples} samples of step {step}: {made}")
+  pictures.write_png(
+    directory / "grid.png", pictures.grid(images[:cells], SAMPLE_COLUMNS)
+  )
+  console.line(f"Grid of step {step}: {directory}/grid.png")
+
+
+def _restore(config: FrozenConfigDict, workdir: Path, name: str, mean_image):
+  checkpoints = checkpoints_of(config, workdir, name)
+  try:
+    step = checkpoints.latest_step()
+    if step is None:
+      return None
+    template = PHASES[name](config, mean_image).init({})
+    return step, checkpoints.restore(step, template)
+  finally:
+    checkpoints.close()

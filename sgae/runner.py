@@ -1,0 +1,275 @@
+"""The only training loop: phases in order, resume, evaluation and saving when due."""
+
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+import jax
+import numpy as np
+from ml_collections import FrozenConfigDict
+
+from sgae import parallel, run_directory
+from sgae.checkpoint import Checkpoints
+from sgae.data import order, resident, sources
+from sgae.data.cache import cache_root
+from sgae.data.dataset import Dataset
+from sgae.errors import StoppedBySignal, TrainingDiverged, UserError
+from sgae.phases import PHASES, Phase
+from sgae.reporting import pictures
+from sgae.reporting.console import Console
+from sgae.reporting.metrics import MetricsWriter
+from sgae.training.transfer import describe_transfer
+
+
+def checkpoints_of(config: FrozenConfigDict, workdir: Path, phase: str) -> Checkpoints:
+  """Returns the checkpoints of one phase of a run."""
+  return Checkpoints(workdir / phase / "checkpoints", config.checkpoint.keep)
+
+
+def train(config: FrozenConfigDict, workdir: Path, console: Console) -> None:
+  """Trains all phases, or what is left of them.
+
+  Args:
+    config: validated.
+    workdir: the run directory, new or of this very experiment.
+    console: where progress goes.
+
+  Raises:
+    UserError, TrainingDiverged, StoppedBySignal: see sgae/errors.py.
+  """
+  mesh = parallel.make_mesh(config.parallel.devices)
+  check_batches(config, mesh.size)
+  resumed = run_directory.claim(workdir, config)
+  parallel.keep_compiled_programs(cache_root(config.data.cache_directory) / "jax")
+  dataset = sources.load(config.data, console.line)
+  for name in config.phases:
+    if config[name].batch_size > len(dataset.train.images):
+      raise UserError(
+        f"{name}.batch_size={config[name].batch_size} is more than the "
+        f"{len(dataset.train.images)} training images of {dataset.name}: choose less"
+      )
+  run_directory.write(workdir, config, dataset.train.images.shape[1:])
+  console.line(
+    f"{'Resuming' if resumed else 'Training'} {' -> '.join(config.phases)} on "
+    f"{dataset.name}: {len(dataset.train.images):,} images, {mesh.size} x "
+    f"{jax.devices()[0].device_kind}; {workdir}"
+  )
+  checkpoints = {name: checkpoints_of(config, workdir, name) for name in config.phases}
+  position = {
+    name: step
+    for name in config.phases
+    if (step := checkpoints[name].latest_step()) is not None
+  }
+  _refuse_longer_past(config, position)
+  mean_image = resident.mean_image(dataset.train.images)
+  images = parallel.replicate(dataset.train.images, mesh)
+  finished: dict[str, Any] = {}
+  with MetricsWriter(workdir, position) as metrics, _signals() as stop:
+    for name in config.phases:
+      run = _PhaseRun(
+        PHASES[name](config, mean_image),
+        config,
+        workdir,
+        mesh,
+        checkpoints[name],
+        metrics,
+        console,
+      )
+      try:
+        finished[name] = run.train(position.get(name), finished, images, dataset, stop)
+      finally:
+        checkpoints[name].close()
+  last = "samples" if "gan" in config.phases else "reconstructions"
+  phase = config.phases[-1]
+  step = config[phase].steps
+  console.line(
+    f"Done. Picture: {workdir}/images/{phase}_{last}_{step:06d}.png  "
+    f"metrics: {workdir}/metrics.jsonl  run directory: {workdir}"
+  )
+  next_mode = "sample --num_samples=1000" if phase == "gan" else "evaluate"
+  console.line(f"Next: python launch.py --workdir={workdir} --mode={next_mode}")
+
+
+class _PhaseRun:
+  """One phase under way: what the loop needs, bound once."""
+
+  def __init__(
+    self,
+    phase: Phase,
+    config: FrozenConfigDict,
+    workdir: Path,
+    mesh: Any,
+    checkpoints: Checkpoints,
+    metrics: MetricsWriter,
+    console: Console,
+  ):
+    self.phase = phase
+    self.config = config
+    self.cadence = config[phase.name]
+    self.workdir = workdir
+    self.mesh = mesh
+    self.checkpoints = checkpoints
+    self.metrics = metrics
+    self.console = console
+    self.images_per_step = int(np.prod(phase.batch_shape))
+    last = metrics.last(phase.name) or {}
+    self.seconds = float(last.get("seconds") or 0.0)
+    self.clock = perf_counter()
+
+  def train(self, saved_step, finished, images, dataset: Dataset, stop) -> Any:
+    name, steps, chunk = self.phase.name, self.cadence.steps, self.cadence.log_every
+    state = self.phase.init(finished)
+    if saved_step is not None:
+      state = self.checkpoints.restore(saved_step, state)
+    elif "sae" in finished and "decoder" in getattr(state, "average", {}):
+      self.console.line(describe_transfer(finished["sae"].player.params))
+    step = saved_step or 0
+    if step >= steps:
+      self.console.line(f"{name}: all {steps} steps are done")
+      return state
+    state = parallel.replicate(state, self.mesh)
+    compiled = parallel.CompiledSteps(
+      self.phase.step, _gather, self.mesh, self.config.parallel.mode
+    )
+    self.clock = perf_counter()
+    pending = None
+    with self.console.phase(name, steps, step) as progress:
+      while step < steps:
+        if step % self.cadence.evaluate_every == 0 and step != saved_step:
+          self._evaluate(state, step, dataset)
+        if step % self.cadence.save_every == 0 and step not in (0, saved_step):
+          pending = self._record(pending, progress)
+          self._save(step, state)
+        if stop:
+          pending = self._record(pending, progress)
+          self._save(step, state)
+          self.checkpoints.close()
+          raise StoppedBySignal(
+            f"stopped by {signal.Signals(stop[0]).name} at {name} step {step}, saved: "
+            "run the same command again to go on",
+            stop[0],
+          )
+        indices = order.batch_indices(
+          self.config.seed,
+          name,
+          step,
+          chunk,
+          self.phase.batch_shape,
+          len(dataset.train.images),
+        )
+        state, stacked = compiled(state, images, indices)
+        # fetched one call late, so that the device never waits for the host
+        self._record(pending, progress)
+        step += chunk
+        pending = (step, stacked)
+      self._record(pending, progress)
+      self._save(step, state)
+      self._evaluate(state, step, dataset)
+    if compiled.traces > 1:
+      self.console.line(f"{name}: compiled {compiled.traces} times, expected once")
+    return state
+
+  def _record(self, pending, progress) -> None:
+    """Fetches, checks and writes the metrics of one call."""
+    if pending is None:
+      return
+    step, stacked = pending
+    stacked = jax.device_get(stacked)
+    now = perf_counter()
+    elapsed, self.clock = now - self.clock, now
+    self.seconds += elapsed
+    self._check(stacked, step - self.cadence.log_every)
+    values = {key: float(np.mean(column)) for key, column in stacked.items()}
+    speed = self.cadence.log_every * self.images_per_step / max(elapsed, 1e-9)
+    self.metrics.write(
+      {
+        "phase": self.phase.name,
+        "step": step,
+        "images_seen": step * self.images_per_step,
+        "seconds": self.seconds,
+        "images_per_second": speed,
+        **values,
+      }
+    )
+    shown = {key.split("/")[1]: values[key] for key in self.phase.shown if key in values}
+    progress.update(step, speed, shown)
+
+  def _check(self, stacked, first_step) -> None:
+    bad = {
+      key: int(np.argmin(np.isfinite(column)))
+      for key, column in stacked.items()
+      if not np.isfinite(column).all()
+    }
+    if bad:
+      key = min(bad, key=lambda name: bad[name])
+      value = stacked[key][bad[key]]
+      self._diverged(first_step + bad[key] + 1, f"{key} became {value}")
+
+  def _diverged(self, step, what) -> None:
+    last = self.checkpoints.latest_step()
+    kept = "no checkpoint was saved yet" if last is None else f"step {last} is kept"
+    raise TrainingDiverged(
+      f"{self.phase.name} diverged at step {step}: {what}; {kept} in {self.workdir}: "
+      "lower a learning rate or raise a penalty's weight, in another --workdir"
+    )
+
+  def _save(self, step, state) -> None:
+    if not parallel.all_finite(state):
+      self._diverged(step, "a parameter is not finite")
+    self.checkpoints.save(step, state)
+
+  def _evaluate(self, state, step, dataset) -> None:
+    name = self.phase.name
+    for title, picture in self.phase.draw(state, dataset.test).items():
+      path = self.workdir / "images" / f"{name}_{title}_{step:06d}.png"
+      pictures.write_png(path, picture)
+    record = {"phase": name, "step": step, "images_seen": step * self.images_per_step}
+    self.metrics.write(record | self.phase.measure(state, dataset.test))
+
+
+def check_batches(config: FrozenConfigDict, devices: int) -> None:
+  """Refuses batch sizes that the devices do not divide."""
+  for name in config.phases:
+    if config[name].batch_size % devices:
+      raise UserError(
+        f"{name}.batch_size={config[name].batch_size} is not divisible by {devices} "
+        "devices: choose a multiple, or fewer parallel.devices"
+      )
+
+
+def _refuse_longer_past(config, position) -> None:
+  for earlier, later in zip(config.phases, config.phases[1:], strict=False):
+    if later in position and position.get(earlier, 0) < config[earlier].steps:
+      raise UserError(
+        f"{earlier}.steps={config[earlier].steps}, but {later} has begun from "
+        f"{earlier} step {position.get(earlier, 0)}: set {earlier}.steps back, or "
+        "choose another --workdir"
+      )
+
+
+def _gather(source, indices):
+  return resident.gather(source, indices)
+
+
+@contextmanager
+def _signals() -> Iterator[list[int]]:
+  """Gives a list that the first SIGINT or SIGTERM is put into; a second one kills."""
+  received: list[int] = []
+
+  def note(number, frame):
+    del frame
+    received.append(number)
+    for each in before:
+      signal.signal(each, signal.SIG_DFL)
+
+  before = {
+    number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)
+  }
+  try:
+    yield received
+  finally:
+    for number, handler in before.items():
+      signal.signal(number, handler)
