@@ -11,7 +11,9 @@ _CONFIG = config_flags.DEFINE_config_file(
   "config", DEFAULT_CONFIG, "Config file; fields as --config.field=value."
 )
 _WORKDIR = flags.DEFINE_string("workdir", "", "Run directory; '': runs/<config name>.")
-_MODE = flags.DEFINE_enum("mode", "train", ["train", "evaluate", "sample"], "What to do.")
+_MODE = flags.DEFINE_enum(
+  "mode", "train", ["train", "evaluate", "sample"], "What to do."
+)
 _NUM_SAMPLES = flags.DEFINE_integer("num_samples", 0, "Samples beside the grid.")
 _FORMAT = flags.DEFINE_enum("format", "png", ["png", "npz"], "Format of the samples.")
 

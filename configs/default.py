@@ -5,10 +5,12 @@ one value refuses to go on with another. All others may change when a run is res
 Unmarked fields of `sae` and `gan` are [fixed] as well.
 """
 
+from typing import Any
+
 from ml_collections import ConfigDict
 
 
-def get_config(arg: str = "") -> ConfigDict:
+def get_config(arg: str = "") -> Any:
   """Returns the defaults; `arg` is what follows a colon in --config and is not used."""
   del arg
   return ConfigDict(
@@ -49,7 +51,8 @@ def get_config(arg: str = "") -> ConfigDict:
         # 'jumprelu', in units of the pre-activation. [fixed]
         "threshold": 0.1,
         "bandwidth": 0.1,
-        # Omega: 'none', 'l1', 'kl' (needs 'sigmoid') or 'l0' (needs 'jumprelu'). [fixed]
+        # Omega: 'none', 'l1', 'kl' (needs 'sigmoid') or 'l0' (needs 'jumprelu').
+        # [fixed]
         "penalty": "l1",
         # Mean activation that 'kl' asks for, in (0, 1). [fixed]
         "rho": 0.05,

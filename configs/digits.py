@@ -1,14 +1,14 @@
 """The embedded default: 1,797 handwritten digits, no download.
 
-    python launch.py
+python launch.py
 """
 
-from ml_collections import ConfigDict
+from typing import Any
 
 from configs import default
 
 
-def get_config(arg: str = "") -> ConfigDict:
+def get_config(arg: str = "") -> Any:
   """Returns the config; see configs/default.py for every field."""
   config = default.get_config(arg)
   config.data.source = "digits"

@@ -5,12 +5,12 @@
 The baseline without the autoencoder: --config.phases="('gan',)" and a --workdir.
 """
 
-from ml_collections import ConfigDict
+from typing import Any
 
 from configs import default
 
 
-def get_config(arg: str = "") -> ConfigDict:
+def get_config(arg: str = "") -> Any:
   """Returns the config; see configs/default.py for every field."""
   config = default.get_config(arg)
   config.data.source = "tfds"

@@ -6,19 +6,17 @@ A plain generator; the discriminator trains by SGD, the generator by Adam, 50 up
 each in turn. The autoencoder is 784-128-64-32 with sigmoid units and KL sparsity.
 """
 
-from ml_collections import ConfigDict
+from typing import Any
 
 from configs import default
 
 
-def get_config(arg: str = "") -> ConfigDict:
+def get_config(arg: str = "") -> Any:
   """Returns the config; see configs/default.py for every field."""
   config = default.get_config(arg)
   config.data.source = "tfds"
   config.data.name = "mnist"
-  config.code.update(
-    num_latents=32, sparsity_map="sigmoid", penalty="kl", rho=0.05
-  )
+  config.code.update(num_latents=32, sparsity_map="sigmoid", penalty="kl", rho=0.05)
   config.sae.update(
     encoder_hidden=(128, 64),
     decoder_hidden=(64, 128),

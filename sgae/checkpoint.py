@@ -37,7 +37,7 @@ class Checkpoints:
     """Begins to save; the state may be donated as soon as this returns."""
     if self._directory.exists() and self._manager().latest_step() == step:
       return
-    # A copy of its own: on a CPU orbax reads the very buffer that the next step is given
+    # A copy of its own: on a CPU orbax reads the buffers that the next step is given
     copy = jax.tree.map(jnp.copy, _storable(state))
     try:
       self._directory.mkdir(parents=True, exist_ok=True)
@@ -59,7 +59,7 @@ class Checkpoints:
       UserError: the checkpoint is damaged or of another structure.
     """
     try:
-      stored = self._manager().restore(
+      stored: Any = self._manager().restore(
         step, args=ocp.args.StandardRestore(_storable(template))
       )
     except Exception as error:

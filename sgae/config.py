@@ -6,7 +6,7 @@ Each refusal is one line that names the field, its value and what is allowed.
 from collections.abc import Collection
 from typing import Any
 
-from ml_collections import ConfigDict, FrozenConfigDict
+from ml_collections import FrozenConfigDict
 
 from sgae.data.sources import SOURCES
 from sgae.errors import UserError
@@ -21,8 +21,8 @@ from sgae.training.optimizers import OPTIMIZERS, SCHEDULES
 
 PHASES = (("sae", "gan"), ("gan",), ("sae",))
 
-# Fields that may differ between the run that wrote a checkpoint and one that resumes it;
-# every other field belongs to the experiment.
+# Fields that may differ between the run that wrote a checkpoint and one that resumes
+# it; every other field belongs to the experiment.
 RESUMABLE = (
   "data.directory",
   "data.cache_directory",
@@ -39,8 +39,8 @@ RESUMABLE = (
 )
 
 
-def validate(config: ConfigDict) -> FrozenConfigDict:
-  """Returns the config frozen, or refuses it.
+def validate(config: Any) -> Any:
+  """Returns the config as a FrozenConfigDict, or refuses it.
 
   Args:
     config: with every field of configs/default.py.
@@ -102,7 +102,9 @@ def _validate_code(code):
   _choice("code.sparsity_map", code.sparsity_map, SPARSITY_MAPS)
   _choice("code.penalty", code.penalty, SPARSITY_PENALTIES)
   _at_least("code.num_latents", code.num_latents, 1)
-  if code.sparsity_map in ("topk", "batch_topk") and not 1 <= code.k <= code.num_latents:
+  if (
+    code.sparsity_map in ("topk", "batch_topk") and not 1 <= code.k <= code.num_latents
+  ):
     raise UserError(
       f"code.k={code.k} is not allowed: choose one from 1 to "
       f"code.num_latents={code.num_latents}"

@@ -4,7 +4,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from ml_collections import FrozenConfigDict
 
 from sgae import run_directory
 from sgae.data import resident, sources
@@ -83,7 +82,7 @@ def sample(workdir: Path, num_samples: int, format: str, console: Console) -> No
   console.line(f"Grid of step {step}: {directory}/grid.png")
 
 
-def _restore(config: FrozenConfigDict, workdir: Path, name: str, mean_image):
+def _restore(config: Any, workdir: Path, name: str, mean_image):
   checkpoints = checkpoints_of(config, workdir, name)
   try:
     step = checkpoints.latest_step()

@@ -71,11 +71,14 @@ class CompiledSteps:
       mode: a key of `MODES`.
     """
     self.traces = 0
+
     def many_steps(state, source, indices, positions_b, axis=None):
       self.traces += 1
 
       def one_step(state, indices_of_step):
-        return step(state, Batch(gather(source, indices_of_step), positions_b), axis=axis)
+        return step(
+          state, Batch(gather(source, indices_of_step), positions_b), axis=axis
+        )
 
       return jax.lax.scan(one_step, state, indices)
 

@@ -1,4 +1,4 @@
-"""What a run directory says about itself: `config.json`, written once, checked later."""
+"""What a run directory says about itself: `config.json`, checked at every start."""
 
 import json
 from importlib.metadata import version
@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import jax
-from ml_collections import ConfigDict, FrozenConfigDict
+from ml_collections import ConfigDict
 
 from sgae.config import changed_fields, flatten, validate
 from sgae.errors import UserError
@@ -16,7 +16,7 @@ FILE_NAME = "config.json"
 PACKAGES = ("sgae", "jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "numpy")
 
 
-def claim(workdir: Path, config: FrozenConfigDict) -> bool:
+def claim(workdir: Path, config: Any) -> bool:
   """Makes sure that a directory is free for this experiment, or holds it already.
 
   Args:
@@ -49,9 +49,7 @@ def claim(workdir: Path, config: FrozenConfigDict) -> bool:
   return False
 
 
-def write(
-  workdir: Path, config: FrozenConfigDict, image_shape: tuple[int, int, int]
-) -> None:
+def write(workdir: Path, config: Any, image_shape: tuple[int, int, int]) -> None:
   """Writes the resolved config with what is needed to sample and to reproduce.
 
   Args:
@@ -96,7 +94,7 @@ def read(workdir: Path) -> dict[str, Any]:
   return record
 
 
-def stored_config(workdir: Path) -> FrozenConfigDict:
+def stored_config(workdir: Path) -> Any:
   """Returns the validated config of the run in a directory."""
   return validate(ConfigDict(_with_tuples(read(workdir)["config"])))
 

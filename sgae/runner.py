@@ -9,7 +9,6 @@ from typing import Any
 
 import jax
 import numpy as np
-from ml_collections import FrozenConfigDict
 
 from sgae import parallel, run_directory
 from sgae.checkpoint import Checkpoints
@@ -24,12 +23,12 @@ from sgae.reporting.metrics import MetricsWriter
 from sgae.training.transfer import describe_transfer
 
 
-def checkpoints_of(config: FrozenConfigDict, workdir: Path, phase: str) -> Checkpoints:
+def checkpoints_of(config: Any, workdir: Path, phase: str) -> Checkpoints:
   """Returns the checkpoints of one phase of a run."""
   return Checkpoints(workdir / phase / "checkpoints", config.checkpoint.keep)
 
 
-def train(config: FrozenConfigDict, workdir: Path, console: Console) -> None:
+def train(config: Any, workdir: Path, console: Console) -> None:
   """Trains all phases, or what is left of them.
 
   Args:
@@ -99,7 +98,7 @@ class _PhaseRun:
   def __init__(
     self,
     phase: Phase,
-    config: FrozenConfigDict,
+    config: Any,
     workdir: Path,
     mesh: Any,
     checkpoints: Checkpoints,
@@ -119,20 +118,22 @@ class _PhaseRun:
     self.seconds = float(last.get("seconds") or 0.0)
     self.clock = perf_counter()
 
-  def train(self, saved_step, finished, images, dataset: Dataset, stop) -> Any:
+  def train(
+    self, saved_step: int | None, finished, images, dataset: Dataset, stop
+  ) -> Any:
     name, steps, chunk = self.phase.name, self.cadence.steps, self.cadence.log_every
     state = self.phase.init(finished)
     if saved_step is not None:
       state = self.checkpoints.restore(saved_step, state)
     elif "sae" in finished and "decoder" in getattr(state, "average", {}):
       self.console.line(describe_transfer(finished["sae"].player.params))
-    step = saved_step or 0
+    step: int = saved_step or 0
     if step >= steps:
       self.console.line(f"{name}: all {steps} steps are done")
       return state
     state = parallel.replicate(state, self.mesh)
     compiled = parallel.CompiledSteps(
-      self.phase.step, _gather, self.mesh, self.config.parallel.mode
+      self.phase.step, resident.gather, self.mesh, self.config.parallel.mode
     )
     self.clock = perf_counter()
     pending = None
@@ -194,7 +195,9 @@ class _PhaseRun:
         **values,
       }
     )
-    shown = {key.split("/")[1]: values[key] for key in self.phase.shown if key in values}
+    shown = {
+      key.split("/")[1]: values[key] for key in self.phase.shown if key in values
+    }
     progress.update(step, speed, shown)
 
   def _check(self, stacked, first_step) -> None:
@@ -230,7 +233,7 @@ class _PhaseRun:
     self.metrics.write(record | self.phase.measure(state, dataset.test))
 
 
-def check_batches(config: FrozenConfigDict, devices: int) -> None:
+def check_batches(config: Any, devices: int) -> None:
   """Refuses batch sizes that the devices do not divide."""
   for name in config.phases:
     if config[name].batch_size % devices:
@@ -248,10 +251,6 @@ def _refuse_longer_past(config, position) -> None:
         f"{earlier} step {position.get(earlier, 0)}: set {earlier}.steps back, or "
         "choose another --workdir"
       )
-
-
-def _gather(source, indices):
-  return resident.gather(source, indices)
 
 
 @contextmanager

@@ -6,7 +6,7 @@ Every penalty is `(discriminate, real_bhwc, fake_bhwc, mix_b) -> scalar`, where
 """
 
 from collections.abc import Callable, Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -61,7 +61,7 @@ PENALTIES = {
 def penalised(
   loss: jax.Array,
   names: tuple[str, ...],
-  weights: Mapping[str, jax.Array],
+  weights: Mapping[str, Any],
   discriminate: Discriminate,
   real_bhwc: jax.Array,
   fake_bhwc: jax.Array,

@@ -14,7 +14,9 @@ def l1(code_bk: jax.Array) -> jax.Array:
   return jnp.mean(jnp.sum(jnp.abs(code_bk), axis=1))
 
 
-def kl(code_bk: jax.Array, rho: jax.Array | float, axis: str | None = None) -> jax.Array:
+def kl(
+  code_bk: jax.Array, rho: jax.Array | float, axis: str | None = None
+) -> jax.Array:
   """Sum over latents of KL(rho || mean activation over the global batch).
 
   rho log(rho / m) + (1 - rho) log((1 - rho) / (1 - m)). Ng, CS294A lecture notes.

@@ -1,4 +1,4 @@
-"""One adversarial round: D's updates, then G's updates, each followed by the average."""
+"""One adversarial round: D's updates, then G's, each of these moving the average."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -131,7 +131,9 @@ def make_adversarial_step(
   return step
 
 
-def _repeat(update, carry: Any, images_ubhwc: jax.Array, times: int) -> tuple[Any, dict]:
+def _repeat(
+  update, carry: Any, images_ubhwc: jax.Array, times: int
+) -> tuple[Any, dict]:
   """Applies `update` to the first `times` batches; returns carry and mean metrics."""
   carry, metrics = jax.lax.scan(
     update, carry, (jnp.arange(times), images_ubhwc[:times])

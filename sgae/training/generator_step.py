@@ -55,7 +55,6 @@ def make_generator_update(
     )
     metrics["generator/grad_norm"] = optax.tree.norm(gradients)
 
-
     def scale(updates):
       if code is None:
         return updates

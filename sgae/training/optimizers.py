@@ -6,11 +6,11 @@ population of them trains in one program. A schedule is a pure shape in [0, 1].
 """
 
 from collections.abc import Callable
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import optax
-from ml_collections import ConfigDict
 
 
 def _adam(config):
@@ -56,7 +56,7 @@ SCHEDULES: dict[str, Callable[[jax.Array], jax.Array]] = {
 }
 
 
-def make_optimizer(config: ConfigDict, total_updates: int) -> optax.GradientTransformation:
+def make_optimizer(config: Any, total_updates: int) -> optax.GradientTransformation:
   """Builds the optimizer of one player.
 
   Args:

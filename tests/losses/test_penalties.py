@@ -1,0 +1,60 @@
+"""Gradient penalties on discriminators whose gradients are known."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from sgae.losses.penalties import gradient_penalty, penalised, r1, r2
+
+WEIGHTS = jnp.arange(1.0, 5.0).reshape(1, 2, 2, 1)  # |w|^2 = 30
+REAL = jax.random.normal(jax.random.key(0), (3, 2, 2, 1))
+FAKE = jax.random.normal(jax.random.key(1), (3, 2, 2, 1))
+MIX = jnp.array([0.0, 0.25, 1.0])
+
+
+def linear(images):
+  return jnp.sum(WEIGHTS * images, axis=(1, 2, 3))
+
+
+def quadratic(images):  # the gradient is the image itself
+  return 0.5 * jnp.sum(images**2, axis=(1, 2, 3))
+
+
+def test_linear_discriminator_has_the_squared_norm_of_its_weights():
+  np.testing.assert_allclose(r1(linear, REAL, FAKE, MIX), 30.0, rtol=1e-6)
+  np.testing.assert_allclose(r2(linear, REAL, FAKE, MIX), 30.0, rtol=1e-6)
+  np.testing.assert_allclose(
+    gradient_penalty(linear, REAL, FAKE, MIX), (30**0.5 - 1) ** 2, rtol=1e-6
+  )
+
+
+def test_each_penalty_looks_at_its_own_images():
+  def squares(images):
+    return jnp.sum(images**2, axis=(1, 2, 3))
+
+  mixed = MIX[:, None, None, None] * REAL + (1 - MIX[:, None, None, None]) * FAKE
+  expected = jnp.mean((jnp.sqrt(squares(mixed)) - 1) ** 2)
+  np.testing.assert_allclose(r1(quadratic, REAL, FAKE, MIX), squares(REAL).mean(), 1e-5)
+  np.testing.assert_allclose(r2(quadratic, REAL, FAKE, MIX), squares(FAKE).mean(), 1e-5)
+  np.testing.assert_allclose(
+    gradient_penalty(quadratic, REAL, FAKE, MIX), expected, 1e-5
+  )
+
+
+def test_a_dead_discriminator_gives_finite_gradients():
+  def loss(scale):
+    return gradient_penalty(lambda x: scale * linear(x), REAL, FAKE, MIX)
+
+  value, gradient = jax.value_and_grad(loss)(0.0)
+  assert value == 1.0
+  assert np.isfinite(gradient)
+
+
+def test_weights_are_gammas_and_lambdas():
+  weights = {"r1": 0.1, "gradient_penalty": 10.0}
+  total, values = penalised(
+    jnp.float32(1), tuple(weights), weights, linear, REAL, FAKE, MIX
+  )
+  expected = 1 + 0.05 * 30 + 10 * (30**0.5 - 1) ** 2
+  np.testing.assert_allclose(total, expected, rtol=1e-6)
+  np.testing.assert_allclose(values["r1"], 30.0, rtol=1e-6)

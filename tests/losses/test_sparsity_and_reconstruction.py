@@ -1,0 +1,41 @@
+"""Sparsity penalties and reconstruction errors by hand."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from sgae.losses import reconstruction, sparsity
+
+CODE = jnp.array([[0.2, 0.0], [0.4, 0.5]])
+
+
+def test_l1_sums_over_latents_and_averages_over_examples():
+  np.testing.assert_allclose(sparsity.l1(CODE), 0.55, rtol=1e-6)
+
+
+def test_kl_is_of_the_mean_activation():
+  rho, means = 0.1, np.array([0.3, 0.25])
+  expected = rho * np.log(rho / means) + (1 - rho) * np.log((1 - rho) / (1 - means))
+  np.testing.assert_allclose(sparsity.kl(CODE, rho), expected.sum(), rtol=1e-5)
+  np.testing.assert_allclose(sparsity.kl(jnp.full((3, 2), 0.1), rho), 0.0, atol=1e-6)
+
+
+def test_kl_is_finite_for_silent_and_saturated_latents():
+  for value in (0.0, 1.0):
+    assert np.isfinite(sparsity.kl(jnp.full((2, 3), value), 0.05))
+
+
+def test_squared_error_by_hand_and_shapes():
+  a, b = jnp.zeros((1, 1, 2, 1)), jnp.array([1.0, 3.0]).reshape(1, 1, 2, 1)
+  assert reconstruction.squared_error(a, b) == 5.0
+  with pytest.raises(ValueError, match="one shape"):
+    reconstruction.squared_error(a, b[0])
+
+
+def test_auxiliary_error_is_relative_and_has_no_gradient_for_the_residual():
+  residual = jnp.full((1, 1, 2, 1), 2.0)
+  assert reconstruction.auxiliary_error(residual, jnp.zeros_like(residual)) == 1.0
+  assert reconstruction.auxiliary_error(residual, residual / 2) == 0.25
+  gradient = jax.grad(reconstruction.auxiliary_error)(residual, residual / 2)
+  assert not gradient.any()

@@ -1,0 +1,50 @@
+"""Small systems that several tests train: built as phases.py builds the real ones."""
+
+from typing import Any
+
+import jax
+import numpy as np
+
+from configs import default
+from sgae import phases
+from sgae.data import order, resident
+from sgae.training.states import Batch
+
+IMAGES = np.random.default_rng(0).integers(0, 256, (256, 4, 4, 1), dtype=np.uint8)
+MEAN = resident.mean_image(IMAGES)
+
+
+def small_config(**fields: Any) -> Any:
+  """Returns a config of tiny networks; `fields` use '__' for dots."""
+  config = default.get_config()
+  config.code.update(num_latents=24, k=4)
+  config.sae.update(batch_size=16, auxiliary_k=4, dead_after=3)
+  config.gan.update(
+    latent_dim=6, batch_size=16, generator_hidden=(12,), discriminator_hidden=(12,)
+  )
+  for name, value in fields.items():
+    *path, last = name.split("__")
+    section = config
+    for part in path:
+      section = section[part]
+    section[last] = value
+  return config
+
+
+def make_phase(name: str, config: Any) -> phases.Phase:
+  """Returns a phase of the tiny config."""
+  return phases.PHASES[name](config, MEAN)
+
+
+def batches(phase: phases.Phase, seed: int, steps: int) -> Batch:
+  """Returns the batches of the first steps, stacked along a leading axis."""
+  indices = order.batch_indices(
+    seed, phase.name, 0, steps, phase.batch_shape, len(IMAGES)
+  )
+  positions = np.tile(np.arange(phase.batch_shape[-1], dtype=np.int32), (steps, 1))
+  return Batch(resident.gather(IMAGES, indices), jax.numpy.asarray(positions))
+
+
+def run_steps(phase: phases.Phase, state: Any, stacked: Batch) -> tuple[Any, Any]:
+  """Runs the phase's pure step over stacked batches."""
+  return jax.lax.scan(phase.step, state, stacked)

@@ -1,0 +1,60 @@
+"""jit, shard_map and pmap over 8 devices equal jit on one, in a process of its own."""
+
+import json
+import os
+import subprocess
+import sys
+
+SCRIPT = """
+import itertools, json
+import jax, numpy as np
+from sgae import parallel
+from sgae.data import order, resident
+from sgae.losses.adversarial import ADVERSARIAL_LOSSES
+from tests.systems import IMAGES, make_phase, small_config
+
+def final(name, config, mode, devices):
+  phase = make_phase(name, config)
+  mesh = parallel.make_mesh(devices)
+  compiled = parallel.CompiledSteps(phase.step, resident.gather, mesh, mode)
+  state = parallel.replicate(phase.init({}), mesh)
+  source = parallel.replicate(IMAGES, mesh)
+  for start in (0, 10):
+    indices = order.batch_indices(0, name, start, 10, phase.batch_shape, len(IMAGES))
+    state, metrics = compiled(state, source, indices)
+  assert compiled.traces == 1, compiled.traces
+  state = state.replace(key=0)
+  return [np.asarray(leaf, np.float64) for leaf in jax.tree.leaves((state, metrics))]
+
+cases = []
+for sparsity_map, penalty in (
+  ("topk", "none"), ("batch_topk", "l1"), ("jumprelu", "l0"), ("sigmoid", "kl")
+):
+  fields = dict(code__sparsity_map=sparsity_map, code__penalty=penalty,
+                sae__sparsity_weight=1e-3, gan__sparsity_weight=1e-3)
+  cases += [("sae", fields), ("gan", fields)]
+for loss in ADVERSARIAL_LOSSES:
+  cases.append(("gan", dict(gan__loss=loss, gan__penalties__gradient_penalty=1.0,
+                            gan__discriminator_updates=2)))
+worst = 0.0
+for name, fields in cases:
+  config = small_config(**fields)
+  reference = final(name, config, "jit", 1)
+  for mode in parallel.MODES:
+    for a, b in zip(reference, final(name, config, mode, 8), strict=True):
+      worst = max(worst, float(np.max(np.abs(a - b)) / (1e-3 + np.max(np.abs(a)))))
+print(json.dumps(worst))
+"""
+
+
+def test_all_modes_agree_on_eight_devices():
+  flags = "--xla_force_host_platform_device_count=8"
+  done = subprocess.run(
+    [sys.executable, "-c", SCRIPT],
+    env=os.environ | {"XLA_FLAGS": flags, "JAX_PLATFORMS": "cpu", "PYTHONPATH": "."},
+    capture_output=True,
+    text=True,
+    timeout=500,
+  )
+  assert done.returncode == 0, done.stderr[-2000:]
+  assert json.loads(done.stdout.splitlines()[-1]) < 1e-5

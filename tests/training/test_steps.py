@@ -1,0 +1,193 @@
+"""The steps of both phases: who changes, who does not, counters, populations."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from sgae import randomness
+from sgae.losses.adversarial import ADVERSARIAL_LOSSES
+from sgae.training.generator_step import update_average
+from sgae.training.transfer import transfer_autoencoder
+from tests.systems import batches, make_phase, run_steps, small_config
+
+
+def first(stacked):
+  return jax.tree.map(lambda leaf: leaf[0], stacked)
+
+
+def same(a, b):
+  return all(jax.tree.leaves(jax.tree.map(lambda x, y: bool((x == y).all()), a, b)))
+
+
+MAPS = [
+  ("relu", "l1"),
+  ("sigmoid", "kl"),
+  ("topk", "none"),
+  ("batch_topk", "l1"),
+  ("jumprelu", "l0"),
+]
+
+
+@pytest.mark.parametrize(("sparsity_map", "penalty"), MAPS)
+@pytest.mark.parametrize("name", ["sae", "gan"])
+def test_every_sparsity_map_trains_finitely(name, sparsity_map, penalty):
+  config = small_config(code__sparsity_map=sparsity_map, code__penalty=penalty)
+  config.sae.sparsity_weight = config.gan.sparsity_weight = 1e-3
+  phase = make_phase(name, config)
+  state, metrics = run_steps(phase, phase.init({}), batches(phase, 0, 5))
+  assert all(np.isfinite(column).all() for column in metrics.values())
+  assert int(state.step) == 5
+
+
+@pytest.mark.parametrize("loss", ADVERSARIAL_LOSSES)
+@pytest.mark.parametrize("generator", ["sparse", "plain"])
+@pytest.mark.parametrize("penalised", [True, False])
+def test_every_adversarial_loss_trains_finitely(loss, generator, penalised):
+  config = small_config(gan__loss=loss, gan__generator=generator)
+  weight = 0.1 if penalised else 0.0
+  config.gan.penalties.update(r1=weight, r2=weight, gradient_penalty=weight)
+  phase = make_phase("gan", config)
+  start = phase.init({})
+  state, metrics = phase.step(start, first(batches(phase, 0, 1)))
+  assert all(np.isfinite(value) for value in metrics.values())
+  assert ("gan/r1" in metrics) == penalised
+  assert not same(start.generator.params, state.generator.params)
+  assert not same(start.discriminator.params, state.discriminator.params)
+
+
+@pytest.mark.parametrize("frozen", ["generator", "discriminator"])
+def test_a_player_with_rate_zero_stays_while_the_other_moves(frozen):
+  config = small_config()
+  config.gan[f"{frozen}_optimizer"].learning_rate = 0.0
+  phase = make_phase("gan", config)
+  start = phase.init({})
+  state, _ = phase.step(start, first(batches(phase, 0, 1)))
+  moved = {"generator", "discriminator"} - {frozen}
+  assert same(getattr(start, frozen).params, getattr(state, frozen).params)
+  (other,) = moved
+  assert not same(getattr(start, other).params, getattr(state, other).params)
+
+
+def test_update_counts_are_what_the_config_says():
+  phase = make_phase(
+    "gan", small_config(gan__discriminator_updates=3, gan__generator_updates=2)
+  )
+  state, _ = run_steps(phase, phase.init({}), batches(phase, 0, 4))
+  assert int(state.discriminator.optimizer[0].count) == 12
+  assert int(state.generator.optimizer[0].count) == 8
+  assert int(state.step) == 4
+
+
+def test_average_follows_its_formula():
+  average, params = {"w": jnp.array([1.0])}, {"w": jnp.array([3.0])}
+  early = update_average(average, params, jnp.float32(0.999), jnp.int32(0))
+  late = update_average(average, params, jnp.float32(0.9), jnp.int32(10_000))
+  np.testing.assert_allclose(early["w"], 0.1 * 1 + 0.9 * 3, rtol=1e-6)
+  np.testing.assert_allclose(late["w"], 0.9 * 1 + 0.1 * 3, rtol=1e-6)
+
+
+def test_decoder_factor_zero_freezes_the_transferred_decoder():
+  sae = make_phase("sae", small_config())
+  trained, _ = run_steps(sae, sae.init({}), batches(sae, 0, 3))
+  phase = make_phase("gan", small_config(gan__decoder_rate_factor=0.0))
+  start = phase.init({"sae": trained})
+  assert same(start.generator.params["decoder"], trained.player.params["decoder"])
+  state, _ = run_steps(phase, start, batches(phase, 0, 3))
+  assert same(state.generator.params["decoder"], trained.player.params["decoder"])
+  assert not same(state.generator.params["coder"], start.generator.params["coder"])
+
+
+def test_transfer_refuses_another_shape():
+  sae = make_phase("sae", small_config())
+  gan = make_phase("gan", small_config(code__num_latents=12))
+  with pytest.raises(ValueError, match="does not fit"):
+    transfer_autoencoder(sae.init({}).player.params, gan.init({}).generator.params)
+
+
+def test_atoms_keep_unit_norm_and_the_mean_is_not_trained():
+  phase = make_phase("sae", small_config())
+  start = phase.init({})
+  state, metrics = run_steps(phase, start, batches(phase, 0, 20))
+  norms = jnp.linalg.norm(state.player.params["decoder"]["atoms"], axis=1)
+  np.testing.assert_allclose(norms, 1.0, rtol=1e-5)
+  assert same(
+    state.player.params["encoder"]["mean"], start.player.params["encoder"]["mean"]
+  )
+  assert metrics["sae/fvu"][-1] < metrics["sae/fvu"][0]
+  np.testing.assert_array_equal(metrics["sae/l0"], 4.0)
+
+
+def test_idle_counters_by_hand():
+  phase = make_phase("sae", small_config(code__sparsity_map="relu"))
+  start = phase.init({})
+  kernel_path = start.player.params["encoder"]["layers"]["Dense_0"]
+  kernel_path["bias"] = kernel_path["bias"].at[5].set(-1e6)  # never fires
+  state, metrics = run_steps(phase, start, batches(phase, 0, 4))
+  assert int(state.idle_k[5]) == 4
+  assert metrics["sae/dead_fraction"][1] == 0.0
+  assert metrics["sae/dead_fraction"][2] >= 1 / 24  # dead_after=3
+
+
+@pytest.mark.parametrize("name", ["sae", "gan"])
+def test_same_seed_same_bits_and_other_seed_other_bits(name):
+  def final(seed):
+    phase = make_phase(name, small_config(seed=seed))
+    return run_steps(phase, phase.init({}), batches(phase, seed, 3))[0]
+
+  one, again, other = final(0), final(0), final(1)
+
+  def key(state):
+    return state.replace(key=jax.random.key_data(state.key) * 0)
+
+  assert same(key(one), key(again))
+  assert not same(key(one), key(other))
+
+
+@pytest.mark.parametrize("name", ["sae", "gan"])
+def test_a_population_equals_single_runs(name):
+  """Six states that differ in every sweepable number, by vmap of the very step."""
+  members = []
+  phase = make_phase(name, small_config())
+  for i in range(6):
+    config = small_config(
+      seed=i,
+      sae__sparsity_weight=1e-4 * i,
+      gan__sparsity_weight=1e-4 * i,
+      sae__optimizer__learning_rate=1e-3 * (i + 1),
+      gan__generator_optimizer__learning_rate=1e-4 * (i + 1),
+      gan__discriminator_optimizer__learning_rate=2e-4 * (i + 1),
+      gan__penalties__r1=0.05 * (i + 1),
+      gan__ema_decay=0.9 + 0.01 * i,
+    )
+    members.append((make_phase(name, config).init({}), batches(phase, i, 20)))
+  traces = 0
+
+  def counted(state, stacked):
+    nonlocal traces
+    traces += 1
+    return run_steps(phase, state, stacked)[0]
+
+  single = jax.jit(counted)
+  alone = [single(state, stacked) for state, stacked in members]
+  assert traces == 1
+  states = jax.tree.map(lambda *leaves: jnp.stack(leaves), *[m[0] for m in members])
+  stacked = jax.tree.map(lambda *leaves: jnp.stack(leaves), *[m[1] for m in members])
+  together = jax.jit(jax.vmap(lambda s, b: run_steps(phase, s, b)[0]))(states, stacked)
+  for i, state in enumerate(alone):
+    member = jax.tree.map(lambda leaf, i=i: leaf[i], together)
+    for a, b in zip(
+      jax.tree.leaves(state.replace(key=0)),
+      jax.tree.leaves(member.replace(key=0)),
+      strict=True,
+    ):
+      np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-5)
+
+
+def test_noise_depends_on_the_place_of_the_example_alone():
+  key = randomness.stream_key(randomness.root_key(0), "noise", 3)
+  whole = randomness.normal(key, jnp.arange(8), (5,))
+  part = randomness.normal(key, jnp.arange(4, 8), (5,))
+  np.testing.assert_array_equal(whole[4:], part)
+  other = randomness.stream_key(randomness.root_key(0), "noise", 4)
+  assert not np.array_equal(whole, randomness.normal(other, jnp.arange(8), (5,)))
