@@ -117,17 +117,19 @@ class _PhaseRun:
     last = metrics.last(phase.name) or {}
     self.seconds = float(last.get("seconds") or 0.0)
     self.clock = perf_counter()
+    self.aside = self.aside_since_record = 0.0  # seconds outside steps
 
   def train(
-    self, saved_step: int | None, finished, images, dataset: Dataset, stop
+    self, saved_step: int | None, finished, images, dataset: Dataset, stop: list[int]
   ) -> Any:
+    """Runs the phase from its last checkpoint, or its start, to its last step."""
     name, steps, chunk = self.phase.name, self.cadence.steps, self.cadence.log_every
     state = self.phase.init(finished)
     if saved_step is not None:
       state = self.checkpoints.restore(saved_step, state)
-    elif "sae" in finished and "decoder" in getattr(state, "average", {}):
+    elif finished and self.config.gan.generator == "sparse":
       self.console.line(describe_transfer(finished["sae"].player.params))
-    step: int = saved_step or 0
+    step = first_step = saved_step or 0
     if step >= steps:
       self.console.line(f"{name}: all {steps} steps are done")
       return state
@@ -135,24 +137,20 @@ class _PhaseRun:
     compiled = parallel.CompiledSteps(
       self.phase.step, resident.gather, self.mesh, self.config.parallel.mode
     )
-    self.clock = perf_counter()
+    start = self.clock = perf_counter()
     pending = None
     with self.console.phase(name, steps, step) as progress:
       while step < steps:
-        if step % self.cadence.evaluate_every == 0 and step != saved_step:
+        # what a checkpoint holds was evaluated before it was saved
+        if step != saved_step and step % self.cadence.evaluate_every == 0:
+          pending = self._record(pending, progress)
           self._evaluate(state, step, dataset)
-        if step % self.cadence.save_every == 0 and step not in (0, saved_step):
+        if step > first_step and step % self.cadence.save_every == 0:
           pending = self._record(pending, progress)
           self._save(step, state)
         if stop:
-          pending = self._record(pending, progress)
-          self._save(step, state)
-          self.checkpoints.close()
-          raise StoppedBySignal(
-            f"stopped by {signal.Signals(stop[0]).name} at {name} step {step}, saved: "
-            "run the same command again to go on",
-            stop[0],
-          )
+          self._record(pending, progress)
+          self._stop(stop[0], step, state)
         indices = order.batch_indices(
           self.config.seed,
           name,
@@ -167,38 +165,44 @@ class _PhaseRun:
         step += chunk
         pending = (step, stacked)
       self._record(pending, progress)
-      self._save(step, state)
       self._evaluate(state, step, dataset)
-    if compiled.traces > 1:
-      self.console.line(f"{name}: compiled {compiled.traces} times, expected once")
+      self._save(step, state)
+    total = perf_counter() - start
+    self.console.line(
+      f"{name}: {step - first_step} steps in {total:.1f} s, {self.aside / total:.1%} "
+      f"of it aside (pictures, measures, checkpoints); {compiled.traces} compilation(s)"
+    )
     return state
 
   def _record(self, pending, progress) -> None:
-    """Fetches, checks and writes the metrics of one call."""
+    """Fetches, checks and writes the metrics of one call, if there is one."""
     if pending is None:
       return
     step, stacked = pending
     stacked = jax.device_get(stacked)
-    now = perf_counter()
-    elapsed, self.clock = now - self.clock, now
-    self.seconds += elapsed
     self._check(stacked, step - self.cadence.log_every)
+    now = perf_counter()
+    self.seconds += now - self.clock
+    busy = max(now - self.clock - self.aside_since_record, 1e-9)
+    self.clock, self.aside_since_record = now, 0.0
+    speed = self.cadence.log_every * self.images_per_step / busy
     values = {key: float(np.mean(column)) for key, column in stacked.items()}
-    speed = self.cadence.log_every * self.images_per_step / max(elapsed, 1e-9)
+    self._write(step, {"images_per_second": speed, **values})
+    shown = {name: values[name] for name in self.phase.shown if name in values}
+    progress.update(
+      step, speed, {name.split("/")[1]: number for name, number in shown.items()}
+    )
+
+  def _write(self, step, values) -> None:
     self.metrics.write(
       {
         "phase": self.phase.name,
         "step": step,
         "images_seen": step * self.images_per_step,
         "seconds": self.seconds,
-        "images_per_second": speed,
         **values,
       }
     )
-    shown = {
-      key.split("/")[1]: values[key] for key in self.phase.shown if key in values
-    }
-    progress.update(step, speed, shown)
 
   def _check(self, stacked, first_step) -> None:
     bad = {
@@ -219,18 +223,37 @@ class _PhaseRun:
       "lower a learning rate or raise a penalty's weight, in another --workdir"
     )
 
+  def _stop(self, number, step, state) -> None:
+    name = self.phase.name
+    self._save(step, state)
+    self.checkpoints.close()
+    raise StoppedBySignal(
+      f"stopped by {signal.Signals(number).name} at {name} step {step}, saved: run the "
+      "same command again to go on",
+      number,
+    )
+
   def _save(self, step, state) -> None:
-    if not parallel.all_finite(state):
-      self._diverged(step, "a parameter is not finite")
-    self.checkpoints.save(step, state)
+    with self._aside():
+      if not parallel.all_finite(state):
+        self._diverged(step, "a parameter is not finite")
+      self.checkpoints.save(step, state)
 
   def _evaluate(self, state, step, dataset) -> None:
     name = self.phase.name
-    for title, picture in self.phase.draw(state, dataset.test).items():
-      path = self.workdir / "images" / f"{name}_{title}_{step:06d}.png"
-      pictures.write_png(path, picture)
-    record = {"phase": name, "step": step, "images_seen": step * self.images_per_step}
-    self.metrics.write(record | self.phase.measure(state, dataset.test))
+    with self._aside():
+      for title, picture in self.phase.draw(state, dataset.test).items():
+        path = self.workdir / "images" / f"{name}_{title}_{step:06d}.png"
+        pictures.write_png(path, picture)
+      self._write(step, self.phase.measure(state, dataset.test))
+
+  @contextmanager
+  def _aside(self) -> Iterator[None]:
+    """Counts the time of its block as spent outside steps."""
+    begin = perf_counter()
+    yield
+    self.aside += perf_counter() - begin
+    self.aside_since_record += perf_counter() - begin
 
 
 def check_batches(config: Any, devices: int) -> None:

@@ -1,0 +1,1 @@
+"""Speed beside PyTorch on the same machine: `python -m sgae.benchmark`."""
