@@ -36,7 +36,10 @@ def main(arguments: list[str]) -> int:
     config = read_flags(arguments)
   except Exception as error:  # a config file is code and can fail in any way
     message = " ".join(str(error).replace("\\n", " ").split())
-    sys.stderr.write(f"error: {message} ({type(error).__name__}); see --help\n")
+    given = " ".join(arguments[1:])
+    sys.stderr.write(
+      f"error: {message} ({type(error).__name__}) in: {given}; see --help\n"
+    )
     return 2
 
   from sgae import inspection, runner
@@ -57,6 +60,9 @@ def main(arguments: list[str]) -> int:
   except (UserError, TrainingDiverged, StoppedBySignal) as error:
     console.error(str(error))
     return error.exit_code
+  except KeyboardInterrupt:
+    console.error("stopped by SIGINT while nothing was in training")
+    return 130
   return 0
 
 

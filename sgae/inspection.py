@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from sgae import run_directory
+from sgae import parallel, run_directory
 from sgae.data import resident, sources
 from sgae.errors import UserError
 from sgae.phases import PHASES, SAMPLE_COLUMNS, SAMPLE_ROWS, make_sampler
@@ -88,7 +88,8 @@ def _restore(config: Any, workdir: Path, name: str, mean_image):
     step = checkpoints.latest_step()
     if step is None:
       return None
-    template = PHASES[name](config, mean_image).init({})
+    init = PHASES[name](config, mean_image).init
+    template = parallel.compile_function(init)({})
     return step, checkpoints.restore(step, template)
   finally:
     checkpoints.close()

@@ -169,7 +169,8 @@ def _by_pmap(many_steps, mesh):
 
   def run(state, source, indices, positions):
     def by_device(array):
-      return np.stack(np.split(array, mesh.size, axis=-1))
+      parts = np.stack(np.split(array, mesh.size, axis=-1))
+      return jax.device_put(parts, NamedSharding(mesh, PartitionSpec(AXIS)))
 
     return compiled(state, source, by_device(indices), by_device(positions))
 

@@ -16,15 +16,15 @@ FILE_NAME = "config.json"
 PACKAGES = ("sgae", "jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "numpy")
 
 
-def claim(workdir: Path, config: Any) -> bool:
-  """Makes sure that a directory is free for this experiment, or holds it already.
+def holds_run(workdir: Path, config: Any) -> bool:
+  """Says whether a directory holds this experiment already or is free for it.
 
   Args:
     workdir: the run directory.
     config: the resolved config.
 
   Returns:
-    True if the directory holds this experiment already, False if it is new or empty.
+    True if the directory holds this experiment, False if it is missing or empty.
 
   Raises:
     UserError: it holds another experiment, or files of something else.
@@ -39,8 +39,8 @@ def claim(workdir: Path, config: Any) -> bool:
       )
     return True
   with explained(workdir):
-    workdir.mkdir(parents=True, exist_ok=True)
-    others = sorted(path.name for path in workdir.iterdir())
+    exists = workdir.exists()
+    others = sorted(path.name for path in workdir.iterdir()) if exists else []
   if others:
     raise UserError(
       f"{workdir} holds no run but other files ({', '.join(others[:3])}): choose "

@@ -41,7 +41,7 @@ def train(config: Any, workdir: Path, console: Console) -> None:
   """
   mesh = parallel.make_mesh(config.parallel.devices)
   check_batches(config, mesh.size)
-  resumed = run_directory.claim(workdir, config)
+  resumed = run_directory.holds_run(workdir, config)
   parallel.keep_compiled_programs(cache_root(config.data.cache_directory) / "jax")
   dataset = sources.load(config.data, console.line)
   for name in config.phases:
@@ -124,7 +124,7 @@ class _PhaseRun:
   ) -> Any:
     """Runs the phase from its last checkpoint, or its start, to its last step."""
     name, steps, chunk = self.phase.name, self.cadence.steps, self.cadence.log_every
-    state = self.phase.init(finished)
+    state = parallel.compile_function(self.phase.init)(finished)
     if saved_step is not None:
       state = self.checkpoints.restore(saved_step, state)
     elif finished and self.config.gan.generator == "sparse":

@@ -2,8 +2,10 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import jax
@@ -27,6 +29,23 @@ def launch(*arguments):
     text=True,
     timeout=300,
   )
+
+
+def start(*arguments):
+  """Starts a run and returns the process once its first record is written."""
+  process = subprocess.Popen(
+    [sys.executable, "launch.py", *arguments],
+    cwd=ROOT,
+    env=os.environ | {"JAX_PLATFORMS": "cpu"},
+    stdout=subprocess.PIPE,
+    stderr=subprocess.PIPE,
+    text=True,
+  )
+  (workdir,) = [a.split("=")[1] for a in arguments if a.startswith("--workdir=")]
+  metrics = Path(workdir) / "metrics.jsonl"
+  while process.poll() is None and not (metrics.exists() and metrics.stat().st_size):
+    time.sleep(0.01)
+  return process
 
 
 def checkpoint_arrays(workdir, phase):
@@ -81,16 +100,14 @@ def test_a_run_makes_what_it_promises_and_resumes(tmp_path):
     (["--config.sae.stepz=1"], "stepz"),
     (["--config.sae.steps=many"], "steps"),
     (["--config=configs/none.py"], "none.py"),
-    (["--config.gan.loss=hopeful"], "gan.loss='hopeful'"),
     (["--config.phases=('gan','sae')"], "phases="),
-    (["--config.code.k=1000"], "code.k=1000"),
-    (["--config.sae.steps=0"], "sae.steps=0"),
-    (["--config.gan.log_every=7"], "gan.log_every=7"),
-    (["--config.sae.encoder_hidden=(8,)"], "sae.tied_start"),
-    (["--config.sae.batch_size=5000"], "sae.batch_size=5000"),
     (["--config.parallel.devices=3"], "parallel.devices=3"),
+    (["digits.py"], "unexpected argument 'digits.py'"),
+    (["--mode=dream"], "mode"),
+    (["--config=/bin/true"], "/bin/true"),
     (["--workdir=/dev/null/run"], "/dev/null/run"),
     (["--mode=sample", "--workdir=/nowhere"], "/nowhere"),
+    (["--mode=evaluate", "--workdir=/nowhere"], "/nowhere"),
   ],
 )
 def test_bad_input_gets_one_line_and_code_2(arguments, words, tmp_path):
@@ -102,7 +119,7 @@ def test_bad_input_gets_one_line_and_code_2(arguments, words, tmp_path):
   lines = done.stderr.strip().splitlines()
   assert len(lines) == 1, done.stderr
   assert words in lines[0]
-  assert not (tmp_path / "r" / "metrics.jsonl").exists()
+  assert not (tmp_path / "r").exists()
 
 
 def test_divergence_ends_with_code_3_and_names_the_metric(tmp_path):
@@ -116,3 +133,51 @@ def test_divergence_ends_with_code_3_and_names_the_metric(tmp_path):
   )
   assert done.returncode == 3, done.stderr
   assert "diverged at step" in done.stderr
+
+
+@pytest.mark.parametrize(
+  ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)]
+)
+def test_a_signal_saves_and_a_kill_loses_nothing_saved(tmp_path, number, code):
+  workdir, long = tmp_path / "r", ["--config.sae.steps=10000"]
+  process = start(f"--workdir={workdir}", *SMALL, *long)
+  process.send_signal(number)
+  _, errors = process.communicate(timeout=60)
+  assert process.returncode == code, errors
+  (line,) = errors.strip().splitlines()
+  assert "run the same command again to go on" in line
+  step, _ = checkpoint_arrays(workdir, "sae")
+  assert f"at sae step {step}, saved" in line
+
+  process = start(f"--workdir={workdir}", *SMALL, *long)
+  process.kill()
+  process.communicate(timeout=60)
+  again, _ = checkpoint_arrays(workdir, "sae")
+  assert again >= step
+
+
+TRAIN_AND_LIST_MODULES = """
+import sys
+import launch
+code = launch.main(sys.argv)
+heavy = {"tensorflow", "torch"} & set(sys.modules)
+sys.exit(f"training imported {heavy}" if heavy else code)
+"""
+
+
+@pytest.mark.skipif(
+  not os.environ.get("TFDS_DATA_DIR"), reason="TFDS_DATA_DIR is not set"
+)
+def test_training_on_mnist_never_imports_tensorflow(tmp_path):
+  done = subprocess.run(
+    [sys.executable, "-c", TRAIN_AND_LIST_MODULES]
+    + ["--config=configs/mnist.py", f"--workdir={tmp_path}/r", *SMALL]
+    + [f"--config.{phase}.batch_size=16" for phase in ("sae", "gan")],
+    cwd=ROOT,
+    env=os.environ | {"JAX_PLATFORMS": "cpu"},
+    capture_output=True,
+    text=True,
+    timeout=300,
+  )
+  assert done.returncode == 0, done.stderr
+  assert "Done." in done.stdout

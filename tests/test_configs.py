@@ -1,0 +1,147 @@
+"""Every config file loads, validates and builds; every field does something."""
+
+import importlib
+import json
+import re
+from pathlib import Path
+
+import jax
+import numpy as np
+import pytest
+
+from configs import default
+from sgae import phases
+from sgae.config import RESUMABLE, changed_fields, flatten, validate
+from sgae.errors import UserError
+from sgae.training.states import Batch
+
+ROOT = Path(__file__).parents[1]
+CONFIGS = sorted(path.stem for path in (ROOT / "configs").glob("*.py"))
+
+
+def load(name):
+  return importlib.import_module(f"configs.{name}").get_config()
+
+
+@pytest.mark.parametrize("name", CONFIGS)
+def test_config_validates_and_builds(name):
+  config = validate(load(name))
+  side = config.data.image_size or 28
+  mean = np.zeros((side, side, 1), np.float32)
+  for phase_name in config.phases:
+    phase = phases.PHASES[phase_name](config, mean)
+    state = jax.eval_shape(phase.init, {})
+    images = jax.ShapeDtypeStruct((*phase.batch_shape, *mean.shape), np.float32)
+    positions = jax.ShapeDtypeStruct(phase.batch_shape[-1:], np.int32)
+    after, metrics = jax.eval_shape(phase.step, state, Batch(images, positions))
+    assert jax.tree.map(lambda leaf: (leaf.shape, leaf.dtype), state) == jax.tree.map(
+      lambda leaf: (leaf.shape, leaf.dtype), after
+    )
+    assert all(leaf.shape == () for leaf in metrics.values())
+
+
+@pytest.mark.parametrize("name", CONFIGS)
+def test_config_has_the_fields_of_the_default_and_no_other(name):
+  assert (
+    flatten(load(name).to_dict()).keys() == flatten(load("default").to_dict()).keys()
+  )
+
+
+def test_every_field_is_read_somewhere():
+  """A field whose name no source file mentions does nothing."""
+  sources = "\n".join(path.read_text() for path in (ROOT / "sgae").rglob("*.py"))
+  for field in flatten(default.get_config().to_dict()):
+    name = field.split(".")[-1]
+    player = name.split("_")[0]
+    found = re.search(rf"[.\"]{name}\b", sources) or (
+      player in ("generator", "discriminator")
+      and f"{{player}}_{name.removeprefix(player + '_')}" in sources
+    )
+    assert found, field
+
+
+def test_a_config_survives_its_json():
+  config = default.get_config()
+  stored = json.loads(json.dumps(config.to_dict()))
+  assert changed_fields(flatten(stored), flatten(config.to_dict())) == []
+
+
+def test_changed_fields_name_the_experiment_and_leave_out_what_may_change():
+  old, new = flatten(load("digits").to_dict()), flatten(load("digits").to_dict())
+  new |= {"gan.steps": 9, "parallel.mode": "pmap", "checkpoint.keep": 7, "code.k": 3}
+  assert changed_fields(old, new) == ["code.k: 16 -> 3"]
+  for field in RESUMABLE:
+    assert any(name.startswith(field) for name in old), field
+
+
+def put(field, value):
+  config = default.get_config()
+  *path, last = field.split(".")
+  section = config
+  for name in path:
+    section = section[name]
+  with section.ignore_type():
+    section[last] = value
+  return config
+
+
+@pytest.mark.parametrize(
+  ("field", "value", "words"),
+  [
+    ("phases", ("gan", "sae"), "('sae', 'gan'), ('gan',), ('sae',)"),
+    ("phases", (), "phases=()"),
+    ("seed", -1, "0 or more"),
+    ("seed", 2**32, "below 2**32"),
+    ("data.source", "imagenet", "digits, tfds"),
+    ("data.image_size", -1, "0 or more"),
+    ("parallel.mode", "mpi", "jit, shard_map, pmap"),
+    ("parallel.devices", -2, "0 or more"),
+    ("checkpoint.keep", 0, "1 or more"),
+    ("code.num_latents", 0, "1 or more"),
+    ("code.sparsity_map", "softmax", "topk"),
+    ("code.k", 0, "from 1 to code.num_latents=512"),
+    ("code.k", 513, "from 1 to code.num_latents=512"),
+    ("code.threshold", 0.0, "above 0"),
+    ("code.bandwidth", float("inf"), "finite"),
+    ("code.penalty", "kl", "code.sparsity_map='sigmoid'"),
+    ("code.penalty", "l0", "code.sparsity_map='jumprelu'"),
+    ("code.rho", 1.0, "between 0 and 1"),
+    ("sae.encoder_hidden", (64,), "sae.tied_start"),
+    ("sae.decoder_hidden", (0,), "whole widths"),
+    ("sae.activation", "relux", "leaky_relu"),
+    ("sae.output", "relu", "linear, tanh"),
+    ("sae.sparsity_weight", -1.0, "from 0 up"),
+    ("sae.auxiliary_weight", float("nan"), "finite"),
+    ("sae.auxiliary_k", 600, "code.num_latents=512"),
+    ("sae.dead_after", 0, "1 or more"),
+    ("sae.batch_size", 0, "1 or more"),
+    ("sae.steps", 0, "1 or more"),
+    ("sae.steps", 1010, "sae.log_every=50"),
+    ("sae.save_every", 75, "sae.log_every=50"),
+    ("sae.optimizer.name", "adamw", "adam, rmsprop, sgd"),
+    ("sae.optimizer.schedule", "step", "constant, linear, cosine"),
+    ("sae.optimizer.learning_rate", -1e-3, "from 0 up"),
+    ("sae.optimizer.beta2", 1.0, "below 1"),
+    ("sae.optimizer.warmup_updates", -1, "0 or more"),
+    ("gan.generator", "unet", "sparse, plain"),
+    ("gan.generator", "plain", "gan.sparsity_weight=0.0001"),
+    ("gan.latent_distribution", "cauchy", "normal, uniform"),
+    ("gan.latent_dim", 0, "1 or more"),
+    ("gan.generator_hidden", (12.5,), "whole widths"),
+    ("gan.discriminator_activation", "gelu", "silu"),
+    ("gan.generator_output", "sigmoid", "linear, tanh"),
+    ("gan.loss", "vanilla", "relativistic"),
+    ("gan.penalties.r1", -0.1, "from 0 up"),
+    ("gan.decoder_rate_factor", float("inf"), "finite"),
+    ("gan.ema_decay", 1.0, "below 1"),
+    ("gan.discriminator_updates", 0, "1 or more"),
+    ("gan.evaluate_every", 30, "gan.log_every=50"),
+  ],
+)
+def test_an_impossible_value_is_refused_by_name(field, value, words):
+  with pytest.raises(UserError) as refusal:
+    validate(put(field, value))
+  message = str(refusal.value)
+  assert field.split(".")[-1] in message
+  assert words in message
+  assert "\n" not in message

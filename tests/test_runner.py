@@ -1,0 +1,254 @@
+"""The loop: stops at any point, damaged directories, divergence; within one process."""
+
+import io
+import json
+import os
+import signal
+from contextlib import contextmanager
+
+import jax
+import numpy as np
+import orbax.checkpoint as ocp
+import pytest
+
+from configs import digits
+from sgae import inspection, runner
+from sgae.config import validate
+from sgae.errors import StoppedBySignal, TrainingDiverged, UserError
+from sgae.reporting.console import Console
+from sgae.reporting.metrics import read_metrics
+
+CALLS = 4  # compiled calls of each phase
+
+
+def tiny_config(**fields):
+  config = digits.get_config()
+  config.data.image_size = 8
+  config.code.update(num_latents=24, k=4)
+  config.gan.update(generator_hidden=(16,), discriminator_hidden=(16,))
+  for phase in (config.sae, config.gan):
+    phase.update(steps=5 * CALLS, log_every=5, evaluate_every=10, save_every=10)
+    phase.batch_size = 16
+  config.sae.auxiliary_k = 4
+  for name, value in fields.items():
+    section, field = name.split("__")
+    config[section][field] = value
+  return config
+
+
+class SignallingConsole(Console):
+  """Sends this process a signal at the nth progress report."""
+
+  def __init__(self, reports):
+    super().__init__(io.StringIO())
+    self.reports = reports
+
+  @contextmanager
+  def phase(self, name, total_steps, first_step):
+    with super().phase(name, total_steps, first_step) as progress:
+      show = progress.update
+
+      def update(*arguments):
+        show(*arguments)
+        self.reports -= 1
+        if self.reports == 0:
+          os.kill(os.getpid(), signal.SIGTERM)
+
+      progress.update = update
+      yield progress
+
+
+def train(workdir, config=None, console=None):
+  console = console or Console(io.StringIO())
+  runner.train(validate(config or tiny_config()), workdir, console)
+
+
+def saved(workdir, phase):
+  """Returns (step, arrays) of a phase's newest checkpoint."""
+  with ocp.CheckpointManager(workdir / phase / "checkpoints") as manager:
+    step = manager.latest_step()
+    state = manager.restore(step, args=ocp.args.StandardRestore())
+  return step, [np.asarray(leaf) for leaf in jax.tree.leaves(state)]
+
+
+def timeless(workdir):
+  return [
+    {k: v for k, v in record.items() if k not in ("seconds", "images_per_second")}
+    for record in read_metrics(workdir)
+  ]
+
+
+@pytest.fixture(scope="module")
+def whole_run(tmp_path_factory):
+  """A run that was never stopped."""
+  workdir = tmp_path_factory.mktemp("whole") / "run"
+  train(workdir)
+  return workdir
+
+
+def test_a_run_stopped_again_and_again_ends_in_the_same_bits(tmp_path, whole_run):
+  workdir, stops = tmp_path / "run", []
+  for _ in range(4):
+    try:
+      train(workdir, console=SignallingConsole(1))
+    except StoppedBySignal as stopped:
+      assert stopped.exit_code == 143
+      stops.append(str(stopped).split(",")[0])
+  # a report comes one call late, so each start does two calls
+  assert stops == [
+    "stopped by SIGTERM at sae step 10",
+    "stopped by SIGTERM at gan step 0",
+    "stopped by SIGTERM at gan step 10",
+  ]
+  for phase in ("sae", "gan"):
+    step, arrays = saved(workdir, phase)
+    expected_step, expected = saved(whole_run, phase)
+    assert step == expected_step == 5 * CALLS
+    assert all((a == b).all() for a, b in zip(arrays, expected, strict=True))
+  assert timeless(workdir) == timeless(whole_run)
+
+
+@pytest.mark.parametrize("reports", [2, CALLS, CALLS + 1])
+def test_a_stop_is_followed_by_the_same_bits(tmp_path, whole_run, reports):
+  workdir = tmp_path / "run"
+  with pytest.raises(StoppedBySignal, match="SIGTERM"):
+    train(workdir, console=SignallingConsole(reports))
+  train(workdir)
+  for phase in ("sae", "gan"):
+    expected, arrays = saved(whole_run, phase)[1], saved(workdir, phase)[1]
+    assert all((a == b).all() for a, b in zip(arrays, expected, strict=True))
+
+
+def test_a_finished_run_is_left_as_it_is(whole_run):
+  before = {
+    path: path.stat().st_mtime_ns
+    for path in whole_run.rglob("*")
+    if path.is_file() and path.name not in ("config.json", "metrics.jsonl")
+  }
+  stream = io.StringIO()
+  train(whole_run, console=Console(stream))
+  assert "sae: all 20 steps are done" in stream.getvalue()
+  assert "gan: all 20 steps are done" in stream.getvalue()
+  after = {path: path.stat().st_mtime_ns for path in before}
+  assert before == after
+
+
+def test_evaluation_and_samples_need_only_the_directory(tmp_path, whole_run):
+  console = Console(io.StringIO())
+  inspection.evaluate(whole_run, console)
+  results = json.loads((whole_run / "evaluation.json").read_text())
+  assert results["sae"]["step"] == results["gan"]["step"] == 20
+  assert 0 < results["sae"]["sae/test_fvu"] < 1.5
+  inspection.sample(whole_run, 7, "npz", console)
+  with np.load(next((whole_run / "samples").glob("*.npz"))) as stored:
+    seven = stored["arr_0"]
+  assert (seven.shape, seven.dtype) == ((7, 8, 8, 1), np.uint8)
+  inspection.sample(whole_run, 3, "npz", console)
+  with np.load(next((whole_run / "samples").glob("*.npz"))) as stored:
+    np.testing.assert_array_equal(stored["arr_0"], seven[:3])
+
+
+def test_a_first_phase_cannot_be_made_longer_once_the_second_began(whole_run):
+  with pytest.raises(UserError, match="sae.steps=40, but gan has begun"):
+    train(whole_run, tiny_config(sae__steps=40))
+
+
+def test_a_directory_with_other_files_is_refused_and_kept(tmp_path):
+  (tmp_path / "thesis.txt").write_text("mine")
+  with pytest.raises(UserError, match="thesis.txt"):
+    train(tmp_path)
+  assert [path.name for path in tmp_path.iterdir()] == ["thesis.txt"]
+
+
+def test_missing_data_leave_no_directory_behind(tmp_path):
+  config = tiny_config()
+  config.data.update(source="tfds", name="mnist", directory=str(tmp_path / "none"))
+  config.data.name = "no_such_dataset"
+  with pytest.raises(UserError):
+    train(tmp_path / "run", config)
+  assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"config": {}}'])
+def test_a_damaged_config_json_is_named(tmp_path, text):
+  (tmp_path / "config.json").write_text(text)
+  with pytest.raises(UserError, match=r"config\.json is damaged"):
+    train(tmp_path)
+
+
+def copy_of(run, target):
+  for path in run.rglob("*"):
+    if path.is_file():
+      to = target / path.relative_to(run)
+      to.parent.mkdir(parents=True, exist_ok=True)
+      to.write_bytes(path.read_bytes())
+  return target
+
+
+def test_strange_files_among_checkpoints_are_ignored(tmp_path, whole_run):
+  workdir = copy_of(whole_run, tmp_path / "run")
+  folder = workdir / "gan" / "checkpoints"
+  (folder / "notes.txt").write_text("not a checkpoint")
+  (folder / "not_a_step").mkdir()
+  stream = io.StringIO()
+  train(workdir, console=Console(stream))
+  assert "gan: all 20 steps are done" in stream.getvalue()
+
+
+@pytest.mark.parametrize("phase", ["sae", "gan"])
+def test_a_damaged_checkpoint_is_named_and_kept(tmp_path, whole_run, phase):
+  workdir = copy_of(whole_run, tmp_path / "run")
+  folder = workdir / phase / "checkpoints" / "20"
+  for path in folder.rglob("*"):
+    if path.is_file():
+      path.write_bytes(b"\x00garbage")
+  with pytest.raises(UserError, match=rf"{phase}/checkpoints.* cannot be read"):
+    train(workdir)
+  assert folder.exists()
+
+
+@contextmanager
+def infinite_loss(name):
+  """Makes every step of a phase report an infinite loss."""
+  make = runner.PHASES[name]
+
+  def poisoned(config, mean_image):
+    phase = make(config, mean_image)
+
+    def step(state, batch, *, axis=None):
+      state, metrics = phase.step(state, batch, axis=axis)
+      return state, metrics | {"gan/d_loss": metrics["gan/d_loss"] * np.inf}
+
+    return phase._replace(step=step)
+
+  runner.PHASES[name] = poisoned
+  try:
+    yield
+  finally:
+    runner.PHASES[name] = make
+
+
+def test_divergence_names_the_metric_and_keeps_the_last_good_checkpoint(tmp_path):
+  config = tiny_config(gan__steps=10)
+  train(tmp_path / "run", config)
+  step, before = saved(tmp_path / "run", "gan")
+  assert step == 10
+  with pytest.raises(TrainingDiverged) as diverged, infinite_loss("gan"):
+    train(tmp_path / "run")
+  assert diverged.value.exit_code == 3
+  assert "gan diverged at step 11: gan/d_loss became inf" in str(diverged.value)
+  assert "step 10 is kept" in str(diverged.value)
+  step, after = saved(tmp_path / "run", "gan")
+  assert step == 10
+  assert all((a == b).all() for a, b in zip(before, after, strict=True))
+
+
+def test_batches_that_the_devices_do_not_divide_are_refused():
+  with pytest.raises(UserError, match="sae.batch_size=16 is not divisible by 3"):
+    runner.check_batches(tiny_config(), 3)
+  runner.check_batches(tiny_config(), 8)
+
+
+def test_a_batch_larger_than_the_data_is_refused(tmp_path):
+  with pytest.raises(UserError, match="gan.batch_size=4096 is more than the 1"):
+    train(tmp_path / "run", tiny_config(gan__batch_size=4096))

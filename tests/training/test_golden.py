@@ -1,0 +1,34 @@
+"""The numbers of the first step, so that no change of the arithmetic is an accident."""
+
+import jax
+import numpy as np
+import pytest
+
+from tests.systems import batches, make_phase, small_config
+
+GOLDEN = {
+  "sae": {"sae/mse": 0.212879, "sae/omega": 3.283110, "sae/grad_norm": 0.158521},
+  "gan": {
+    "gan/d_loss": 0.988176,
+    "gan/r1": 1.073545,
+    "gan/r2": 1.165318,
+    "discriminator/grad_norm": 1.362129,
+    "gan/g_loss": 0.671859,
+    "gan/omega": 5.806600,
+    "generator/grad_norm": 1.094898,
+  },
+}
+
+
+@pytest.mark.parametrize("name", ["sae", "gan"])
+def test_first_step_gives_the_numbers_it_always_gave(name):
+  phase = make_phase(name, small_config())
+  batch = jax.tree.map(lambda leaf: leaf[0], batches(phase, 0, 1))
+  _, metrics = jax.jit(phase.step)(jax.jit(phase.init)({}), batch)
+  found = {key: float(metrics[key]) for key in GOLDEN[name]}
+  np.testing.assert_allclose(
+    list(found.values()),
+    list(GOLDEN[name].values()),
+    rtol=1e-4,
+    err_msg=f"the first step changed; if on purpose, set GOLDEN[{name!r}] = {found}",
+  )

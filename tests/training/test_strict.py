@@ -1,0 +1,40 @@
+"""Both steps under JAX's strictest checks."""
+
+import jax
+import numpy as np
+import pytest
+
+from sgae import parallel
+from sgae.data import order, resident
+from tests.systems import IMAGES, make_phase, small_config
+
+
+@pytest.mark.parametrize("sparsity_map", ["topk", "batch_topk", "jumprelu"])
+@pytest.mark.parametrize("name", ["sae", "gan"])
+def test_no_key_is_used_twice_and_no_rank_is_promoted(name, sparsity_map):
+  config = small_config(code__sparsity_map=sparsity_map)
+  config.gan.penalties.gradient_penalty = 1.0
+  with jax.debug_key_reuse(True), jax.numpy_rank_promotion("raise"):
+    phase = make_phase(name, config)
+    steps = parallel.CompiledSteps(
+      phase.step, resident.gather, parallel.make_mesh(1), "jit"
+    )
+    indices = order.batch_indices(0, name, 0, 3, phase.batch_shape, len(IMAGES))
+    state, metrics = steps(phase.init({}), IMAGES, indices)
+  assert int(state.step) == 3
+  assert all(np.isfinite(column).all() for column in metrics.values())
+
+
+@pytest.mark.parametrize("mode", parallel.MODES)
+@pytest.mark.parametrize("name", ["sae", "gan"])
+def test_a_call_moves_nothing_between_host_and_device_unasked(name, mode):
+  phase = make_phase(name, small_config())
+  mesh = parallel.make_mesh(1)
+  steps = parallel.CompiledSteps(phase.step, resident.gather, mesh, mode)
+  indices = order.batch_indices(0, name, 0, 3, phase.batch_shape, len(IMAGES))
+  source = parallel.replicate(IMAGES, mesh)
+  state, _ = steps(parallel.replicate(phase.init({}), mesh), source, indices)
+  with jax.transfer_guard("disallow"):
+    state, metrics = steps(state, source, indices)
+  assert int(state.step) == 6
+  assert steps.traces == 1
