@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -31,8 +32,8 @@ def test_config_validates_and_builds(name):
   for phase_name in config.phases:
     phase = phases.PHASES[phase_name](config, mean)
     state = jax.eval_shape(phase.init, {})
-    images = jax.ShapeDtypeStruct((*phase.batch_shape, *mean.shape), np.float32)
-    positions = jax.ShapeDtypeStruct(phase.batch_shape[-1:], np.int32)
+    images = jnp.zeros((*phase.batch_shape, *mean.shape))
+    positions = jnp.arange(phase.batch_shape[-1])
     after, metrics = jax.eval_shape(phase.step, state, Batch(images, positions))
     assert jax.tree.map(lambda leaf: (leaf.shape, leaf.dtype), state) == jax.tree.map(
       lambda leaf: (leaf.shape, leaf.dtype), after

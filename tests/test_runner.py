@@ -15,7 +15,7 @@ from configs import digits
 from sgae import inspection, runner
 from sgae.config import validate
 from sgae.errors import StoppedBySignal, TrainingDiverged, UserError
-from sgae.reporting.console import Console
+from sgae.reporting.console import Console, PhaseProgress, Report
 from sgae.reporting.metrics import read_metrics
 
 CALLS = 4  # compiled calls of each phase
@@ -45,17 +45,14 @@ class SignallingConsole(Console):
 
   @contextmanager
   def phase(self, name, total_steps, first_step):
-    with super().phase(name, total_steps, first_step) as progress:
-      show = progress.update
+    def show(report):
+      del report
+      self.reports -= 1
+      if self.reports == 0:
+        os.kill(os.getpid(), signal.SIGTERM)
 
-      def update(*arguments):
-        show(*arguments)
-        self.reports -= 1
-        if self.reports == 0:
-          os.kill(os.getpid(), signal.SIGTERM)
-
-      progress.update = update
-      yield progress
+    start = Report(name, first_step, total_steps, 0.0, None, {})
+    yield PhaseProgress(start, show)
 
 
 def train(workdir, config=None, console=None):

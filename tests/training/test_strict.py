@@ -1,6 +1,7 @@
 """Both steps under JAX's strictest checks."""
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -20,7 +21,7 @@ def test_no_key_is_used_twice_and_no_rank_is_promoted(name, sparsity_map):
       phase.step, resident.gather, parallel.make_mesh(1), "jit"
     )
     indices = order.batch_indices(0, name, 0, 3, phase.batch_shape, len(IMAGES))
-    state, metrics = steps(phase.init({}), IMAGES, indices)
+    state, metrics = steps(phase.init({}), jnp.asarray(IMAGES), indices)
   assert int(state.step) == 3
   assert all(np.isfinite(column).all() for column in metrics.values())
 
