@@ -46,7 +46,7 @@ def get_config(arg: str = "") -> Any:
         # 'relu', 'sigmoid', 'topk', 'batch_topk' or 'jumprelu'. [fixed]
         "sparsity_map": "topk",
         # Active latents per example, for 'topk' and 'batch_topk'. [fixed]
-        "k": 32,
+        "k": 64,
         # Start of the learned threshold and width of its gradient's kernel, for
         # 'jumprelu', in units of the pre-activation. [fixed]
         "threshold": 0.1,
@@ -64,8 +64,9 @@ def get_config(arg: str = "") -> Any:
         "decoder_hidden": (),
         # Hidden activation: 'leaky_relu', 'relu', 'silu' or 'tanh'.
         "activation": "leaky_relu",
-        # Last activation of the decoder: 'linear' or 'tanh'.
-        "output": "linear",
+        # Last activation of the decoder: 'linear' or 'tanh', which lets a generator on
+        # top of it draw a clean background.
+        "output": "tanh",
         # Start the encoder as the decoder's transpose (both must be linear).
         "tied_start": True,
         # Keep atoms at norm 1.
@@ -107,7 +108,7 @@ def get_config(arg: str = "") -> Any:
         "loss": "relativistic",
         # Weights of the discriminator's penalties, gamma of gamma/2 |grad|^2 for r1 and
         # r2, lambda for the gradient penalty; 0: not computed.
-        "penalties": {"r1": 0.1, "r2": 0.1, "gradient_penalty": 0.0},
+        "penalties": {"r1": 1.0, "r2": 1.0, "gradient_penalty": 0.0},
         # Weight of Omega(code) in the generator's loss.
         "sparsity_weight": 1e-4,
         # Multiplies the updates of the generator's decoder; 0 freezes it.
@@ -119,9 +120,11 @@ def get_config(arg: str = "") -> Any:
         "generator_updates": 1,
         # Real images per update, over all devices.
         "batch_size": 256,
-        "generator_optimizer": _optimizer(learning_rate=2e-4, beta1=0.0, beta2=0.99),
+        "generator_optimizer": _optimizer(
+          learning_rate=6e-4, beta1=0.0, beta2=0.99, schedule="cosine"
+        ),
         "discriminator_optimizer": _optimizer(
-          learning_rate=2e-4, beta1=0.0, beta2=0.99
+          learning_rate=6e-4, beta1=0.0, beta2=0.99, schedule="cosine"
         ),
         # As in `sae`, in rounds.
         "steps": 2000,
@@ -137,7 +140,9 @@ def get_config(arg: str = "") -> Any:
   )
 
 
-def _optimizer(learning_rate: float, beta1: float, beta2: float) -> dict:
+def _optimizer(
+  learning_rate: float, beta1: float, beta2: float, schedule: str = "constant"
+) -> dict:
   return {
     # 'adam', 'rmsprop' (beta2 is its decay) or 'sgd' (beta1 is its momentum).
     "name": "adam",
@@ -145,7 +150,7 @@ def _optimizer(learning_rate: float, beta1: float, beta2: float) -> dict:
     "beta1": beta1,
     "beta2": beta2,
     # 'constant', 'linear' or 'cosine', to 0 at the phase's last update.
-    "schedule": "constant",
+    "schedule": schedule,
     # Updates over which the rate rises to its full size.
     "warmup_updates": 0,
   }

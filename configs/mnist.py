@@ -18,8 +18,8 @@ def get_config(arg: str = "") -> Any:
   config.sae.steps = 500
   config.sae.evaluate_every = 250
   config.sae.save_every = 250
-  config.gan.steps = 4000
+  config.gan.steps = 8000
   config.gan.log_every = 100
-  config.gan.evaluate_every = 1000
-  config.gan.save_every = 1000
+  config.gan.evaluate_every = 2000
+  config.gan.save_every = 2000
   return config

@@ -20,7 +20,6 @@ def get_config(arg: str = "") -> Any:
   config.sae.update(
     encoder_hidden=(128, 64),
     decoder_hidden=(64, 128),
-    output="tanh",
     tied_start=False,
     unit_norm_atoms=False,
     sparsity_weight=1e-3,
@@ -43,6 +42,10 @@ def get_config(arg: str = "") -> Any:
     save_every=50,
   )
   config.gan.penalties.update(r1=0.0, r2=0.0)
-  config.gan.discriminator_optimizer.update(name="sgd", learning_rate=1e-2)
-  config.gan.generator_optimizer.beta1 = 0.5
+  config.gan.discriminator_optimizer.update(
+    name="sgd", learning_rate=1e-2, schedule="constant"
+  )
+  config.gan.generator_optimizer.update(
+    learning_rate=2e-4, beta1=0.5, schedule="constant"
+  )
   return config

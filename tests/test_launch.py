@@ -18,6 +18,9 @@ SMALL = ["--config.code.num_latents=32", "--config.code.k=4"]
 for _phase in ("sae", "gan"):
   SMALL += [f"--config.{_phase}.steps=20", f"--config.{_phase}.log_every=5"]
   SMALL += [f"--config.{_phase}.{_due}_every=10" for _due in ("evaluate", "save")]
+# a decaying rate depends on the number of steps, which one test changes on resume
+for _player in ("generator", "discriminator"):
+  SMALL += [f"--config.gan.{_player}_optimizer.schedule=constant"]
 
 
 def launch(*arguments):
@@ -156,12 +159,11 @@ def test_a_signal_saves_and_a_kill_loses_nothing_saved(tmp_path, number, code):
   assert again >= step
 
 
-TRAIN_AND_LIST_MODULES = """
+TRAIN_AND_LOOK_FOR_TENSORFLOW = """
 import sys
 import launch
 code = launch.main(sys.argv)
-heavy = {"tensorflow", "torch"} & set(sys.modules)
-sys.exit(f"training imported {heavy}" if heavy else code)
+sys.exit("tensorflow was imported" if "tensorflow" in sys.modules else code)
 """
 
 
@@ -170,7 +172,7 @@ sys.exit(f"training imported {heavy}" if heavy else code)
 )
 def test_training_on_mnist_never_imports_tensorflow(tmp_path):
   done = subprocess.run(
-    [sys.executable, "-c", TRAIN_AND_LIST_MODULES]
+    [sys.executable, "-c", TRAIN_AND_LOOK_FOR_TENSORFLOW]
     + ["--config=configs/mnist.py", f"--workdir={tmp_path}/r", *SMALL]
     + [f"--config.{phase}.batch_size=16" for phase in ("sae", "gan")],
     cwd=ROOT,

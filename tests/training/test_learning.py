@@ -27,7 +27,7 @@ def test_an_autoencoder_recovers_the_atoms_that_made_its_data(sparsity_map):
   true = jnp.asarray(true / np.linalg.norm(true, axis=1, keepdims=True), jnp.float32)
   config = default.get_config()
   config.code.update(num_latents=32, k=2, sparsity_map=sparsity_map)
-  config.sae.update(batch_size=128, auxiliary_k=8)
+  config.sae.update(batch_size=128, auxiliary_k=8, output="linear")
   config.sae.optimizer.learning_rate = 3e-3
   phase = phases.make_autoencoder_phase(config, np.zeros((4, 5, 1), np.float32))
   positions = jnp.arange(128)
@@ -79,6 +79,7 @@ def modes_after_training():
     latent_dim=2,
     batch_size=128,
     ema_decay=0.99,
+    steps=3000,
   )
   config.gan.penalties.update(r1=0.1, r2=0.1)
   config.gan.generator_optimizer.learning_rate = 1e-3
