@@ -33,6 +33,16 @@ def get_config(arg: str = "") -> Any:
         # $XDG_CACHE_HOME/sgae, else ~/.cache/sgae.
         "cache_directory": "",
       },
+      "precision": {
+        # Numbers that networks compute in: 'float32' or 'bfloat16'; parameters, codes,
+        # images and losses stay float32. [fixed]
+        "compute": "float32",
+      },
+      "train": {
+        # Parts in which each batch is taken, one after the other, to need less memory;
+        # gives the update of the whole batch. Divides a device's share of it.
+        "microbatches": 1,
+      },
       "parallel": {
         # How steps are compiled: 'jit', 'shard_map' or 'pmap'.
         "mode": "jit",

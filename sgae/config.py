@@ -14,7 +14,7 @@ from sgae.losses.adversarial import ADVERSARIAL_LOSSES
 from sgae.losses.penalties import PENALTIES
 from sgae.losses.sparsity import SPARSITY_PENALTIES
 from sgae.networks.build import GENERATORS, SPARSITY_MAPS
-from sgae.networks.network import ACTIVATIONS, OUTPUT_ACTIVATIONS
+from sgae.networks.network import ACTIVATIONS, OUTPUT_ACTIVATIONS, PRECISIONS
 from sgae.parallel import MODES
 from sgae.training.latents import LATENT_DISTRIBUTIONS
 from sgae.training.optimizers import OPTIMIZERS, SCHEDULES
@@ -27,6 +27,7 @@ RESUMABLE = (
   "data.directory",
   "data.cache_directory",
   "parallel.",
+  "train.microbatches",
   "sae.steps",
   "sae.log_every",
   "sae.evaluate_every",
@@ -55,15 +56,25 @@ def validate(config: Any) -> Any:
     )
   _choice("data.source", config.data.source, SOURCES)
   _choice("parallel.mode", config.parallel.mode, MODES)
+  _choice("precision.compute", config.precision.compute, PRECISIONS)
   for field, least in (
     ("seed", 0),
     ("data.image_size", 0),
     ("parallel.devices", 0),
+    ("train.microbatches", 1),
     ("checkpoint.keep", 1),
   ):
     _at_least(field, _get(config, field), least)
   if config.seed >= 2**32:
     raise UserError(f"seed={config.seed} is too large: choose one below 2**32")
+  if config.train.microbatches > 1 and (
+    config.code.sparsity_map == "batch_topk" or config.code.penalty == "kl"
+  ):
+    raise UserError(
+      f"train.microbatches={config.train.microbatches} would change what "
+      "code.sparsity_map='batch_topk' and code.penalty='kl' mean, whose statistics are "
+      "over the whole batch: set it to 1, or choose another map or penalty"
+    )
   _validate_code(config.code)
   _validate_sae(config)
   _validate_gan(config)

@@ -76,6 +76,7 @@ def make_autoencoder_phase(config: Any, mean_image_hwc: np.ndarray) -> Phase:
     dead_after=sae.dead_after,
     auxiliary_k=sae.auxiliary_k if sae.auxiliary_weight else 0,
     unit_norm_atoms=sae.unit_norm_atoms,
+    microbatches=config.train.microbatches,
   )
   root = randomness.root_key(config.seed)
   run = parallel.compile_function(lambda params, x: reconstruct(autoencoder, params, x))
@@ -159,7 +160,12 @@ def make_gan_phase(config: Any, mean_image_hwc: np.ndarray) -> Phase:
   draw_latents = make_draw_latents(config)
   step = make_adversarial_step(
     make_discriminator_update(
-      generator, discriminator, discriminator_optimizer, adversarial, penalties
+      generator,
+      discriminator,
+      discriminator_optimizer,
+      adversarial,
+      penalties,
+      config.train.microbatches,
     ),
     make_generator_update(
       generator,
@@ -167,6 +173,7 @@ def make_gan_phase(config: Any, mean_image_hwc: np.ndarray) -> Phase:
       generator_optimizer,
       adversarial,
       SPARSITY_PENALTIES[config.code.penalty],
+      config.train.microbatches,
     ),
     draw_latents,
     discriminator_updates=gan.discriminator_updates,

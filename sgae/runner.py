@@ -257,12 +257,14 @@ class _PhaseRun:
 
 
 def check_batches(config: Any, devices: int) -> None:
-  """Refuses batch sizes that the devices do not divide."""
+  """Refuses batch sizes that devices and microbatches do not divide."""
+  parts = devices * config.train.microbatches
   for name in config.phases:
-    if config[name].batch_size % devices:
+    if config[name].batch_size % parts:
       raise UserError(
         f"{name}.batch_size={config[name].batch_size} is not divisible by {devices} "
-        "devices: choose a multiple, or fewer parallel.devices"
+        f"devices x train.microbatches={config.train.microbatches}: choose a multiple "
+        f"of {parts}, or fewer of either"
       )
 
 

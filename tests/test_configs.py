@@ -98,6 +98,8 @@ def put(field, value):
     ("parallel.mode", "mpi", "jit, shard_map, pmap"),
     ("parallel.devices", -2, "0 or more"),
     ("checkpoint.keep", 0, "1 or more"),
+    ("precision.compute", "float16", "float32, bfloat16"),
+    ("train.microbatches", 0, "1 or more"),
     ("code.num_latents", 0, "1 or more"),
     ("code.sparsity_map", "softmax", "topk"),
     ("code.k", 0, "from 1 to code.num_latents=512"),
@@ -146,3 +148,15 @@ def test_an_impossible_value_is_refused_by_name(field, value, words):
   assert field.split(".")[-1] in message
   assert words in message
   assert "\n" not in message
+
+
+@pytest.mark.parametrize(
+  ("sparsity_map", "penalty"), [("batch_topk", "l1"), ("sigmoid", "kl")]
+)
+def test_statistics_of_the_whole_batch_are_not_taken_in_parts(sparsity_map, penalty):
+  config = default.get_config()
+  config.code.update(sparsity_map=sparsity_map, penalty=penalty)
+  validate(config)
+  config.train.microbatches = 2
+  with pytest.raises(UserError, match="train.microbatches=2"):
+    validate(config)

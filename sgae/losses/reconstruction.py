@@ -21,10 +21,15 @@ def auxiliary_error(
 ) -> jax.Array:
   """Error of dead latents on what the live ones left over, relative to it.
 
-  |residual - dead|^2 / |residual|^2, the AuxK loss of Gao et al. 2024 (arXiv
-  2406.04093, appendix A.2). The residual is a target: no gradient flows into it.
+  Mean over examples of |residual - dead|^2 / |residual|^2, each example by its own
+  size, so that it does not matter how a batch is divided: the AuxK loss of Gao et al.
+  2024 (arXiv 2406.04093, appendix A.2). The residual is a target: no gradient flows
+  into it.
   """
   require_same_shape(residuals_bhwc, dead_reconstructions_bhwc)
   target = jax.lax.stop_gradient(residuals_bhwc)
-  scale = jnp.maximum(jnp.mean(target**2), 1e-12)
-  return jnp.mean((target - dead_reconstructions_bhwc) ** 2) / scale
+  pixels = (1, 2, 3)
+  # below one grey level of error (1 / 127.5) there is nothing left to explain
+  size_b = jnp.maximum(jnp.mean(target**2, axis=pixels), 127.5**-2)
+  error_b = jnp.mean((target - dead_reconstructions_bhwc) ** 2, axis=pixels)
+  return jnp.mean(error_b / size_b)

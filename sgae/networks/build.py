@@ -12,7 +12,7 @@ from sgae.networks.generator import (
   make_plain_generator,
   make_sparse_generator,
 )
-from sgae.networks.network import Network
+from sgae.networks.network import Network, computed_in
 from sgae.networks.sparsity import SparsityMap
 
 SPARSITY_MAPS: dict[str, Callable[[Any], SparsityMap]] = {
@@ -38,7 +38,7 @@ def build_autoencoder(config: Any, mean_image_hwc: np.ndarray) -> Autoencoder:
     config.sae.activation,
   )
   return make_autoencoder(
-    encoder,
+    computed_in(encoder, config.precision.compute),
     SPARSITY_MAPS[config.code.sparsity_map](config.code),
     _build_decoder(config, mean_image_hwc),
     config.code.num_latents,
@@ -58,19 +58,21 @@ def build_discriminator(config: Any, image_shape: tuple[int, int, int]) -> Netwo
     config: a validated config.
     image_shape: (H, W, C).
   """
-  return mlp.mlp_discriminator(
+  discriminator = mlp.mlp_discriminator(
     image_shape, config.gan.discriminator_hidden, config.gan.discriminator_activation
   )
+  return computed_in(discriminator, config.precision.compute)
 
 
 def _build_decoder(config, mean_image_hwc):
-  return mlp.mlp_decoder(
+  decoder = mlp.mlp_decoder(
     mean_image_hwc,
     config.sae.decoder_hidden,
     config.code.num_latents,
     config.sae.activation,
     config.sae.output,
   )
+  return computed_in(decoder, config.precision.compute)
 
 
 def _sparse(config, mean_image_hwc):
@@ -81,7 +83,7 @@ def _sparse(config, mean_image_hwc):
     config.gan.generator_activation,
   )
   return make_sparse_generator(
-    coder,
+    computed_in(coder, config.precision.compute),
     SPARSITY_MAPS[config.code.sparsity_map](config.code),
     _build_decoder(config, mean_image_hwc),
     config.code.num_latents,
@@ -89,15 +91,14 @@ def _sparse(config, mean_image_hwc):
 
 
 def _plain(config, mean_image_hwc):
-  return make_plain_generator(
-    mlp.mlp_generator(
-      mean_image_hwc.shape,
-      config.gan.latent_dim,
-      config.gan.generator_hidden,
-      config.gan.generator_activation,
-      config.gan.generator_output,
-    )
+  network = mlp.mlp_generator(
+    mean_image_hwc.shape,
+    config.gan.latent_dim,
+    config.gan.generator_hidden,
+    config.gan.generator_activation,
+    config.gan.generator_output,
   )
+  return make_plain_generator(computed_in(network, config.precision.compute))
 
 
 GENERATORS: dict[str, Callable[..., Generator]] = {"sparse": _sparse, "plain": _plain}

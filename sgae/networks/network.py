@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
+import jax.numpy as jnp
 from flax import linen as nn
 
 Params = Any  # a nested dict of arrays
@@ -19,6 +20,28 @@ class Network(NamedTuple):
 
   init: Callable[[jax.Array], Params]
   apply: Callable[..., Any]
+
+
+def computed_in(network: Network, precision: str) -> Network:
+  """Returns a network that computes in another precision.
+
+  Parameters and inputs are float32 and cast on the way in, outputs are cast back; so
+  are gradients, which leaves optimizers and losses in float32.
+
+  Args:
+    network: whose parameters and inputs are float32.
+    precision: a key of `PRECISIONS`.
+  """
+  dtype = PRECISIONS[precision]
+
+  def apply(params, x):
+    low = jax.tree.map(lambda leaf: leaf.astype(dtype), (params, x))
+    return network.apply(*low).astype(jnp.float32)
+
+  return Network(network.init, apply)
+
+
+PRECISIONS = {"float32": jnp.float32, "bfloat16": jnp.bfloat16}
 
 
 def leaky_relu(x: jax.Array) -> jax.Array:

@@ -45,6 +45,7 @@ def make_autoencoder_step(
   dead_after: int,
   auxiliary_k: int,
   unit_norm_atoms: bool,
+  microbatches: int = 1,
 ) -> Callable[..., tuple[AutoencoderState, Metrics]]:
   """Binds the autoencoder's step.
 
@@ -59,6 +60,7 @@ def make_autoencoder_step(
     auxiliary_k: how many dead latents an example may use in the AuxK loss; 0: no such
       loss.
     unit_norm_atoms: keep atoms at norm 1, the gradient along them projected out.
+    microbatches: see `mean_gradient`.
 
   Returns:
     `step(state, batch, *, axis=None) -> (state, metrics)`, metrics as scalars.
@@ -90,7 +92,7 @@ def make_autoencoder_step(
 
   def step(state: AutoencoderState, batch: Batch, *, axis: str | None = None):
     dead_k = state.idle_k >= dead_after
-    gradients, metrics, code_bk = mean_gradient(loss, axis)(
+    gradients, metrics, code_bk = mean_gradient(loss, axis, microbatches)(
       state.player.params, batch.images, dead_k, state.settings, axis
     )
     metrics["sae/grad_norm"] = optax.tree.norm(gradients)

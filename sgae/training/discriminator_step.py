@@ -20,11 +20,12 @@ def make_discriminator_update(
   optimizer: optax.GradientTransformation,
   adversarial: AdversarialLoss,
   penalties: tuple[str, ...],
+  microbatches: int = 1,
 ) -> Callable[..., tuple]:
   """Binds the discriminator's update.
 
   loss = adversarial + sum of factor * weight * penalty, each weight read from
-  `settings['<name>_weight']`.
+  `settings['<name>_weight']`; `microbatches` as in `mean_gradient`.
 
   Returns:
     `update(player, generator_params, images_bhwc, latents_bz, positions_b, key,
@@ -32,7 +33,9 @@ def make_discriminator_update(
     penalties alone.
   """
 
-  def loss(params, real_bhwc, fake_bhwc, mix_b, weights):
+  def loss(params, examples, weights):
+    real_bhwc, fake_bhwc, mix_b = examples
+
     def discriminate(images_bhwc):
       return discriminator.apply(params, images_bhwc)
 
@@ -58,8 +61,9 @@ def make_discriminator_update(
     fake_bhwc, _ = generator.apply(generator_params, latents_bz, train=True, axis=axis)
     mix_b = randomness.uniform(key, positions_b, ())
     weights = {name: settings[f"{name}_weight"] for name in penalties}
-    gradients, metrics, _ = mean_gradient(loss, axis)(
-      player.params, images_bhwc, jax.lax.stop_gradient(fake_bhwc), mix_b, weights
+    examples = (images_bhwc, jax.lax.stop_gradient(fake_bhwc), mix_b)
+    gradients, metrics, _ = mean_gradient(loss, axis, microbatches)(
+      player.params, examples, weights
     )
     metrics["discriminator/grad_norm"] = optax.tree.norm(gradients)
     return apply_gradients(player, optimizer, gradients), metrics

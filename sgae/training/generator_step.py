@@ -20,6 +20,7 @@ def make_generator_update(
   optimizer: optax.GradientTransformation,
   adversarial: AdversarialLoss,
   omega: Omega,
+  microbatches: int = 1,
 ) -> Callable[..., tuple]:
   """Binds the generator's update.
 
@@ -30,13 +31,15 @@ def make_generator_update(
   Args:
     omega: a value of `losses.sparsity.SPARSITY_PENALTIES`; a generator without a
       code has no use for it.
+    microbatches: see `mean_gradient`.
 
   Returns:
     `update(player, discriminator_params, images_bhwc, latents_bz, settings, axis) ->
     (player, metrics)`.
   """
 
-  def loss(params, discriminator_params, real_bhwc, latents_bz, settings, axis):
+  def loss(params, examples, discriminator_params, settings, axis):
+    real_bhwc, latents_bz = examples
     fake_bhwc, code = generator.apply(params, latents_bz, train=True, axis=axis)
     real_b = discriminator.apply(discriminator_params, real_bhwc)
     fake_b = discriminator.apply(discriminator_params, fake_bhwc)
@@ -50,8 +53,9 @@ def make_generator_update(
     return value, (metrics | {"gan/g_loss": value}, code)
 
   def update(player, discriminator_params, images_bhwc, latents_bz, settings, axis):
-    gradients, metrics, code = mean_gradient(loss, axis)(
-      player.params, discriminator_params, images_bhwc, latents_bz, settings, axis
+    examples = (images_bhwc, latents_bz)
+    gradients, metrics, code = mean_gradient(loss, axis, microbatches)(
+      player.params, examples, discriminator_params, settings, axis
     )
     metrics["generator/grad_norm"] = optax.tree.norm(gradients)
 

@@ -12,32 +12,68 @@ from sgae.networks.network import Params
 from sgae.training.states import PlayerState
 
 
-def mean_gradient(loss: Callable[..., Any], axis: str | None) -> Callable[..., Any]:
-  """Differentiates a loss in its first argument, averaged over devices.
+def mean_gradient(
+  loss: Callable[..., Any], axis: str | None, microbatches: int = 1
+) -> Callable[..., Any]:
+  """Differentiates a loss in its first argument, over the global batch.
 
   Args:
-    loss: `loss(params, *args) -> (scalar, (metrics, extras))`, means over the batch at
-      hand. `metrics` are averaged over devices, `extras` are left as they are.
+    loss: `loss(params, examples, *args) -> (scalar, (metrics, extras))`; `examples` is
+      a tree of arrays with a leading axis of B examples, the scalar and `metrics` are
+      means over them, `extras` is a tree of arrays with the same leading axis.
     axis: mapped axis over which the batch is spread, or None.
+    microbatches: parts that the batch is taken in, one after the other, to need less
+      memory; divides B. The result is that of the whole batch, as long as the loss is a
+      mean of terms that each see one example.
 
   Returns:
-    A function `(params, *args) -> (gradients, metrics, extras)`.
+    A function `(params, examples, *args) -> (gradients, metrics, extras)`; gradients
+    and metrics are averaged over devices, extras are of the examples at hand.
   """
 
-  def local_loss(params, *args):
-    value, (metrics, extras) = loss(params, *args)
+  def local_loss(params, examples, *args):
+    value, (metrics, extras) = loss(params, examples, *args)
     # A term that is equal on all devices already (KL of a global mean) must count as
     # each device's own before the mean over devices, or it is taken N-fold or refused.
     local = reduction.varying(jnp.zeros(()), axis)
     return value + local, (jax.tree.map(lambda m: m + local, metrics), extras)
 
-  def compute(params, *args):
-    gradients, (metrics, extras) = jax.grad(local_loss, has_aux=True)(
-      reduction.varying(params, axis), *args
-    )
+  def compute(params, examples, *args):
+    params = reduction.varying(params, axis)
+    differentiate = jax.grad(local_loss, has_aux=True)
+    if microbatches == 1:
+      gradients, (metrics, extras) = differentiate(params, examples, *args)
+    else:
+
+      def add(total, part):
+        gradients, (metrics, extras) = differentiate(params, part, *args)
+        return jax.tree.map(jnp.add, total, (gradients, metrics)), extras
+
+      parts = jax.tree.map(lambda leaf: _strided(leaf, microbatches), examples)
+      first = jax.tree.map(lambda leaf: leaf[0], parts)
+      shapes = jax.eval_shape(lambda p, x: differentiate(p, x, *args), params, first)
+      nothing = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), shapes)
+      start = reduction.varying((nothing[0], nothing[1][0]), axis)
+      total, extras = jax.lax.scan(add, start, parts)
+      gradients, metrics = jax.tree.map(lambda leaf: leaf / microbatches, total)
+      extras = jax.tree.map(_rejoined, extras)
     return reduction.mean(gradients, axis), reduction.mean(metrics, axis), extras
 
   return compute
+
+
+def _strided(leaf_b, parts: int):
+  """[B, ...] -> [parts, B / parts, ...]; part i holds examples i, i + parts, ...
+
+  Strides, so that each device, which holds neighbouring examples, has its share of
+  every part.
+  """
+  return leaf_b.reshape(-1, parts, *leaf_b.shape[1:]).swapaxes(0, 1)
+
+
+def _rejoined(leaf_pb):
+  """The inverse of `_strided`."""
+  return leaf_pb.swapaxes(0, 1).reshape(-1, *leaf_pb.shape[2:])
 
 
 def apply_gradients(

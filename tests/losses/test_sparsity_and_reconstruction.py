@@ -39,3 +39,11 @@ def test_auxiliary_error_is_relative_and_has_no_gradient_for_the_residual():
   assert reconstruction.auxiliary_error(residual, residual / 2) == 0.25
   gradient = jax.grad(reconstruction.auxiliary_error)(residual, residual / 2)
   assert not gradient.any()
+
+
+def test_auxiliary_error_counts_every_example_by_its_own_size():
+  residuals = jnp.array([2.0, 0.2]).reshape(2, 1, 1, 1)
+  dead = jnp.array([1.0, 0.2]).reshape(2, 1, 1, 1)
+  np.testing.assert_allclose(reconstruction.auxiliary_error(residuals, dead), 0.125)
+  nothing_left = reconstruction.auxiliary_error(jnp.zeros((1, 1, 1, 1)), dead[1:])
+  np.testing.assert_allclose(nothing_left, (0.2 * 127.5) ** 2, rtol=1e-5)

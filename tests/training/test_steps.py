@@ -184,6 +184,47 @@ def test_a_population_equals_single_runs(name):
       np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-5)
 
 
+@pytest.mark.parametrize(
+  ("sparsity_map", "penalty"), [("topk", "l1"), ("jumprelu", "l0")]
+)
+@pytest.mark.parametrize("name", ["sae", "gan"])
+def test_microbatches_give_the_update_of_the_whole_batch(name, sparsity_map, penalty):
+  def after(microbatches):
+    config = small_config(
+      code__sparsity_map=sparsity_map,
+      code__penalty=penalty,
+      sae__sparsity_weight=1e-3,
+      sae__dead_after=1,
+      gan__penalties__gradient_penalty=1.0,
+      train__microbatches=microbatches,
+    )
+    phase = make_phase(name, config)
+    state, metrics = run_steps(phase, phase.init({}), batches(phase, 0, 5))
+    return jax.tree.leaves((state.replace(key=0), metrics))
+
+  for whole, parts in zip(after(1), after(4), strict=True):
+    np.testing.assert_allclose(whole, parts, rtol=1e-4, atol=1e-6)
+
+
+def test_bfloat16_keeps_parameters_and_outputs_in_float32():
+  for name in ("sae", "gan"):
+    states, metrics = {}, {}
+    for precision in ("float32", "bfloat16"):
+      phase = make_phase(name, small_config(precision__compute=precision))
+      states[precision], metrics[precision] = run_steps(
+        phase, phase.init({}), batches(phase, 0, 3)
+      )
+    dtypes = jax.tree.map(lambda leaf: leaf.dtype, states)
+    assert dtypes["bfloat16"] == dtypes["float32"]
+    for key, column in metrics["float32"].items():
+      np.testing.assert_allclose(column, metrics["bfloat16"][key], rtol=0.1, atol=0.05)
+      assert metrics["bfloat16"][key].dtype == np.float32
+    assert not same(
+      states["float32"].replace(key=jnp.zeros(())),
+      states["bfloat16"].replace(key=jnp.zeros(())),
+    )
+
+
 def test_noise_depends_on_the_place_of_the_example_alone():
   key = randomness.stream_key(randomness.root_key(0), "noise", 3)
   whole = randomness.normal(key, jnp.arange(8), (5,))
