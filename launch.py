@@ -1,10 +1,13 @@
-"""Command line: `python launch.py [--config=FILE] [--workdir=DIR] [--mode=MODE]`."""
+"""Trains, evaluates or samples: python launch.py [--config=FILE] [--workdir=DIR].
+
+Fields of the config are flags too: --config.gan.steps=8000. See configs/default.py.
+"""
 
 import sys
 from pathlib import Path
 from typing import Any
 
-from absl import flags
+from absl import app, flags
 from ml_collections import config_flags
 
 DEFAULT_CONFIG = str(Path(__file__).parent / "configs" / "digits.py")
@@ -15,33 +18,42 @@ _NUM_SAMPLES = flags.DEFINE_integer("num_samples", 0, "Samples beside the grid."
 _FORMAT = flags.DEFINE_enum("format", "png", ["png", "npz"], "Format of the samples.")
 
 
-def read_flags(arguments: list[str]) -> Any:
-  """Parses the command line and returns the config; any failure is the user's."""
+def read_flags(arguments: list[str]) -> tuple[Any, dict[str, Any]]:
+  """Parses the command line: (config, what was set by --config.field=value)."""
   holder = config_flags.DEFINE_config_file(
     "config", DEFAULT_CONFIG, "Config file; fields as --config.field=value."
   )
+  app.define_help_flags()
   rest = flags.FLAGS(arguments)
   if len(rest) > 1:
     raise ValueError(f"unexpected argument {rest[1]!r}: flags begin with --")
   path = Path(config_flags.get_config_filename(flags.FLAGS["config"]).split(":")[0])
   if not path.exists():
     raise ValueError(f"config file {path} does not exist: see configs/")
-  _ = holder.value.seed  # a config file that could not be read says so on first use
-  return holder.value
+  config = holder.value  # a config file that could not be read says so on first use
+  return config, config_flags.get_override_values(flags.FLAGS["config"])
 
 
 def main(arguments: list[str]) -> int:
   """Runs one command and returns its exit code."""
   try:
-    config = read_flags(arguments)
+    config, overrides = read_flags(arguments)
+  except SystemExit:  # --help
+    return 0
   except Exception as error:  # a config file is code and can fail in any way
     message = " ".join(str(error).replace("\\n", " ").split())
-    given = " ".join(arguments[1:])
-    sys.stderr.write(
-      f"error: {message} ({type(error).__name__}) in: {given}; see --help\n"
-    )
+    message += f" ({type(error).__name__}) in: {' '.join(arguments[1:])}"
+    sys.stderr.write(f"error: {message}; see --help\n")
     return 2
+  try:
+    return run(config, overrides)
+  except KeyboardInterrupt:
+    sys.stderr.write("error: stopped by SIGINT while nothing was in training\n")
+    return 130
 
+
+def run(config: Any, overrides: dict[str, Any]) -> int:
+  """Hands over to the mode; JAX is imported only now, when the flags are right."""
   from sgae import inspection, runner
   from sgae.config import validate
   from sgae.errors import StoppedBySignal, TrainingDiverged, UserError
@@ -49,20 +61,17 @@ def main(arguments: list[str]) -> int:
 
   console = Console()
   name = Path(config_flags.get_config_filename(flags.FLAGS["config"])).stem
-  workdir = Path(_WORKDIR.value or Path("runs") / name)
+  workdir = Path(_WORKDIR.value or Path("runs") / name).expanduser()
   try:
     if _MODE.value == "train":
       runner.train(validate(config), workdir, console)
     elif _MODE.value == "evaluate":
-      inspection.evaluate(workdir, console)
+      inspection.evaluate(workdir, overrides, console)
     else:
-      inspection.sample(workdir, _NUM_SAMPLES.value, _FORMAT.value, console)
+      inspection.sample(workdir, overrides, _NUM_SAMPLES.value, _FORMAT.value, console)
   except (UserError, TrainingDiverged, StoppedBySignal) as error:
     console.error(str(error))
     return error.exit_code
-  except KeyboardInterrupt:
-    console.error("stopped by SIGINT while nothing was in training")
-    return 130
   return 0
 
 

@@ -1,8 +1,8 @@
 """Every field there is, with its meaning and unit. Other configs start from this one.
 
 A field marked [fixed] belongs to the experiment: a run directory that was started with
-one value refuses to go on with another. All others may change when a run is resumed.
-Unmarked fields of `sae` and `gan` are [fixed] as well.
+one value refuses to go on with another. The others may change when a run is resumed.
+All fields of `sae` and `gan` are [fixed] but `steps`, `evaluate_every`, `save_every`.
 """
 
 from typing import Any
@@ -11,9 +11,12 @@ from ml_collections import ConfigDict
 
 
 def get_config(arg: str = "") -> Any:
-  """Returns the defaults; `arg` is what follows a colon in --config and is not used."""
+  """Returns the defaults, locked: a field that is not here cannot be set.
+
+  `arg` is what follows a colon in --config and is not used.
+  """
   del arg
-  return ConfigDict(
+  config = ConfigDict(
     {
       # Seed of everything random: weights, noise, order of examples. [fixed]
       "seed": 0,
@@ -93,7 +96,9 @@ def get_config(arg: str = "") -> Any:
         "batch_size": 256,
         "optimizer": _optimizer(learning_rate=1e-3, beta1=0.9, beta2=0.999),
         # Steps of the phase, and steps between metric lines (also the steps in one
-        # compiled call), pictures and checkpoints. log_every divides the others.
+        # compiled call), pictures and checkpoints. log_every divides the others. A
+        # schedule ends at `steps`: under one that decays, a run that is made longer is
+        # not the run that had them from the start.
         "steps": 1000,
         "log_every": 50,
         "evaluate_every": 500,
@@ -148,6 +153,7 @@ def get_config(arg: str = "") -> Any:
       },
     }
   )
+  return config.lock()
 
 
 def _optimizer(

@@ -1,5 +1,7 @@
 """A thin layer on orbax: save, restore, latest step. One folder for each phase."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -26,59 +28,71 @@ class Checkpoints:
 
   def latest_step(self) -> int | None:
     """Returns the step of the newest whole checkpoint, or None."""
-    if not self._directory.exists():
-      return None
     try:
+      if not self._directory.exists():
+        return None
       return self._manager().latest_step()
     except Exception as error:  # orbax raises many kinds for a folder with garbage
       raise _unreadable(self._directory, error) from error
 
   def save(self, step: int, state: Any) -> None:
-    """Begins to save; the state may be donated as soon as this returns."""
+    """Begins to save; the state may be donated as soon as this returns.
+
+    Raises:
+      UserError: the disk refuses, now or since the save before.
+    """
     if self._directory.exists() and self._manager().latest_step() == step:
       return
     # A copy of its own: on a CPU orbax reads the buffers that the next step is given
-    copy = jax.tree.map(jnp.copy, _storable(state))
-    try:
+    copy = jax.tree.map(jnp.copy, state.replace(key=jax.random.key_data(state.key)))
+    with self._written():
       self._directory.mkdir(parents=True, exist_ok=True)
       self._manager().save(step, args=ocp.args.StandardSave(copy))
-    except OSError as error:
-      raise UserError(
-        f"cannot save to {self._directory}: {error.strerror or error}; free some space "
-        "or make it writable, then run the same command again"
-      ) from error
 
   def restore(self, step: int, template: Any) -> Any:
     """Returns the state saved at `step`.
 
     Args:
       step: a step that `latest_step` named.
-      template: a state of the same structure (arrays or shapes with shardings).
+      template: shapes of the state, with shardings; see `parallel.template`.
 
     Raises:
       UserError: the checkpoint is damaged or of another structure.
     """
+    key = template.key
+    data = jax.eval_shape(jax.random.key_data, key)
+    bare = jax.ShapeDtypeStruct(data.shape, data.dtype, sharding=key.sharding)
     try:
       stored: Any = self._manager().restore(
-        step, args=ocp.args.StandardRestore(_storable(template))
+        step, args=ocp.args.StandardRestore(template.replace(key=bare))
       )
     except Exception as error:
       raise _unreadable(self._directory / str(step), error) from error
     return stored.replace(key=jax.random.wrap_key_data(stored.key))
 
   def close(self) -> None:
-    """Waits until everything is on disk."""
+    """Waits until everything is on disk.
+
+    Raises:
+      UserError: the disk refuses.
+    """
     if self._opened is not None:
-      try:
-        self._opened.wait_until_finished()
-      except OSError as error:
-        raise UserError(
-          f"cannot save to {self._directory}: {error.strerror or error}; free some "
-          "space or make it writable, then run the same command again"
-        ) from error
-      finally:
-        self._opened.close()
-        self._opened = None
+      opened, self._opened = self._opened, None
+      with self._written():
+        try:
+          opened.wait_until_finished()
+        finally:
+          opened.close()
+
+  @contextmanager
+  def _written(self) -> Iterator[None]:
+    try:
+      yield
+    except Exception as error:  # orbax wraps a full disk in errors of many kinds
+      raise UserError(
+        f"cannot save to {self._directory} ({_reason(error)}): free some space or make "
+        "it writable, then run the same command again"
+      ) from error
 
   def _manager(self) -> ocp.CheckpointManager:
     if self._opened is None:
@@ -89,13 +103,13 @@ class Checkpoints:
     return self._opened
 
 
-def _storable(state):
-  return state.replace(key=jax.random.key_data(state.key))
+def _reason(error: Exception) -> str:
+  line = str(error).strip().split("\n")[0][:200]
+  return f"{type(error).__name__}: {line}"
 
 
 def _unreadable(path: Path, error: Exception) -> UserError:
-  reason = str(error).strip().split("\n")[0][:200]
   return UserError(
-    f"checkpoint {path} cannot be read ({type(error).__name__}: {reason}): remove that "
-    "folder to go on from the one before, or choose another --workdir"
+    f"checkpoint {path} cannot be read ({_reason(error)}): make it readable, move it "
+    "aside to go on from the one before, or choose another --workdir"
   )

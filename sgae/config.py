@@ -29,11 +29,9 @@ RESUMABLE = (
   "parallel.",
   "train.microbatches",
   "sae.steps",
-  "sae.log_every",
   "sae.evaluate_every",
   "sae.save_every",
   "gan.steps",
-  "gan.log_every",
   "gan.evaluate_every",
   "gan.save_every",
   "checkpoint.",
@@ -49,6 +47,17 @@ def validate(config: Any) -> Any:
   Raises:
     UserError: a value that is impossible, alone or together with others.
   """
+  try:
+    _validate(config)
+  except (AttributeError, KeyError, TypeError) as error:
+    raise UserError(
+      "the config has not the fields and types of configs/default.py "
+      f"({' '.join(str(error).split())}): start from its get_config"
+    ) from error
+  return FrozenConfigDict(config)
+
+
+def _validate(config):
   if tuple(config.phases) not in PHASES:
     raise UserError(
       f"phases={tuple(config.phases)} is not allowed: choose one of "
@@ -78,7 +87,6 @@ def validate(config: Any) -> Any:
   _validate_code(config.code)
   _validate_sae(config)
   _validate_gan(config)
-  return FrozenConfigDict(config)
 
 
 def changed_fields(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
@@ -138,13 +146,20 @@ def _validate_sae(config):
   _widths("sae.decoder_hidden", sae.decoder_hidden)
   _choice("sae.activation", sae.activation, ACTIVATIONS)
   _choice("sae.output", sae.output, OUTPUT_ACTIVATIONS)
-  if sae.tied_start and (sae.encoder_hidden or sae.decoder_hidden):
+  linear = not sae.encoder_hidden and not sae.decoder_hidden
+  if "sae" in config.phases and sae.tied_start and not linear:
     raise UserError(
       "sae.tied_start=True needs linear networks: set it to False, or "
       "sae.encoder_hidden=() and sae.decoder_hidden=()"
     )
   for field in ("sparsity_weight", "auxiliary_weight"):
     _non_negative(f"sae.{field}", sae[field])
+  _needs_penalty("sae", config)
+  if sae.auxiliary_weight and config.code.sparsity_map == "sigmoid":
+    raise UserError(
+      f"sae.auxiliary_weight={sae.auxiliary_weight} does nothing for "
+      "code.sparsity_map='sigmoid', whose latents never die: set it to 0"
+    )
   _at_least("sae.dead_after", sae.dead_after, 1)
   if sae.auxiliary_weight and not 1 <= sae.auxiliary_k <= config.code.num_latents:
     raise UserError(
@@ -163,6 +178,11 @@ def _validate_gan(config):
       f"gan.sparsity_weight={gan.sparsity_weight} needs a code: set it to 0 for "
       "gan.generator='plain', or choose gan.generator='sparse'"
     )
+  if gan.generator == "plain" and gan.decoder_rate_factor != 1:
+    raise UserError(
+      f"gan.decoder_rate_factor={gan.decoder_rate_factor} needs a transferred decoder: "
+      "set it to 1 for gan.generator='plain', or choose gan.generator='sparse'"
+    )
   _choice("gan.latent_distribution", gan.latent_distribution, LATENT_DISTRIBUTIONS)
   _choice("gan.loss", gan.loss, ADVERSARIAL_LOSSES)
   _choice("gan.generator_output", gan.generator_output, OUTPUT_ACTIVATIONS)
@@ -176,11 +196,21 @@ def _validate_gan(config):
     _non_negative(f"gan.penalties.{name}", gan.penalties[name])
   for field in ("sparsity_weight", "decoder_rate_factor"):
     _non_negative(f"gan.{field}", gan[field])
+  _needs_penalty("gan", config)
   if not 0 <= gan.ema_decay < 1:
     raise UserError(
       f"gan.ema_decay={gan.ema_decay} is not allowed: choose one from 0 to below 1"
     )
   _validate_cadence("gan", gan)
+
+
+def _needs_penalty(phase, config):
+  weight = config[phase].sparsity_weight
+  if weight and config.code.penalty == "none":
+    raise UserError(
+      f"{phase}.sparsity_weight={weight} needs a code.penalty other than 'none': "
+      "choose one, or set it to 0"
+    )
 
 
 def _validate_optimizer(field, optimizer):

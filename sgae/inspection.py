@@ -6,7 +6,9 @@ from typing import Any
 import numpy as np
 
 from sgae import parallel, run_directory
+from sgae.config import RESUMABLE
 from sgae.data import resident, sources
+from sgae.data.cache import cache_root
 from sgae.errors import UserError
 from sgae.phases import PHASES, SAMPLE_COLUMNS, SAMPLE_ROWS, make_sampler
 from sgae.reporting import pictures
@@ -15,17 +17,19 @@ from sgae.reporting.files import write_json
 from sgae.runner import checkpoints_of
 
 
-def evaluate(workdir: Path, console: Console) -> None:
+def evaluate(workdir: Path, overrides: dict[str, Any], console: Console) -> None:
   """Prints the measures of each phase on the test split, and stores them.
 
   Args:
     workdir: a run directory; its own config is used.
+    overrides: fields set by hand, {'data.directory': ...}; only those that a resume may
+      change.
     console: where the table goes.
 
   Raises:
-    UserError: no run, no checkpoint, or no data.
+    UserError: no run, no checkpoint, no data, or another field set.
   """
-  config = run_directory.stored_config(workdir)
+  config = _config_of(workdir, overrides)
   dataset = sources.load(config.data, console.line)
   mean_image = resident.mean_image(dataset.train.images)
   results: dict[str, Any] = {}
@@ -46,11 +50,18 @@ def evaluate(workdir: Path, console: Console) -> None:
   console.line(f"Stored in {workdir}/evaluation.json")
 
 
-def sample(workdir: Path, num_samples: int, format: str, console: Console) -> None:
+def sample(
+  workdir: Path,
+  overrides: dict[str, Any],
+  num_samples: int,
+  format: str,
+  console: Console,
+) -> None:
   """Draws samples of the averaged generator; needs the run directory alone.
 
   Args:
     workdir: a run directory with a `gan` phase.
+    overrides: as for `evaluate`.
     num_samples: how many; 0: only a grid.
     format: 'png' or 'npz', of the single samples.
     console: where the names of the files go.
@@ -60,7 +71,7 @@ def sample(workdir: Path, num_samples: int, format: str, console: Console) -> No
   """
   if num_samples < 0:
     raise UserError(f"--num_samples={num_samples} is too small: choose 0 or more")
-  config = run_directory.stored_config(workdir)
+  config = _config_of(workdir, overrides)
   if "gan" not in config.phases:
     raise UserError(f"{workdir} has no generator (phases={tuple(config.phases)})")
   mean_image = np.zeros(run_directory.read(workdir)["image_shape"], np.float32)
@@ -73,13 +84,25 @@ def sample(workdir: Path, num_samples: int, format: str, console: Console) -> No
   directory = workdir / "samples"
   if num_samples:
     made = pictures.write_samples(
-      directory, resident.to_uint8(images[:num_samples]), format
+      directory, pictures.as_uint8(images[:num_samples]), format
     )
     console.line(f"{num_samples} samples of step {step}: {made}")
   pictures.write_png(
     directory / "grid.png", pictures.grid(images[:cells], SAMPLE_COLUMNS)
   )
   console.line(f"Grid of step {step}: {directory}/grid.png")
+
+
+def _config_of(workdir: Path, overrides: dict[str, Any]) -> Any:
+  fixed = [field for field in overrides if not field.startswith(RESUMABLE)]
+  if fixed:
+    raise UserError(
+      f"--config.{fixed[0]} has no effect here: this mode uses the config that "
+      f"{workdir} was trained with"
+    )
+  config = run_directory.stored_config(workdir, overrides)
+  parallel.keep_compiled_programs(cache_root(config.data.cache_directory) / "jax")
+  return config
 
 
 def _restore(config: Any, workdir: Path, name: str, mean_image):
@@ -89,7 +112,7 @@ def _restore(config: Any, workdir: Path, name: str, mean_image):
     if step is None:
       return None
     init = PHASES[name](config, mean_image).init
-    template = parallel.compile_function(init)({})
+    template = parallel.template(init, parallel.make_mesh(1), {})
     return step, checkpoints.restore(step, template)
   finally:
     checkpoints.close()

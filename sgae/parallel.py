@@ -5,7 +5,9 @@ One pure step is compiled in one of three ways that agree: `jit` over global arr
 """
 
 import functools
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +32,13 @@ def make_mesh(devices: int) -> Mesh:
   Raises:
     UserError: if there are fewer devices.
   """
-  available = jax.devices()
+  try:
+    available = jax.devices()
+  except (RuntimeError, AssertionError) as error:  # a platform that is not there
+    reason = str(error).split("\n")[0] or type(error).__name__
+    raise UserError(
+      f"JAX finds no devices ({reason}): unset JAX_PLATFORMS, or install JAX for them"
+    ) from error
   if devices > len(available):
     raise UserError(
       f"parallel.devices={devices}, but {len(available)} "
@@ -51,6 +59,30 @@ def replicate(tree: Any, mesh: Mesh) -> Any:
     return jnp.copy(leaf) if isinstance(leaf, jax.Array) else leaf
 
   return jax.device_put(jax.tree.map(own, tree), NamedSharding(mesh, PartitionSpec()))
+
+
+def template(function: Callable[..., Any], mesh: Mesh, *args: Any) -> Any:
+  """Returns the shapes of `function(*args)`, to be whole on each device; no values."""
+  whole = NamedSharding(mesh, PartitionSpec())
+
+  def described(leaf):
+    return jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=whole)
+
+  return jax.tree.map(described, jax.eval_shape(function, *args))
+
+
+@contextmanager
+def out_of_memory_explained() -> Iterator[None]:
+  """Turns a device's lack of memory inside the block into one line for the user."""
+  try:
+    yield
+  except jax.errors.JaxRuntimeError as error:
+    if "RESOURCE_EXHAUSTED" not in str(error):
+      raise
+    raise UserError(
+      f"the device is out of memory ({str(error).splitlines()[0][:150]}): lower a "
+      "batch_size or raise train.microbatches, then run the same command again"
+    ) from error
 
 
 class CompiledSteps:
@@ -118,7 +150,16 @@ def _all_finite(leaves):
 
 
 def keep_compiled_programs(directory: Path) -> None:
-  """Keeps compiled programs on disk, so that the second start need not compile."""
+  """Keeps compiled programs on disk, so that the second start need not compile.
+
+  Where the directory cannot be written they are not kept, and the run is no worse.
+  """
+  try:
+    directory.mkdir(parents=True, exist_ok=True)
+  except OSError:
+    return
+  if not os.access(directory, os.W_OK):
+    return
   jax.config.update("jax_compilation_cache_dir", str(directory))
   jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
 

@@ -1,11 +1,13 @@
-"""What a run directory says about itself: `config.json`, checked at every start."""
+"""What a run directory says about itself, and who may write to it."""
 
+import fcntl
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import jax
 from ml_collections import ConfigDict
 
 from sgae.config import changed_fields, flatten, validate
@@ -13,58 +15,95 @@ from sgae.errors import UserError
 from sgae.reporting.files import explained, write_json
 
 FILE_NAME = "config.json"
+LOCK_NAME = ".lock"
 PACKAGES = ("sgae", "jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "numpy")
 
 
-def holds_run(workdir: Path, config: Any) -> bool:
-  """Says whether a directory holds this experiment already or is free for it.
+def check(workdir: Path, config: Any) -> dict[str, Any] | None:
+  """Makes sure that a directory is free for an experiment, or holds it already.
 
   Args:
     workdir: the run directory.
     config: the resolved config.
 
   Returns:
-    True if the directory holds this experiment, False if it is missing or empty.
+    What `read` returns if the directory holds this experiment; None if it is missing or
+    empty.
 
   Raises:
     UserError: it holds another experiment, or files of something else.
   """
-  if (workdir / FILE_NAME).exists():
-    stored = read(workdir)["config"]
-    changed = changed_fields(flatten(stored), flatten(config.to_dict()))
+  with explained(workdir):
+    names = sorted(path.name for path in workdir.iterdir()) if workdir.exists() else []
+  if FILE_NAME in names:
+    stored = read(workdir)
+    changed = changed_fields(flatten(stored["config"]), flatten(config.to_dict()))
     if changed:
       raise UserError(
         f"{workdir} holds another experiment ({'; '.join(changed[:3])}): choose "
         "another --workdir, or set these fields back"
       )
-    return True
-  with explained(workdir):
-    exists = workdir.exists()
-    others = sorted(path.name for path in workdir.iterdir()) if exists else []
+    return stored
+  others = [name for name in names if name != LOCK_NAME]
   if others:
     raise UserError(
       f"{workdir} holds no run but other files ({', '.join(others[:3])}): choose "
       "another --workdir, or empty it"
     )
-  return False
+  return None
 
 
-def write(workdir: Path, config: Any, image_shape: tuple[int, int, int]) -> None:
+@contextmanager
+def claimed(workdir: Path, config: Any) -> Iterator[dict[str, Any] | None]:
+  """Makes the directory if need be and keeps it from other processes inside the block.
+
+  Args:
+    workdir: the run directory.
+    config: the resolved config.
+
+  Returns:
+    A context manager that gives what `check` returns.
+
+  Raises:
+    UserError: as `check`; or another process trains in it, or it cannot be written.
+  """
+  with explained(workdir):
+    workdir.mkdir(parents=True, exist_ok=True)
+    lock = open(workdir / LOCK_NAME, "a")  # noqa: SIM115 (closed below)
+  with lock:
+    try:
+      # released by the system however the process ends, so nothing stale is left
+      fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+      raise UserError(
+        f"another process trains in {workdir}: wait for it, or choose another --workdir"
+      ) from error
+    yield check(workdir, config)
+
+
+def write(
+  workdir: Path,
+  config: Any,
+  image_shape: tuple[int, int, int],
+  devices: str,
+  stored: dict[str, Any] | None,
+) -> None:
   """Writes the resolved config with what is needed to sample and to reproduce.
 
   Args:
     workdir: the run directory.
     config: the resolved config.
     image_shape: (H, W, C) of the data.
+    devices: what the run computes on, in words.
+    stored: what the directory held before; its list of environments is continued.
   """
-  device = jax.devices()[0]
-  environment = {name: version(name) for name in PACKAGES}
-  environment |= {
-    "device": f"{len(jax.devices())} x {device.device_kind} ({device.platform})"
-  }
+  environment = {name: version(name) for name in PACKAGES} | {"devices": devices}
+  environments = stored["environments"] if stored else []
+  if environment not in environments[-1:]:
+    environments = [*environments, environment]
   record = {
     "config": config.to_dict(),
-    "environment": environment,
+    "environments": environments,
     "image_shape": list(image_shape),
   }
   write_json(workdir / FILE_NAME, record)
@@ -77,26 +116,34 @@ def read(workdir: Path) -> dict[str, Any]:
     UserError: there is no run in the directory, or its file is damaged.
   """
   path = workdir / FILE_NAME
-  if not path.exists():
-    raise UserError(
-      f"{workdir} holds no run ({FILE_NAME} is missing): train first, or name the run "
-      "directory by --workdir"
-    )
+  with explained(path):
+    if not path.exists():
+      raise UserError(
+        f"{workdir} holds no run ({FILE_NAME} is missing): train first, or name the "
+        "run directory by --workdir"
+      )
+    text = path.read_bytes()
   try:
-    with explained(path):
-      record = json.loads(path.read_text())
-    if not {"config", "image_shape"} <= set(record):
-      raise ValueError("fields are missing")
+    match json.loads(text):
+      case {"config": dict(), "environments": list(), "image_shape": [*_]} as record:
+        return record
+    raise ValueError("fields are missing")
   except ValueError as error:
     raise UserError(
       f"{path} is damaged ({error}): restore it, or choose another --workdir"
     ) from error
-  return record
 
 
-def stored_config(workdir: Path) -> Any:
-  """Returns the validated config of the run in a directory."""
-  return validate(ConfigDict(_with_tuples(read(workdir)["config"])))
+def stored_config(workdir: Path, overrides: dict[str, Any]) -> Any:
+  """Returns the validated config of the run in a directory.
+
+  Args:
+    workdir: the run directory.
+    overrides: values of fields that replace the stored ones, {'a.b': value}.
+  """
+  config = ConfigDict(_with_tuples(read(workdir)["config"]))
+  config.update_from_flattened_dict(overrides)
+  return validate(config)
 
 
 def _with_tuples(value):

@@ -1,7 +1,8 @@
 """The only training loop: phases in order, resume, evaluation and saving when due."""
 
+import functools
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from time import perf_counter
@@ -41,7 +42,7 @@ def train(config: Any, workdir: Path, console: Console) -> None:
   """
   mesh = parallel.make_mesh(config.parallel.devices)
   check_batches(config, mesh.size)
-  resumed = run_directory.holds_run(workdir, config)
+  run_directory.check(workdir, config)  # before anything slow
   parallel.keep_compiled_programs(cache_root(config.data.cache_directory) / "jax")
   dataset = sources.load(config.data, console.line)
   for name in config.phases:
@@ -50,19 +51,29 @@ def train(config: Any, workdir: Path, console: Console) -> None:
         f"{name}.batch_size={config[name].batch_size} is more than the "
         f"{len(dataset.train.images)} training images of {dataset.name}: choose less"
       )
-  run_directory.write(workdir, config, dataset.train.images.shape[1:])
-  console.line(
-    f"{'Resuming' if resumed else 'Training'} {' -> '.join(config.phases)} on "
-    f"{dataset.name}: {len(dataset.train.images):,} images, {mesh.size} x "
-    f"{jax.devices()[0].device_kind}; {workdir}"
-  )
+  with (
+    run_directory.claimed(workdir, config) as stored,
+    parallel.out_of_memory_explained(),
+  ):
+    _train_phases(config, workdir, mesh, dataset, stored, console)
+
+
+def _train_phases(config, workdir, mesh, dataset: Dataset, stored, console) -> None:
+  image_shape = dataset.train.images.shape[1:]
   checkpoints = {name: checkpoints_of(config, workdir, name) for name in config.phases}
   position = {
     name: step
     for name in config.phases
     if (step := checkpoints[name].latest_step()) is not None
   }
-  _refuse_longer_past(config, position)
+  if stored:
+    _check_resume(config, workdir, stored, position, image_shape, console)
+  devices = f"{mesh.size} x {mesh.devices.flat[0].device_kind}"
+  run_directory.write(workdir, config, image_shape, devices, stored)
+  console.line(
+    f"{'Resuming' if stored else 'Training'} {' -> '.join(config.phases)} on "
+    f"{dataset.name}: {len(dataset.train.images):,} images, {devices}; {workdir}"
+  )
   mean_image = resident.mean_image(dataset.train.images)
   images = parallel.replicate(dataset.train.images, mesh)
   finished: dict[str, Any] = {}
@@ -117,34 +128,40 @@ class _PhaseRun:
     last = metrics.last(phase.name) or {}
     self.seconds = float(last.get("seconds") or 0.0)
     self.clock = perf_counter()
-    self.aside = self.aside_since_record = 0.0  # seconds outside steps
+    # Seconds in which the device waits for the host: pictures, measures, metrics,
+    # checkpoints.
+    self.aside = self.aside_since_record = 0.0
 
   def train(
     self, saved_step: int | None, finished, images, dataset: Dataset, stop: list[int]
   ) -> Any:
     """Runs the phase from its last checkpoint, or its start, to its last step."""
     name, steps, chunk = self.phase.name, self.cadence.steps, self.cadence.log_every
-    state = parallel.compile_function(self.phase.init)(finished)
-    if saved_step is not None:
-      state = self.checkpoints.restore(saved_step, state)
-    elif finished and self.config.gan.generator == "sparse":
-      self.console.line(describe_transfer(finished["sae"].player.params))
+    if saved_step is None:
+      state = parallel.replicate(self.phase.init(finished), self.mesh)
+      if finished:
+        self.console.line(
+          describe_transfer(finished["sae"].player.params, state.generator.params)
+        )
+    else:
+      state = self.checkpoints.restore(
+        saved_step, parallel.template(self.phase.init, self.mesh, finished)
+      )
     step = first_step = saved_step or 0
     if step >= steps:
       self.console.line(f"{name}: all {steps} steps are done")
       return state
-    state = parallel.replicate(state, self.mesh)
     compiled = parallel.CompiledSteps(
       self.phase.step, resident.gather, self.mesh, self.config.parallel.mode
     )
     start = self.clock = perf_counter()
-    pending = None
+    pending = (step, {})
     with self.console.phase(name, steps, step) as progress:
       while step < steps:
         # what a checkpoint holds was evaluated before it was saved
         if step != saved_step and step % self.cadence.evaluate_every == 0:
-          pending = self._record(pending, progress)
-          self._evaluate(state, step, dataset)
+          evaluate = functools.partial(self._evaluate, state, step, dataset)
+          pending = self._record(pending, progress, evaluate)
         if step > first_step and step % self.cadence.save_every == 0:
           pending = self._record(pending, progress)
           self._save(step, state)
@@ -164,45 +181,59 @@ class _PhaseRun:
         self._record(pending, progress)
         step += chunk
         pending = (step, stacked)
-      self._record(pending, progress)
-      self._evaluate(state, step, dataset)
+      evaluate = functools.partial(self._evaluate, state, step, dataset)
+      self._record(pending, progress, evaluate)
       self._save(step, state)
+      with self._aside():
+        self.checkpoints.close()
     total = perf_counter() - start
     self.console.line(
       f"{name}: {step - first_step} steps in {total:.1f} s, {self.aside / total:.1%} "
-      f"of it aside (pictures, measures, checkpoints); {compiled.traces} compilation(s)"
+      "of it aside (pictures, measures, metrics, checkpoints); "
+      f"{compiled.traces} compilation(s)"
     )
     return state
 
-  def _record(self, pending, progress) -> None:
-    """Fetches, checks and writes the metrics of one call, if there is one."""
-    if pending is None:
-      return
+  def _record(
+    self, pending, progress, evaluate: Callable[[], dict[str, float]] = dict
+  ) -> tuple[int, dict]:
+    """Fetches, checks and writes the metrics of one call, if there are any.
+
+    Args:
+      pending: (step, stacked metrics); empty ones where no call is outstanding.
+      progress: the console's.
+      evaluate: gives more numbers for the record, from the state after that call.
+
+    Returns:
+      What is pending now: nothing.
+    """
     step, stacked = pending
     stacked = jax.device_get(stacked)
     self._check(stacked, step - self.cadence.log_every)
     now = perf_counter()
-    self.seconds += now - self.clock
-    busy = max(now - self.clock - self.aside_since_record, 1e-9)
-    self.clock, self.aside_since_record = now, 0.0
-    speed = self.cadence.log_every * self.images_per_step / busy
-    values = {key: float(np.mean(column)) for key, column in stacked.items()}
-    self._write(step, {"images_per_second": speed, **values})
-    shown = {name: values[name] for name in self.phase.shown if name in values}
-    progress.update(
-      step, speed, {name.split("/")[1]: number for name, number in shown.items()}
-    )
-
-  def _write(self, step, values) -> None:
-    self.metrics.write(
-      {
-        "phase": self.phase.name,
-        "step": step,
-        "images_seen": step * self.images_per_step,
-        "seconds": self.seconds,
-        **values,
-      }
-    )
+    seconds = now - self.clock
+    busy = max(seconds - self.aside_since_record, 1e-9)
+    with self._aside():
+      values = {key: float(np.mean(column)) for key, column in stacked.items()}
+      measures = evaluate()
+      if values or measures:
+        speed = self.cadence.log_every * self.images_per_step / busy if values else 0.0
+        record = {
+          "phase": self.phase.name,
+          "step": step,
+          "images_seen": step * self.images_per_step,
+          "seconds": self.seconds + seconds,
+          "images_per_second": speed,
+        }
+        self.metrics.write(record | values | measures)
+      if values:
+        shown = {key: values[key] for key in self.phase.shown if key in values}
+        progress.update(
+          step, speed, {key.split("/")[1]: number for key, number in shown.items()}
+        )
+        self.seconds += perf_counter() - self.clock
+        self.clock, self.aside_since_record = perf_counter(), 0.0
+    return step, {}
 
   def _check(self, stacked, first_step) -> None:
     bad = {
@@ -239,13 +270,11 @@ class _PhaseRun:
         self._diverged(step, "a parameter is not finite")
       self.checkpoints.save(step, state)
 
-  def _evaluate(self, state, step, dataset) -> None:
-    name = self.phase.name
-    with self._aside():
-      for title, picture in self.phase.draw(state, dataset.test).items():
-        path = self.workdir / "images" / f"{name}_{title}_{step:06d}.png"
-        pictures.write_png(path, picture)
-      self._write(step, self.phase.measure(state, dataset.test))
+  def _evaluate(self, state, step, dataset) -> dict[str, float]:
+    for title, picture in self.phase.draw(state, dataset.test).items():
+      path = self.workdir / "images" / f"{self.phase.name}_{title}_{step:06d}.png"
+      pictures.write_png(path, picture)
+    return self.phase.measure(state, dataset.test)
 
   @contextmanager
   def _aside(self) -> Iterator[None]:
@@ -268,13 +297,36 @@ def check_batches(config: Any, devices: int) -> None:
       )
 
 
-def _refuse_longer_past(config, position) -> None:
+def _check_resume(config, workdir, stored, position, image_shape, console) -> None:
+  """Refuses to go on where what was done does not fit what is wanted."""
+  if list(image_shape) != stored["image_shape"]:
+    raise UserError(
+      f"the data's images are {tuple(image_shape)}, but {workdir} was started on "
+      f"{tuple(stored['image_shape'])}: give it the same data, or another --workdir"
+    )
+  for name, step in position.items():
+    if step > config[name].steps:
+      raise UserError(
+        f"{name}.steps={config[name].steps} is less than the {step} steps that are "
+        f"done in {workdir}: choose {step} or more, or another --workdir"
+      )
   for earlier, later in zip(config.phases, config.phases[1:], strict=False):
-    if later in position and position.get(earlier, 0) < config[earlier].steps:
+    if later in position and position.get(earlier) != config[earlier].steps:
       raise UserError(
         f"{earlier}.steps={config[earlier].steps}, but {later} has begun from "
         f"{earlier} step {position.get(earlier, 0)}: set {earlier}.steps back, or "
         "choose another --workdir"
+      )
+  for name in config.phases:
+    before = stored["config"][name]["steps"]
+    decaying = any(
+      field.endswith("optimizer") and config[name][field].schedule != "constant"
+      for field in config[name]
+    )
+    if decaying and before != config[name].steps:
+      console.line(
+        f"{name}.steps: {before} -> {config[name].steps}; the learning rate's schedule "
+        "now ends there, so the numbers differ from a run of that length from the start"
       )
 
 

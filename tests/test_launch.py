@@ -23,11 +23,11 @@ for _player in ("generator", "discriminator"):
   SMALL += [f"--config.gan.{_player}_optimizer.schedule=constant"]
 
 
-def launch(*arguments):
+def launch(*arguments, platform="cpu"):
   return subprocess.run(
     [sys.executable, "launch.py", *arguments],
     cwd=ROOT,
-    env=os.environ | {"JAX_PLATFORMS": "cpu"},
+    env=os.environ | {"JAX_PLATFORMS": platform},
     capture_output=True,
     text=True,
     timeout=300,
@@ -67,12 +67,14 @@ def test_a_run_makes_what_it_promises_and_resumes(tmp_path):
     json.loads(line, parse_constant=pytest.fail)
     for line in (whole / "metrics.jsonl").read_text().splitlines()
   ]
-  steps = [(r["phase"], r["step"]) for r in records if "images_per_second" in r]
-  assert steps == [(p, s) for p in ("sae", "gan") for s in (5, 10, 15, 20)]
-  for name in ("sae/mse", "sae/fvu", "sae/l0", "sae/dead_fraction", "sae/grad_norm"):
-    assert name in records[1], name
+  by_step = {(record["phase"], record["step"]): record for record in records}
+  steps = [(p, s) for p in ("sae", "gan") for s in (0, 5, 10, 15, 20)]
+  assert list(by_step) == steps
+  assert len(records) == len(steps)
+  for name in ("mse", "fvu", "l0", "dead_fraction", "grad_norm", "test_fvu"):
+    assert f"sae/{name}" in by_step["sae", 10], name
   for name in ("d_loss", "g_loss", "d_real", "d_fake", "r1", "code_l0"):
-    assert f"gan/{name}" in records[-2], name
+    assert f"gan/{name}" in by_step["gan", 5], name
   assert (whole / "images" / "gan_samples_000020.png").exists()
 
   # ended within the second phase by a smaller number of rounds, then continued
@@ -123,6 +125,20 @@ def test_bad_input_gets_one_line_and_code_2(arguments, words, tmp_path):
   assert len(lines) == 1, done.stderr
   assert words in lines[0]
   assert not (tmp_path / "r").exists()
+
+
+def test_help_names_the_flags():
+  done = launch("--help")
+  assert done.returncode == 0, done.stderr
+  for flag in ("--workdir", "--[no]help", "--mode", "--num_samples", "--config"):
+    assert flag in done.stdout or flag == "--[no]help", flag
+
+
+def test_a_platform_that_is_not_there_is_one_line(tmp_path):
+  done = launch(f"--workdir={tmp_path}/r", platform="tpu_of_my_dreams")
+  assert done.returncode == 2, done.stderr
+  (line,) = done.stderr.strip().splitlines()
+  assert "unset JAX_PLATFORMS" in line
 
 
 def test_divergence_ends_with_code_3_and_names_the_metric(tmp_path):

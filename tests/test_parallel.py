@@ -6,7 +6,7 @@ import subprocess
 import sys
 
 SCRIPT = """
-import itertools, json
+import json
 import jax, numpy as np
 from sgae import parallel
 from sgae.data import order, resident
@@ -24,7 +24,7 @@ def final(name, config, mode, devices):
     indices = order.batch_indices(0, name, start, 10, phase.batch_shape, len(IMAGES))
     state, metrics = compiled(state, source, indices)
   assert compiled.traces == 1, compiled.traces
-  auxiliary.append(metrics.get("sae/auxiliary", np.zeros(1)).max())
+  auxiliary.append(float(metrics.get("sae/auxiliary", np.zeros(1)).max()))
   state = state.replace(key=0)
   return [np.asarray(leaf, np.float64) for leaf in jax.tree.leaves((state, metrics))]
 
@@ -45,7 +45,7 @@ for name, fields in cases:
   for mode in parallel.MODES:
     for a, b in zip(reference, final(name, config, mode, 8), strict=True):
       worst = max(worst, float(np.max(np.abs(a - b)) / (1e-3 + np.max(np.abs(a)))))
-print(json.dumps([worst, float(max(auxiliary))]))
+print(json.dumps([worst, max(auxiliary)]))
 """
 
 

@@ -12,7 +12,7 @@ import orbax.checkpoint as ocp
 import pytest
 
 from configs import digits
-from sgae import inspection, runner
+from sgae import inspection, run_directory, runner
 from sgae.config import validate
 from sgae.errors import StoppedBySignal, TrainingDiverged, UserError
 from sgae.reporting.console import Console, PhaseProgress, Report
@@ -132,15 +132,15 @@ def test_a_finished_run_is_left_as_it_is(whole_run):
 
 def test_evaluation_and_samples_need_only_the_directory(tmp_path, whole_run):
   console = Console(io.StringIO())
-  inspection.evaluate(whole_run, console)
+  inspection.evaluate(whole_run, {}, console)
   results = json.loads((whole_run / "evaluation.json").read_text())
   assert results["sae"]["step"] == results["gan"]["step"] == 20
   assert 0 < results["sae"]["sae/test_fvu"] < 1.5
-  inspection.sample(whole_run, 7, "npz", console)
+  inspection.sample(whole_run, {}, 7, "npz", console)
   with np.load(next((whole_run / "samples").glob("*.npz"))) as stored:
     seven = stored["arr_0"]
   assert (seven.shape, seven.dtype) == ((7, 8, 8, 1), np.uint8)
-  inspection.sample(whole_run, 3, "npz", console)
+  inspection.sample(whole_run, {}, 3, "npz", console)
   with np.load(next((whole_run / "samples").glob("*.npz"))) as stored:
     np.testing.assert_array_equal(stored["arr_0"], seven[:3])
 
@@ -148,6 +148,53 @@ def test_evaluation_and_samples_need_only_the_directory(tmp_path, whole_run):
 def test_a_first_phase_cannot_be_made_longer_once_the_second_began(whole_run):
   with pytest.raises(UserError, match="sae.steps=40, but gan has begun"):
     train(whole_run, tiny_config(sae__steps=40))
+
+
+def test_a_phase_cannot_be_made_shorter_than_it_is(whole_run):
+  with pytest.raises(UserError, match="gan.steps=10 is less than the 20 steps"):
+    train(whole_run, tiny_config(gan__steps=10))
+  config = json.loads((whole_run / "config.json").read_text())["config"]
+  assert config["gan"]["steps"] == 20
+
+
+def test_a_second_process_is_refused_while_the_first_trains(tmp_path):
+  with (
+    run_directory.claimed(tmp_path, tiny_config()),
+    pytest.raises(UserError, match="another process trains"),
+  ):
+    train(tmp_path)
+  train(tmp_path)
+
+
+def test_data_of_another_shape_are_refused(tmp_path, whole_run):
+  workdir = copy_of(whole_run, tmp_path / "run")
+  record = json.loads((workdir / "config.json").read_text())
+  record["image_shape"] = [9, 8, 1]
+  (workdir / "config.json").write_text(json.dumps(record))
+  with pytest.raises(UserError, match=r"\(8, 8, 1\), but .* \(9, 8, 1\)"):
+    train(workdir)
+
+
+def test_inspection_takes_where_things_lie_and_nothing_else(whole_run):
+  console = Console(io.StringIO())
+  inspection.evaluate(whole_run, {"parallel.devices": 1}, console)
+  with pytest.raises(UserError, match="--config.code.k has no effect"):
+    inspection.evaluate(whole_run, {"code.k": 3}, console)
+
+
+def test_a_longer_run_says_that_its_schedule_is_another(tmp_path, whole_run):
+  workdir, stream = copy_of(whole_run, tmp_path / "run"), io.StringIO()
+  train(workdir, tiny_config(gan__steps=25), Console(stream))
+  assert "gan.steps: 20 -> 25; the learning rate's schedule" in stream.getvalue()
+
+
+def test_a_full_disk_is_one_line(tmp_path, whole_run, monkeypatch):
+  def full(*_, **__):
+    raise ValueError("RESOURCE_EXHAUSTED: No space left on device")
+
+  monkeypatch.setattr(ocp.CheckpointManager, "save", full)
+  with pytest.raises(UserError, match=r"cannot save to .*No space left"):
+    train(tmp_path / "run")
 
 
 def test_a_directory_with_other_files_is_refused_and_kept(tmp_path):
@@ -166,7 +213,16 @@ def test_missing_data_leave_no_directory_behind(tmp_path):
   assert not (tmp_path / "run").exists()
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", '{"config": {}}'])
+@pytest.mark.parametrize(
+  "text",
+  [
+    "",
+    "{",
+    "5",
+    '{"config": {}}',
+    '{"config": 1, "environments": [], "image_shape": [8, 8, 1]}',
+  ],
+)
 def test_a_damaged_config_json_is_named(tmp_path, text):
   (tmp_path / "config.json").write_text(text)
   with pytest.raises(UserError, match=r"config\.json is damaged"):
@@ -174,6 +230,7 @@ def test_a_damaged_config_json_is_named(tmp_path, text):
 
 
 def copy_of(run, target):
+  """Copies a run directory."""
   for path in run.rglob("*"):
     if path.is_file():
       to = target / path.relative_to(run)

@@ -34,19 +34,6 @@ def gather(
   return to_model_range(jnp.asarray(images_nhwc_uint8)[indices])
 
 
-def to_uint8(images_float: jax.Array | np.ndarray) -> np.ndarray:
-  """Returns images as they are stored and shown; the inverse of `to_model_range`.
-
-  Args:
-    images_float: float of any shape, finite; what lies outside [-1, 1] is clipped.
-
-  Returns:
-    uint8 of the same shape, 0..255, rounded to the nearest.
-  """
-  values = (np.asarray(images_float, np.float32) + 1.0) * 127.5
-  return np.rint(np.clip(values, 0.0, 255.0)).astype(np.uint8)
-
-
 def mean_image(images_uint8: np.ndarray) -> np.ndarray:
   """Returns the mean image in model range, summed exactly in integers.
 

@@ -28,12 +28,14 @@ def transfer_autoencoder(autoencoder: Params, generator: Params) -> Params:
   return generator | copied
 
 
-def describe_transfer(autoencoder: Params) -> str:
-  """Names what `transfer_autoencoder` copies, for the console."""
+def describe_transfer(autoencoder: Params, generator: Params) -> str:
+  """Names what `transfer_autoencoder` copied into a generator, for the console."""
   parts = []
   for source, target in TRANSFERRED.items():
     leaves = jax.tree.leaves(autoencoder[source])
-    if leaves:
+    if target in generator and leaves:
       numbers = sum(leaf.size for leaf in leaves)
       parts.append(f"{source} -> generator {target} ({numbers:,} numbers)")
-  return "copied " + ", ".join(parts)
+  return "transferred: " + (
+    ", ".join(parts) or "nothing, a plain generator has no code"
+  )
