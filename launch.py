@@ -15,6 +15,9 @@ MODES = ["train", "evaluate", "sample"]
 _WORKDIR = flags.DEFINE_string("workdir", "", "Run directory; '': runs/<config name>.")
 _MODE = flags.DEFINE_enum("mode", "train", MODES, "What to do.")
 _NUM_SAMPLES = flags.DEFINE_integer("num_samples", 0, "Samples beside the grid.")
+_COORDINATOR = flags.DEFINE_string("coordinator", "", "host:port of process 0.")
+_PROCESSES = flags.DEFINE_integer("num_processes", 0, "Processes; 0: found out.")
+_PROCESS_ID = flags.DEFINE_integer("process_id", -1, "Which one this is, from 0.")
 _FORMAT = flags.DEFINE_enum("format", "png", ["png", "npz"], "Format of the samples.")
 
 
@@ -54,7 +57,7 @@ def main(arguments: list[str]) -> int:
 
 def run(config: Any, overrides: dict[str, Any]) -> int:
   """Hands over to the mode; JAX is imported only now, when the flags are right."""
-  from sgae import inspection, runner
+  from sgae import inspection, processes, runner
   from sgae.config import validate
   from sgae.errors import StoppedBySignal, TrainingDiverged, UserError
   from sgae.reporting.console import Console
@@ -63,6 +66,7 @@ def run(config: Any, overrides: dict[str, Any]) -> int:
   name = Path(config_flags.get_config_filename(flags.FLAGS["config"])).stem
   workdir = Path(_WORKDIR.value or Path("runs") / name).expanduser()
   try:
+    processes.join(_COORDINATOR.value, _PROCESSES.value, _PROCESS_ID.value)
     if _MODE.value == "train":
       runner.train(validate(config), workdir, console)
     elif _MODE.value == "evaluate":
@@ -71,8 +75,8 @@ def run(config: Any, overrides: dict[str, Any]) -> int:
       inspection.sample(workdir, overrides, _NUM_SAMPLES.value, _FORMAT.value, console)
   except (UserError, TrainingDiverged, StoppedBySignal) as error:
     console.error(str(error))
-    return error.exit_code
-  return 0
+    return processes.leave(error.exit_code, together=not isinstance(error, UserError))
+  return processes.leave(0, together=True)
 
 
 if __name__ == "__main__":

@@ -25,13 +25,15 @@ class Checkpoints:
     self._directory = directory.absolute()
     self._keep = keep
     self._opened: ocp.CheckpointManager | None = None
+    self._newest: int | None = None  # step that is saved already
 
   def latest_step(self) -> int | None:
     """Returns the step of the newest whole checkpoint, or None."""
     try:
       if not self._directory.exists():
         return None
-      return self._manager().latest_step()
+      self._newest = self._manager().latest_step()
+      return self._newest
     except Exception as error:  # orbax raises many kinds for a folder with garbage
       raise _unreadable(self._directory, error) from error
 
@@ -41,13 +43,14 @@ class Checkpoints:
     Raises:
       UserError: the disk refuses, now or since the save before.
     """
-    if self._directory.exists() and self._manager().latest_step() == step:
+    if step == self._newest:
       return
     # A copy of its own: on a CPU orbax reads the buffers that the next step is given
     copy = jax.tree.map(jnp.copy, state.replace(key=jax.random.key_data(state.key)))
     with self._written():
       self._directory.mkdir(parents=True, exist_ok=True)
       self._manager().save(step, args=ocp.args.StandardSave(copy))
+    self._newest = step
 
   def restore(self, step: int, template: Any) -> Any:
     """Returns the state saved at `step`.

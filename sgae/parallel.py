@@ -52,13 +52,24 @@ def make_mesh(devices: int) -> Mesh:
 
 def replicate(tree: Any, mesh: Mesh) -> Any:
   """Returns the tree with every leaf whole on each device, in buffers of its own."""
+  whole = NamedSharding(mesh, PartitionSpec())
 
-  def own(leaf):
+  def placed(leaf):
+    if jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key):
+      return jax.random.wrap_key_data(placed(jax.random.key_data(leaf)))
+    if jax.process_count() > 1:
+      return _placed(np.asarray(leaf), whole)
     # device_put reuses a device's buffer even under may_alias=False (JAX 0.10.2); when
     # it is donated later, the caller's array would be gone
-    return jnp.copy(leaf) if isinstance(leaf, jax.Array) else leaf
+    own = jnp.copy(leaf) if isinstance(leaf, jax.Array) else leaf
+    return jax.device_put(own, whole)
 
-  return jax.device_put(jax.tree.map(own, tree), NamedSharding(mesh, PartitionSpec()))
+  return jax.tree.map(placed, tree)
+
+
+def at_hand(tree: Any) -> Any:
+  """Returns replicated arrays as they lie on one device of this process."""
+  return jax.tree.map(lambda leaf: leaf.addressable_data(0), tree)
 
 
 def template(function: Callable[..., Any], mesh: Mesh, *args: Any) -> Any:
@@ -169,7 +180,14 @@ def _batch_spec(dimensions: int) -> PartitionSpec:
 
 
 def _split_batch(array: np.ndarray, mesh: Mesh) -> jax.Array:
-  return jax.device_put(array, NamedSharding(mesh, _batch_spec(array.ndim)))
+  return _placed(array, NamedSharding(mesh, _batch_spec(array.ndim)))
+
+
+def _placed(array: np.ndarray, sharding: NamedSharding) -> jax.Array:
+  """Places what every process holds whole; each device is given its part of it."""
+  if sharding.is_fully_addressable:
+    return jax.device_put(array, sharding)
+  return jax.make_array_from_callback(array.shape, sharding, lambda index: array[index])
 
 
 def _by_jit(many_steps, mesh):
@@ -199,6 +217,8 @@ def _by_shard_map(many_steps, mesh):
 
 
 def _by_pmap(many_steps, mesh):
+  if jax.process_count() > 1:
+    raise UserError("parallel.mode='pmap' is for one process: choose jit or shard_map")
   compiled = jax.pmap(
     functools.partial(many_steps, axis=AXIS),
     axis_name=AXIS,

@@ -54,12 +54,15 @@ def check(workdir: Path, config: Any) -> dict[str, Any] | None:
 
 
 @contextmanager
-def claimed(workdir: Path, config: Any) -> Iterator[dict[str, Any] | None]:
-  """Makes the directory if need be and keeps it from other processes inside the block.
+def claimed(
+  workdir: Path, config: Any, leader: bool
+) -> Iterator[dict[str, Any] | None]:
+  """Makes the directory if need be and keeps it from other runs inside the block.
 
   Args:
     workdir: the run directory.
     config: the resolved config.
+    leader: whether this process writes; the others of the run only look.
 
   Returns:
     A context manager that gives what `check` returns.
@@ -67,6 +70,9 @@ def claimed(workdir: Path, config: Any) -> Iterator[dict[str, Any] | None]:
   Raises:
     UserError: as `check`; or another process trains in it, or it cannot be written.
   """
+  if not leader:
+    yield check(workdir, config)
+    return
   with explained(workdir):
     workdir.mkdir(parents=True, exist_ok=True)
     lock = open(workdir / LOCK_NAME, "a")  # noqa: SIM115 (closed below)

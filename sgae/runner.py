@@ -3,7 +3,7 @@
 import functools
 import signal
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -11,7 +11,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from sgae import parallel, run_directory
+from sgae import parallel, processes, run_directory
 from sgae.checkpoint import Checkpoints
 from sgae.data import order, resident, sources
 from sgae.data.cache import cache_root
@@ -44,7 +44,10 @@ def train(config: Any, workdir: Path, console: Console) -> None:
   check_batches(config, mesh.size)
   run_directory.check(workdir, config)  # before anything slow
   parallel.keep_compiled_programs(cache_root(config.data.cache_directory) / "jax")
-  dataset = sources.load(config.data, console.line)
+  if not processes.is_leader():
+    console = Console(quiet=True)
+  with processes.leader_first("data"):
+    dataset = sources.load(config.data, console.line)
   for name in config.phases:
     if config[name].batch_size > len(dataset.train.images):
       raise UserError(
@@ -52,7 +55,7 @@ def train(config: Any, workdir: Path, console: Console) -> None:
         f"{len(dataset.train.images)} training images of {dataset.name}: choose less"
       )
   with (
-    run_directory.claimed(workdir, config) as stored,
+    run_directory.claimed(workdir, config, processes.is_leader()) as stored,
     parallel.out_of_memory_explained(),
   ):
     _train_phases(config, workdir, mesh, dataset, stored, console)
@@ -69,7 +72,10 @@ def _train_phases(config, workdir, mesh, dataset: Dataset, stored, console) -> N
   if stored:
     _check_resume(config, workdir, stored, position, image_shape, console)
   devices = f"{mesh.size} x {mesh.devices.flat[0].device_kind}"
-  run_directory.write(workdir, config, image_shape, devices, stored)
+  leader = processes.is_leader()
+  processes.wait_for_all("checked")  # nobody writes what another has still to check
+  if leader:
+    run_directory.write(workdir, config, image_shape, devices, stored)
   console.line(
     f"{'Resuming' if stored else 'Training'} {' -> '.join(config.phases)} on "
     f"{dataset.name}: {len(dataset.train.images):,} images, {devices}; {workdir}"
@@ -77,7 +83,8 @@ def _train_phases(config, workdir, mesh, dataset: Dataset, stored, console) -> N
   mean_image = resident.mean_image(dataset.train.images)
   images = parallel.replicate(dataset.train.images, mesh)
   finished: dict[str, Any] = {}
-  with MetricsWriter(workdir, position) as metrics, _signals() as stop:
+  writer = MetricsWriter(workdir, position) if leader else nullcontext()
+  with writer as metrics, _signals() as stop:
     for name in config.phases:
       run = _PhaseRun(
         PHASES[name](config, mean_image),
@@ -113,7 +120,7 @@ class _PhaseRun:
     workdir: Path,
     mesh: Any,
     checkpoints: Checkpoints,
-    metrics: MetricsWriter,
+    metrics: MetricsWriter | None,
     console: Console,
   ):
     self.phase = phase
@@ -122,10 +129,10 @@ class _PhaseRun:
     self.workdir = workdir
     self.mesh = mesh
     self.checkpoints = checkpoints
-    self.metrics = metrics
+    self.metrics = metrics  # None: another process writes
     self.console = console
     self.images_per_step = int(np.prod(phase.batch_shape))
-    last = metrics.last(phase.name) or {}
+    last = (metrics and metrics.last(phase.name)) or {}
     self.seconds = float(last.get("seconds") or 0.0)
     self.clock = perf_counter()
     # Seconds in which the device waits for the host: pictures, measures, metrics,
@@ -138,7 +145,8 @@ class _PhaseRun:
     """Runs the phase from its last checkpoint, or its start, to its last step."""
     name, steps, chunk = self.phase.name, self.cadence.steps, self.cadence.log_every
     if saved_step is None:
-      state = parallel.replicate(self.phase.init(finished), self.mesh)
+      state = self.phase.init(parallel.at_hand(finished))
+      state = parallel.replicate(state, self.mesh)
       if finished:
         self.console.line(
           describe_transfer(finished["sae"].player.params, state.generator.params)
@@ -165,9 +173,9 @@ class _PhaseRun:
         if step > first_step and step % self.cadence.save_every == 0:
           pending = self._record(pending, progress)
           self._save(step, state)
-        if stop:
+        if processes.any_of_us(bool(stop)):
           self._record(pending, progress)
-          self._stop(stop[0], step, state)
+          self._stop(stop[0] if stop else signal.SIGTERM, step, state)
         indices = order.batch_indices(
           self.config.seed,
           name,
@@ -213,6 +221,8 @@ class _PhaseRun:
     now = perf_counter()
     seconds = now - self.clock
     busy = max(seconds - self.aside_since_record, 1e-9)
+    if self.metrics is None:
+      return step, {}
     with self._aside():
       values = {key: float(np.mean(column)) for key, column in stacked.items()}
       measures = evaluate()
@@ -271,6 +281,7 @@ class _PhaseRun:
       self.checkpoints.save(step, state)
 
   def _evaluate(self, state, step, dataset) -> dict[str, float]:
+    state = parallel.at_hand(state)
     for title, picture in self.phase.draw(state, dataset.test).items():
       path = self.workdir / "images" / f"{self.phase.name}_{title}_{step:06d}.png"
       pictures.write_png(path, picture)

@@ -159,7 +159,7 @@ def test_a_phase_cannot_be_made_shorter_than_it_is(whole_run):
 
 def test_a_second_process_is_refused_while_the_first_trains(tmp_path):
   with (
-    run_directory.claimed(tmp_path, tiny_config()),
+    run_directory.claimed(tmp_path, tiny_config(), leader=True),
     pytest.raises(UserError, match="another process trains"),
   ):
     train(tmp_path)

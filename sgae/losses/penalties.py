@@ -2,7 +2,9 @@
 
 Every penalty is `(discriminate, real_bhwc, fake_bhwc, mix_b) -> scalar`, where
 `discriminate` maps images_bhwc to logits_b, each a function of its own image alone, and
-`mix_b` is uniform noise in [0, 1), one number for each example.
+`mix_b` is uniform noise in [0, 1), one number for each example. Images are float32
+[B, H, W, C] in [-1, 1], real and generated ones of one shape; gradients are taken with
+respect to pixels in that range.
 """
 
 from collections.abc import Callable, Mapping

@@ -31,6 +31,12 @@ def make_sparse_generator(
 
   `params['sparsity']` and `params['decoder']` have the shape of the autoencoder's
   branches of the same names, which is what lets them be transferred.
+
+  Args:
+    coder: latents_bz -> pre_bk.
+    sparsity: pre_bk -> code_bk, the autoencoder's.
+    decoder: code_bk -> images_bhwc, the autoencoder's.
+    num_latents: length K of the code.
   """
 
   def init(key):

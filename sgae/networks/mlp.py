@@ -123,6 +123,12 @@ def mlp_coder(
 ) -> Network:
   """Noise -> pre-activations of the code, the generator's counterpart of the encoder.
 
+  Args:
+    latent_dim: length of the noise z.
+    hidden: widths between noise and code.
+    num_latents: length K of the code.
+    activation: a name in `network.ACTIVATIONS`.
+
   Returns:
     Network with `apply(params, latents_bz [B, latent_dim]) -> float32 [B, K]`.
   """
@@ -137,6 +143,13 @@ def mlp_generator(
   output: str,
 ) -> Network:
   """Noise -> image, without a code between (the seed article's generator).
+
+  Args:
+    image_shape: (H, W, C).
+    latent_dim: length of the noise z.
+    hidden: widths between noise and image.
+    activation: a name in `network.ACTIVATIONS`.
+    output: a name in `network.OUTPUT_ACTIVATIONS`.
 
   Returns:
     Network with `apply(params, latents_bz [B, latent_dim]) -> float32 [B, H, W, C]`.
@@ -154,6 +167,11 @@ def mlp_discriminator(
   image_shape: tuple[int, int, int], hidden: Sequence[int], activation: str
 ) -> Network:
   """Image -> one logit, higher for images that look real.
+
+  Args:
+    image_shape: (H, W, C).
+    hidden: widths between image and logit.
+    activation: a name in `network.ACTIVATIONS`.
 
   Returns:
     Network with `apply(params, images_bhwc in [-1, 1]) -> float32 [B]`.

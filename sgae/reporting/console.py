@@ -59,16 +59,20 @@ class PhaseProgress:
 class Console:
   """Writes to the terminal, or as plain text when the output is none."""
 
-  def __init__(self, stream: TextIO | None = None, interval: float = 5.0):
+  def __init__(
+    self, stream: TextIO | None = None, interval: float = 5.0, quiet: bool = False
+  ):
     """Looks at what kind of output it has.
 
     Args:
       stream: where to write; None is the standard output.
       interval: least time [s] between two plain lines of progress.
+      quiet: write nothing but errors, as all but one of several processes do.
     """
     output: TextIO = sys.stdout if stream is None else stream
     self._rich = rich.console.Console(
       file=output,
+      quiet=quiet,
       # Otherwise FORCE_COLOR, set in many CI systems, makes a log file a terminal.
       force_terminal=output.isatty(),
       # Text is shown as it is, whatever brackets and colons a path contains.

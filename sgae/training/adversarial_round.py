@@ -29,6 +29,11 @@ def init_gan_state(
   """Returns the state before the first round.
 
   Args:
+    generator, discriminator: the networks.
+    generator_optimizer, discriminator_optimizer: from `make_optimizer`.
+    settings: numbers by name; see `GanState`.
+    init_key: for the weights.
+    root_key: the run's, kept in the state.
     transfer: replaces parts of the fresh generator's parameters by trained ones.
   """
   generator_key, discriminator_key = jax.random.split(init_key)

@@ -35,7 +35,7 @@ class AutoencoderState(struct.PyTreeNode):
     step: int32 scalar, steps done.
     player: the autoencoder.
     idle_k: int32 [K], steps since each latent last fired.
-    settings: float32 scalars that a user sweeps; see `make_autoencoder_step`.
+    settings: float32 scalars that a user sweeps; `make_autoencoder_step` names them.
     key: the run's root key.
   """
 
@@ -52,8 +52,11 @@ class GanState(struct.PyTreeNode):
   Attributes:
     step: int32 scalar, adversarial rounds done.
     generator, discriminator: the players.
-    average: moving average of the generator's parameters, in buffers of its own.
-    settings: float32 scalars that a user sweeps; see `make_adversarial_step`.
+    average: exponential moving average (EMA) of the generator's parameters, in buffers
+      of its own.
+    settings: float32 scalars that a user sweeps: `<penalty>_weight` for each penalty in
+      use, `ema_decay`, and for a sparse generator `sparsity_weight`, `rho` and
+      `decoder_rate_factor`.
     key: the run's root key.
   """
 

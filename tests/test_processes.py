@@ -1,0 +1,136 @@
+"""Several processes train one model: over loopback, each with its own CPU devices."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import jax
+import numpy as np
+import orbax.checkpoint as ocp
+import pytest
+
+ROOT = Path(__file__).parents[1]
+SMALL = [
+  "--config.code.num_latents=32",
+  "--config.code.k=4",
+  "--config.data.image_size=8",
+]
+for _phase in ("sae", "gan"):
+  SMALL += [f"--config.{_phase}.log_every=5", f"--config.{_phase}.save_every=10"]
+  SMALL += [f"--config.{_phase}.evaluate_every=20", f"--config.{_phase}.batch_size=16"]
+SMALL += ["--config.sae.steps=20", "--config.gan.steps=100"]
+
+
+def start(workdir, count, devices, *arguments):
+  """Starts a run of `count` processes with `devices` CPU devices each."""
+  with socket.create_server(("127.0.0.1", 0)) as free:
+    port = free.getsockname()[1]
+  flags = f"--xla_force_host_platform_device_count={devices}"
+  place = [f"--coordinator=127.0.0.1:{port}", f"--num_processes={count}"]
+  return [
+    subprocess.Popen(
+      [sys.executable, "launch.py", f"--workdir={workdir}", *SMALL, *arguments]
+      + ([*place, f"--process_id={i}"] if count > 1 else []),
+      cwd=ROOT,
+      env=os.environ | {"JAX_PLATFORMS": "cpu", "XLA_FLAGS": flags},
+      stdout=subprocess.PIPE,
+      stderr=subprocess.PIPE,
+      text=True,
+    )
+    for i in range(count)
+  ]
+
+
+def finish(processes):
+  """Returns (exit codes, standard errors) of processes that end by themselves."""
+  try:
+    errors = [process.communicate(timeout=120)[1] for process in processes]
+  finally:
+    for process in processes:
+      process.kill()
+  return [process.returncode for process in processes], errors
+
+
+def wait_for_checkpoint(workdir, phase, step, processes):
+  folder = workdir / phase / "checkpoints" / str(step)
+  while not folder.exists():
+    assert all(process.poll() is None for process in processes), finish(processes)
+    time.sleep(0.02)
+
+
+def saved(workdir, phase):
+  with ocp.CheckpointManager(workdir / phase / "checkpoints") as manager:
+    step = manager.latest_step()
+    here = jax.sharding.SingleDeviceSharding(jax.devices()[0])
+    state = manager.restore(step, args=ocp.args.StandardRestore(fallback_sharding=here))
+  return step, [np.asarray(leaf, np.float64) for leaf in jax.tree.leaves(state)]
+
+
+def error_lines(text):
+  return [line for line in text.splitlines() if line.startswith("error: ")]
+
+
+def test_two_processes_killed_and_resumed_as_one_end_where_one_would(tmp_path):
+  whole, parts = tmp_path / "whole", tmp_path / "parts"
+  codes, errors = finish(start(whole, 1, 4))
+  assert codes == [0], errors
+
+  processes = start(parts, 2, 2)
+  wait_for_checkpoint(parts, "gan", 10, processes)
+  for process in processes:
+    process.kill()
+  finish(processes)
+  assert saved(parts, "gan")[0] < 100
+  codes, errors = finish(start(parts, 1, 4))
+  assert codes == [0], errors
+
+  for phase in ("sae", "gan"):
+    step, expected = saved(whole, phase)
+    again, arrays = saved(parts, phase)
+    assert step == again
+    for a, b in zip(expected, arrays, strict=True):
+      assert np.abs(a - b).max() <= 1e-6 * max(1, np.abs(a).max())
+
+
+@pytest.mark.parametrize("victim", [0, 1])
+def test_a_process_that_loses_another_ends_with_one_line(tmp_path, victim):
+  processes = start(tmp_path / "r", 2, 2, "--config.gan.steps=100000")
+  wait_for_checkpoint(tmp_path / "r", "gan", 10, processes)
+  processes[victim].kill()
+  codes, errors = finish(processes)
+  assert codes[1 - victim] == 4
+  (line,) = error_lines(errors[1 - victim])
+  assert f"process {1 - victim} ends" in line
+  assert "Traceback" not in errors[1 - victim]
+
+
+def test_a_signal_to_one_process_stops_and_saves_them_all(tmp_path):
+  processes = start(tmp_path / "r", 2, 2, "--config.gan.steps=100000")
+  wait_for_checkpoint(tmp_path / "r", "gan", 10, processes)
+  processes[1].send_signal(signal.SIGTERM)
+  codes, errors = finish(processes)
+  assert codes == [143, 143], errors
+  for text in errors:
+    (line,) = error_lines(text)
+    assert "saved: run the same command again" in line
+
+
+@pytest.mark.parametrize(
+  ("arguments", "words"),
+  [
+    (["--num_processes=2"], "give all three"),
+    (
+      ["--coordinator=127.0.0.1:1", "--num_processes=2", "--process_id=2"],
+      "choose one below 2",
+    ),
+  ],
+)
+def test_incomplete_flags_are_refused(tmp_path, arguments, words):
+  codes, errors = finish(start(tmp_path / "r", 1, 1, *arguments))
+  assert codes == [2]
+  (line,) = error_lines(errors[0])
+  assert words in line
