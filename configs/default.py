@@ -32,6 +32,10 @@ def get_config(arg: str = "") -> Any:
         "directory": "",
         # Side in pixels that images are resized to; 0 = as stored. [fixed]
         "image_size": 0,
+        # Training images on each device ('resident'), or on the host and read ahead
+        # ('streamed'); the same examples either way. 'auto': resident where they take
+        # no more than a quarter of a device's memory.
+        "placement": "auto",
         # Decoded images and compiled programs; '' = $SGAE_CACHE_DIR, else
         # $XDG_CACHE_HOME/sgae, else ~/.cache/sgae.
         "cache_directory": "",
@@ -45,6 +49,15 @@ def get_config(arg: str = "") -> Any:
         # Parts in which each batch is taken, one after the other, to need less memory;
         # gives the update of the whole batch. Divides a device's share of it.
         "microbatches": 1,
+      },
+      # Checks that slow a run down: stop where a NaN first appears, refuse a random key
+      # that is used twice and arrays that broadcast by rank.
+      "debug": False,
+      "profile": {
+        # Steps of each phase that are traced into <workdir>/profile/<phase> for
+        # TensorBoard or Perfetto, after those that compile; 0: none. Rounded up to
+        # whole compiled calls.
+        "steps": 0,
       },
       "parallel": {
         # How steps are compiled: 'jit', 'shard_map' or 'pmap'.

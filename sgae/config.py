@@ -8,6 +8,7 @@ from typing import Any
 
 from ml_collections import FrozenConfigDict
 
+from sgae.data.placement import PLACEMENTS
 from sgae.data.sources import SOURCES
 from sgae.errors import UserError
 from sgae.losses.adversarial import ADVERSARIAL_LOSSES
@@ -25,7 +26,10 @@ PHASES = (("sae", "gan"), ("gan",), ("sae",))
 # it; every other field belongs to the experiment.
 RESUMABLE = (
   "data.directory",
+  "data.placement",
   "data.cache_directory",
+  "debug",
+  "profile.",
   "parallel.",
   "train.microbatches",
   "sae.steps",
@@ -64,6 +68,7 @@ def _validate(config):
       + ", ".join(map(str, PHASES))
     )
   _choice("data.source", config.data.source, SOURCES)
+  _choice("data.placement", config.data.placement, ["auto", *PLACEMENTS])
   _choice("parallel.mode", config.parallel.mode, MODES)
   _choice("precision.compute", config.precision.compute, PRECISIONS)
   for field, least in (
@@ -71,6 +76,7 @@ def _validate(config):
     ("data.image_size", 0),
     ("parallel.devices", 0),
     ("train.microbatches", 1),
+    ("profile.steps", 0),
     ("checkpoint.keep", 1),
   ):
     _at_least(field, _get(config, field), least)

@@ -22,8 +22,8 @@ from sgae.training.states import Batch
 AXIS = "data"
 
 Step = Callable[..., tuple[Any, dict[str, jax.Array]]]
-# (indices of one step's examples, source) -> float images in [-1, 1]
-Gather = Callable[[jax.Array, jax.Array], jax.Array]
+# (source, examples of one step) -> float images in [-1, 1]
+Gather = Callable[[Any, jax.Array], jax.Array]
 
 
 def make_mesh(devices: int) -> Mesh:
@@ -50,6 +50,14 @@ def make_mesh(devices: int) -> Mesh:
   )
 
 
+def memory_of_device(mesh: Mesh) -> int:
+  """Returns the memory of one device of the mesh (bytes); of a CPU, the machine's."""
+  stats = mesh.local_devices[0].memory_stats()
+  if stats is not None:
+    return stats["bytes_limit"]
+  return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+
+
 def replicate(tree: Any, mesh: Mesh) -> Any:
   """Returns the tree with every leaf whole on each device, in buffers of its own."""
   whole = NamedSharding(mesh, PartitionSpec())
@@ -58,7 +66,8 @@ def replicate(tree: Any, mesh: Mesh) -> Any:
     if jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key):
       return jax.random.wrap_key_data(placed(jax.random.key_data(leaf)))
     if jax.process_count() > 1:
-      return _placed(np.asarray(leaf), whole)
+      host = np.asarray(leaf)
+      return jax.make_array_from_callback(host.shape, whole, lambda index: host[index])
     # device_put reuses a device's buffer even under may_alias=False (JAX 0.10.2); when
     # it is donated later, the caller's array would be gone
     own = jnp.copy(leaf) if isinstance(leaf, jax.Array) else leaf
@@ -99,47 +108,82 @@ def out_of_memory_explained() -> Iterator[None]:
 class CompiledSteps:
   """Many steps in one dispatch: a scan over K steps, compiled once.
 
-  Calling it runs `state, metrics = step(state, batch)` for each row of the indices
-  and returns the last state and the metrics stacked along a leading axis of K. The
-  given state's buffers are donated: it must not be used again.
+  Calling it runs `state, metrics = step(state, batch)` for each of the K rows of the
+  examples and returns the last state and the metrics stacked along a leading axis of K.
+  The given state's buffers are donated: it must not be used again.
   """
 
-  def __init__(self, step: Step, gather: Gather, mesh: Mesh, mode: str):
+  def __init__(
+    self, step: Step, gather: Gather, mesh: Mesh, mode: str, batch_shape: tuple
+  ):
     """Binds a step.
 
     Args:
       step: `step(state, batch, *, axis=None) -> (state, metrics)`.
-      gather: `(source, indices) -> images`, run inside the scan.
+      gather: `(source, examples of one step) -> images`, run inside the scan.
       mesh: from `make_mesh`.
       mode: a key of `MODES`.
+      batch_shape: (B,) or (U, B), the leading axes of one step's examples; the mesh's
+        size divides B.
     """
     self.traces = 0
+    self.rows = rows_at_hand(mesh, batch_shape[-1])
+    self._batch_size = batch_shape[-1]
+    self._batch_axis = len(batch_shape)  # axis 0 is that of the K steps
 
-    def many_steps(state, source, indices, positions_b, axis=None):
+    def many_steps(state, source, examples, positions_b, axis=None):
       self.traces += 1
 
-      def one_step(state, indices_of_step):
+      def one_step(state, examples_of_step):
         return step(
-          state, Batch(gather(source, indices_of_step), positions_b), axis=axis
+          state, Batch(gather(source, examples_of_step), positions_b), axis=axis
         )
 
-      return jax.lax.scan(one_step, state, indices)
+      return jax.lax.scan(one_step, state, examples)
 
-    self._run = MODES[mode](many_steps, mesh)
+    self._program, self._place = MODES[mode](many_steps, mesh, self._batch_axis)
+    self._positions = self._place(self.rows.astype(np.int32), 0, self._put)
 
-  def __call__(self, state: Any, source: jax.Array, indices: np.ndarray):
+  def __call__(self, state: Any, source: Any, examples: jax.Array):
     """Runs K steps.
 
     Args:
       state: replicated on the mesh; donated.
       source: what `gather` reads, replicated on the mesh.
-      indices: int32 [K, ..., B] on the host, B divisible by the mesh's size.
+      examples: from `place`.
 
     Returns:
       (state, metrics), each metric float32 [K].
     """
-    positions = np.arange(indices.shape[-1], dtype=np.int32)
-    return self._run(state, source, indices, positions)
+    return self._program(state, source, examples, self._positions)
+
+  def place(self, examples: np.ndarray) -> jax.Array:
+    """Begins to move the examples of one call to the devices that will need them.
+
+    Args:
+      examples: [K, *batch_shape, ...] on the host, of the batch only `self.rows`: what
+        the devices of this process take.
+    """
+    return self._place(examples, self._batch_axis, self._put)
+
+  def _put(self, array: np.ndarray, sharding: NamedSharding, axis: int) -> jax.Array:
+    if sharding.is_fully_addressable:
+      return jax.device_put(array, sharding)
+    shape = (*array.shape[:axis], self._batch_size, *array.shape[axis + 1 :])
+
+    def part(index):
+      start, stop, _ = index[axis].indices(self._batch_size)
+      first = np.searchsorted(self.rows, start)
+      return array.take(range(first, first + stop - start), axis)
+
+    return jax.make_array_from_callback(shape, sharding, part)
+
+
+def rows_at_hand(mesh: Mesh, batch_size: int) -> np.ndarray:
+  """Returns which examples of a batch the devices of this process take, in order."""
+  spread = NamedSharding(mesh, _split_at(0))
+  parts = spread.addressable_devices_indices_map((batch_size,)).values()
+  return np.sort(np.concatenate([np.arange(batch_size)[part] for part in parts]))
 
 
 def compile_function(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -160,6 +204,13 @@ def _all_finite(leaves):
   return jnp.all(jnp.stack([jnp.isfinite(leaf).all() for leaf in leaves]))
 
 
+def check_strictly() -> None:
+  """Turns on the checks of `config.debug`, for the rest of this process."""
+  jax.config.update("jax_debug_nans", True)
+  jax.config.update("jax_debug_key_reuse", True)
+  jax.config.update("jax_numpy_rank_promotion", "raise")
+
+
 def keep_compiled_programs(directory: Path) -> None:
   """Keeps compiled programs on disk, so that the second start need not compile.
 
@@ -175,51 +226,42 @@ def keep_compiled_programs(directory: Path) -> None:
   jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
 
 
-def _batch_spec(dimensions: int) -> PartitionSpec:
-  return PartitionSpec(*[None] * (dimensions - 1), AXIS)
+def _split_at(axis: int) -> PartitionSpec:
+  return PartitionSpec(*[None] * axis, AXIS)
 
 
-def _split_batch(array: np.ndarray, mesh: Mesh) -> jax.Array:
-  return _placed(array, NamedSharding(mesh, _batch_spec(array.ndim)))
+# Each mode gives a program of (state, source, examples, positions), and a function that
+# places an array whose given axis is the batch's: (array, axis, put) -> placed, where
+# `put(array, sharding, axis)` does the moving.
 
 
-def _placed(array: np.ndarray, sharding: NamedSharding) -> jax.Array:
-  """Places what every process holds whole; each device is given its part of it."""
-  if sharding.is_fully_addressable:
-    return jax.device_put(array, sharding)
-  return jax.make_array_from_callback(array.shape, sharding, lambda index: array[index])
-
-
-def _by_jit(many_steps, mesh):
+def _by_jit(many_steps, mesh, batch_axis):
+  del batch_axis
   whole = NamedSharding(mesh, PartitionSpec())
-  compiled = jax.jit(many_steps, donate_argnums=0, out_shardings=(whole, whole))
+  program = jax.jit(many_steps, donate_argnums=0, out_shardings=(whole, whole))
 
-  def run(state, source, indices, positions):
-    return compiled(
-      state, source, _split_batch(indices, mesh), _split_batch(positions, mesh)
-    )
+  def place(array, axis, put):
+    return put(array, NamedSharding(mesh, _split_at(axis)), axis)
 
-  return run
+  return program, place
 
 
-def _by_shard_map(many_steps, mesh):
+def _by_shard_map(many_steps, mesh, batch_axis):
   whole = PartitionSpec()
-
-  def mapped(state, source, indices, positions_b):
-    return jax.shard_map(
-      functools.partial(many_steps, axis=AXIS),
-      mesh=mesh,
-      in_specs=(whole, whole, _batch_spec(indices.ndim), _batch_spec(1)),
-      out_specs=(whole, whole),
-    )(state, source, indices, positions_b)
-
-  return _by_jit(mapped, mesh)
+  mapped = jax.shard_map(
+    functools.partial(many_steps, axis=AXIS),
+    mesh=mesh,
+    in_specs=(whole, whole, _split_at(batch_axis), _split_at(0)),
+    out_specs=(whole, whole),
+  )
+  return _by_jit(mapped, mesh, batch_axis)
 
 
-def _by_pmap(many_steps, mesh):
+def _by_pmap(many_steps, mesh, batch_axis):
+  del batch_axis
   if jax.process_count() > 1:
     raise UserError("parallel.mode='pmap' is for one process: choose jit or shard_map")
-  compiled = jax.pmap(
+  program = jax.pmap(
     functools.partial(many_steps, axis=AXIS),
     axis_name=AXIS,
     in_axes=(None, None, 0, 0),
@@ -228,14 +270,11 @@ def _by_pmap(many_steps, mesh):
     donate_argnums=0,
   )
 
-  def run(state, source, indices, positions):
-    def by_device(array):
-      parts = np.stack(np.split(array, mesh.size, axis=-1))
-      return jax.device_put(parts, NamedSharding(mesh, PartitionSpec(AXIS)))
+  def place(array, axis, put):
+    by_device = np.stack(np.split(array, mesh.size, axis=axis))
+    return put(by_device, NamedSharding(mesh, PartitionSpec(AXIS)), 0)
 
-    return compiled(state, source, by_device(indices), by_device(positions))
-
-  return run
+  return program, place
 
 
 MODES = {"jit": _by_jit, "shard_map": _by_shard_map, "pmap": _by_pmap}

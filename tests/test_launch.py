@@ -127,6 +127,20 @@ def test_bad_input_gets_one_line_and_code_2(arguments, words, tmp_path):
   assert not (tmp_path / "r").exists()
 
 
+def test_debug_names_the_operation_that_gives_a_nan(tmp_path):
+  done = launch(
+    f"--workdir={tmp_path}/r",
+    *SMALL,
+    "--config.debug=True",
+    "--config.phases=('gan',)",
+    "--config.gan.discriminator_optimizer.name=sgd",
+    "--config.gan.discriminator_optimizer.learning_rate=1e30",
+  )
+  assert done.returncode == 3, done.stderr
+  (line,) = done.stderr.strip().splitlines()
+  assert "nan" in line
+
+
 def test_help_names_the_flags():
   done = launch("--help")
   assert done.returncode == 0, done.stderr

@@ -17,12 +17,14 @@ auxiliary = []
 def final(name, config, mode, devices):
   phase = make_phase(name, config)
   mesh = parallel.make_mesh(devices)
-  compiled = parallel.CompiledSteps(phase.step, resident.gather, mesh, mode)
+  compiled = parallel.CompiledSteps(
+    phase.step, resident.gather, mesh, mode, phase.batch_shape
+  )
   state = parallel.replicate(phase.init({}), mesh)
   source = parallel.replicate(IMAGES, mesh)
   for start in (0, 10):
     indices = order.batch_indices(0, name, start, 10, phase.batch_shape, len(IMAGES))
-    state, metrics = compiled(state, source, indices)
+    state, metrics = compiled(state, source, compiled.place(indices))
   assert compiled.traces == 1, compiled.traces
   auxiliary.append(float(metrics.get("sae/auxiliary", np.zeros(1)).max()))
   state = state.replace(key=0)

@@ -79,7 +79,7 @@ def test_two_processes_killed_and_resumed_as_one_end_where_one_would(tmp_path):
   codes, errors = finish(start(whole, 1, 4))
   assert codes == [0], errors
 
-  processes = start(parts, 2, 2)
+  processes = start(parts, 2, 2, "--config.data.placement=streamed")
   wait_for_checkpoint(parts, "gan", 10, processes)
   for process in processes:
     process.kill()

@@ -14,6 +14,7 @@ import pytest
 from configs import digits
 from sgae import inspection, run_directory, runner
 from sgae.config import validate
+from sgae.data.placement import choose
 from sgae.errors import StoppedBySignal, TrainingDiverged, UserError
 from sgae.reporting.console import Console, PhaseProgress, Report
 from sgae.reporting.metrics import read_metrics
@@ -114,6 +115,32 @@ def test_a_stop_is_followed_by_the_same_bits(tmp_path, whole_run, reports):
   for phase in ("sae", "gan"):
     expected, arrays = saved(whole_run, phase)[1], saved(workdir, phase)[1]
     assert all((a == b).all() for a, b in zip(arrays, expected, strict=True))
+
+
+def test_streamed_images_give_the_bits_that_resident_ones_give(tmp_path, whole_run):
+  workdir = tmp_path / "run"
+  config = tiny_config(data__placement="streamed")
+  with pytest.raises(StoppedBySignal):
+    train(workdir, config, SignallingConsole(CALLS + 1))
+  train(workdir, config)
+  for phase in ("sae", "gan"):
+    expected, arrays = saved(whole_run, phase)[1], saved(workdir, phase)[1]
+    assert all((a == b).all() for a, b in zip(arrays, expected, strict=True))
+
+
+def test_images_are_resident_where_they_take_a_quarter_of_the_memory():
+  assert choose("auto", 25, 100).resident
+  assert not choose("auto", 26, 100).resident
+  assert choose("resident", 1000, 100).resident
+  assert not choose("streamed", 1, 100).resident
+
+
+def test_profile_leaves_a_trace_of_each_phase(tmp_path):
+  train(tmp_path / "run", tiny_config(profile__steps=5))
+  for phase in ("sae", "gan"):
+    traces = list((tmp_path / "run" / "profile" / phase).rglob("*.xplane.pb"))
+    assert len(traces) == 1
+    assert traces[0].stat().st_size > 0
 
 
 def test_a_finished_run_is_left_as_it_is(whole_run):

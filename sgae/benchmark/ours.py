@@ -31,18 +31,20 @@ def images_per_second(batch_size: int, seconds: float) -> float:
   images = noise.integers(0, 256, (EXAMPLES, 28, 28, 1), dtype=np.uint8)
   phase = make_gan_phase(config, resident.mean_image(images))
   mesh = parallel.make_mesh(1)
-  run = parallel.CompiledSteps(phase.step, resident.gather, mesh, "jit")
+  run = parallel.CompiledSteps(
+    phase.step, resident.gather, mesh, "jit", phase.batch_shape
+  )
   source = parallel.replicate(images, mesh)
   state = parallel.replicate(phase.init({}), mesh)
   indices = order.batch_indices(
     0, "gan", 0, STEPS_PER_CALL, phase.batch_shape, EXAMPLES
   )
   for _ in range(2):
-    state, metrics = run(state, source, indices)
+    state, metrics = run(state, source, run.place(indices))
     jax.block_until_ready(metrics)
   calls, start = 0, perf_counter()
   while perf_counter() - start < seconds:
-    state, metrics = run(state, source, indices)
+    state, metrics = run(state, source, run.place(indices))
     jax.block_until_ready(metrics)
     calls += 1
   return calls * STEPS_PER_CALL * batch_size / (perf_counter() - start)

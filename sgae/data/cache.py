@@ -47,7 +47,11 @@ def read(entry: pathlib.Path) -> Dataset | None:
     paths = {key: entry / f"{key}.npy" for key in _ARRAYS}
     if any(_digest(path) != meta["sha256"][key] for key, path in paths.items()):
       return None
-    arrays = {key: np.load(path, allow_pickle=False) for key, path in paths.items()}
+    # mapped, so that streamed data need no more memory than their batches do
+    arrays = {
+      key: np.load(path, mmap_mode="r", allow_pickle=False)
+      for key, path in paths.items()
+    }
     return Dataset(
       name=meta["name"],
       train=Split(arrays["train_images"], arrays["train_labels"]),

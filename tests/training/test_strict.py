@@ -18,10 +18,10 @@ def test_no_key_is_used_twice_and_no_rank_is_promoted(name, sparsity_map):
   with jax.debug_key_reuse(True), jax.numpy_rank_promotion("raise"):
     phase = make_phase(name, config)
     steps = parallel.CompiledSteps(
-      phase.step, resident.gather, parallel.make_mesh(1), "jit"
+      phase.step, resident.gather, parallel.make_mesh(1), "jit", phase.batch_shape
     )
     indices = order.batch_indices(0, name, 0, 3, phase.batch_shape, len(IMAGES))
-    state, metrics = steps(phase.init({}), jnp.asarray(IMAGES), indices)
+    state, metrics = steps(phase.init({}), jnp.asarray(IMAGES), steps.place(indices))
   assert int(state.step) == 3
   assert all(np.isfinite(column).all() for column in metrics.values())
 
@@ -31,11 +31,14 @@ def test_no_key_is_used_twice_and_no_rank_is_promoted(name, sparsity_map):
 def test_a_call_moves_nothing_between_host_and_device_unasked(name, mode):
   phase = make_phase(name, small_config())
   mesh = parallel.make_mesh(1)
-  steps = parallel.CompiledSteps(phase.step, resident.gather, mesh, mode)
+  steps = parallel.CompiledSteps(
+    phase.step, resident.gather, mesh, mode, phase.batch_shape
+  )
   indices = order.batch_indices(0, name, 0, 3, phase.batch_shape, len(IMAGES))
   source = parallel.replicate(IMAGES, mesh)
-  state, _ = steps(parallel.replicate(phase.init({}), mesh), source, indices)
+  state = parallel.replicate(phase.init({}), mesh)
+  state, _ = steps(state, source, steps.place(indices))
   with jax.transfer_guard("disallow"):
-    state, metrics = steps(state, source, indices)
+    state, metrics = steps(state, source, steps.place(indices))
   assert int(state.step) == 6
   assert steps.traces == 1

@@ -1,0 +1,284 @@
+"""The only training loop: steps, evaluation, saving and stopping of one phase."""
+
+import functools
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+import jax
+import numpy as np
+
+from sgae import parallel, processes
+from sgae.checkpoint import Checkpoints
+from sgae.data import order
+from sgae.data.dataset import Dataset
+from sgae.data.placement import Placement
+from sgae.errors import StoppedBySignal, TrainingDiverged
+from sgae.phases import Phase
+from sgae.reporting import pictures
+from sgae.reporting.console import Console
+from sgae.reporting.metrics import MetricsWriter
+from sgae.reporting.profile import traced
+from sgae.training.transfer import describe_transfer
+
+
+class PhaseRun:
+  """One phase under way: what the loop needs, bound once."""
+
+  def __init__(
+    self,
+    phase: Phase,
+    config: Any,
+    workdir: Path,
+    mesh: Any,
+    checkpoints: Checkpoints,
+    metrics: MetricsWriter | None,
+    console: Console,
+  ):
+    self.phase = phase
+    self.config = config
+    self.cadence = config[phase.name]
+    self.workdir = workdir
+    self.mesh = mesh
+    self.checkpoints = checkpoints
+    self.metrics = metrics  # None: another process writes
+    self.console = console
+    self.images_per_step = int(np.prod(phase.batch_shape))
+    last = (metrics and metrics.last(phase.name)) or {}
+    self.seconds = float(last.get("seconds") or 0.0)
+    self.clock = perf_counter()
+    # Seconds in which the device waits for the host: pictures, measures, metrics,
+    # checkpoints.
+    self.aside = self.aside_since_record = 0.0
+
+  def train(
+    self,
+    saved_step: int | None,
+    finished: dict[str, Any],
+    dataset: Dataset,
+    placement: Placement,
+    source: Any,
+    stop: list[int],
+  ) -> Any:
+    """Runs the phase from its last checkpoint, or its start, to its last step.
+
+    Args:
+      saved_step: of the checkpoint to go on from, or None.
+      finished: last states of the phases before this one.
+      dataset: the data.
+      placement: how its training images come into a step.
+      source: what the placement's `gather` reads, on the devices.
+      stop: filled by a signal; see `noted_signals`.
+
+    Returns:
+      The last state.
+
+    Raises:
+      UserError, TrainingDiverged, StoppedBySignal: see sgae/errors.py.
+    """
+    name, steps, chunk = self.phase.name, self.cadence.steps, self.cadence.log_every
+    state = self._start(saved_step, finished)
+    step = first_step = saved_step or 0
+    if step >= steps:
+      self.console.line(f"{name}: all {steps} steps are done")
+      return state
+    compiled = parallel.CompiledSteps(
+      self.phase.step,
+      placement.gather,
+      self.mesh,
+      self.config.parallel.mode,
+      self.phase.batch_shape,
+    )
+    examples = placement.examples(
+      dataset.train.images,
+      self._indices_of_call(len(dataset.train.images), compiled.rows),
+      step // chunk,
+      steps // chunk,
+    )
+    start = self.clock = perf_counter()
+    pending = (step, {})
+    traced_calls = -(-self.config.profile.steps // chunk)
+    with (
+      self.console.phase(name, steps, step) as progress,
+      traced(self.workdir / "profile" / name, traced_calls) as note_call,
+    ):
+      upcoming = compiled.place(next(examples))
+      while step < steps:
+        # what a checkpoint holds was evaluated before it was saved
+        if step != saved_step and step % self.cadence.evaluate_every == 0:
+          evaluate = functools.partial(self._evaluate, state, step, dataset)
+          pending = self._record(pending, progress, evaluate)
+        if step > first_step and step % self.cadence.save_every == 0:
+          pending = self._record(pending, progress)
+          self._save(step, state)
+        if processes.any_of_us(bool(stop)):
+          self._record(pending, progress)
+          self._stop(stop[0] if stop else signal.SIGTERM, step, state)
+        try:
+          state, stacked = compiled(state, source, upcoming)
+        except FloatingPointError as error:  # from the checks of config.debug
+          self._diverged(step + 1, " ".join(str(error).split()))
+        note_call(stacked)
+        # While the device computes, the host places what comes next and writes what
+        # came before: metrics are fetched one call late, so the device never waits.
+        step += chunk
+        if step < steps:
+          upcoming = compiled.place(next(examples))
+        self._record(pending, progress)
+        pending = (step, stacked)
+      evaluate = functools.partial(self._evaluate, state, step, dataset)
+      self._record(pending, progress, evaluate)
+      self._save(step, state)
+      with self._aside():
+        self.checkpoints.close()
+    total = perf_counter() - start
+    self.console.line(
+      f"{name}: {step - first_step} steps in {total:.1f} s, {self.aside / total:.1%} "
+      "of it aside (pictures, measures, metrics, checkpoints); "
+      f"{compiled.traces} compilation(s)"
+    )
+    return state
+
+  def _start(self, saved_step, finished) -> Any:
+    """Returns the saved state, or a fresh one with what finished phases pass on."""
+    if saved_step is not None:
+      template = parallel.template(self.phase.init, self.mesh, finished)
+      return self.checkpoints.restore(saved_step, template)
+    state = self.phase.init(parallel.at_hand(finished))
+    if finished:
+      trained = finished["sae"].player.params
+      self.console.line(describe_transfer(trained, state.generator.params))
+    return parallel.replicate(state, self.mesh)
+
+  def _indices_of_call(self, examples: int, rows) -> Callable[[int], np.ndarray]:
+    chunk = self.cadence.log_every
+
+    def indices(call):
+      whole = order.batch_indices(
+        self.config.seed,
+        self.phase.name,
+        call * chunk,
+        chunk,
+        self.phase.batch_shape,
+        examples,
+      )
+      return whole[..., rows]
+
+    return indices
+
+  def _record(
+    self, pending, progress, evaluate: Callable[[], dict[str, float]] = dict
+  ) -> tuple[int, dict]:
+    """Fetches, checks and writes the metrics of one call, if there are any.
+
+    Args:
+      pending: (step, stacked metrics); empty ones where no call is outstanding.
+      progress: the console's.
+      evaluate: gives more numbers for the record, from the state after that call.
+
+    Returns:
+      What is pending now: nothing.
+    """
+    step, stacked = pending
+    stacked = jax.device_get(stacked)
+    self._check(stacked, step - self.cadence.log_every)
+    now = perf_counter()
+    seconds = now - self.clock
+    busy = max(seconds - self.aside_since_record, 1e-9)
+    if self.metrics is None:
+      return step, {}
+    with self._aside():
+      values = {key: float(np.mean(column)) for key, column in stacked.items()}
+      measures = evaluate()
+      if values or measures:
+        speed = self.cadence.log_every * self.images_per_step / busy if values else 0.0
+        record = {
+          "phase": self.phase.name,
+          "step": step,
+          "images_seen": step * self.images_per_step,
+          "seconds": self.seconds + seconds,
+          "images_per_second": speed,
+        }
+        self.metrics.write(record | values | measures)
+      if values:
+        shown = {key: values[key] for key in self.phase.shown if key in values}
+        progress.update(
+          step, speed, {key.split("/")[1]: number for key, number in shown.items()}
+        )
+        self.seconds += perf_counter() - self.clock
+        self.clock, self.aside_since_record = perf_counter(), 0.0
+    return step, {}
+
+  def _check(self, stacked, first_step) -> None:
+    bad = {
+      key: int(np.argmin(np.isfinite(column)))
+      for key, column in stacked.items()
+      if not np.isfinite(column).all()
+    }
+    if bad:
+      key = min(bad, key=lambda name: bad[name])
+      value = stacked[key][bad[key]]
+      self._diverged(first_step + bad[key] + 1, f"{key} became {value}")
+
+  def _diverged(self, step, what) -> None:
+    last = self.checkpoints.latest_step()
+    kept = "no checkpoint was saved yet" if last is None else f"step {last} is kept"
+    raise TrainingDiverged(
+      f"{self.phase.name} diverged at step {step}: {what}; {kept} in {self.workdir}: "
+      "lower a learning rate or raise a penalty's weight, in another --workdir"
+    )
+
+  def _stop(self, number, step, state) -> None:
+    name = self.phase.name
+    self._save(step, state)
+    self.checkpoints.close()
+    raise StoppedBySignal(
+      f"stopped by {signal.Signals(number).name} at {name} step {step}, saved: run the "
+      "same command again to go on",
+      number,
+    )
+
+  def _save(self, step, state) -> None:
+    with self._aside():
+      if not parallel.all_finite(state):
+        self._diverged(step, "a parameter is not finite")
+      self.checkpoints.save(step, state)
+
+  def _evaluate(self, state, step, dataset) -> dict[str, float]:
+    state = parallel.at_hand(state)
+    for title, picture in self.phase.draw(state, dataset.test).items():
+      path = self.workdir / "images" / f"{self.phase.name}_{title}_{step:06d}.png"
+      pictures.write_png(path, picture)
+    return self.phase.measure(state, dataset.test)
+
+  @contextmanager
+  def _aside(self) -> Iterator[None]:
+    """Counts the time of its block as spent outside steps."""
+    begin = perf_counter()
+    yield
+    self.aside += perf_counter() - begin
+    self.aside_since_record += perf_counter() - begin
+
+
+@contextmanager
+def noted_signals() -> Iterator[list[int]]:
+  """Gives a list that the first SIGINT or SIGTERM is put into; a second one kills."""
+  received: list[int] = []
+
+  def note(number, frame):
+    del frame
+    received.append(number)
+    for each in before:
+      signal.signal(each, signal.SIG_DFL)
+
+  before = {
+    number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)
+  }
+  try:
+    yield received
+  finally:
+    for number, handler in before.items():
+      signal.signal(number, handler)
