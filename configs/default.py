@@ -161,6 +161,9 @@ def get_config(arg: str = "") -> Any:
         "save_every": 500,
       },
       "checkpoint": {
+        # Where checkpoints go; '' = the run directory. Several machines need a place
+        # that all can reach: a shared folder, or gs://bucket/run (see README).
+        "directory": "",
         # Newest checkpoints of each phase that are kept.
         "keep": 2,
       },

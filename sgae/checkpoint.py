@@ -8,6 +8,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import orbax.checkpoint as ocp
+from etils import epath
 
 from sgae.errors import UserError
 
@@ -15,14 +16,14 @@ from sgae.errors import UserError
 class Checkpoints:
   """Checkpoints of one phase, saved in the background."""
 
-  def __init__(self, directory: Path, keep: int):
+  def __init__(self, directory: Path | str, keep: int):
     """Opens a folder; it is made with the first save.
 
     Args:
-      directory: `<workdir>/<phase>/checkpoints`.
+      directory: a local path, or a remote one such as gs://bucket/run.
       keep: newest checkpoints that are kept.
     """
-    self._directory = directory.absolute()
+    self._directory = epath.Path(directory).absolute()
     self._keep = keep
     self._opened: ocp.CheckpointManager | None = None
     self._newest: int | None = None  # step that is saved already
@@ -111,7 +112,7 @@ def _reason(error: Exception) -> str:
   return f"{type(error).__name__}: {line}"
 
 
-def _unreadable(path: Path, error: Exception) -> UserError:
+def _unreadable(path: epath.Path, error: Exception) -> UserError:
   return UserError(
     f"checkpoint {path} cannot be read ({_reason(error)}): make it readable, move it "
     "aside to go on from the one before, or choose another --workdir"

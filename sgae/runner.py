@@ -19,7 +19,8 @@ from sgae.reporting.metrics import MetricsWriter
 
 def checkpoints_of(config: Any, workdir: Path, phase: str) -> Checkpoints:
   """Returns the checkpoints of one phase of a run."""
-  return Checkpoints(workdir / phase / "checkpoints", config.checkpoint.keep)
+  root = config.checkpoint.directory or workdir
+  return Checkpoints(f"{root}/{phase}/checkpoints", config.checkpoint.keep)
 
 
 def train(config: Any, workdir: Path, console: Console) -> None:

@@ -143,6 +143,18 @@ def test_profile_leaves_a_trace_of_each_phase(tmp_path):
     assert traces[0].stat().st_size > 0
 
 
+def test_checkpoints_can_lie_elsewhere(tmp_path, whole_run):
+  elsewhere = tmp_path / "elsewhere"
+  config = tiny_config(checkpoint__directory=str(elsewhere))
+  with pytest.raises(StoppedBySignal):
+    train(tmp_path / "run", config, SignallingConsole(CALLS + 1))
+  train(tmp_path / "run", config)
+  assert not (tmp_path / "run" / "gan").exists()
+  expected, arrays = saved(whole_run, "gan")[1], saved(elsewhere, "gan")[1]
+  assert all((a == b).all() for a, b in zip(arrays, expected, strict=True))
+  inspection.sample(tmp_path / "run", {}, 2, "npz", Console(io.StringIO()))
+
+
 def test_a_finished_run_is_left_as_it_is(whole_run):
   before = {
     path: path.stat().st_mtime_ns
