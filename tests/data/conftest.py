@@ -1,7 +1,6 @@
 """Small prepared TFDS folders, written without TensorFlow, and the real data."""
 
 import importlib.util
-import io
 import json
 import os
 import pathlib
@@ -10,9 +9,9 @@ import struct
 import numpy as np
 import pytest
 from ml_collections import ConfigDict
-from PIL import Image
 
 from sgae.data import sources
+from tests.image_files import encode
 
 
 @pytest.fixture
@@ -69,9 +68,7 @@ def write_folder(tmp_path):
         pixels = generator.integers(0, 256, shape).astype(np.uint8)
         examples.append((pixels, int(generator.integers(3))))
       records = [
-        features.serialize_example(
-          {"image": _encode_png(pixels), "label": label, "id": "x"}
-        )
+        features.serialize_example({"image": encode(pixels), "label": label, "id": "x"})
         for pixels, label in examples
       ]
       for shard, count in enumerate(counts):
@@ -93,13 +90,6 @@ def write_folder(tmp_path):
     return folder, written
 
   return write
-
-
-def _encode_png(pixels):
-  image = Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels)
-  buffer = io.BytesIO()
-  image.save(buffer, "PNG")
-  return buffer.getvalue()
 
 
 def _write_array_record(path, records):
