@@ -21,12 +21,17 @@ def get_config(arg: str = "") -> Any:
       # or ('sae',). [fixed]
       "phases": ("sae", "gan"),
       "data": {
-        # 'digits' (inside scikit-learn, needs no download) or 'tfds'. [fixed]
+        # 'digits' (inside scikit-learn, needs no download), 'tfds' or 'npz' (arrays in
+        # a file). [fixed]
         "source": "digits",
         # TFDS name, e.g. 'mnist', 'fashion_mnist', 'cifar10'. [fixed]
         "name": "mnist",
         # Where TFDS data lie; '' = $TFDS_DATA_DIR, else ~/tensorflow_datasets.
         "directory": "",
+        # The .npz file; '' for the other sources. What may be in it: sgae/data/npz.py.
+        # Without a test split the first of every ten examples make it, whatever the
+        # seed. [fixed]
+        "path": "",
         # Side in pixels that images are resized to; 0 = as stored. [fixed]
         "image_size": 0,
         # Decoded images and compiled programs; '' = $SGAE_CACHE_DIR, else

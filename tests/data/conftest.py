@@ -1,6 +1,7 @@
 """Small prepared TFDS folders, written without TensorFlow, and the real data."""
 
 import importlib.util
+import io
 import json
 import os
 import pathlib
@@ -23,12 +24,37 @@ def make_config(tmp_path):
       source="tfds",
       name="tiny",
       directory=str(tmp_path / "data"),
+      path="",
       image_size=0,
       cache_directory=str(tmp_path / "cache"),
     )
     return ConfigDict(fields | changes)
 
   return make
+
+
+@pytest.fixture
+def train_two_steps(make_config, tmp_path):
+  """Trains phases for two steps each; returns the run directory and what it printed."""
+  from configs import digits
+  from sgae import runner
+  from sgae.config import validate
+  from sgae.reporting.console import Console
+
+  def train(phases, **data):
+    config = digits.get_config()
+    config.phases = phases
+    config.data.update(make_config(**data).to_dict())
+    config.code.update(num_latents=12, k=3)
+    config.sae.auxiliary_k = 3
+    config.gan.update(generator_hidden=(8,), discriminator_hidden=(8,))
+    for phase in (config.sae, config.gan):
+      phase.update(steps=2, log_every=1, evaluate_every=2, save_every=2, batch_size=8)
+    stream = io.StringIO()
+    runner.train(validate(config), tmp_path / "run", Console(stream))
+    return tmp_path / "run", stream.getvalue()
+
+  return train
 
 
 @pytest.fixture
@@ -68,7 +94,13 @@ def write_folder(tmp_path):
         pixels = generator.integers(0, 256, shape).astype(np.uint8)
         examples.append((pixels, int(generator.integers(3))))
       records = [
-        features.serialize_example({"image": encode(pixels), "label": label, "id": "x"})
+        features.serialize_example(
+          {
+            "image": encode(pixels[..., 0] if channels == 1 else pixels),
+            "label": label,
+            "id": "x",
+          }
+        )
         for pixels, label in examples
       ]
       for shard, count in enumerate(counts):
