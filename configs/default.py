@@ -21,18 +21,20 @@ def get_config(arg: str = "") -> Any:
       # or ('sae',). [fixed]
       "phases": ("sae", "gan"),
       "data": {
-        # 'digits' (inside scikit-learn, needs no download), 'tfds' or 'npz' (arrays in
-        # a file). [fixed]
+        # 'digits' (inside scikit-learn, needs no download), 'tfds', 'npz' (arrays in a
+        # file) or 'folder' (image files). [fixed]
         "source": "digits",
         # TFDS name, e.g. 'mnist', 'fashion_mnist', 'cifar10'. [fixed]
         "name": "mnist",
         # Where TFDS data lie; '' = $TFDS_DATA_DIR, else ~/tensorflow_datasets.
         "directory": "",
-        # The .npz file; '' for the other sources. What may be in it: sgae/data/npz.py.
-        # Without a test split the first of every ten examples make it, whatever the
-        # seed. [fixed]
+        # The .npz file or the folder of images; '' for the other sources. What may be
+        # in it: sgae/data/npz.py and folder.py. Without a test split the first of every
+        # ten examples make it (in the order of the arrays, or of the sorted file
+        # names), whatever the seed. [fixed]
         "path": "",
-        # Side in pixels that images are resized to; 0 = as stored. [fixed]
+        # Side in pixels that images are resized to; 0 = as stored. 'folder' cuts the
+        # square in the centre out first. [fixed]
         "image_size": 0,
         # Decoded images and compiled programs; '' = $SGAE_CACHE_DIR, else
         # $XDG_CACHE_HOME/sgae, else ~/.cache/sgae.

@@ -103,7 +103,7 @@ def _validate_path(data):
   if data.source in SOURCES_WITH_PATH and not data.path:
     raise UserError(
       f"data.path={data.path!r} names nothing to read: data.source={data.source!r} "
-      "needs a .npz file"
+      "needs a .npz file ('npz') or a folder of images ('folder')"
     )
   # Training on other data than the user's own would pass unnoticed.
   if data.path and data.source not in SOURCES_WITH_PATH:

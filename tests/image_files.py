@@ -5,6 +5,8 @@ import io
 import numpy as np
 from PIL import Image
 
+from sgae.data.dataset import Split
+
 
 def pixels(*shape: int, seed: int = 0) -> np.ndarray:
   """Returns uint8 noise of this shape."""
@@ -18,3 +20,11 @@ def encode(image: np.ndarray | Image.Image, kind: str = "PNG", **options) -> byt
   buffer = io.BytesIO()
   image.save(buffer, kind, **options)
   return buffer.getvalue()
+
+
+def assert_holds(split: Split, images: list[np.ndarray], labels: list[int]) -> None:
+  """Fails unless a split holds these images and labels, in this order and its types."""
+  assert split.images.dtype == np.uint8
+  assert split.labels.dtype == np.int32
+  np.testing.assert_array_equal(split.images, np.stack(images))
+  assert split.labels.tolist() == labels

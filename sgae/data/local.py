@@ -1,4 +1,4 @@
-"""What the sources that read a user's own files share; see npz.py."""
+"""What the sources that read a user's own files share; see npz.py and folder.py."""
 
 import os
 from collections.abc import Callable

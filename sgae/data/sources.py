@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from sgae.data import digits, npz, tfds
+from sgae.data import digits, folder, npz, tfds
 from sgae.data.dataset import Dataset, Split
 from sgae.errors import UserError
 
@@ -15,10 +15,11 @@ SOURCES: dict[str, Callable[[Any, Callable[[str], None]], Dataset]] = {
   "digits": digits.load,
   "tfds": tfds.load,
   "npz": npz.load,
+  "folder": folder.load,
 }
 
 # Those that read what config.data.path names.
-SOURCES_WITH_PATH = ("npz",)
+SOURCES_WITH_PATH = ("npz", "folder")
 
 
 def load(config: Any, report: Callable[[str], None]) -> Dataset:

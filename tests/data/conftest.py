@@ -1,4 +1,4 @@
-"""Small prepared TFDS folders, written without TensorFlow, and the real data."""
+"""Prepared TFDS folders, written without TensorFlow; image folders; real data."""
 
 import importlib.util
 import io
@@ -12,6 +12,7 @@ import pytest
 from ml_collections import ConfigDict
 
 from sgae.data import sources
+from sgae.errors import UserError
 from tests.image_files import encode
 
 
@@ -55,6 +56,52 @@ def train_two_steps(make_config, tmp_path):
     return tmp_path / "run", stream.getvalue()
 
   return train
+
+
+@pytest.fixture
+def image_root(tmp_path):
+  """The folder that `write_images` writes to and `load_folder` reads."""
+  folder = tmp_path / "faces"
+  folder.mkdir()
+  return folder
+
+
+@pytest.fixture
+def write_images(image_root):
+  """Writes files below the root: bytes as they are, arrays as PNG."""
+
+  def write(files):
+    for name, content in files.items():
+      path = image_root / name
+      path.parent.mkdir(parents=True, exist_ok=True)
+      path.write_bytes(content if isinstance(content, bytes) else encode(content))
+
+  return write
+
+
+@pytest.fixture
+def load_folder(image_root, make_config):
+  """Loads the folder; its reports go to `lines`."""
+
+  def load(lines=None, **changes):
+    config = make_config(**{"source": "folder", "path": str(image_root), **changes})
+    return sources.load(config, ([] if lines is None else lines).append)
+
+  return load
+
+
+@pytest.fixture
+def refuse_folder(load_folder, tmp_path):
+  """Loads a folder that must be refused, in one line and before anything is cached."""
+
+  def refuse(**changes):
+    with pytest.raises(UserError) as error:
+      load_folder(**changes)
+    assert str(error.value).isprintable()
+    assert not list(tmp_path.glob("cache/**/dataset.json"))
+    return str(error.value)
+
+  return refuse
 
 
 @pytest.fixture
