@@ -24,13 +24,20 @@ def get_config(arg: str = "") -> Any:
       # or ('sae',). [fixed]
       "phases": ("sae", "gan"),
       "data": {
-        # 'digits' (inside scikit-learn, needs no download) or 'tfds'. [fixed]
+        # 'digits' (inside scikit-learn, needs no download), 'tfds', 'npz' (arrays in a
+        # file) or 'folder' (image files). [fixed]
         "source": "digits",
         # TFDS name, e.g. 'mnist', 'fashion_mnist', 'cifar10'. [fixed]
         "name": "mnist",
         # Where TFDS data lie; '' = $TFDS_DATA_DIR, else ~/tensorflow_datasets.
         "directory": "",
-        # Side in pixels that images are resized to; 0 = as stored. [fixed]
+        # The .npz file or the folder of images; '' for the other sources. What may be
+        # in it: sgae/data/npz.py and folder.py. Without a test split the first of every
+        # ten examples make it (in the order of the arrays, or of the sorted file
+        # names), whatever the seed. [fixed]
+        "path": "",
+        # Side in pixels that images are resized to; 0 = as stored. 'folder' cuts the
+        # square in the centre out first. [fixed]
         "image_size": 0,
         # Training images on each device ('resident'), or on the host and read ahead
         # ('streamed'); the same examples either way. 'auto': resident where they take

@@ -9,7 +9,7 @@ from typing import Any
 from ml_collections import FrozenConfigDict
 
 from sgae.data.placement import PLACEMENTS
-from sgae.data.sources import SOURCES
+from sgae.data.sources import SOURCES, SOURCES_WITH_PATH
 from sgae.errors import UserError
 from sgae.losses.adversarial import ADVERSARIAL_LOSSES
 from sgae.losses.penalties import PENALTIES
@@ -69,6 +69,7 @@ def _validate(config):
     )
   _choice("data.source", config.data.source, SOURCES)
   _choice("data.placement", config.data.placement, ["auto", *PLACEMENTS])
+  _validate_path(config.data)
   _choice("parallel.mode", config.parallel.mode, MODES)
   _choice("precision.compute", config.precision.compute, PRECISIONS)
   for field, least in (
@@ -121,6 +122,20 @@ def flatten(tree: dict[str, Any], prefix: str = "") -> dict[str, Any]:
     else:
       flat[prefix + name] = list(value) if isinstance(value, tuple) else value
   return flat
+
+
+def _validate_path(data):
+  if data.source in SOURCES_WITH_PATH and not data.path:
+    raise UserError(
+      f"data.path={data.path!r} names nothing to read: data.source={data.source!r} "
+      "needs a .npz file ('npz') or a folder of images ('folder')"
+    )
+  # Training on other data than the user's own would pass unnoticed.
+  if data.path and data.source not in SOURCES_WITH_PATH:
+    raise UserError(
+      f"data.path={data.path!r} is not read by data.source={data.source!r}: choose "
+      f"data.source from {', '.join(SOURCES_WITH_PATH)}, or data.path=''"
+    )
 
 
 def _validate_code(code):

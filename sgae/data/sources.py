@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from sgae.data import digits, tfds
+from sgae.data import digits, folder, npz, tfds
 from sgae.data.dataset import Dataset, Split
 from sgae.errors import UserError
 
@@ -14,7 +14,12 @@ from sgae.errors import UserError
 SOURCES: dict[str, Callable[[Any, Callable[[str], None]], Dataset]] = {
   "digits": digits.load,
   "tfds": tfds.load,
+  "npz": npz.load,
+  "folder": folder.load,
 }
+
+# Those that read what config.data.path names.
+SOURCES_WITH_PATH = ("npz", "folder")
 
 
 def load(config: Any, report: Callable[[str], None]) -> Dataset:
@@ -22,8 +27,8 @@ def load(config: Any, report: Callable[[str], None]) -> Dataset:
 
   Args:
     config: the ConfigDict `config.data`: source (a key of SOURCES), name, directory,
-      cache_directory and image_size (0 = as stored; else the side, in pixels, of the
-      square that images are resized to, bilinear).
+      path, cache_directory and image_size (0 = as stored; else the side, in pixels, of
+      the square that images are resized to, bilinear).
     report: shows one plain line to the user; called before anything slow.
 
   Returns:

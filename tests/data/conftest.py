@@ -1,4 +1,4 @@
-"""Small prepared TFDS folders, written without TensorFlow, and the real data."""
+"""Prepared TFDS folders, written without TensorFlow; image folders; real data."""
 
 import importlib.util
 import io
@@ -10,9 +10,10 @@ import struct
 import numpy as np
 import pytest
 from ml_collections import ConfigDict
-from PIL import Image
 
 from sgae.data import sources
+from sgae.errors import UserError
+from tests.image_files import encode
 
 
 @pytest.fixture
@@ -24,12 +25,83 @@ def make_config(tmp_path):
       source="tfds",
       name="tiny",
       directory=str(tmp_path / "data"),
+      path="",
       image_size=0,
       cache_directory=str(tmp_path / "cache"),
     )
     return ConfigDict(fields | changes)
 
   return make
+
+
+@pytest.fixture
+def train_two_steps(make_config, tmp_path):
+  """Trains phases for two steps each; returns the run directory and what it printed."""
+  from configs import digits
+  from sgae import runner
+  from sgae.config import validate
+  from sgae.reporting.console import Console
+
+  def train(phases, **data):
+    config = digits.get_config()
+    config.phases = phases
+    config.data.update(make_config(**data).to_dict())
+    config.code.update(num_latents=12, k=3)
+    config.sae.auxiliary_k = 3
+    config.gan.update(generator_hidden=(8,), discriminator_hidden=(8,))
+    for phase in (config.sae, config.gan):
+      phase.update(steps=2, log_every=1, evaluate_every=2, save_every=2, batch_size=8)
+    stream = io.StringIO()
+    runner.train(validate(config), tmp_path / "run", Console(stream))
+    return tmp_path / "run", stream.getvalue()
+
+  return train
+
+
+@pytest.fixture
+def image_root(tmp_path):
+  """The folder that `write_images` writes to and `load_folder` reads."""
+  folder = tmp_path / "faces"
+  folder.mkdir()
+  return folder
+
+
+@pytest.fixture
+def write_images(image_root):
+  """Writes files below the root: bytes as they are, arrays as PNG."""
+
+  def write(files):
+    for name, content in files.items():
+      path = image_root / name
+      path.parent.mkdir(parents=True, exist_ok=True)
+      path.write_bytes(content if isinstance(content, bytes) else encode(content))
+
+  return write
+
+
+@pytest.fixture
+def load_folder(image_root, make_config):
+  """Loads the folder; its reports go to `lines`."""
+
+  def load(lines=None, **changes):
+    config = make_config(**{"source": "folder", "path": str(image_root), **changes})
+    return sources.load(config, ([] if lines is None else lines).append)
+
+  return load
+
+
+@pytest.fixture
+def refuse_folder(load_folder, tmp_path):
+  """Loads a folder that must be refused, in one line and before anything is cached."""
+
+  def refuse(**changes):
+    with pytest.raises(UserError) as error:
+      load_folder(**changes)
+    assert str(error.value).isprintable()
+    assert not list(tmp_path.glob("cache/**/dataset.json"))
+    return str(error.value)
+
+  return refuse
 
 
 @pytest.fixture
@@ -70,7 +142,11 @@ def write_folder(tmp_path):
         examples.append((pixels, int(generator.integers(3))))
       records = [
         features.serialize_example(
-          {"image": _encode_png(pixels), "label": label, "id": "x"}
+          {
+            "image": encode(pixels[..., 0] if channels == 1 else pixels),
+            "label": label,
+            "id": "x",
+          }
         )
         for pixels, label in examples
       ]
@@ -93,13 +169,6 @@ def write_folder(tmp_path):
     return folder, written
 
   return write
-
-
-def _encode_png(pixels):
-  image = Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels)
-  buffer = io.BytesIO()
-  image.save(buffer, "PNG")
-  return buffer.getvalue()
 
 
 def _write_array_record(path, records):

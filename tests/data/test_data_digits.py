@@ -67,5 +67,7 @@ def test_the_stored_size_stays_as_it_is(digits, make_config):
 
 
 def test_an_unknown_source_is_refused(make_config):
-  with pytest.raises(UserError, match=r"source='idx' is unknown; .* digits, tfds$"):
+  with pytest.raises(
+    UserError, match=r"source='idx' is unknown; .* digits, tfds, npz, folder$"
+  ):
     sources.load(make_config(source="idx"), pytest.fail)
