@@ -56,6 +56,8 @@ def join(coordinator: str, num_processes: int, process_id: int) -> None:
       jax.distributed.initialize(coordinator, num_processes, process_id)
     elif int(os.environ.get("SLURM_NTASKS", "1")) > 1 or _on_tpu_vm():
       jax.distributed.initialize()
+    else:
+      return
   except (RuntimeError, ValueError) as error:
     raise UserError(
       f"cannot join the other processes ({str(error).splitlines()[0][:150]}): check "
@@ -101,7 +103,7 @@ def leave(exit_code: int, together: bool) -> int:
     together: whether all processes end now, and for the same reason. If not, the others
       are told by `_watch`; and JAX must not wait for them, which takes minutes.
   """
-  if jax.process_count() == 1:
+  if not _connections:  # alone
     return exit_code
   if together:
     for connection in _connections:
