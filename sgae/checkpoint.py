@@ -23,7 +23,8 @@ class Checkpoints:
       directory: a local path, or a remote one such as gs://bucket/run.
       keep: newest checkpoints that are kept.
     """
-    self._directory = epath.Path(directory).absolute()
+    remote = "://" in str(directory)
+    self._directory = epath.Path(directory if remote else Path(directory).absolute())
     self._keep = keep
     self._opened: ocp.CheckpointManager | None = None
     self._newest: int | None = None  # step that is saved already
