@@ -15,7 +15,7 @@ class Memory(NamedTuple):
     arguments, outputs, temporaries: arrays of the program.
     aliased: outputs that take the place of donated arguments.
     code: the program itself.
-    kept: states of the phases before, which stay.
+    beside: states of the phases before, and the examples of the next call.
   """
 
   arguments: int
@@ -23,7 +23,7 @@ class Memory(NamedTuple):
   temporaries: int
   aliased: int
   code: int
-  kept: int
+  beside: int
 
   @property
   def total(self) -> int:
@@ -31,15 +31,17 @@ class Memory(NamedTuple):
     return sum(self) - 2 * self.aliased
 
 
-def describe_slice(where: Slice, mode: str, source_shape: tuple[int, ...]) -> str:
-  """Returns the line above all phases; `source_shape` is (N, H, W, C)."""
+def describe_slice(
+  where: Slice, mode: str, images_shape: tuple[int, ...], resident: bool
+) -> str:
+  """Returns the line above all phases; `images_shape` is (N, H, W, C)."""
   chip = where.chip
-  count, height, width, channels = source_shape
+  count, height, width, channels = images_shape
   return (
     f"{where.name}: {where.chips} chip(s), each {chip.bfloat16 / 1e12:.0f} TFLOP/s in "
     f"bfloat16 ({chip.float32 / 1e12:.0f} in float32), {chip.hbm_size / GIB:.0f} GiB "
     f"of HBM at {chip.hbm_rate / 1e9:.0f} GB/s; {mode}; {count:,} images of "
-    f"{height}x{width}x{channels}"
+    f"{height}x{width}x{channels}, {'resident' if resident else 'streamed'}"
   )
 
 

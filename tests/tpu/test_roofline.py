@@ -117,7 +117,12 @@ def test_the_report_of_a_phase_by_hand():
     cycles=15_000_000,
   )
   memory = Memory(
-    arguments=2**30, outputs=2**29, temporaries=2**28, aliased=2**29, code=0, kept=2**28
+    arguments=2**30,
+    outputs=2**29,
+    temporaries=2**28,
+    aliased=2**29,
+    code=0,
+    beside=2**28,
   )
   assert memory.total == 1.5 * 2**30
   text = "\n".join(
