@@ -1,12 +1,13 @@
 """Devices: the mesh, placing of arrays, compilation. No other file names any of them.
 
 One pure step is compiled in one of three ways that agree: `jit` over global arrays
-(the reference), `shard_map`, and `pmap`.
+(the reference), `shard_map`, and `pmap`. Devices may be those at hand, or those of a
+TPU slice that is not: a program for them can be compiled, not run.
 """
 
 import functools
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.experimental import topologies
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
 from sgae.errors import UserError
@@ -26,19 +28,18 @@ Step = Callable[..., tuple[Any, dict[str, jax.Array]]]
 Gather = Callable[[Any, jax.Array], jax.Array]
 
 
-def make_mesh(devices: int) -> Mesh:
+def make_mesh(devices: int, available: Sequence[Any] | None = None) -> Mesh:
   """Returns a mesh of one axis over the first `devices` devices (0: all of them).
+
+  Args:
+    devices: how many.
+    available: of these; None: of those at hand.
 
   Raises:
     UserError: if there are fewer devices.
   """
-  try:
-    available = jax.devices()
-  except (RuntimeError, AssertionError) as error:  # a platform that is not there
-    reason = str(error).split("\n")[0] or type(error).__name__
-    raise UserError(
-      f"JAX finds no devices ({reason}): unset JAX_PLATFORMS, or install JAX for them"
-    ) from error
+  if available is None:
+    available = _devices_at_hand()
   if devices > len(available):
     raise UserError(
       f"parallel.devices={devices}, but {len(available)} "
@@ -48,6 +49,28 @@ def make_mesh(devices: int) -> Mesh:
   return jax.make_mesh(
     (count,), (AXIS,), axis_types=(AxisType.Auto,), devices=available[:count]
   )
+
+
+def _devices_at_hand() -> Sequence[Any]:
+  try:
+    return jax.devices()
+  except (RuntimeError, AssertionError) as error:  # a platform that is not there
+    reason = str(error).split("\n")[0] or type(error).__name__
+    raise UserError(
+      f"JAX finds no devices ({reason}): unset JAX_PLATFORMS, or install JAX for them"
+    ) from error
+
+
+def slice_devices(topology: str, **description: Any) -> Sequence[Any]:
+  """Returns the chips of a TPU slice that need not be here, to compile for.
+
+  Needs libtpu, and an environment that keeps it from looking for a TPU.
+
+  Args:
+    topology: such as 'v5e:2x4'.
+    description: what libtpu takes to describe it, see `Slice` in sgae/tpu/roofline.py.
+  """
+  return topologies.get_topology_desc(topology, "tpu", **description).devices
 
 
 def memory_of_device(mesh: Mesh) -> int:
@@ -127,7 +150,7 @@ class CompiledSteps:
         size divides B.
     """
     self.traces = 0
-    self.rows = rows_at_hand(mesh, batch_shape[-1])
+    self._mesh = mesh
     self._batch_size = batch_shape[-1]
     self._batch_axis = len(batch_shape)  # axis 0 is that of the K steps
 
@@ -142,7 +165,15 @@ class CompiledSteps:
       return jax.lax.scan(one_step, state, examples)
 
     self._program, self._place = MODES[mode](many_steps, mesh, self._batch_axis)
-    self._positions = self._place(self.rows.astype(np.int32), 0, self._put)
+
+  @functools.cached_property
+  def rows(self) -> np.ndarray:
+    """Which examples of a batch the devices of this process take, in order."""
+    return rows_at_hand(self._mesh, self._batch_size)
+
+  @functools.cached_property
+  def _positions(self) -> jax.Array:
+    return self._place(self.rows.astype(np.int32), 0, self._put)
 
   def __call__(self, state: Any, source: Any, examples: jax.Array):
     """Runs K steps.
@@ -165,6 +196,23 @@ class CompiledSteps:
         the devices of this process take.
     """
     return self._place(examples, self._batch_axis, self._put)
+
+  def compile(self, state: Any, source: Any, examples: Any) -> jax.stages.Compiled:
+    """Compiles what a call would run, for devices that need not be here.
+
+    Args:
+      state, source: as in a call, but from `template`.
+      examples: shape and dtype of what `place` takes, for the whole batch; not in the
+        mode 'pmap', which arranges values.
+    """
+
+    def described(array, sharding, axis):
+      del axis
+      return jax.ShapeDtypeStruct(array.shape, array.dtype, sharding=sharding)
+
+    placed = self._place(examples, self._batch_axis, described)
+    positions = self._place(np.arange(self._batch_size, dtype=np.int32), 0, described)
+    return self._program.lower(state, source, placed, positions).compile()
 
   def _put(self, array: np.ndarray, sharding: NamedSharding, axis: int) -> jax.Array:
     if sharding.is_fully_addressable:

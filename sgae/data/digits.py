@@ -38,3 +38,9 @@ def load(config: Any, report: Callable[[str], None]) -> Dataset:
     test=Split(images[is_test], labels[is_test]),
     num_classes=10,
   )
+
+
+def train_shape(config: Any) -> tuple[int, int, int, int]:
+  """Returns the shape (N, H, W, C) of the training images."""
+  count, *image = load(config, lambda line: None).train.images.shape
+  return (count, *image)

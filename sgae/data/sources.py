@@ -17,6 +17,11 @@ SOURCES: dict[str, Callable[[Any, Callable[[str], None]], Dataset]] = {
   "npz": npz.load,
   "folder": folder.load,
 }
+# The shape (N, H, W, C) of the training images, of those that tell it by metadata.
+SHAPES: dict[str, Callable[[Any], tuple[int, int, int, int]]] = {
+  "digits": digits.train_shape,
+  "tfds": tfds.train_shape,
+}
 
 # Those that read what config.data.path names.
 SOURCES_WITH_PATH = ("npz", "folder")
@@ -49,6 +54,26 @@ def load(config: Any, report: Callable[[str], None]) -> Dataset:
   return dataset._replace(
     train=_resize(dataset.train, side), test=_resize(dataset.test, side)
   )
+
+
+def train_shape(config: Any) -> tuple[int, int, int, int]:
+  """Returns the shape of the training images as stored, from metadata alone.
+
+  Args:
+    config: as for `load`.
+
+  Returns:
+    (N, H, W, C).
+
+  Raises:
+    UserError: there are no metadata, or they do not say it.
+  """
+  if config.source not in SHAPES:
+    raise UserError(
+      f"data.source={config.source!r} tells the shape of its images only when they are "
+      "read: give that of the training images, such as --images=60000x28x28x1"
+    )
+  return SHAPES[config.source](config)
 
 
 def _resize(split: Split, side: int) -> Split:

@@ -40,15 +40,7 @@ def load(config: Any, report: Callable[[str], None]) -> Dataset:
   Raises:
     UserError: the data set cannot be had, stored or read, or does not suit.
   """
-  name = config.name
-  if not re.fullmatch(r"\w+(/[\w.+-]+)?", name):
-    raise UserError(
-      f"config.data.name={name!r} is no name of a TFDS data set; give one such as "
-      "'mnist' or, with a configuration, 'emnist/letters'"
-    )
-  given = config.directory or os.environ.get("TFDS_DATA_DIR")
-  directory = pathlib.Path(given or "~/tensorflow_datasets").expanduser().absolute()
-  folder = find_folder(directory, name)
+  name, directory, folder = _find(config)
   if folder is None:
     report(f"Preparing {name} (first use) in {directory} ...")
     folder = _prepare(name, directory)
@@ -63,6 +55,47 @@ def load(config: Any, report: Callable[[str], None]) -> Dataset:
     report(f"Decoding {name} from TFRecords (first use) ...")
     dataset = _decode_tfrecords(name, directory, entry)
   return dataset
+
+
+def train_shape(config: Any) -> tuple[int, int, int, int]:
+  """Returns the shape (N, H, W, C) of the training images of prepared data.
+
+  Args:
+    config: as for `load`.
+
+  Raises:
+    UserError: the data are not prepared, or their metadata do not say.
+  """
+  name, directory, folder = _find(config)
+  if folder is None:
+    raise UserError(
+      f"data set {name!r} is not prepared in {directory}: give the shape of its "
+      "training images, such as --images=60000x28x28x1, or --config.data.directory=..."
+    )
+  import tensorflow_datasets as tfds  # Takes a moment.
+
+  try:
+    info: Any = tfds.builder_from_directory(folder).info
+    height, width, channels = map(int, info.features["image"].shape)
+    return info.splits["train"].num_examples, height, width, channels
+  except Exception as error:  # Whatever JSON, protobuf and the disk raise.
+    raise UserError(
+      f"{folder} does not say the size of its training images "
+      f"({decode.one_line(error)}): give it, such as --images=60000x28x28x1"
+    ) from error
+
+
+def _find(config: Any) -> tuple[str, pathlib.Path, pathlib.Path | None]:
+  """Returns the name, the data directory of TFDS and the folder of prepared data."""
+  name = config.name
+  if not re.fullmatch(r"\w+(/[\w.+-]+)?", name):
+    raise UserError(
+      f"config.data.name={name!r} is no name of a TFDS data set; give one such as "
+      "'mnist' or, with a configuration, 'emnist/letters'"
+    )
+  given = config.directory or os.environ.get("TFDS_DATA_DIR")
+  directory = pathlib.Path(given or "~/tensorflow_datasets").expanduser().absolute()
+  return name, directory, find_folder(directory, name)
 
 
 def find_folder(directory: pathlib.Path, name: str) -> pathlib.Path | None:

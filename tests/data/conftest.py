@@ -114,6 +114,7 @@ def write_folder(tmp_path):
     declared_format=None,
     shard_lengths=None,
     sizes=((4, 6),),
+    declared_size=(None, None),
     channels=1,
     splits=("train", "test"),
     seed=0,
@@ -122,7 +123,7 @@ def write_folder(tmp_path):
 
     features = tfds.features.FeaturesDict(
       {
-        "image": tfds.features.Image(shape=(None, None, channels)),
+        "image": tfds.features.Image(shape=(*declared_size, channels)),
         "label": tfds.features.ClassLabel(num_classes=3),
         "id": tfds.features.Text(),
       }

@@ -14,10 +14,11 @@ def digits(make_config):
   return sources.load(make_config(source="digits"), pytest.fail)
 
 
-def test_every_example_is_there_once_in_its_split(digits):
+def test_every_example_is_there_once_in_its_split(digits, make_config):
   assert digits.name == "digits"
   assert digits.num_classes == 10
   assert digits.train.images.shape == (1498, 8, 8, 1)
+  assert sources.train_shape(make_config(source="digits")) == (1498, 8, 8, 1)
   assert digits.test.images.shape == (299, 8, 8, 1)
   assert digits.train.images.dtype == digits.test.images.dtype == np.uint8
   assert digits.train.labels.dtype == digits.test.labels.dtype == np.int32

@@ -136,6 +136,29 @@ def test_a_missing_file(write_folder, make_config):
   assert refusal(make_config()).startswith(f"{path} is missing")
 
 
+def test_the_shape_of_the_training_images_needs_the_metadata_alone(
+  write_folder, make_config
+):
+  folder, _ = write_folder(declared_size=(4, 6), channels=3)
+  for path in folder.glob("*array_record*"):
+    path.unlink()
+  assert sources.train_shape(make_config()) == (8, 4, 6, 3)
+
+
+def test_a_shape_that_the_metadata_do_not_say(write_folder, make_config):
+  with pytest.raises(
+    UserError, match=r"is not prepared in .*: give the shape .*--images"
+  ):
+    sources.train_shape(make_config())
+  with pytest.raises(UserError, match=r"'npz' tells .* only when .* --images=60000x28"):
+    sources.train_shape(make_config(source="npz"))
+  write_folder()  # of no declared size
+  with pytest.raises(
+    UserError, match=r"does not say the size .*--images=60000x28x28x1"
+  ):
+    sources.train_shape(make_config())
+
+
 @pytest.mark.parametrize("size", [0, 100, 40_000, 70_000])
 def test_a_truncated_file(write_folder, make_config, size):
   folder, _ = write_folder()
