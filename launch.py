@@ -63,8 +63,8 @@ def run(config: Any, overrides: dict[str, Any]) -> int:
   try:
     if _MODE.value == "compile":  # touches no device here
       return compilation.compile_for(validate(config), _TOPOLOGY.value, _IMAGES.value)
-    processes.join(_COORDINATOR.value, _PROCESSES.value, _PROCESS_ID.value)
     if _MODE.value == "train":
+      processes.join(_COORDINATOR.value, _PROCESSES.value, _PROCESS_ID.value)
       runner.train(validate(config), workdir, console)
     elif _MODE.value == "evaluate":
       inspection.evaluate(workdir, overrides, console)

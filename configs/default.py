@@ -169,7 +169,7 @@ def get_config(arg: str = "") -> Any:
       },
       "checkpoint": {
         # Where checkpoints go; '' = the run directory. Several machines need a place
-        # that all can reach: a shared folder, or gs://bucket/run (see README).
+        # that all can reach: a shared folder, or gs://bucket/run (see README). [fixed]
         "directory": "",
         # Newest checkpoints of each phase that are kept.
         "keep": 2,

@@ -29,6 +29,12 @@ class Checkpoints:
     self._opened: ocp.CheckpointManager | None = None
     self._newest: int | None = None  # step that is saved already
 
+  def steps(self) -> list[str]:
+    """Returns the names in the folder, as they are, without opening a checkpoint."""
+    if not self._directory.exists():
+      return []
+    return sorted(path.name for path in self._directory.iterdir())
+
   def latest_step(self) -> int | None:
     """Returns the step of the newest whole checkpoint, or None."""
     try:

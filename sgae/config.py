@@ -38,7 +38,7 @@ RESUMABLE = (
   "gan.steps",
   "gan.evaluate_every",
   "gan.save_every",
-  "checkpoint.",
+  "checkpoint.keep",
 )
 
 

@@ -100,7 +100,7 @@ class PhaseRun:
     )
     start = self.clock = perf_counter()
     pending = (step, {})
-    traced_calls = -(-self.config.profile.steps // chunk)
+    traced_calls = -(-self.config.profile.steps // chunk) if self.metrics else 0
     with (
       self.console.phase(name, steps, step) as progress,
       traced(self.workdir / "profile" / name, traced_calls) as note_call,

@@ -46,6 +46,14 @@ def make_mesh(devices: int, available: Sequence[Any] | None = None) -> Mesh:
       f"{available[0].platform} device(s) are here: use 0 for all of them"
     )
   count = devices or len(available)
+  left_out = {device.process_index for device in available[count:]} - {
+    device.process_index for device in available[:count]
+  }
+  if left_out:
+    raise UserError(
+      f"parallel.devices={devices} leaves process {min(left_out)} without a device: "
+      "start fewer processes, or use 0 for all devices"
+    )
   return jax.make_mesh(
     (count,), (AXIS,), axis_types=(AxisType.Auto,), devices=available[:count]
   )
@@ -74,11 +82,12 @@ def slice_devices(topology: str, **description: Any) -> Sequence[Any]:
 
 
 def memory_of_device(mesh: Mesh) -> int:
-  """Returns the memory of one device of the mesh (bytes); of a CPU, the machine's."""
+  """Returns the memory of one device (bytes); CPU devices share the machine's."""
   stats = mesh.local_devices[0].memory_stats()
   if stats is not None:
     return stats["bytes_limit"]
-  return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+  machine = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+  return machine // len(mesh.local_devices)
 
 
 def replicate(tree: Any, mesh: Mesh) -> Any:

@@ -99,13 +99,16 @@ def make_autoencoder_phase(config: Any, mean_image_hwc: np.ndarray) -> Phase:
     )
 
   def measure(state, split):
-    outputs, codes = [], []
-    images = np.asarray(resident.to_model_range(split.images))
-    for start in range(0, len(images), EVALUATION_BATCH):
-      output, code = run(state.player.params, images[start : start + EVALUATION_BATCH])
+    images, outputs, codes = [], [], []
+    for start in range(0, len(split.images), EVALUATION_BATCH):
+      some = resident.to_model_range(split.images[start : start + EVALUATION_BATCH])
+      output, code = run(state.player.params, some)
+      images.append(np.asarray(some))
       outputs.append(np.asarray(output))
       codes.append(np.asarray(code.values))
-    measures = reconstruction_measures(images, np.concatenate(outputs), mean_image_hwc)
+    measures = reconstruction_measures(
+      np.concatenate(images), np.concatenate(outputs), mean_image_hwc
+    )
     measures |= code_measures(np.concatenate(codes))
     return {f"sae/test_{name}": value for name, value in measures.items()}
 

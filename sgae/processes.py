@@ -5,15 +5,19 @@ pictures and config; all of them enter every compiled call and every save.
 """
 
 import contextlib
+import hashlib
 import importlib.util
+import json
 import os
 import secrets
 import socket
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import jax
 import numpy as np
@@ -49,22 +53,23 @@ def join(coordinator: str, num_processes: int, process_id: int) -> None:
       f"--process_id={process_id} is too large: choose one below {num_processes}"
     )
   # Otherwise JAX ends this process with a stack trace when another one is lost, before
-  # `_watch` can do it with a line.
+  # `_watch` can do it with a line; and takes SIGTERM for itself.
   jax.config.update("jax_enable_recoverability", True)
+  jax.config.update("jax_enable_preemption_service", False)
   try:
     if all(given):
       jax.distributed.initialize(coordinator, num_processes, process_id)
-    elif int(os.environ.get("SLURM_NTASKS", "1")) > 1 or _on_tpu_vm():
+    elif _under_slurm() or _on_tpu_vm():
       jax.distributed.initialize()
     else:
       return
-  except (RuntimeError, ValueError) as error:
+    if jax.process_count() > 1:
+      _watch(coordinator.rpartition(":")[0].strip("[]") or _own_address())
+  except (RuntimeError, ValueError, OSError) as error:
     raise UserError(
       f"cannot join the other processes ({str(error).splitlines()[0][:150]}): check "
       "that all were started, and that --coordinator can be reached from each"
     ) from error
-  if jax.process_count() > 1:
-    _watch(coordinator.rpartition(":")[0] or socket.gethostname())
 
 
 def is_leader() -> bool:
@@ -73,7 +78,11 @@ def is_leader() -> bool:
 
 
 def any_of_us(flag: bool) -> bool:
-  """Says whether the flag is set in any process; all must ask at the same point."""
+  """Says whether the flag is set in any process; all must ask at the same point.
+
+  With several processes, each waits here until its devices have done what they were
+  given.
+  """
   if jax.process_count() == 1:
     return flag
   return bool(np.any(multihost_utils.process_allgather(np.array(flag))))
@@ -83,6 +92,37 @@ def wait_for_all(name: str) -> None:
   """Returns when every process has come to the point of this name."""
   if jax.process_count() > 1:
     multihost_utils.sync_global_devices(name)
+
+
+def require_equal(what: str, value: Any) -> None:
+  """Makes sure that all processes hold the same value, before any relies on it.
+
+  Args:
+    what: names the value for the user.
+    value: of what JSON can hold.
+
+  Raises:
+    UserError: in every process, if any of them holds another one.
+  """
+  if jax.process_count() > 1:
+    digest = hashlib.sha256(json.dumps(value, sort_keys=True).encode()).digest()
+    mine = np.frombuffer(digest, np.uint8)
+    if (multihost_utils.process_allgather(mine) != mine).any():
+      raise UserError(
+        f"the processes differ in {what}: start all with the same command on the same "
+        "data, with a --workdir or --config.checkpoint.directory that all can reach"
+      )
+
+
+@contextmanager
+def loss_awaited() -> Iterator[None]:
+  """Leaves it to `_watch` to speak when an exchange fails inside the block."""
+  try:
+    yield
+  except jax.errors.JaxRuntimeError:
+    if _connections:
+      time.sleep(10)
+    raise
 
 
 @contextmanager
@@ -109,6 +149,8 @@ def leave(exit_code: int, together: bool) -> int:
     for connection in _connections:
       with contextlib.suppress(OSError):
         connection.sendall(_GOODBYE)
+  else:
+    time.sleep(2)  # others that have the same to say need not hear of it first
   if exit_code:
     _end(exit_code)
   return exit_code
@@ -163,6 +205,21 @@ def _end(exit_code: int) -> None:
   sys.stdout.flush()
   sys.stderr.flush()
   os._exit(exit_code)
+
+
+def _own_address() -> str:
+  with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+    try:
+      probe.connect(("192.0.2.1", 9))  # sends nothing; tells which interface leads out
+    except OSError:
+      return socket.gethostname()
+    return probe.getsockname()[0]
+
+
+def _under_slurm() -> bool:
+  # srun sets both; an sbatch script has the first without being a task
+  tasks = int(os.environ.get("SLURM_NTASKS", "1"))
+  return tasks > 1 and "SLURM_STEP_NODELIST" in os.environ
 
 
 def _on_tpu_vm() -> bool:

@@ -48,23 +48,43 @@ def train(config: Any, workdir: Path, console: Console) -> None:
   with (
     run_directory.claimed(workdir, config, processes.is_leader()) as stored,
     parallel.out_of_memory_explained(),
+    processes.loss_awaited(),
   ):
     _train_phases(config, workdir, mesh, dataset, stored, console)
 
 
 def _train_phases(config, workdir, mesh, dataset: Dataset, stored, console) -> None:
-  image_shape = dataset.train.images.shape[1:]
+  images = dataset.train.images
+  placement = choose(
+    config.data.placement, images.nbytes, parallel.memory_of_device(mesh)
+  )
   checkpoints = {name: checkpoints_of(config, workdir, name) for name in config.phases}
+  # also the point before which nobody writes what another has still to look at
+  processes.require_equal(
+    "config, data, or the checkpoints that they see",
+    [
+      config.to_dict(),
+      images.shape,
+      placement.resident,
+      {name: checkpoints[name].steps() for name in config.phases},
+    ],
+  )
   position = {
     name: step
     for name in config.phases
     if (step := checkpoints[name].latest_step()) is not None
   }
+  image_shape = images.shape[1:]
   if stored:
     _check_resume(config, workdir, stored, position, image_shape, console)
+  elif position and processes.is_leader():
+    raise UserError(
+      f"{config.checkpoint.directory} holds checkpoints of a run that {workdir} knows "
+      "nothing of: copy the config.json of that run there, or choose another "
+      "--config.checkpoint.directory"
+    )
   devices = f"{mesh.size} x {mesh.devices.flat[0].device_kind}"
   leader = processes.is_leader()
-  processes.wait_for_all("checked")  # nobody writes what another has still to check
   if leader:
     run_directory.write(workdir, config, image_shape, devices, stored)
   console.line(
@@ -72,10 +92,6 @@ def _train_phases(config, workdir, mesh, dataset: Dataset, stored, console) -> N
     f"{dataset.name}: {len(dataset.train.images):,} images, {devices}; {workdir}"
   )
   mean_image = resident.mean_image(dataset.train.images)
-  images = dataset.train.images
-  placement = choose(
-    config.data.placement, images.nbytes, parallel.memory_of_device(mesh)
-  )
   source = parallel.replicate(images, mesh) if placement.resident else ()
   finished: dict[str, Any] = {}
   writer = MetricsWriter(workdir, position) if leader else nullcontext()

@@ -25,8 +25,11 @@ for _phase in ("sae", "gan"):
 SMALL += ["--config.sae.steps=20", "--config.gan.steps=100"]
 
 
-def start(workdir, count, devices, *arguments):
-  """Starts a run of `count` processes with `devices` CPU devices each."""
+def start(workdir, count, devices, *arguments, last=()):
+  """Starts a run of `count` processes with `devices` CPU devices each.
+
+  The last process is given the arguments `last` as well.
+  """
   with socket.create_server(("127.0.0.1", 0)) as free:
     port = free.getsockname()[1]
   flags = f"--xla_force_host_platform_device_count={devices}"
@@ -34,7 +37,8 @@ def start(workdir, count, devices, *arguments):
   return [
     subprocess.Popen(
       [sys.executable, "launch.py", f"--workdir={workdir}", *SMALL, *arguments]
-      + ([*place, f"--process_id={i}"] if count > 1 else []),
+      + ([*place, f"--process_id={i}"] if count > 1 else [])
+      + (list(last) if i == count - 1 else []),
       cwd=ROOT,
       env=os.environ | {"JAX_PLATFORMS": "cpu", "XLA_FLAGS": flags},
       stdout=subprocess.PIPE,
@@ -94,6 +98,20 @@ def test_two_processes_killed_and_resumed_as_one_end_where_one_would(tmp_path):
     assert step == again
     for a, b in zip(expected, arrays, strict=True):
       assert np.linalg.norm(a - b) <= 1e-6 * np.linalg.norm(a)
+
+
+def test_two_processes_end_together(tmp_path):
+  codes, errors = finish(start(tmp_path / "r", 2, 2, "--config.phases=('sae',)"))
+  assert codes == [0, 0], errors
+  assert saved(tmp_path / "r", "sae")[0] == 20
+
+
+def test_processes_that_differ_are_refused(tmp_path):
+  codes, errors = finish(start(tmp_path / "r", 2, 1, last=["--config.seed=1"]))
+  assert codes == [2, 2], errors
+  for text in errors:
+    (line,) = error_lines(text)
+    assert "the processes differ in config" in line
 
 
 @pytest.mark.parametrize("victim", [0, 1])

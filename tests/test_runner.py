@@ -153,6 +153,11 @@ def test_checkpoints_can_lie_elsewhere(tmp_path, whole_run):
   expected, arrays = saved(whole_run, "gan")[1], saved(elsewhere, "gan")[1]
   assert all((a == b).all() for a, b in zip(arrays, expected, strict=True))
   inspection.sample(tmp_path / "run", {}, 2, "npz", Console(io.StringIO()))
+  # forgotten on resume, or taken by another run: refused, not begun anew
+  with pytest.raises(UserError, match="holds another experiment .checkpoint.directory"):
+    train(tmp_path / "run")
+  with pytest.raises(UserError, match="knows nothing of"):
+    train(tmp_path / "other", config)
 
 
 def test_a_finished_run_is_left_as_it_is(whole_run):
