@@ -1,0 +1,1 @@
+"""What training would be on a TPU slice that is not here, from compiling for it."""
