@@ -1,7 +1,4 @@
-"""Trains, evaluates or samples: python launch.py [--config=FILE] [--workdir=DIR].
-
-Fields of the config are flags too: --config.gan.steps=8000. See configs/default.py.
-"""
+"""Trains, evaluates, samples or compiles; --config.FIELD: see configs/default.py."""
 
 import sys
 from pathlib import Path
@@ -11,7 +8,7 @@ from absl import app, flags
 from ml_collections import config_flags
 
 DEFAULT_CONFIG = str(Path(__file__).parent / "configs" / "digits.py")
-MODES = ["train", "evaluate", "sample"]
+MODES = ["train", "evaluate", "sample", "compile"]
 _WORKDIR = flags.DEFINE_string("workdir", "", "Run directory; '': runs/<config name>.")
 _MODE = flags.DEFINE_enum("mode", "train", MODES, "What to do.")
 _NUM_SAMPLES = flags.DEFINE_integer("num_samples", 0, "Samples beside the grid.")
@@ -19,22 +16,21 @@ _COORDINATOR = flags.DEFINE_string("coordinator", "", "host:port of process 0.")
 _PROCESSES = flags.DEFINE_integer("num_processes", 0, "Processes; 0: found out.")
 _PROCESS_ID = flags.DEFINE_integer("process_id", -1, "Which one this is, from 0.")
 _FORMAT = flags.DEFINE_enum("format", "png", ["png", "npz"], "Format of the samples.")
+_TOPOLOGY = flags.DEFINE_string("topology", "", "TPU slice to compile for: v5e:2x4.")
+_IMAGES = flags.DEFINE_string("images", "", "NxHxWxC to compile for, without the data.")
 
 
 def read_flags(arguments: list[str]) -> tuple[Any, dict[str, Any]]:
   """Parses the command line: (config, what was set by --config.field=value)."""
-  holder = config_flags.DEFINE_config_file(
-    "config", DEFAULT_CONFIG, "Config file; fields as --config.field=value."
-  )
+  holder = config_flags.DEFINE_config_file("config", DEFAULT_CONFIG, "Config file.")
   app.define_help_flags()
-  rest = flags.FLAGS(arguments)
-  if len(rest) > 1:
-    raise ValueError(f"unexpected argument {rest[1]!r}: flags begin with --")
+  if rest := flags.FLAGS(arguments)[1:]:
+    raise ValueError(f"unexpected argument {rest[0]!r}: flags begin with --")
   path = Path(config_flags.get_config_filename(flags.FLAGS["config"]).split(":")[0])
   if not path.exists():
     raise ValueError(f"config file {path} does not exist: see configs/")
-  config = holder.value  # a config file that could not be read says so on first use
-  return config, config_flags.get_override_values(flags.FLAGS["config"])
+  # a config file that could not be read says so on the first use of its value
+  return holder.value, config_flags.get_override_values(flags.FLAGS["config"])
 
 
 def main(arguments: list[str]) -> int:
@@ -44,9 +40,8 @@ def main(arguments: list[str]) -> int:
   except SystemExit:  # --help
     return 0
   except Exception as error:  # a config file is code and can fail in any way
-    message = " ".join(str(error).replace("\\n", " ").split())
-    message += f" ({type(error).__name__}) in: {' '.join(arguments[1:])}"
-    sys.stderr.write(f"error: {message}; see --help\n")
+    said = " ".join(f"{error} ({type(error).__name__})".replace("\\n", " ").split())
+    sys.stderr.write(f"error: {said} in: {' '.join(arguments[1:])}; see --help\n")
     return 2
   try:
     return run(config, overrides)
@@ -57,7 +52,7 @@ def main(arguments: list[str]) -> int:
 
 def run(config: Any, overrides: dict[str, Any]) -> int:
   """Hands over to the mode; JAX is imported only now, when the flags are right."""
-  from sgae import inspection, processes, runner
+  from sgae import compilation, inspection, processes, runner
   from sgae.config import validate
   from sgae.errors import StoppedBySignal, TrainingDiverged, UserError
   from sgae.reporting.console import Console
@@ -66,6 +61,8 @@ def run(config: Any, overrides: dict[str, Any]) -> int:
   name = Path(config_flags.get_config_filename(flags.FLAGS["config"])).stem
   workdir = Path(_WORKDIR.value or Path("runs") / name).expanduser()
   try:
+    if _MODE.value == "compile":  # touches no device here
+      return compilation.compile_for(validate(config), _TOPOLOGY.value, _IMAGES.value)
     processes.join(_COORDINATOR.value, _PROCESSES.value, _PROCESS_ID.value)
     if _MODE.value == "train":
       runner.train(validate(config), workdir, console)

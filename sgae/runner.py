@@ -44,12 +44,7 @@ def train(config: Any, workdir: Path, console: Console) -> None:
     console = Console(quiet=True)
   with processes.leader_first("data"):
     dataset = sources.load(config.data, console.line)
-  for name in config.phases:
-    if config[name].batch_size > len(dataset.train.images):
-      raise UserError(
-        f"{name}.batch_size={config[name].batch_size} is more than the "
-        f"{len(dataset.train.images)} training images of {dataset.name}: choose less"
-      )
+  check_examples(config, len(dataset.train.images))
   with (
     run_directory.claimed(workdir, config, processes.is_leader()) as stored,
     parallel.out_of_memory_explained(),
@@ -121,6 +116,16 @@ def check_batches(config: Any, devices: int) -> None:
         f"{name}.batch_size={config[name].batch_size} is not divisible by {devices} "
         f"devices x train.microbatches={config.train.microbatches}: choose a multiple "
         f"of {parts}, or fewer of either"
+      )
+
+
+def check_examples(config: Any, count: int) -> None:
+  """Refuses batches of more images than there are for training."""
+  for name in config.phases:
+    if config[name].batch_size > count:
+      raise UserError(
+        f"{name}.batch_size={config[name].batch_size} is more than the {count} "
+        "training images: choose less"
       )
 
 

@@ -109,6 +109,7 @@ def test_a_run_makes_what_it_promises_and_resumes(tmp_path):
     (["--config.parallel.devices=3"], "parallel.devices=3"),
     (["digits.py"], "unexpected argument 'digits.py'"),
     (["--mode=dream"], "mode"),
+    (["--mode=compile", "--topology=v5e:3x3"], "--topology='v5e:3x3'"),
     (["--config=/bin/true"], "/bin/true"),
     (["--workdir=/dev/null/run"], "/dev/null/run"),
     (["--mode=sample", "--workdir=/nowhere"], "/nowhere"),
