@@ -44,7 +44,8 @@ class Costs(NamedTuple):
     hbm_bytes: numbers read from HBM and written to it [bytes].
     hbm_padded_bytes: the same with the padding of tiles, which travels too.
     collectives: what it exchanges with other chips.
-    cycles: the compiler's own estimate for all its operations [clock cycles].
+    cycles: the compiler's own estimates of its operations added up [clock cycles];
+      for copies, gathers and collectives it gives none.
   """
 
   products: list[Product]

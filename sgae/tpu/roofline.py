@@ -71,6 +71,7 @@ class Slice(NamedTuple):
 
   @property
   def chips(self) -> int:
+    """How many there are."""
     return math.prod(self.grid)
 
   @property
@@ -181,12 +182,9 @@ def unit_flops(products: list[Product], unit: int) -> int:
   """
   total = 0
   for product in products:
-    m, n = product.m, product.n
-    outer = min(
-      _up(m, ROWS) * _up(n, unit),
-      _up(n, ROWS) * _up(m, unit),
-    )
-    total += 2 * outer * _up(product.k, unit) * product.passes * product.times
+    m, k, n, passes, times = product
+    outer = min(_up(m, ROWS) * _up(n, unit), _up(n, ROWS) * _up(m, unit))
+    total += 2 * outer * _up(k, unit) * passes * times
   return total
 
 
