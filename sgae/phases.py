@@ -186,27 +186,19 @@ def make_gan_phase(config: Any, mean_image_hwc: np.ndarray) -> Phase:
   sample = make_sampler(config, mean_image_hwc)
 
   def init(finished):
-    settings = {f"{name}_weight": gan.penalties[name] for name in penalties}
-    settings |= {"ema_decay": gan.ema_decay}
     transfer = _nothing
-    if gan.generator == "sparse":
-      settings |= {
-        "sparsity_weight": gan.sparsity_weight,
-        "rho": config.code.rho,
-        "decoder_rate_factor": gan.decoder_rate_factor,
-      }
-      if "sae" in finished:
-        trained = finished["sae"].player.params
+    if gan.generator == "sparse" and "sae" in finished:
+      trained = finished["sae"].player.params
 
-        def transfer(params):
-          return transfer_autoencoder(trained, params)
+      def transfer(params):
+        return transfer_autoencoder(trained, params)
 
     return init_gan_state(
       generator,
       discriminator,
       generator_optimizer,
       discriminator_optimizer,
-      settings,
+      _gan_settings(config, penalties),
       randomness.stream_key(root, "gan/init"),
       root,
       transfer,
@@ -232,6 +224,20 @@ def make_gan_phase(config: Any, mean_image_hwc: np.ndarray) -> Phase:
     draw,
     ("gan/d_loss", "gan/g_loss", "gan/code_l0"),
   )
+
+
+def _gan_settings(config, penalties) -> dict[str, float]:
+  """Returns the numbers that a user sweeps, as `GanState` names them."""
+  gan = config.gan
+  settings = {f"{name}_weight": gan.penalties[name] for name in penalties}
+  settings["ema_decay"] = gan.ema_decay
+  if gan.generator == "sparse":
+    settings |= {
+      "sparsity_weight": gan.sparsity_weight,
+      "rho": config.code.rho,
+      "decoder_rate_factor": gan.decoder_rate_factor,
+    }
+  return settings
 
 
 def make_draw_latents(config: Any) -> Callable[[jax.Array, jax.Array], jax.Array]:

@@ -1,9 +1,11 @@
 """Small systems that several tests train: built as phases.py builds the real ones."""
 
+from pathlib import Path
 from typing import Any
 
 import jax
 import numpy as np
+import orbax.checkpoint as ocp
 
 from configs import default
 from sgae import phases
@@ -43,6 +45,16 @@ def batches(phase: phases.Phase, seed: int, steps: int) -> Batch:
   )
   positions = np.tile(np.arange(phase.batch_shape[-1], dtype=np.int32), (steps, 1))
   return Batch(resident.gather(IMAGES, indices), jax.numpy.asarray(positions))
+
+
+def saved(workdir: Path, phase: str) -> tuple[int, list[np.ndarray]]:
+  """Returns the step and the arrays of a phase's newest checkpoint."""
+  here = jax.sharding.SingleDeviceSharding(jax.devices()[0])
+  with ocp.CheckpointManager(workdir / phase / "checkpoints") as manager:
+    step = manager.latest_step()
+    assert step is not None, f"no checkpoint of {phase} in {workdir}"
+    state = manager.restore(step, args=ocp.args.StandardRestore(fallback_sharding=here))
+  return step, [np.asarray(leaf) for leaf in jax.tree.leaves(state)]
 
 
 def run_steps(phase: phases.Phase, state: Any, stacked: Batch) -> tuple[Any, Any]:

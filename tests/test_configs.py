@@ -196,4 +196,4 @@ def test_hidden_layers_are_refused_only_where_an_autoencoder_trains():
   config = default.get_config()
   config.sae.decoder_hidden = (64,)
   config.phases = ("gan",)
-  validate(config)
+  assert validate(config).sae.decoder_hidden == (64,)

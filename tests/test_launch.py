@@ -8,10 +8,9 @@ import sys
 import time
 from pathlib import Path
 
-import jax
-import numpy as np
-import orbax.checkpoint as ocp
 import pytest
+
+from tests.systems import saved
 
 ROOT = Path(__file__).parents[1]
 SMALL = ["--config.code.num_latents=32", "--config.code.k=4"]
@@ -51,13 +50,6 @@ def start(*arguments):
   return process
 
 
-def checkpoint_arrays(workdir, phase):
-  with ocp.CheckpointManager(workdir / phase / "checkpoints") as manager:
-    step = manager.latest_step()
-    state = manager.restore(step, args=ocp.args.StandardRestore())
-  return step, [np.asarray(leaf) for leaf in jax.tree.leaves(state)]
-
-
 def test_a_run_makes_what_it_promises_and_resumes(tmp_path):
   whole, parts = tmp_path / "whole", tmp_path / "parts"
   done = launch(f"--workdir={whole}", *SMALL)
@@ -81,8 +73,8 @@ def test_a_run_makes_what_it_promises_and_resumes(tmp_path):
   assert launch(f"--workdir={parts}", *SMALL, "--config.gan.steps=10").returncode == 0
   assert launch(f"--workdir={parts}", *SMALL).returncode == 0
   for phase in ("sae", "gan"):
-    step, arrays = checkpoint_arrays(whole, phase)
-    again, resumed = checkpoint_arrays(parts, phase)
+    step, arrays = saved(whole, phase)
+    again, resumed = saved(parts, phase)
     assert step == again == 20
     assert all((a == b).all() for a, b in zip(arrays, resumed, strict=True))
 
@@ -180,13 +172,13 @@ def test_a_signal_saves_and_a_kill_loses_nothing_saved(tmp_path, number, code):
   assert process.returncode == code, errors
   (line,) = errors.strip().splitlines()
   assert "run the same command again to go on" in line
-  step, _ = checkpoint_arrays(workdir, "sae")
+  step, _ = saved(workdir, "sae")
   assert f"at sae step {step}, saved" in line
 
   process = start(f"--workdir={workdir}", *SMALL, *long)
   process.kill()
   process.communicate(timeout=60)
-  again, _ = checkpoint_arrays(workdir, "sae")
+  again, _ = saved(workdir, "sae")
   assert again >= step
 
 

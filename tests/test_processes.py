@@ -8,10 +8,10 @@ import sys
 import time
 from pathlib import Path
 
-import jax
 import numpy as np
-import orbax.checkpoint as ocp
 import pytest
+
+from tests.systems import saved
 
 ROOT = Path(__file__).parents[1]
 SMALL = [
@@ -64,14 +64,6 @@ def wait_for_checkpoint(workdir, phase, step, processes):
   while not folder.exists():
     assert all(process.poll() is None for process in processes), finish(processes)
     time.sleep(0.02)
-
-
-def saved(workdir, phase):
-  with ocp.CheckpointManager(workdir / phase / "checkpoints") as manager:
-    step = manager.latest_step()
-    here = jax.sharding.SingleDeviceSharding(jax.devices()[0])
-    state = manager.restore(step, args=ocp.args.StandardRestore(fallback_sharding=here))
-  return step, [np.asarray(leaf, np.float64) for leaf in jax.tree.leaves(state)]
 
 
 def error_lines(text):

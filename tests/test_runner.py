@@ -6,7 +6,6 @@ import os
 import signal
 from contextlib import contextmanager
 
-import jax
 import numpy as np
 import orbax.checkpoint as ocp
 import pytest
@@ -18,6 +17,7 @@ from sgae.data.placement import choose
 from sgae.errors import StoppedBySignal, TrainingDiverged, UserError
 from sgae.reporting.console import Console, PhaseProgress, Report
 from sgae.reporting.metrics import read_metrics
+from tests.systems import saved
 
 CALLS = 4  # compiled calls of each phase
 
@@ -59,14 +59,6 @@ class SignallingConsole(Console):
 def train(workdir, config=None, console=None):
   console = console or Console(io.StringIO())
   runner.train(validate(config or tiny_config()), workdir, console)
-
-
-def saved(workdir, phase):
-  """Returns (step, arrays) of a phase's newest checkpoint."""
-  with ocp.CheckpointManager(workdir / phase / "checkpoints") as manager:
-    step = manager.latest_step()
-    state = manager.restore(step, args=ocp.args.StandardRestore())
-  return step, [np.asarray(leaf) for leaf in jax.tree.leaves(state)]
 
 
 def timeless(workdir):

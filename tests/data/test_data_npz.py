@@ -145,9 +145,9 @@ def test_a_path_may_begin_with_the_home_folder_or_be_relative(
 ):
   write(images=pixels(2, 3, 3))
   monkeypatch.setenv("HOME", str(tmp_path))
-  load("~/faces.npz")
+  assert load("~/faces.npz").train.images.shape == (1, 3, 3, 1)
   monkeypatch.chdir(tmp_path)
-  load("faces.npz")
+  assert load("faces.npz").train.images.shape == (1, 3, 3, 1)
 
 
 def test_labels_of_one_class_get_a_warning(write, load):
