@@ -17,7 +17,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import jax
 import numpy as np
@@ -136,7 +136,7 @@ def leader_first(name: str) -> Iterator[None]:
 
 
 def leave(exit_code: int, together: bool) -> int:
-  """Returns the exit code, or ends the process where the others will not follow.
+  """Returns the exit code of a process that is alone; ends any other with it.
 
   Args:
     exit_code: 0 for success.
@@ -149,15 +149,17 @@ def leave(exit_code: int, together: bool) -> int:
     for connection in _connections:
       with contextlib.suppress(OSError):
         connection.sendall(_GOODBYE)
+    if is_leader():  # JAX ends the others with a stack trace when it ends before them
+      for listener in _listeners:
+        listener.join(timeout=10)
   else:
     time.sleep(2)  # others that have the same to say need not hear of it first
-  if exit_code:
-    _end(exit_code)
-  return exit_code
+  return _end(exit_code)
 
 
 _GOODBYE = b"."
 _connections: list[socket.socket] = []  # open for as long as the process lives
+_listeners: list[threading.Thread] = []  # of the connections; end with the other side
 
 
 def _watch(leader_host: str) -> None:
@@ -185,7 +187,9 @@ def _watch(leader_host: str) -> None:
     connection.settimeout(None)
     # a host that fails as a whole closes nothing; then it is silence that tells
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-    threading.Thread(target=_listen, args=(connection,), daemon=True).start()
+    listener = threading.Thread(target=_listen, args=(connection,), daemon=True)
+    _listeners.append(listener)
+    listener.start()
 
 
 def _listen(connection: socket.socket) -> None:
@@ -199,9 +203,11 @@ def _listen(connection: socket.socket) -> None:
       "lost: start all of them again to go on from the last checkpoint\n"
     )
     _end(LOST)
+  with contextlib.suppress(OSError):
+    connection.recv(1)  # comes back when the other side has ended
 
 
-def _end(exit_code: int) -> None:
+def _end(exit_code: int) -> NoReturn:
   sys.stdout.flush()
   sys.stderr.flush()
   os._exit(exit_code)
