@@ -29,21 +29,28 @@ class Checkpoints:
     self._opened: ocp.CheckpointManager | None = None
     self._newest: int | None = None  # step that is saved already
 
-  def steps(self) -> list[str]:
-    """Returns the names in the folder, as they are, without opening a checkpoint."""
-    if not self._directory.exists():
-      return []
-    return sorted(path.name for path in self._directory.iterdir())
+  def listing(self) -> list[str]:
+    """Returns the names in the folder, sorted, without opening a checkpoint.
+
+    Raises:
+      UserError: the folder cannot be read.
+    """
+    with self._readable(self._directory):
+      if not self._directory.exists():
+        return []
+      return sorted(path.name for path in self._directory.iterdir())
 
   def latest_step(self) -> int | None:
-    """Returns the step of the newest whole checkpoint, or None."""
-    try:
+    """Returns the step of the newest whole checkpoint, or None.
+
+    Raises:
+      UserError: the folder cannot be read.
+    """
+    with self._readable(self._directory):
       if not self._directory.exists():
         return None
       self._newest = self._manager().latest_step()
       return self._newest
-    except Exception as error:  # orbax raises many kinds for a folder with garbage
-      raise _unreadable(self._directory, error) from error
 
   def save(self, step: int, state: Any) -> None:
     """Begins to save; the state may be donated as soon as this returns.
@@ -73,12 +80,10 @@ class Checkpoints:
     key = template.key
     data = jax.eval_shape(jax.random.key_data, key)
     bare = jax.ShapeDtypeStruct(data.shape, data.dtype, sharding=key.sharding)
-    try:
+    with self._readable(self._directory / str(step)):
       stored: Any = self._manager().restore(
         step, args=ocp.args.StandardRestore(template.replace(key=bare))
       )
-    except Exception as error:
-      raise _unreadable(self._directory / str(step), error) from error
     return stored.replace(key=jax.random.wrap_key_data(stored.key))
 
   def close(self) -> None:
@@ -94,6 +99,16 @@ class Checkpoints:
           opened.wait_until_finished()
         finally:
           opened.close()
+
+  @contextmanager
+  def _readable(self, path: epath.Path) -> Iterator[None]:
+    try:
+      yield
+    except Exception as error:  # orbax raises many kinds for a folder with garbage
+      raise UserError(
+        f"checkpoint {path} cannot be read ({_reason(error)}): make it readable, move "
+        "it aside to go on from the one before, or choose another --workdir"
+      ) from error
 
   @contextmanager
   def _written(self) -> Iterator[None]:
@@ -117,10 +132,3 @@ class Checkpoints:
 def _reason(error: Exception) -> str:
   line = str(error).strip().split("\n")[0][:200]
   return f"{type(error).__name__}: {line}"
-
-
-def _unreadable(path: epath.Path, error: Exception) -> UserError:
-  return UserError(
-    f"checkpoint {path} cannot be read ({_reason(error)}): make it readable, move it "
-    "aside to go on from the one before, or choose another --workdir"
-  )

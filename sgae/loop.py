@@ -123,7 +123,8 @@ class PhaseRun:
           self._diverged(step + 1, " ".join(str(error).split()))
         note_call(stacked)
         # While the device computes, the host places what comes next and writes what
-        # came before: metrics are fetched one call late, so the device never waits.
+        # came before: metrics are fetched one call late, so the device does not wait
+        # (but for `any_of_us`, where there are several processes).
         step += chunk
         if step < steps:
           upcoming = compiled.place(next(examples))
@@ -233,8 +234,7 @@ class PhaseRun:
 
   def _stop(self, number, step, state) -> None:
     name = self.phase.name
-    self._save(step, state)
-    self.checkpoints.close()
+    self._save(step, state)  # whole by the time that the runner closes the checkpoints
     raise StoppedBySignal(
       f"stopped by {signal.Signals(number).name} at {name} step {step}, saved: run the "
       "same command again to go on",

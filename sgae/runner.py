@@ -66,7 +66,7 @@ def _train_phases(config, workdir, mesh, dataset: Dataset, stored, console) -> N
       config.to_dict(),
       images.shape,
       placement.resident,
-      {name: checkpoints[name].steps() for name in config.phases},
+      {name: checkpoints[name].listing() for name in config.phases},
     ],
   )
   position = {
@@ -89,9 +89,9 @@ def _train_phases(config, workdir, mesh, dataset: Dataset, stored, console) -> N
     run_directory.write(workdir, config, image_shape, devices, stored)
   console.line(
     f"{'Resuming' if stored else 'Training'} {' -> '.join(config.phases)} on "
-    f"{dataset.name}: {len(dataset.train.images):,} images, {devices}; {workdir}"
+    f"{dataset.name}: {len(images):,} images, {devices}; {workdir}"
   )
-  mean_image = resident.mean_image(dataset.train.images)
+  mean_image = resident.mean_image(images)
   source = parallel.replicate(images, mesh) if placement.resident else ()
   finished: dict[str, Any] = {}
   writer = MetricsWriter(workdir, position) if leader else nullcontext()

@@ -137,8 +137,8 @@ def test_debug_names_the_operation_that_gives_a_nan(tmp_path):
 def test_help_names_the_flags():
   done = launch("--help")
   assert done.returncode == 0, done.stderr
-  for flag in ("--workdir", "--[no]help", "--mode", "--num_samples", "--config"):
-    assert flag in done.stdout or flag == "--[no]help", flag
+  for flag in ("--workdir", "--mode", "--num_samples", "--config"):
+    assert flag in done.stdout, flag
 
 
 def test_a_platform_that_is_not_there_is_one_line(tmp_path):

@@ -285,6 +285,14 @@ def test_strange_files_among_checkpoints_are_ignored(tmp_path, whole_run):
   assert "gan: all 20 steps are done" in stream.getvalue()
 
 
+def test_a_file_in_the_place_of_the_checkpoints_is_named(tmp_path):
+  config = tiny_config(checkpoint__directory=str(tmp_path / "elsewhere"))
+  (tmp_path / "elsewhere" / "sae").mkdir(parents=True)
+  (tmp_path / "elsewhere" / "sae" / "checkpoints").write_text("not a folder")
+  with pytest.raises(UserError, match=r"sae/checkpoints cannot be read"):
+    train(tmp_path / "run", config)
+
+
 @pytest.mark.parametrize("phase", ["sae", "gan"])
 def test_a_damaged_checkpoint_is_named_and_kept(tmp_path, whole_run, phase):
   workdir = copy_of(whole_run, tmp_path / "run")
