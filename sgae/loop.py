@@ -93,7 +93,7 @@ class PhaseRun:
       self.phase.batch_shape,
     )
     examples = placement.examples(
-      dataset.train.images,
+      dataset.train,
       self._indices_of_call(len(dataset.train.images), compiled.rows),
       step // chunk,
       steps // chunk,

@@ -24,8 +24,8 @@ from sgae.training.states import Batch
 AXIS = "data"
 
 Step = Callable[..., tuple[Any, dict[str, jax.Array]]]
-# (source, examples of one step) -> float images in [-1, 1]
-Gather = Callable[[Any, jax.Array], jax.Array]
+# (source, examples of one step) -> (float images in [-1, 1], labels)
+Gather = Callable[[Any, Any], tuple[jax.Array, jax.Array]]
 
 
 def make_mesh(devices: int, available: Sequence[Any] | None = None) -> Mesh:
@@ -152,7 +152,8 @@ class CompiledSteps:
 
     Args:
       step: `step(state, batch, *, axis=None) -> (state, metrics)`.
-      gather: `(source, examples of one step) -> images`, run inside the scan.
+      gather: `(source, examples of one step) -> (images, labels)`, run inside the
+        scan.
       mesh: from `make_mesh`.
       mode: a key of `MODES`.
       batch_shape: (B,) or (U, B), the leading axes of one step's examples; the mesh's
@@ -167,9 +168,8 @@ class CompiledSteps:
       self.traces += 1
 
       def one_step(state, examples_of_step):
-        return step(
-          state, Batch(gather(source, examples_of_step), positions_b), axis=axis
-        )
+        images, labels = gather(source, examples_of_step)
+        return step(state, Batch(images, labels, positions_b), axis=axis)
 
       return jax.lax.scan(one_step, state, examples)
 
@@ -184,7 +184,7 @@ class CompiledSteps:
   def _positions(self) -> jax.Array:
     return self._place(self.rows.astype(np.int32), 0, self._put)
 
-  def __call__(self, state: Any, source: Any, examples: jax.Array):
+  def __call__(self, state: Any, source: Any, examples: Any):
     """Runs K steps.
 
     Args:
@@ -197,29 +197,34 @@ class CompiledSteps:
     """
     return self._program(state, source, examples, self._positions)
 
-  def place(self, examples: np.ndarray) -> jax.Array:
+  def place(self, examples: Any) -> Any:
     """Begins to move the examples of one call to the devices that will need them.
 
     Args:
-      examples: [K, *batch_shape, ...] on the host, of the batch only `self.rows`: what
-        the devices of this process take.
+      examples: array, or tree of arrays, [K, *batch_shape, ...] on the host, of the
+        batch only `self.rows`: what the devices of this process take.
     """
-    return self._place(examples, self._batch_axis, self._put)
+    return self._place_all(examples, self._put)
+
+  def _place_all(self, examples, put):
+    return jax.tree.map(
+      lambda array: self._place(array, self._batch_axis, put), examples
+    )
 
   def compile(self, state: Any, source: Any, examples: Any) -> jax.stages.Compiled:
     """Compiles what a call would run, for devices that need not be here.
 
     Args:
       state, source: as in a call, but from `template`.
-      examples: shape and dtype of what `place` takes, for the whole batch; not in the
-        mode 'pmap', which arranges values.
+      examples: shapes and dtypes of what `place` takes, for the whole batch; not in
+        the mode 'pmap', which arranges values.
     """
 
     def described(array, sharding, axis):
       del axis
       return jax.ShapeDtypeStruct(array.shape, array.dtype, sharding=sharding)
 
-    placed = self._place(examples, self._batch_axis, described)
+    placed = self._place_all(examples, described)
     positions = self._place(np.arange(self._batch_size, dtype=np.int32), 0, described)
     return self._program.lower(state, source, placed, positions).compile()
 

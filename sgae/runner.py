@@ -92,7 +92,7 @@ def _train_phases(config, workdir, mesh, dataset: Dataset, stored, console) -> N
     f"{dataset.name}: {len(images):,} images, {devices}; {workdir}"
   )
   mean_image = resident.mean_image(images)
-  source = parallel.replicate(images, mesh) if placement.resident else ()
+  source = parallel.replicate(dataset.train, mesh) if placement.resident else ()
   finished: dict[str, Any] = {}
   writer = MetricsWriter(workdir, position) if leader else nullcontext()
   with writer as metrics, noted_signals() as stop:

@@ -10,9 +10,12 @@ import orbax.checkpoint as ocp
 from configs import default
 from sgae import phases
 from sgae.data import order, resident
+from sgae.data.dataset import Split
 from sgae.training.states import Batch
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (256, 4, 4, 1), dtype=np.uint8)
+LABELS = np.random.default_rng(1).integers(0, 10, 256, dtype=np.int32)
+EXAMPLES = Split(IMAGES, LABELS)
 MEAN = resident.mean_image(IMAGES)
 
 
@@ -44,7 +47,7 @@ def batches(phase: phases.Phase, seed: int, steps: int) -> Batch:
     seed, phase.name, 0, steps, phase.batch_shape, len(IMAGES)
   )
   positions = np.tile(np.arange(phase.batch_shape[-1], dtype=np.int32), (steps, 1))
-  return Batch(resident.gather(IMAGES, indices), jax.numpy.asarray(positions))
+  return Batch(*resident.gather(EXAMPLES, indices), jax.numpy.asarray(positions))
 
 
 def saved(workdir: Path, phase: str) -> tuple[int, list[np.ndarray]]:

@@ -34,8 +34,9 @@ def test_config_validates_and_builds(name):
     phase = phases.PHASES[phase_name](config, mean)
     state = jax.eval_shape(phase.init, {})
     images = jnp.zeros((*phase.batch_shape, *mean.shape))
+    labels = jnp.zeros(phase.batch_shape, jnp.int32)
     positions = jnp.arange(phase.batch_shape[-1])
-    after, metrics = jax.eval_shape(phase.step, state, Batch(images, positions))
+    after, metrics = jax.eval_shape(phase.step, state, Batch(images, labels, positions))
     assert jax.tree.map(lambda leaf: (leaf.shape, leaf.dtype), state) == jax.tree.map(
       lambda leaf: (leaf.shape, leaf.dtype), after
     )

@@ -13,7 +13,7 @@ import json
 import jax, numpy as np
 from sgae import parallel
 from sgae.data import order, resident
-from tests.systems import IMAGES, make_phase, small_config
+from tests.systems import EXAMPLES, make_phase, small_config
 
 auxiliary = []
 
@@ -24,9 +24,9 @@ def final(name, config, mode, devices):
     phase.step, resident.gather, mesh, mode, phase.batch_shape
   )
   state = parallel.replicate(phase.init({}), mesh)
-  source = parallel.replicate(IMAGES, mesh)
+  source = parallel.replicate(EXAMPLES, mesh)
   for start in (0, 10):
-    indices = order.batch_indices(0, name, start, 10, phase.batch_shape, len(IMAGES))
+    indices = order.batch_indices(0, name, start, 10, phase.batch_shape, 256)
     state, metrics = compiled(state, source, compiled.place(indices))
   assert compiled.traces == 1, compiled.traces
   auxiliary.append(float(metrics.get("sae/auxiliary", np.zeros(1)).max()))

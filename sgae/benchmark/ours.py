@@ -9,6 +9,7 @@ import numpy as np
 from configs import seed
 from sgae import parallel
 from sgae.data import order, resident
+from sgae.data.dataset import Split
 from sgae.phases import make_gan_phase
 
 EXAMPLES = 10_000
@@ -34,7 +35,7 @@ def images_per_second(batch_size: int, seconds: float) -> float:
   run = parallel.CompiledSteps(
     phase.step, resident.gather, mesh, "jit", phase.batch_shape
   )
-  source = parallel.replicate(images, mesh)
+  source = parallel.replicate(Split(images, np.zeros(EXAMPLES, np.int32)), mesh)
   state = parallel.replicate(phase.init({}), mesh)
   indices = order.batch_indices(
     0, "gan", 0, STEPS_PER_CALL, phase.batch_shape, EXAMPLES

@@ -4,39 +4,44 @@ from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import jax
-import numpy as np
+import jax.numpy as jnp
 
 from sgae.data import resident
+from sgae.data.dataset import Split
 from sgae.data.stream import stream
 
 RESIDENT_SHARE = 0.25  # of a device's memory, at most, for 'auto'
 
 
 class Placement(NamedTuple):
-  """How images come into a compiled step.
+  """How examples come into a compiled step.
 
   Attributes:
-    resident: whether the step's source is the images, whole on each device, or ().
-    gather: `(source, examples of one step) -> images`, inside the compiled step.
-    examples: `(images, indices_of_call, first_call, last_call) -> iterator` over what
+    resident: whether the step's source is the split, whole on each device, or ().
+    gather: `(source, examples of one step) -> (images, labels)`, inside the compiled
+      step.
+    examples: `(split, indices_of_call, first_call, last_call) -> iterator` over what
       the host hands to each call.
   """
 
   resident: bool
-  gather: Callable[[Any, jax.Array], jax.Array]
-  examples: Callable[..., Iterator[np.ndarray]]
+  gather: Callable[[Any, Any], tuple[jax.Array, jax.Array]]
+  examples: Callable[..., Iterator[Any]]
 
 
-def _indices(images_nhwc, indices_of_call, first_call, last_call):
-  del images_nhwc
+def _indices(split, indices_of_call, first_call, last_call):
+  del split
   return map(indices_of_call, range(first_call, last_call))
+
+
+def _streamed(source, examples: Split):
+  del source
+  return resident.to_model_range(examples.images), jnp.asarray(examples.labels)
 
 
 PLACEMENTS = {
   "resident": Placement(True, resident.gather, _indices),
-  "streamed": Placement(
-    False, lambda source, images: resident.to_model_range(images), stream
-  ),
+  "streamed": Placement(False, _streamed, stream),
 }
 
 

@@ -4,6 +4,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from sgae.data.dataset import Split
+
 
 def to_model_range(images_uint8: jax.Array | np.ndarray) -> jax.Array:
   """Returns images as a model takes them: (x - 127.5) / 127.5.
@@ -20,18 +22,20 @@ def to_model_range(images_uint8: jax.Array | np.ndarray) -> jax.Array:
 
 
 def gather(
-  images_nhwc_uint8: jax.Array | np.ndarray, indices: jax.Array | np.ndarray
-) -> jax.Array:
-  """Returns chosen images in model range; can be used inside a compiled step.
+  split: Split, indices: jax.Array | np.ndarray
+) -> tuple[jax.Array, jax.Array]:
+  """Returns chosen examples; can be used inside a compiled step.
 
   Args:
-    images_nhwc_uint8: uint8 [N, H, W, C].
+    split: images uint8 [N, H, W, C] and labels int32 [N].
     indices: integers of any shape, each in [0, N).
 
   Returns:
-    float32 [*indices.shape, H, W, C], in [-1, 1].
+    Images float32 [*indices.shape, H, W, C] in [-1, 1], and labels int32
+    [*indices.shape].
   """
-  return to_model_range(jnp.asarray(images_nhwc_uint8)[indices])
+  images, labels = (jnp.asarray(array)[indices] for array in split)
+  return to_model_range(images), labels
 
 
 def mean_image(images_uint8: np.ndarray) -> np.ndarray:

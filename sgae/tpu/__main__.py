@@ -1,5 +1,6 @@
 """The process that compiles: `python -m sgae.tpu`, started by compilation.py."""
 
+import functools
 import json
 import sys
 from time import perf_counter
@@ -13,6 +14,7 @@ from ml_collections import ConfigDict
 from sgae import parallel
 from sgae.config import validate
 from sgae.data import placement
+from sgae.data.dataset import Split
 from sgae.errors import UserError
 from sgae.phases import PHASES
 from sgae.reporting.console import Console
@@ -40,7 +42,7 @@ def compile_phases(
   )
   source = ()
   if placed.resident:
-    source = parallel.template(lambda: jnp.zeros(images_shape, jnp.uint8), mesh)
+    source = parallel.template(lambda: _split(images_shape[:1], images_shape[1:]), mesh)
   console.line(
     report.describe_slice(where, config.parallel.mode, images_shape, placed.resident)
   )
@@ -50,10 +52,10 @@ def compile_phases(
     phase = PHASES[name](config, np.zeros(images_shape[1:], np.float32))
     state = parallel.template(phase.init, mesh, finished)
     steps = config[name].log_every
-    examples = jax.ShapeDtypeStruct((steps, *phase.batch_shape), jnp.int32)
+    shape = (steps, *phase.batch_shape)
+    examples: Any = jax.ShapeDtypeStruct(shape, jnp.int32)
     if not placed.resident:
-      shape = (*examples.shape, *images_shape[1:])
-      examples = jax.ShapeDtypeStruct(shape, jnp.uint8)
+      examples = jax.eval_shape(functools.partial(_split, shape, images_shape[1:]))
     compiled = parallel.CompiledSteps(
       phase.step, placed.gather, mesh, config.parallel.mode, phase.batch_shape
     )
@@ -65,7 +67,7 @@ def compile_phases(
       raise UserError(f"{name} does not fit into {where.name}: {error}") from error
     seconds = perf_counter() - start
     used: Any = program.memory_analysis()
-    ahead = int(np.prod(examples.shape)) * examples.dtype.itemsize // where.chips
+    ahead = sum(leaf.nbytes for leaf in jax.tree.leaves(examples)) // where.chips
     memory = report.Memory(
       arguments=used.argument_size_in_bytes,
       outputs=used.output_size_in_bytes,
@@ -86,6 +88,14 @@ def compile_phases(
       )
     finished[name] = state
     kept += memory.aliased  # its state, donated and given back
+
+
+def _split(shape, image_shape) -> Split:
+  arrays: Any = (
+    jnp.zeros((*shape, *image_shape), jnp.uint8),
+    jnp.zeros(shape, jnp.int32),
+  )
+  return Split(*arrays)
 
 
 def main() -> int:

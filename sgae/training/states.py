@@ -14,10 +14,12 @@ class Batch(NamedTuple):
   Attributes:
     images: float32 in [-1, 1]: [B, H, W, C] for the autoencoder, [U, B, H, W, C] for
       an adversarial round of up to U updates a player.
+    labels: int32, the images' classes: [B] or [U, B].
     positions: int32 [B], place of each example in the global batch.
   """
 
   images: jax.Array
+  labels: jax.Array
   positions: jax.Array
 
 

@@ -4,6 +4,7 @@ import jax
 import numpy as np
 import pytest
 
+from sgae.data.dataset import Split
 from sgae.data.resident import gather, mean_image, to_model_range
 from sgae.reporting.pictures import as_uint8
 
@@ -25,11 +26,13 @@ def test_round_trip_is_exact_for_every_value(compiled):
 
 def test_gather_takes_the_named_images():
   images = np.random.default_rng(0).integers(0, 256, (7, 3, 2, 1)).astype(np.uint8)
+  labels = np.arange(10, 17, dtype=np.int32)
   indices = np.array([[6, 0, 6], [1, 2, 3]], np.int32)
   with jax.numpy_rank_promotion("raise"):
-    batch = jax.jit(gather)(images, indices)
+    batch, taken = jax.jit(gather)(Split(images, labels), indices)
   assert batch.shape == (2, 3, 3, 2, 1)
   assert batch.dtype == np.float32
+  np.testing.assert_array_equal(taken, labels[indices])
   np.testing.assert_array_equal(
     as_uint8(batch.reshape(6, 3, 2, 1)), images[indices.ravel()]
   )

@@ -11,6 +11,7 @@ from sgae.losses.adversarial import ADVERSARIAL_LOSSES, AdversarialLoss
 from sgae.training.states import Batch
 
 MODES = 8
+NO_LABELS = jnp.zeros(())  # neither phase looks at them
 
 
 def sparse_mixtures(key, atoms_kd, examples):
@@ -40,7 +41,7 @@ def test_an_autoencoder_recovers_the_atoms_that_made_its_data(sparsity_map):
   def train(state):
     def step(state, key):
       images = sparse_mixtures(key, true, 128).reshape(128, 4, 5, 1)
-      return phase.step(state, Batch(images, positions))
+      return phase.step(state, Batch(images, NO_LABELS, positions))
 
     return jax.lax.scan(step, state, jax.random.split(jax.random.key(1), 2000))
 
@@ -91,7 +92,7 @@ def modes_after_training():
   @jax.jit
   def train(state):
     def step(state, key):
-      return phase.step(state, Batch(ring(key, 128)[None], positions))
+      return phase.step(state, Batch(ring(key, 128)[None], NO_LABELS, positions))
 
     return jax.lax.scan(step, state, jax.random.split(jax.random.key(1), 3000))[0]
 

@@ -7,7 +7,7 @@ import pytest
 
 from sgae import parallel
 from sgae.data import order, resident
-from tests.systems import IMAGES, make_phase, small_config
+from tests.systems import EXAMPLES, IMAGES, make_phase, small_config
 
 
 @pytest.mark.parametrize("sparsity_map", ["topk", "batch_topk", "jumprelu"])
@@ -21,7 +21,8 @@ def test_no_key_is_used_twice_and_no_rank_is_promoted(name, sparsity_map):
       phase.step, resident.gather, parallel.make_mesh(1), "jit", phase.batch_shape
     )
     indices = order.batch_indices(0, name, 0, 3, phase.batch_shape, len(IMAGES))
-    state, metrics = steps(phase.init({}), jnp.asarray(IMAGES), steps.place(indices))
+    source = jax.tree.map(jnp.asarray, EXAMPLES)
+    state, metrics = steps(phase.init({}), source, steps.place(indices))
   assert int(state.step) == 3
   assert all(np.isfinite(column).all() for column in metrics.values())
 
@@ -35,7 +36,7 @@ def test_a_call_moves_nothing_between_host_and_device_unasked(name, mode):
     phase.step, resident.gather, mesh, mode, phase.batch_shape
   )
   indices = order.batch_indices(0, name, 0, 3, phase.batch_shape, len(IMAGES))
-  source = parallel.replicate(IMAGES, mesh)
+  source = parallel.replicate(EXAMPLES, mesh)
   state = parallel.replicate(phase.init({}), mesh)
   state, _ = steps(state, source, steps.place(indices))
   with jax.transfer_guard("disallow"):
