@@ -1,6 +1,15 @@
 """Measures of a sparse autoencoder on a set of images; pure functions of arrays."""
 
+import warnings
+
 import numpy as np
+from scipy.optimize import linear_sum_assignment
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.linear_model import LogisticRegression
+
+from sgae.evaluation.figure import Figure, mean_figure
+
+_PROBE_ITERATIONS = 100
 
 
 def reconstruction_measures(
@@ -37,3 +46,63 @@ def code_measures(code_nk: np.ndarray) -> dict[str, float]:
     "density_median": float(np.median(density_k)),
     "density_max": float(density_k.max()),
   }
+
+
+def firing_rates(code_nk: np.ndarray) -> np.ndarray:
+  """Returns the share of examples on which each latent fires, float64 [K].
+
+  Args:
+    code_nk: [N, K], non-negative.
+  """
+  return (code_nk > 0).mean(axis=0)
+
+
+def probe_error(
+  train_codes_nk: np.ndarray,
+  train_labels_n: np.ndarray,
+  test_codes_mk: np.ndarray,
+  test_labels_m: np.ndarray,
+) -> Figure:
+  """Returns the share of test examples that a linear probe of the codes gets wrong.
+
+  Logistic regression (scikit-learn, L-BFGS) with an L2 penalty, on codes that are
+  divided by each latent's largest training value.
+
+  Args:
+    train_codes_nk, test_codes_mk: float [N, K] and [M, K].
+    train_labels_n, test_labels_m: integers [N] and [M].
+
+  Returns:
+    The error rate and its binomial standard error over test examples.
+  """
+  scale_k = np.abs(train_codes_nk).max(axis=0)
+  scale_k = np.where(scale_k > 0, scale_k, 1).astype(np.float32)
+  probe = LogisticRegression(max_iter=_PROBE_ITERATIONS)
+  with warnings.catch_warnings():
+    # Stopping early is meant: it costs nothing in accuracy and bounds the time.
+    warnings.simplefilter("ignore", ConvergenceWarning)
+    probe.fit(np.float32(train_codes_nk) / scale_k, train_labels_n)
+  predicted_m = probe.predict(np.float32(test_codes_mk) / scale_k)
+  return mean_figure(np.not_equal(predicted_m, test_labels_m))
+
+
+def dictionary_stability(atoms_kd: np.ndarray, other_kd: np.ndarray) -> Figure:
+  """Returns how far two trained dictionaries hold the same atoms.
+
+  The mean cosine of the pairs of the one-to-one matching in which it is largest
+  (Hungarian algorithm); 1: the same atoms in some order. An atom of length 0 has
+  cosine 0 with all.
+
+  Args:
+    atoms_kd, other_kd: [K, D] and [K', D]; with K != K' the smaller set is matched.
+
+  Returns:
+    The mean over pairs and its standard error.
+  """
+  cosines_kk = _unit_rows(atoms_kd) @ _unit_rows(other_kd).T
+  return mean_figure(cosines_kk[linear_sum_assignment(cosines_kk, maximize=True)])
+
+
+def _unit_rows(atoms_kd: np.ndarray) -> np.ndarray:
+  norms_k = np.linalg.norm(np.asarray(atoms_kd, np.float64), axis=1)
+  return atoms_kd / np.where(norms_k > 0, norms_k, 1)[:, None]

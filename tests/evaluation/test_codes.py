@@ -1,0 +1,76 @@
+"""Firing rates, the linear probe and the matching of dictionaries."""
+
+import itertools
+
+import numpy as np
+import pytest
+
+from sgae.evaluation.codes import dictionary_stability, firing_rates, probe_error
+
+
+def test_firing_rates_by_hand():
+  code = np.array([[0, 0.5, 2], [0, 0, 1e-9], [0, 3, 0], [0, 0, 1]], np.float32)
+  rates = firing_rates(code)
+  assert rates.dtype == np.float64
+  np.testing.assert_array_equal(rates, [0, 0.5, 0.75])
+
+
+def sparse_codes(random, count):
+  """Ten classes, each with three latents of its own among 40, one of them huge."""
+  labels = random.integers(10, size=count)
+  codes = np.maximum(random.standard_normal((count, 40)) - 1, 0)
+  codes[np.arange(count)[:, None], 3 * labels[:, None] + np.arange(3)] += 2
+  codes[:, 39] = 0  # A dead latent.
+  codes[:, 3:6] *= 1e4
+  return codes.astype(np.float32), labels
+
+
+def test_the_probe_reads_classes_and_only_classes():
+  random = np.random.default_rng(0)
+  train, train_labels = sparse_codes(random, 2000)
+  test, test_labels = sparse_codes(random, 1000)
+  value, error = probe_error(train, train_labels, test, test_labels)
+  assert value < 0.01
+  assert (value, error) == probe_error(train, train_labels, test, test_labels)
+  share, error = probe_error(train, random.permutation(train_labels), test, test_labels)
+  assert share == pytest.approx(0.9, abs=0.06)
+  assert error == pytest.approx((share * (1 - share) / 999) ** 0.5)
+
+
+def test_a_probe_that_is_stopped_early_does_not_warn(monkeypatch):
+  monkeypatch.setattr("sgae.evaluation.codes._PROBE_ITERATIONS", 1)
+  codes, labels = sparse_codes(np.random.default_rng(1), 200)
+  assert probe_error(codes, labels, codes, labels).value < 0.9
+
+
+def test_the_order_and_the_length_of_atoms_do_not_count():
+  random = np.random.default_rng(2)
+  atoms = random.standard_normal((30, 50)).astype(np.float32)
+  other = atoms[random.permutation(30)] * random.uniform(0.1, 9, (30, 1))
+  assert dictionary_stability(atoms, other) == (
+    pytest.approx(1),
+    pytest.approx(0, abs=1e-6),
+  )
+  assert dictionary_stability(atoms, -atoms).value < 0.5
+
+
+def test_the_matching_is_the_best_of_all():
+  atoms, other = np.random.default_rng(3).standard_normal((2, 6, 4))
+  cosines = np.array(
+    [[a @ b / np.sqrt((a @ a) * (b @ b)) for b in other] for a in atoms]
+  )
+  pairs = max(
+    (cosines[np.arange(6), list(order)] for order in itertools.permutations(range(6))),
+    key=np.sum,
+  )
+  value, error = dictionary_stability(atoms, other)
+  assert value == pytest.approx(pairs.mean())
+  assert error == pytest.approx(pairs.std(ddof=1) / 6**0.5)
+
+
+def test_atoms_of_length_zero_and_dictionaries_of_two_sizes():
+  atoms = np.eye(3)
+  assert dictionary_stability(atoms, atoms * [[1], [0], [1]]).value == pytest.approx(
+    2 / 3
+  )
+  assert dictionary_stability(atoms, np.eye(4)[:, :3]).value == pytest.approx(1)
