@@ -1,14 +1,13 @@
-"""Trains, evaluates, samples or compiles; --config.FIELD: see configs/default.py."""
+"""Trains, evaluates, samples, compiles, compares; fields: see configs/default.py."""
 
 import sys
 from pathlib import Path
-from typing import Any
 
 from absl import app, flags
-from ml_collections import config_flags
+from ml_collections import ConfigDict, config_flags
 
 DEFAULT_CONFIG = str(Path(__file__).parent / "configs" / "digits.py")
-MODES = ["train", "evaluate", "sample", "compile"]
+MODES = ["train", "evaluate", "sample", "compile", "compare"]
 _WORKDIR = flags.DEFINE_string("workdir", "", "Run directory; '': runs/<config name>.")
 _MODE = flags.DEFINE_enum("mode", "train", MODES, "What to do.")
 _NUM_SAMPLES = flags.DEFINE_integer("num_samples", 0, "Samples beside the grid.")
@@ -18,25 +17,26 @@ _PROCESS_ID = flags.DEFINE_integer("process_id", -1, "Which one this is, from 0.
 _FORMAT = flags.DEFINE_enum("format", "png", ["png", "npz"], "Format of the samples.")
 _TOPOLOGY = flags.DEFINE_string("topology", "", "TPU slice to compile for: v5e:2x4.")
 _IMAGES = flags.DEFINE_string("images", "", "NxHxWxC to compile for, without the data.")
+_RUNS = flags.DEFINE_list("runs", [], "Run directories to compare, split by commas.")
+_TARGET = flags.DEFINE_float("target", 0, "Frechet distance to reach; 0: see README.")
 
 
-def read_flags(arguments: list[str]) -> tuple[Any, dict[str, Any]]:
-  """Parses the command line: (config, what was set by --config.field=value)."""
+def read_flags(arguments: list[str]) -> tuple[ConfigDict, dict, str]:
+  """Parses the command line: (config, fields set by --config.field=value, its name)."""
   holder = config_flags.DEFINE_config_file("config", DEFAULT_CONFIG, "Config file.")
   app.define_help_flags()
   if rest := flags.FLAGS(arguments)[1:]:
     raise ValueError(f"unexpected argument {rest[0]!r}: flags begin with --")
-  path = Path(config_flags.get_config_filename(flags.FLAGS["config"]).split(":")[0])
-  if not path.exists():
+  flag = flags.FLAGS["config"]
+  if not (path := Path(config_flags.get_config_filename(flag).split(":")[0])).exists():
     raise ValueError(f"config file {path} does not exist: see configs/")
-  # a config file that could not be read says so on the first use of its value
-  return holder.value, config_flags.get_override_values(flags.FLAGS["config"])
+  return holder.value, config_flags.get_override_values(flag), path.stem
 
 
 def main(arguments: list[str]) -> int:
   """Runs one command and returns its exit code."""
   try:
-    config, overrides = read_flags(arguments)
+    config, overrides, name = read_flags(arguments)
   except SystemExit:  # --help
     return 0
   except Exception as error:  # a config file is code and can fail in any way
@@ -44,35 +44,35 @@ def main(arguments: list[str]) -> int:
     sys.stderr.write(f"error: {said} in: {' '.join(arguments[1:])}; see --help\n")
     return 2
   try:
-    return run(config, overrides)
+    return run(config, overrides, name)
   except KeyboardInterrupt:
     sys.stderr.write("error: stopped by SIGINT while nothing was in training\n")
     return 130
 
 
-def run(config: Any, overrides: dict[str, Any]) -> int:
+def run(config: ConfigDict, overrides: dict, name: str) -> int:
   """Hands over to the mode; JAX is imported only now, when the flags are right."""
-  from sgae import compilation, inspection, processes, runner
+  from sgae import compilation, errors, inspection, processes, runner
   from sgae.config import validate
-  from sgae.errors import StoppedBySignal, TrainingDiverged, UserError
-  from sgae.reporting.console import Console
+  from sgae.reporting import comparison, console
 
-  console = Console()
-  name = Path(config_flags.get_config_filename(flags.FLAGS["config"])).stem
+  output = console.Console()
   workdir = Path(_WORKDIR.value or Path("runs") / name).expanduser()
   try:
     if _MODE.value == "compile":  # touches no device here
       return compilation.compile_for(validate(config), _TOPOLOGY.value, _IMAGES.value)
     if _MODE.value == "train":
       processes.join(_COORDINATOR.value, _PROCESSES.value, _PROCESS_ID.value)
-      runner.train(validate(config), workdir, console)
+      runner.train(validate(config), workdir, output)
     elif _MODE.value == "evaluate":
-      inspection.evaluate(workdir, overrides, console)
+      inspection.evaluate(workdir, overrides, output)
+    elif _MODE.value == "compare":
+      comparison.compare_runs(_RUNS.value, _TARGET.value, _WORKDIR.value, output)
     else:
-      inspection.sample(workdir, overrides, _NUM_SAMPLES.value, _FORMAT.value, console)
-  except (UserError, TrainingDiverged, StoppedBySignal) as error:
-    console.error(str(error))
-    return processes.leave(error.exit_code, together=not isinstance(error, UserError))
+      inspection.sample(workdir, overrides, _NUM_SAMPLES.value, _FORMAT.value, output)
+  except (errors.UserError, errors.TrainingDiverged, errors.StoppedBySignal) as error:
+    output.error(str(error))
+    return processes.leave(error.exit_code, together=error.exit_code != 2)
   return processes.leave(0, together=True)
 
 

@@ -1,0 +1,61 @@
+"""The curves of a comparison: Frechet distance over images and over seconds."""
+
+import io
+from typing import Any
+
+# The object interface alone: pyplot would look for a display and keep global state.
+from matplotlib.figure import Figure
+
+STYLES = ("-", "--", "-.", ":")
+# A range of distances beyond which only a logarithmic axis shows the end of training.
+LINEAR_RANGE = 10.0
+
+
+def draw(result: dict[str, Any]) -> bytes:
+  """Returns a PNG: the mean of each group, in a band of one standard deviation.
+
+  Args:
+    result: of `sgae.comparison.compare`, with a curve in at least one group.
+  """
+  figure = Figure(figsize=(12, 5), layout="constrained")
+  floor = result["floor"].get("gan", {}).get("frechet", {}).get("value")
+  for axes, axis, label in zip(
+    figure.subplots(1, 2, sharey=True),
+    ("images", "seconds"),
+    ("images seen, all phases", "seconds, all phases"),
+    strict=True,
+  ):
+    shown = []
+    for index, group in enumerate(result["groups"]):
+      curve = group["curves"][axis]
+      if not curve["x"]:
+        continue
+      # dashes as well as colours, which not every eye tells apart
+      (line,) = axes.plot(
+        curve["x"],
+        curve["mean"],
+        linestyle=STYLES[index % len(STYLES)],
+        marker=".",
+        label=f"{group['name']} ({len(group['runs'])})",
+      )
+      shown += curve["mean"]
+      if None not in curve["spread"]:
+        pairs = list(zip(curve["mean"], curve["spread"], strict=True))
+        # no distance is below 0, and a logarithmic axis has no place for it
+        lower = [max(mean - spread, mean / 10) for mean, spread in pairs]
+        upper = [mean + spread for mean, spread in pairs]
+        axes.fill_between(
+          curve["x"], lower, upper, alpha=0.2, color=line.get_color(), linewidth=0
+        )
+    if floor is not None:
+      axes.axhline(floor, color="grey", linewidth=1, label="floor (real images)")
+    if shown and min(shown) > 0 and max(shown) > LINEAR_RANGE * min(shown):
+      axes.set_yscale("log")
+    axes.set_xlabel(label)
+    axes.grid(alpha=0.3)
+  first = figure.axes[0]
+  first.set_ylabel("Frechet distance")
+  first.legend(fontsize="small")
+  data = io.BytesIO()
+  figure.savefig(data, format="png", dpi=120)
+  return data.getvalue()
