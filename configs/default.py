@@ -2,7 +2,8 @@
 
 A field marked [fixed] belongs to the experiment: a run directory that was started with
 one value refuses to go on with another. The others may change when a run is resumed.
-All fields of `sae` and `gan` are [fixed] but `steps`, `evaluate_every`, `save_every`.
+All fields of `sae`, `gan` and `classifier` are [fixed] but `steps`, `evaluate_every`,
+`save_every`.
 """
 
 from typing import Any
@@ -21,7 +22,7 @@ def get_config(arg: str = "") -> Any:
       # Seed of everything random: weights, noise, order of examples. [fixed]
       "seed": 0,
       # Phases in order: ('sae', 'gan'), ('gan',) for the baseline with fresh weights,
-      # or ('sae',). [fixed]
+      # ('sae',), or ('classifier',), whose features measures stand on. [fixed]
       "phases": ("sae", "gan"),
       "data": {
         # 'digits' (inside scikit-learn, needs no download), 'tfds', 'npz' (arrays in a
@@ -76,7 +77,8 @@ def get_config(arg: str = "") -> Any:
       "code": {
         # Latents. [fixed]
         "num_latents": 512,
-        # 'relu', 'sigmoid', 'topk', 'batch_topk' or 'jumprelu'. [fixed]
+        # 'relu', 'sigmoid', 'topk', 'batch_topk', 'jumprelu', or 'none' for a plain
+        # autoencoder. [fixed]
         "sparsity_map": "topk",
         # Active latents per example, for 'topk' and 'batch_topk'. [fixed]
         "k": 64,
@@ -166,6 +168,47 @@ def get_config(arg: str = "") -> Any:
         "log_every": 50,
         "evaluate_every": 500,
         "save_every": 500,
+      },
+      # The network whose last hidden layer gives the features that measures compare.
+      # Trained by its own phase, or on first use where none is shipped for the data.
+      "classifier": {
+        # Classes; as many as the data have.
+        "num_classes": 10,
+        # Widths of the three convolutions (stride 2) and of the hidden layer.
+        "channels": (24, 48, 64),
+        "num_features": 128,
+        # Images are moved by up to so many pixels each way, and mirrored or not.
+        "shift": 2,
+        "flip": False,
+        # Share of the features that are dropped in training, in [0, 1).
+        "dropout": 0.3,
+        "batch_size": 256,
+        "optimizer": _optimizer(
+          learning_rate=2e-3, beta1=0.9, beta2=0.999, schedule="cosine"
+        ),
+        # As in `sae`.
+        "steps": 3000,
+        "log_every": 50,
+        "evaluate_every": 500,
+        "save_every": 500,
+      },
+      # How generation is measured: at `gan.evaluate_every`, and after training. What is
+      # in a measure stands in sgae/evaluation/; those that the data do not allow
+      # (no labels, no modes) are left out.
+      "evaluation": {
+        # In training: of 'frechet', 'kernel', 'manifold', 'classes', 'modes',
+        # 'mixture' and 'memorisation'. After training all of them are taken.
+        "measures": ("frechet", "manifold", "classes", "modes", "mixture"),
+        # Samples that are measured, in training and after it; no more than there are
+        # training images.
+        "num_samples": 2000,
+        "final_samples": 10000,
+        # Keep the state of least Frechet distance in training apart, and sample from
+        # it and evaluate it.
+        "keep_best": False,
+        # End the gan phase after so many evaluations without a smaller Frechet
+        # distance; 0: never.
+        "patience": 0,
       },
       "checkpoint": {
         # Where checkpoints go; '' = the run directory. Several machines need a place

@@ -23,4 +23,8 @@ def get_config(arg: str = "") -> Any:
   config.gan.log_every = 100
   config.gan.evaluate_every = 1000
   config.gan.save_every = 1000
+  config.classifier.steps = 600
+  config.classifier.evaluate_every = 300
+  config.classifier.save_every = 300
+  config.classifier.batch_size = 128
   return config

@@ -10,7 +10,50 @@ import jax.numpy as jnp
 import orbax.checkpoint as ocp
 from etils import epath
 
+from sgae import parallel
 from sgae.errors import UserError
+from sgae.phases import Phase
+
+
+def checkpoints_of(config: Any, workdir: Path, phase: str) -> "Checkpoints":
+  """Returns the checkpoints of one phase of a run."""
+  root = config.checkpoint.directory or workdir
+  return Checkpoints(f"{root}/{phase}/checkpoints", config.checkpoint.keep)
+
+
+def best_of(config: Any, workdir: Path) -> "Checkpoints":
+  """Returns where the gan phase's state of least Frechet distance is kept."""
+  return Checkpoints(f"{config.checkpoint.directory or workdir}/gan/best", keep=1)
+
+
+def read_state(
+  config: Any, workdir: Path, phase: Phase, mesh: Any
+) -> tuple[int, Any] | None:
+  """Returns what a phase has to show: its newest state, or the best if that is kept.
+
+  Args:
+    config: validated.
+    workdir: the run directory.
+    phase: from `PHASES`.
+    mesh: on whose devices the state is to be.
+
+  Returns:
+    (step, state), or None where nothing is saved yet.
+
+  Raises:
+    UserError: a checkpoint cannot be read.
+  """
+  if phase.name == "gan" and config.evaluation.keep_best:
+    checkpoints = best_of(config, workdir)
+  else:
+    checkpoints = checkpoints_of(config, workdir, phase.name)
+  try:
+    step = checkpoints.latest_step()
+    if step is None:
+      return None
+    return step, checkpoints.restore(step, parallel.template(phase.init, mesh, {}))
+  finally:
+    checkpoints.close()
 
 
 class Checkpoints:

@@ -11,16 +11,19 @@ from ml_collections import FrozenConfigDict
 from sgae.data.placement import PLACEMENTS
 from sgae.data.sources import SOURCES, SOURCES_WITH_PATH
 from sgae.errors import UserError
+from sgae.evaluation.suite import MEASURES
 from sgae.losses.adversarial import ADVERSARIAL_LOSSES
 from sgae.losses.penalties import PENALTIES
 from sgae.losses.sparsity import SPARSITY_PENALTIES
 from sgae.networks.build import GENERATORS, SPARSITY_MAPS
+from sgae.networks.classifier import KERNELS
 from sgae.networks.network import ACTIVATIONS, OUTPUT_ACTIVATIONS, PRECISIONS
 from sgae.parallel import MODES
 from sgae.training.latents import LATENT_DISTRIBUTIONS
 from sgae.training.optimizers import OPTIMIZERS, SCHEDULES
 
-PHASES = (("sae", "gan"), ("gan",), ("sae",))
+LEAST_SAMPLES = 40  # the cells of a grid
+PHASES = (("sae", "gan"), ("gan",), ("sae",), ("classifier",))
 
 # Fields that may differ between the run that wrote a checkpoint and one that resumes
 # it; every other field belongs to the experiment.
@@ -38,6 +41,10 @@ RESUMABLE = (
   "gan.steps",
   "gan.evaluate_every",
   "gan.save_every",
+  "classifier.steps",
+  "classifier.evaluate_every",
+  "classifier.save_every",
+  "evaluation.",
   "checkpoint.keep",
 )
 
@@ -94,6 +101,8 @@ def _validate(config):
   _validate_code(config.code)
   _validate_sae(config)
   _validate_gan(config)
+  _validate_classifier(config.classifier)
+  _validate_evaluation(config)
 
 
 def changed_fields(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
@@ -176,10 +185,10 @@ def _validate_sae(config):
   for field in ("sparsity_weight", "auxiliary_weight"):
     _non_negative(f"sae.{field}", sae[field])
   _needs_penalty("sae", config)
-  if sae.auxiliary_weight and config.code.sparsity_map == "sigmoid":
+  if sae.auxiliary_weight and config.code.sparsity_map in ("sigmoid", "none"):
     raise UserError(
-      f"sae.auxiliary_weight={sae.auxiliary_weight} does nothing for "
-      "code.sparsity_map='sigmoid', whose latents never die: set it to 0"
+      f"sae.auxiliary_weight={sae.auxiliary_weight} does nothing for code.sparsity_map="
+      f"'{config.code.sparsity_map}', whose latents never die: set it to 0"
     )
   _at_least("sae.dead_after", sae.dead_after, 1)
   if sae.auxiliary_weight and not 1 <= sae.auxiliary_k <= config.code.num_latents:
@@ -223,6 +232,39 @@ def _validate_gan(config):
       f"gan.ema_decay={gan.ema_decay} is not allowed: choose one from 0 to below 1"
     )
   _validate_cadence("gan", gan)
+
+
+def _validate_classifier(classifier):
+  _widths("classifier.channels", classifier.channels)
+  if len(classifier.channels) != len(KERNELS):
+    raise UserError(
+      f"classifier.channels={tuple(classifier.channels)} is not allowed: give "
+      f"{len(KERNELS)} widths"
+    )
+  for field, least in (("num_classes", 2), ("num_features", 1), ("shift", 0)):
+    _at_least(f"classifier.{field}", classifier[field], least)
+  if not 0 <= classifier.dropout < 1:
+    raise UserError(
+      f"classifier.dropout={classifier.dropout} is not allowed: choose one from 0 to "
+      "below 1"
+    )
+  _validate_optimizer("classifier.optimizer", classifier.optimizer)
+  _validate_cadence("classifier", classifier)
+
+
+def _validate_evaluation(config):
+  evaluation = config.evaluation
+  for name in evaluation.measures:
+    _choice("evaluation.measures", name, MEASURES)
+  _at_least("evaluation.num_samples", evaluation.num_samples, LEAST_SAMPLES)
+  _at_least("evaluation.final_samples", evaluation.final_samples, LEAST_SAMPLES)
+  _at_least("evaluation.patience", evaluation.patience, 0)
+  for field in ("keep_best", "patience"):
+    if evaluation[field] and "frechet" not in evaluation.measures:
+      raise UserError(
+        f"evaluation.{field}={evaluation[field]} goes by the Frechet distance: add "
+        "'frechet' to evaluation.measures"
+      )
 
 
 def _needs_penalty(phase, config):

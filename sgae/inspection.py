@@ -5,49 +5,56 @@ from typing import Any
 
 import numpy as np
 
-from sgae import parallel, run_directory
+from sgae import features, parallel, run_directory
+from sgae.assessment import assess
+from sgae.checkpoint import read_state
 from sgae.config import RESUMABLE
 from sgae.data import resident, sources
 from sgae.data.cache import cache_root
 from sgae.errors import UserError
-from sgae.phases import PHASES, SAMPLE_COLUMNS, SAMPLE_ROWS, make_sampler
+from sgae.health import events
+from sgae.judge import Judge
+from sgae.phases import PHASES
 from sgae.reporting import pictures
 from sgae.reporting.console import Console
-from sgae.reporting.files import write_json
-from sgae.runner import checkpoints_of
+from sgae.reporting.metrics import read_metrics
+from sgae.reporting.report import write_report
+from sgae.sampling import COLUMNS, ROWS, make_sampler
 
 
 def evaluate(workdir: Path, overrides: dict[str, Any], console: Console) -> None:
   """Prints the measures of each phase on the test split, and stores them.
 
+  Floor and controls of the data set are computed where they are not known yet.
+
   Args:
     workdir: a run directory; its own config is used.
     overrides: fields set by hand, {'data.directory': ...}; only those that a resume may
       change.
-    console: where the table goes.
+    console: where the tables go.
 
   Raises:
     UserError: no run, no checkpoint, no data, or another field set.
   """
   config = _config_of(workdir, overrides)
+  mesh = parallel.make_mesh(config.parallel.devices)
   dataset = sources.load(config.data, console.line)
   mean_image = resident.mean_image(dataset.train.images)
-  results: dict[str, Any] = {}
+  states = {}
   for name in config.phases:
-    restored = _restore(config, workdir, name, mean_image)
+    phase = PHASES[name](config, mean_image)
+    restored = read_state(config, workdir, phase, mesh)
     if restored is None:
       console.line(f"{name}: no checkpoint yet")
-      continue
-    step, state = restored
-    measures = PHASES[name](config, mean_image).measure(state, dataset.test)
-    results[name] = {"step": step, **measures}
-    console.line(f"{name}, step {step}, test split of {dataset.name}:")
-    for measure, value in measures.items():
-      console.line(f"  {measure:<28} {value:.5g}")
-  if not results:
+    else:
+      states[name] = restored
+  if not states:
     raise UserError(f"{workdir} has no checkpoint yet: train first")
-  write_json(workdir / "evaluation.json", results)
-  console.line(f"Stored in {workdir}/evaluation.json")
+  cache = cache_root(config.data.cache_directory)
+  judge = Judge(dataset, features.obtain(config, dataset, cache, console))
+  assess(config, workdir, judge, mesh, states, console, controls=True)
+  write_report(workdir, events(read_metrics(workdir)))
+  console.line(f"Report: {workdir}/report.html")
 
 
 def sample(
@@ -74,22 +81,22 @@ def sample(
   config = _config_of(workdir, overrides)
   if "gan" not in config.phases:
     raise UserError(f"{workdir} has no generator (phases={tuple(config.phases)})")
+  mesh = parallel.make_mesh(config.parallel.devices)
   mean_image = np.zeros(run_directory.read(workdir)["image_shape"], np.float32)
-  restored = _restore(config, workdir, "gan", mean_image)
+  phase = PHASES["gan"](config, mean_image)
+  restored = read_state(config, workdir, phase, mesh)
   if restored is None:
     raise UserError(f"{workdir} has no checkpoint of the gan phase yet: train first")
   step, state = restored
-  cells = SAMPLE_ROWS * SAMPLE_COLUMNS
-  images = make_sampler(config, mean_image)(state, max(num_samples, cells))
+  cells = ROWS * COLUMNS
+  images = make_sampler(config, mean_image, mesh)(state, max(num_samples, cells))
   directory = workdir / "samples"
   if num_samples:
     made = pictures.write_samples(
       directory, pictures.as_uint8(images[:num_samples]), format
     )
     console.line(f"{num_samples} samples of step {step}: {made}")
-  pictures.write_png(
-    directory / "grid.png", pictures.grid(images[:cells], SAMPLE_COLUMNS)
-  )
+  pictures.write_png(directory / "grid.png", pictures.grid(images[:cells], COLUMNS))
   console.line(f"Grid of step {step}: {directory}/grid.png")
 
 
@@ -103,16 +110,3 @@ def _config_of(workdir: Path, overrides: dict[str, Any]) -> Any:
   config = run_directory.stored_config(workdir, overrides)
   parallel.keep_compiled_programs(cache_root(config.data.cache_directory) / "jax")
   return config
-
-
-def _restore(config: Any, workdir: Path, name: str, mean_image):
-  checkpoints = checkpoints_of(config, workdir, name)
-  try:
-    step = checkpoints.latest_step()
-    if step is None:
-      return None
-    init = PHASES[name](config, mean_image).init
-    template = parallel.template(init, parallel.make_mesh(1), {})
-    return step, checkpoints.restore(step, template)
-  finally:
-    checkpoints.close()

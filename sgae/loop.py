@@ -13,14 +13,14 @@ import numpy as np
 
 from sgae import parallel, processes
 from sgae.checkpoint import Checkpoints
-from sgae.data import order
 from sgae.data.dataset import Dataset
 from sgae.data.placement import Placement
 from sgae.errors import StoppedBySignal, TrainingDiverged
+from sgae.in_memory import indices_of_call
+from sgae.observation import Observer
 from sgae.phases import Phase
-from sgae.reporting import pictures
 from sgae.reporting.console import Console
-from sgae.reporting.metrics import MetricsWriter
+from sgae.reporting.journal import Journal
 from sgae.reporting.profile import traced
 from sgae.training.transfer import describe_transfer
 
@@ -31,23 +31,27 @@ class PhaseRun:
   def __init__(
     self,
     phase: Phase,
+    observer: Observer,
     config: Any,
     workdir: Path,
     mesh: Any,
     checkpoints: Checkpoints,
-    metrics: MetricsWriter | None,
+    best: Checkpoints | None,
+    journal: Journal | None,
     console: Console,
   ):
     self.phase = phase
+    self.observer = observer
     self.config = config
     self.cadence = config[phase.name]
     self.workdir = workdir
     self.mesh = mesh
     self.checkpoints = checkpoints
-    self.metrics = metrics  # None: another process writes
+    self.best = best  # None: the best state is not kept apart
+    self.journal = journal  # None: another process writes
     self.console = console
     self.images_per_step = int(np.prod(phase.batch_shape))
-    last = (metrics and metrics.last(phase.name)) or {}
+    last = (journal and journal.last(phase.name)) or {}
     self.seconds = float(last.get("seconds") or 0.0)
     self.clock = perf_counter()
     # Seconds in which the device waits for the host: pictures, measures, metrics,
@@ -85,6 +89,9 @@ class PhaseRun:
     if step >= steps:
       self.console.line(f"{name}: all {steps} steps are done")
       return state
+    if self._exhausted():
+      self.console.line(f"{name}: stopped at step {step} by evaluation.patience")
+      return state
     compiled = parallel.CompiledSteps(
       self.phase.step,
       placement.gather,
@@ -94,13 +101,13 @@ class PhaseRun:
     )
     examples = placement.examples(
       dataset.train,
-      self._indices_of_call(len(dataset.train.images), compiled.rows),
+      indices_of_call(self.config, self.phase, dataset, compiled.rows),
       step // chunk,
       steps // chunk,
     )
     start = self.clock = perf_counter()
     pending = (step, {})
-    traced_calls = -(-self.config.profile.steps // chunk) if self.metrics else 0
+    traced_calls = -(-self.config.profile.steps // chunk) if self.journal else 0
     with (
       self.console.phase(name, steps, step) as progress,
       traced(self.workdir / "profile" / name, traced_calls) as note_call,
@@ -109,8 +116,9 @@ class PhaseRun:
       while step < steps:
         # what a checkpoint holds was evaluated before it was saved
         if step != saved_step and step % self.cadence.evaluate_every == 0:
-          evaluate = functools.partial(self._evaluate, state, step, dataset)
-          pending = self._record(pending, progress, evaluate)
+          pending = self._judge(pending, progress, state, step)
+          if self._exhausted():
+            break
         if step > first_step and step % self.cadence.save_every == 0:
           pending = self._record(pending, progress)
           self._save(step, state)
@@ -130,8 +138,8 @@ class PhaseRun:
           upcoming = compiled.place(next(examples))
         self._record(pending, progress)
         pending = (step, stacked)
-      evaluate = functools.partial(self._evaluate, state, step, dataset)
-      self._record(pending, progress, evaluate)
+      else:
+        self._judge(pending, progress, state, step)
       self._save(step, state)
       with self._aside():
         self.checkpoints.close()
@@ -154,22 +162,6 @@ class PhaseRun:
       self.console.line(describe_transfer(trained, state.generator.params))
     return parallel.replicate(state, self.mesh)
 
-  def _indices_of_call(self, examples: int, rows) -> Callable[[int], np.ndarray]:
-    chunk = self.cadence.log_every
-
-    def indices(call):
-      whole = order.batch_indices(
-        self.config.seed,
-        self.phase.name,
-        call * chunk,
-        chunk,
-        self.phase.batch_shape,
-        examples,
-      )
-      return whole[..., rows]
-
-    return indices
-
   def _record(
     self, pending, progress, evaluate: Callable[[], dict[str, float]] = dict
   ) -> tuple[int, dict]:
@@ -189,11 +181,11 @@ class PhaseRun:
     now = perf_counter()
     seconds = now - self.clock
     busy = max(seconds - self.aside_since_record, 1e-9)
-    if self.metrics is None:
-      return step, {}
     with self._aside():
       values = {key: float(np.mean(column)) for key, column in stacked.items()}
       measures = evaluate()
+      if self.journal is None:
+        return step, {}
       if values or measures:
         speed = self.cadence.log_every * self.images_per_step / busy if values else 0.0
         record = {
@@ -203,7 +195,9 @@ class PhaseRun:
           "seconds": self.seconds + seconds,
           "images_per_second": speed,
         }
-        self.metrics.write(record | values | measures)
+        self.journal.write(record | values | measures)
+      if measures:
+        self.journal.report()
       if values:
         shown = {key: values[key] for key in self.phase.shown if key in values}
         progress.update(
@@ -247,12 +241,39 @@ class PhaseRun:
         self._diverged(step, "a parameter is not finite")
       self.checkpoints.save(step, state)
 
-  def _evaluate(self, state, step, dataset) -> dict[str, float]:
-    state = parallel.at_hand(state)
-    for title, picture in self.phase.draw(state, dataset.test).items():
-      path = self.workdir / "images" / f"{self.phase.name}_{title}_{step:06d}.png"
-      pictures.write_png(path, picture)
-    return self.phase.measure(state, dataset.test)
+  def _judge(self, pending, progress, state, step) -> tuple[int, dict]:
+    """Records with an evaluation of the state, and keeps it where it is the best."""
+    evaluate = functools.partial(self._evaluate, state, step)
+    pending = self._record(pending, progress, evaluate)
+    if self.best is not None:
+      improved = self.journal is not None and self.journal.improved()
+      if processes.any_of_us(improved):
+        with self._aside():
+          self.best.save(step, state)
+    return pending
+
+  def _exhausted(self) -> bool:
+    """Says whether the last evaluations were in vain, if that matters."""
+    patience = self.config.evaluation.patience
+    if not patience or self.phase.name != "gan":
+      return False
+    return processes.any_of_us(
+      self.journal is not None and self.journal.evaluations_since_best() >= patience
+    )
+
+  def _evaluate(self, state, step) -> dict[str, float]:
+    seen = self.observer.observe(state, False)
+    if self.journal is None:
+      return {}
+    name = self.phase.name
+    self.journal.show(name, step, self.observer.draw(seen), self.observer.detail(seen))
+    figures = self.observer.measure(seen, False)
+    numbers = {key: figure.value for key, figure in figures.items()}
+    for key, figure in figures.items():
+      if figure.error is not None:
+        numbers[f"{key}_error"] = figure.error
+    prefix = f"{name}/{self.observer.prefix}"
+    return {f"{prefix}{key}": number for key, number in numbers.items()}
 
   @contextmanager
   def _aside(self) -> Iterator[None]:

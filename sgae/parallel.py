@@ -59,6 +59,11 @@ def make_mesh(devices: int, available: Sequence[Any] | None = None) -> Mesh:
   )
 
 
+def mesh_of_this_process() -> Mesh:
+  """Returns a mesh over one device of this process, for what it does by itself."""
+  return make_mesh(1, jax.local_devices())
+
+
 def _devices_at_hand() -> Sequence[Any]:
   try:
     return jax.devices()
@@ -251,6 +256,37 @@ def rows_at_hand(mesh: Mesh, batch_size: int) -> np.ndarray:
 def compile_function(function: Callable[..., Any]) -> Callable[..., Any]:
   """Compiles a pure function of arrays that are whole on every device."""
   return jax.jit(function)
+
+
+def compile_over_rows(
+  function: Callable[..., Any], mesh: Mesh, rows_per_call: int
+) -> Callable[..., Any]:
+  """Compiles a function of rows that do not see each other, to run on all devices.
+
+  Args:
+    function: `function(tree, rows) -> tree of arrays with the rows' leading axis`.
+    mesh: from `make_mesh`; every process of it calls what is returned.
+    rows_per_call: least number of rows that one compiled call takes.
+
+  Returns:
+    `run(tree, rows)`: the tree whole on each device of the mesh, rows [N, ...] on the
+    host, N >= 1; gives NumPy arrays [N, ...], whole in every process.
+  """
+  whole = NamedSharding(mesh, PartitionSpec())
+  spread = NamedSharding(mesh, _split_at(0))
+  program = jax.jit(function, in_shardings=(whole, spread), out_shardings=whole)
+  batch = -(-rows_per_call // mesh.size) * mesh.size
+
+  def run(tree, rows):
+    parts = []
+    for start in range(0, len(rows), batch):
+      # the last call is filled up, so that one program serves any number of rows
+      some = rows.take(range(start, start + batch), axis=0, mode="clip")
+      placed = jax.make_array_from_callback(some.shape, spread, some.__getitem__)
+      parts.append(jax.device_get(program(tree, placed)))
+    return jax.tree.map(lambda *part: np.concatenate(part)[: len(rows)], *parts)
+
+  return run
 
 
 def all_finite(tree: Any) -> bool:

@@ -1,4 +1,4 @@
-"""What differs between the phases: their start, their step, their evaluation."""
+"""What differs between the phases in training: their start and their step."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -6,34 +6,27 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-from sgae import parallel, randomness
-from sgae.data import resident
-from sgae.data.dataset import Split
-from sgae.evaluation.codes import code_measures, reconstruction_measures
-from sgae.evaluation.samples import sample_measures
+from sgae import randomness
 from sgae.losses.adversarial import ADVERSARIAL_LOSSES
 from sgae.losses.penalties import PENALTIES
 from sgae.losses.sparsity import SPARSITY_PENALTIES
-from sgae.networks.autoencoder import reconstruct
 from sgae.networks.build import (
   build_autoencoder,
+  build_classifier,
   build_discriminator,
   build_generator,
 )
-from sgae.reporting import pictures
 from sgae.training.adversarial_round import init_gan_state, make_adversarial_step
 from sgae.training.autoencoder_step import (
   init_autoencoder_state,
   make_autoencoder_step,
 )
+from sgae.training.classifier_step import init_classifier_state, make_classifier_step
 from sgae.training.discriminator_step import make_discriminator_update
 from sgae.training.generator_step import make_generator_update
-from sgae.training.latents import LATENT_DISTRIBUTIONS
+from sgae.training.latents import make_draw_latents
 from sgae.training.optimizers import make_optimizer
 from sgae.training.transfer import transfer_autoencoder
-
-EVALUATION_BATCH = 500
-SAMPLE_ROWS, SAMPLE_COLUMNS = 4, 10
 
 
 class Phase(NamedTuple):
@@ -45,8 +38,6 @@ class Phase(NamedTuple):
     step: `step(state, batch, *, axis=None) -> (state, metrics)`.
     init: `init(finished) -> state`; `finished` maps the names of finished phases to
       their last states.
-    measure: `measure(state, split) -> {name: number}` on images of a split.
-    draw: `draw(state, split) -> {name: uint8 picture}`.
     shown: metrics worth a place beside the progress bar.
   """
 
@@ -54,8 +45,6 @@ class Phase(NamedTuple):
   batch_shape: tuple[int, ...]
   step: Callable[..., tuple[Any, dict[str, jax.Array]]]
   init: Callable[[dict[str, Any]], Any]
-  measure: Callable[[Any, Split], dict[str, float]]
-  draw: Callable[[Any, Split], dict[str, np.ndarray]]
   shown: tuple[str, ...]
 
 
@@ -79,8 +68,6 @@ def make_autoencoder_phase(config: Any, mean_image_hwc: np.ndarray) -> Phase:
     microbatches=config.train.microbatches,
   )
   root = randomness.root_key(config.seed)
-  run = parallel.compile_function(lambda params, x: reconstruct(autoencoder, params, x))
-  decode = parallel.compile_function(autoencoder.decode)
 
   def init(finished):
     del finished
@@ -98,53 +85,13 @@ def make_autoencoder_phase(config: Any, mean_image_hwc: np.ndarray) -> Phase:
       root,
     )
 
-  def measure(state, split):
-    images, outputs, codes = [], [], []
-    for start in range(0, len(split.images), EVALUATION_BATCH):
-      some = resident.to_model_range(split.images[start : start + EVALUATION_BATCH])
-      output, code = run(state.player.params, some)
-      images.append(np.asarray(some))
-      outputs.append(np.asarray(output))
-      codes.append(np.asarray(code.values))
-    measures = reconstruction_measures(
-      np.concatenate(images), np.concatenate(outputs), mean_image_hwc
-    )
-    measures |= code_measures(np.concatenate(codes))
-    return {f"sae/test_{name}": value for name, value in measures.items()}
-
-  def draw(state, split):
-    images = np.asarray(resident.to_model_range(split.images[:20]))
-    outputs, _ = run(state.player.params, images)
-    return {
-      "reconstructions": pictures.pairs(images, np.asarray(outputs), SAMPLE_COLUMNS),
-      "atoms": pictures.atoms(atom_images(decode, state.player.params), 20),
-    }
-
   return Phase(
     "sae",
     (sae.batch_size,),
     step,
     init,
-    measure,
-    draw,
     ("sae/fvu", "sae/l0", "sae/dead_fraction"),
   )
-
-
-def atom_images(decode: Callable[..., jax.Array], params: Any) -> np.ndarray:
-  """Returns what each of the first 200 latents adds to an image of an empty code.
-
-  Args:
-    decode: the autoencoder's `decode`.
-    params: its parameters.
-
-  Returns:
-    float32 [min(K, 200), H, W, C].
-  """
-  num_latents = params["decoder"]["atoms"].shape[0]
-  unit_codes = np.eye(num_latents, dtype=np.float32)[:200]
-  silent = decode(params, np.zeros_like(unit_codes[:1]))
-  return np.asarray(decode(params, unit_codes)) - np.asarray(silent)
 
 
 def make_gan_phase(config: Any, mean_image_hwc: np.ndarray) -> Phase:
@@ -183,7 +130,6 @@ def make_gan_phase(config: Any, mean_image_hwc: np.ndarray) -> Phase:
     generator_updates=gan.generator_updates,
   )
   root = randomness.root_key(config.seed)
-  sample = make_sampler(config, mean_image_hwc)
 
   def init(finished):
     transfer = _nothing
@@ -204,24 +150,12 @@ def make_gan_phase(config: Any, mean_image_hwc: np.ndarray) -> Phase:
       transfer,
     )
 
-  def measure(state, split):
-    real = np.asarray(resident.to_model_range(split.images[:1000]))
-    measures = sample_measures(sample(state, len(real)), real)
-    return {f"gan/{name}": value for name, value in measures.items()}
-
-  def draw(state, split):
-    del split
-    images = sample(state, SAMPLE_ROWS * SAMPLE_COLUMNS)
-    return {"samples": pictures.grid(images, SAMPLE_COLUMNS)}
-
   updates = max(gan.discriminator_updates, gan.generator_updates)
   return Phase(
     "gan",
     (updates, gan.batch_size),
     step,
     init,
-    measure,
-    draw,
     ("gan/d_loss", "gan/g_loss", "gan/code_l0"),
   )
 
@@ -240,48 +174,41 @@ def _gan_settings(config, penalties) -> dict[str, float]:
   return settings
 
 
-def make_draw_latents(config: Any) -> Callable[[jax.Array, jax.Array], jax.Array]:
-  """Returns `(key, positions_b) -> latents_bz` for the config's noise."""
-  distribution = LATENT_DISTRIBUTIONS[config.gan.latent_distribution]
-  return lambda key, positions_b: distribution(
-    key, positions_b, (config.gan.latent_dim,)
-  )
-
-
-def make_sampler(
-  config: Any, mean_image_hwc: np.ndarray
-) -> Callable[[Any, int], np.ndarray]:
-  """Returns `sample(state, count)`: images of the averaged generator.
-
-  Sample i depends on the run's seed and on i alone, so a longer set begins with the
-  shorter one. float32 [count, H, W, C]; a linear output may leave [-1, 1] a little.
-  """
-  generator = build_generator(config, mean_image_hwc)
-  draw_latents = make_draw_latents(config)
-
-  def some(average, key, positions_b):
-    latents = draw_latents(randomness.stream_key(key, "samples"), positions_b)
-    return generator.apply(average, latents, train=False)[0]
-
-  some = parallel.compile_function(some)
-
-  def sample(state, count):
-    # whole batches, so that one program makes every count, then cut
-    starts = range(0, count, EVALUATION_BATCH)
-    images = [
-      np.asarray(some(state.average, state.key, start + np.arange(EVALUATION_BATCH)))
-      for start in starts
-    ]
-    return np.concatenate(images)[:count]
-
-  return sample
-
-
 def _nothing(params):
   return params
+
+
+def make_classifier_phase(config: Any, mean_image_hwc: np.ndarray) -> Phase:
+  """Binds the `classifier` phase; arguments as above."""
+  fields = config.classifier
+  classifier = build_classifier(config, mean_image_hwc.shape)
+  optimizer = make_optimizer(fields.optimizer, fields.steps)
+  root = randomness.root_key(config.seed)
+
+  def init(finished):
+    del finished
+    key = randomness.stream_key(root, "classifier/init")
+    return init_classifier_state(classifier, optimizer, key, root)
+
+  step = make_classifier_step(
+    classifier,
+    optimizer,
+    shift=fields.shift,
+    flip=fields.flip,
+    dropout=fields.dropout,
+    microbatches=config.train.microbatches,
+  )
+  return Phase(
+    "classifier",
+    (fields.batch_size,),
+    step,
+    init,
+    ("classifier/loss", "classifier/accuracy"),
+  )
 
 
 PHASES: dict[str, Callable[[Any, np.ndarray], Phase]] = {
   "sae": make_autoencoder_phase,
   "gan": make_gan_phase,
+  "classifier": make_classifier_phase,
 }

@@ -4,23 +4,20 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
-from sgae import parallel, processes, run_directory
-from sgae.checkpoint import Checkpoints
+from sgae import features, parallel, processes, run_directory
+from sgae.assessment import assess
+from sgae.checkpoint import best_of, checkpoints_of, read_state
 from sgae.data import resident, sources
 from sgae.data.cache import cache_root
 from sgae.data.dataset import Dataset
 from sgae.data.placement import choose
 from sgae.errors import UserError
+from sgae.judge import Judge
 from sgae.loop import PhaseRun, noted_signals
+from sgae.observation import OBSERVERS
 from sgae.phases import PHASES
 from sgae.reporting.console import Console
-from sgae.reporting.metrics import MetricsWriter
-
-
-def checkpoints_of(config: Any, workdir: Path, phase: str) -> Checkpoints:
-  """Returns the checkpoints of one phase of a run."""
-  root = config.checkpoint.directory or workdir
-  return Checkpoints(f"{root}/{phase}/checkpoints", config.checkpoint.keep)
+from sgae.reporting.journal import Journal
 
 
 def train(config: Any, workdir: Path, console: Console) -> None:
@@ -91,19 +88,26 @@ def _train_phases(config, workdir, mesh, dataset: Dataset, stored, console) -> N
     f"{'Resuming' if stored else 'Training'} {' -> '.join(config.phases)} on "
     f"{dataset.name}: {len(images):,} images, {devices}; {workdir}"
   )
+  cache = cache_root(config.data.cache_directory)
+  judge = Judge(dataset, features.obtain(config, dataset, cache, console))
   mean_image = resident.mean_image(images)
   source = parallel.replicate(dataset.train, mesh) if placement.resident else ()
   finished: dict[str, Any] = {}
-  writer = MetricsWriter(workdir, position) if leader else nullcontext()
-  with writer as metrics, noted_signals() as stop:
+  writer = Journal(workdir, position, console) if leader else nullcontext()
+  with writer as journal, noted_signals() as stop:
     for name in config.phases:
+      best = None
+      if name == "gan" and config.evaluation.keep_best:
+        best = best_of(config, workdir)
       run = PhaseRun(
         PHASES[name](config, mean_image),
+        OBSERVERS[name](config, judge, mesh),
         config,
         workdir,
         mesh,
         checkpoints[name],
-        metrics,
+        best,
+        journal,
         console,
       )
       try:
@@ -112,6 +116,16 @@ def _train_phases(config, workdir, mesh, dataset: Dataset, stored, console) -> N
         )
       finally:
         checkpoints[name].close()
+        if best is not None:
+          best.close()
+    states = {
+      name: (int(parallel.at_hand(state.step)), state)
+      for name, state in finished.items()
+    }
+    if "gan" in states and config.evaluation.keep_best:
+      phase = PHASES["gan"](config, mean_image)
+      states["gan"] = read_state(config, workdir, phase, mesh) or states["gan"]
+    assess(config, workdir, judge, mesh, states, console, controls=False)
   last = "samples" if "gan" in config.phases else "reconstructions"
   phase = config.phases[-1]
   step = config[phase].steps

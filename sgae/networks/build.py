@@ -7,6 +7,7 @@ import numpy as np
 
 from sgae.networks import mlp, sparsity
 from sgae.networks.autoencoder import Autoencoder, make_autoencoder
+from sgae.networks.classifier import Classifier, make_classifier
 from sgae.networks.generator import (
   Generator,
   make_plain_generator,
@@ -16,6 +17,7 @@ from sgae.networks.network import Network, computed_in
 from sgae.networks.sparsity import SparsityMap
 
 SPARSITY_MAPS: dict[str, Callable[[Any], SparsityMap]] = {
+  "none": lambda code: sparsity.make_identity(),
   "relu": lambda code: sparsity.make_relu(),
   "sigmoid": lambda code: sparsity.make_sigmoid(),
   "topk": lambda code: sparsity.make_topk(code.k),
@@ -62,6 +64,14 @@ def build_discriminator(config: Any, image_shape: tuple[int, int, int]) -> Netwo
     image_shape, config.gan.discriminator_hidden, config.gan.discriminator_activation
   )
   return computed_in(discriminator, config.precision.compute)
+
+
+def build_classifier(config: Any, image_shape: tuple[int, int, int]) -> Classifier:
+  """Builds the classifier that `config.classifier` describes; arguments as above."""
+  fields = config.classifier
+  return make_classifier(
+    image_shape, fields.channels, fields.num_features, fields.num_classes
+  )
 
 
 def _build_decoder(config, mean_image_hwc):

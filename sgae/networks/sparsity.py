@@ -87,6 +87,11 @@ def make_relu() -> SparsityMap:
   return _stateless(jax.nn.relu)
 
 
+def make_identity() -> SparsityMap:
+  """code = pre, of either sign and with no zeros: a plain autoencoder."""
+  return _stateless(lambda pre_bk: pre_bk)
+
+
 def make_sigmoid() -> SparsityMap:
   """code = 1 / (1 + exp(-pre)): the classic units of KL sparsity, never quite zero."""
   return _stateless(jax.nn.sigmoid)

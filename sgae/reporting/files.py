@@ -72,6 +72,26 @@ def write_json(path: str | os.PathLike, value: Any) -> None:
   write_atomically(path, f"{text}\n".encode())
 
 
+def read_json(path: str | os.PathLike) -> dict[str, Any]:
+  """Returns the object that `write_json` wrote; an empty one where none was yet.
+
+  Raises:
+    UserError: the file cannot be read, or holds no object.
+  """
+  with explained(path):
+    try:
+      data = Path(path).read_bytes()
+    except FileNotFoundError:
+      return {}
+  try:
+    value = json.loads(data)
+  except ValueError as error:
+    raise UserError(f"{path} is damaged ({error}): delete it and go on") from error
+  if not isinstance(value, dict):
+    raise UserError(f"{path} holds no JSON object: delete it and go on")
+  return value
+
+
 def replace_set(
   directory: str | os.PathLike, names: re.Pattern, write: Callable[[Path], None]
 ) -> None:

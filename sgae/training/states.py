@@ -68,3 +68,17 @@ class GanState(struct.PyTreeNode):
   average: Params
   settings: dict[str, jax.Array]
   key: jax.Array
+
+
+class ClassifierState(struct.PyTreeNode):
+  """State of the `classifier` phase.
+
+  Attributes:
+    step: int32 scalar, steps done.
+    player: the classifier.
+    key: the run's root key.
+  """
+
+  step: jax.Array
+  player: PlayerState
+  key: jax.Array

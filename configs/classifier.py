@@ -1,0 +1,26 @@
+"""The feature networks that are shipped, trained as they were.
+
+    python launch.py --config=configs/classifier.py --workdir=runs/mnist
+    python launch.py --config=configs/classifier.py:fashion_mnist --workdir=runs/fashion
+    python -m sgae.features runs/mnist runs/fashion
+
+The last command puts them into the package: see sgae/features.py.
+"""
+
+from typing import Any
+
+from configs import default
+
+
+def get_config(arg: str = "") -> Any:
+  """Returns the config; `arg` is the TFDS name, 'mnist' where it is ''."""
+  config = default.get_config()
+  config.phases = ("classifier",)
+  config.data.source = "tfds"
+  config.data.name = arg or "mnist"
+  if arg == "fashion_mnist":
+    config.classifier.shift = 1
+    config.classifier.flip = True
+    config.classifier.dropout = 0.4
+    config.classifier.steps = 4000
+  return config

@@ -1,0 +1,115 @@
+"""The full evaluation of a run: each figure with its protocol, floor and controls."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from sgae import processes, references
+from sgae.data.cache import cache_root
+from sgae.evaluation.figure import Figure
+from sgae.judge import Judge
+from sgae.observation import OBSERVERS
+from sgae.reporting.console import Console
+from sgae.reporting.figures import describe
+from sgae.reporting.files import read_json, write_json
+from sgae.reporting.metrics import read_metrics
+
+FILE_NAME = "evaluation.json"
+
+
+def assess(
+  config: Any,
+  workdir: Path,
+  judge: Judge,
+  mesh: Any,
+  states: Mapping[str, tuple[int, Any]],
+  console: Console,
+  *,
+  controls: bool,
+) -> None:
+  """Measures states in full, prints the figures, and stores them in evaluation.json.
+
+  Every process of the mesh enters; one measures, prints and writes.
+
+  Args:
+    config: validated.
+    workdir: the run directory.
+    judge: of the data set.
+    mesh: the devices of the run.
+    states: phase -> (step, state on the mesh).
+    console: where the tables go.
+    controls: whether all is measured, and controls that are not known yet are trained,
+      which takes minutes; else only what evaluation.json does not hold.
+
+  Raises:
+    UserError: the files cannot be read or written.
+  """
+  results: dict[str, Any] = {}
+  known = read_json(workdir / FILE_NAME)
+  for name, (step, state) in states.items():
+    if not controls and known.get(name, {}).get("step") == step:
+      continue  # of a run that had ended before
+    observer = OBSERVERS[name](config, judge, mesh)
+    seen = observer.observe(state, True)
+    if not processes.is_leader():
+      continue
+    entry: dict[str, Any] = _cost(workdir, config.phases, name, step)
+    entry["protocol"] = _protocol(config, judge, name)
+    entry["figures"] = _plain(observer.measure(seen, True))
+    entry |= {"floor": {}, "controls": {}}
+    if name == "gan":
+      beside = references.obtain(
+        config,
+        judge,
+        config.evaluation.final_samples,
+        cache_root(config.data.cache_directory),
+        console,
+        controls=controls,
+      )
+      entry["floor"] = _plain(beside.floor)
+      entry["controls"] = {key: _plain(value) for key, value in beside.controls.items()}
+    results[name] = {"step": step, **entry}
+    for line in describe(name, results[name]):
+      console.line(line)
+  if results:
+    path = workdir / FILE_NAME
+    write_json(path, known | results)
+    console.line(f"Stored in {path}")
+
+
+def _cost(workdir, phases, name, step) -> dict[str, Any]:
+  """Returns images seen and seconds up to a step, with all phases before it."""
+  records = read_metrics(workdir)
+  totals = {"images_seen": 0, "seconds": 0.0}
+  for phase in phases[: phases.index(name) + 1]:
+    done = [
+      record
+      for record in records
+      if record["phase"] == phase and (phase != name or record["step"] <= step)
+    ]
+    for key in totals:
+      totals[key] += done[-1].get(key) or 0 if done else 0
+  return totals
+
+
+def _protocol(config, judge: Judge, name: str) -> dict[str, Any]:
+  test = judge.dataset.test.images
+  protocol: dict[str, Any] = {
+    "reference": f"test split of {judge.dataset.name}",
+    "reference_samples": len(test),
+  }
+  if name == "sae":
+    window = config.sae.dead_after * config.sae.batch_size
+    protocol["dead"] = f"not fired in {window:,} training images"
+  if name == "gan":
+    protocol["samples"] = config.evaluation.final_samples
+    if judge.network is not None:
+      about = judge.network.about
+      protocol["features"] = about["name"]
+      protocol["features_sha256"] = about["sha256"]
+      protocol["features_accuracy"] = about["accuracy"]
+  return protocol
+
+
+def _plain(figures: Mapping[str, Figure]) -> dict[str, Any]:
+  return {name: figure._asdict() for name, figure in figures.items()}

@@ -1,0 +1,133 @@
+"""The measures of generation by name, and which of them some data allow."""
+
+import functools
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from sgae.evaluation.classes import class_figures, mode_figures
+from sgae.evaluation.figure import Figure
+from sgae.evaluation.frechet import fit_gaussian, frechet
+from sgae.evaluation.kernel import kernel_distance
+from sgae.evaluation.manifold import manifold_figures
+from sgae.evaluation.memorisation import memorisation_figures, nearest
+from sgae.evaluation.points import mixture_figures
+
+
+class Seen(NamedTuple):
+  """Examples, and what the feature network sees in them.
+
+  Attributes:
+    images: [N, H, W, C], uint8; points of the plane float32 [N, 1, 1, 2].
+    features: float32 [N, D], or None where there is no feature network.
+    probabilities: float32 [N, K] of the classes, [N, S, K] of S stacked digits, or
+      None.
+  """
+
+  images: np.ndarray
+  features: np.ndarray | None
+  probabilities: np.ndarray | None
+
+
+@dataclass(frozen=True)
+class Reference:
+  """What samples are compared with.
+
+  Attributes:
+    test: the test split.
+    train_images: [N, H, W, C], the images that were trained on.
+    means_k2, sigma: of the mixture that points come from, or None.
+  """
+
+  test: Seen
+  train_images: np.ndarray
+  means_k2: np.ndarray | None = None
+  sigma: float | None = None
+
+  @functools.cached_property
+  def gaussian(self):
+    """Mean and covariance of the test features."""
+    return fit_gaussian(self.test.features)
+
+  @functools.cached_property
+  def test_to_train(self) -> np.ndarray:
+    """Distance of each test image to its nearest training image."""
+    return self.to_train(self.test.images)[0]
+
+  def to_train(self, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Returns distance to, and index of, each image's nearest training image."""
+    return nearest(_flat(images), _flat(self.train_images))
+
+
+def _frechet(seen, reference):
+  return {"frechet": frechet(seen.features, reference.gaussian)}
+
+
+def _kernel(seen, reference):
+  return {"kernel": kernel_distance(seen.features, reference.test.features)}
+
+
+def _manifold(seen, reference):
+  return manifold_figures(seen.features, reference.test.features)
+
+
+def _classes(seen, reference):
+  return class_figures(seen.probabilities, reference.test.probabilities)
+
+
+def _modes(seen, reference):
+  del reference
+  labels_nd = seen.probabilities.argmax(axis=2)
+  digits, classes = labels_nd.shape[1], seen.probabilities.shape[2]
+  modes_n = labels_nd @ classes ** np.arange(digits)[::-1]
+  return mode_figures(modes_n, classes**digits)
+
+
+def _mixture(seen, reference):
+  points_n2 = _flat(seen.images)
+  return mixture_figures(points_n2, reference.means_k2, reference.sigma)
+
+
+def _memorisation(seen, reference):
+  distances, _ = reference.to_train(seen.images)
+  return memorisation_figures(distances, reference.test_to_train)
+
+
+MEASURES: dict[str, Callable[[Seen, Reference], dict[str, Figure]]] = {
+  "frechet": _frechet,
+  "kernel": _kernel,
+  "manifold": _manifold,
+  "classes": _classes,
+  "modes": _modes,
+  "mixture": _mixture,
+  "memorisation": _memorisation,
+}
+
+
+def allowed(reference: Reference) -> list[str]:
+  """Names the measures that some data allow: those whose ingredients are there."""
+  test = reference.test
+  if reference.means_k2 is not None:
+    return ["mixture"]
+  if test.probabilities is None:
+    return ["memorisation"]
+  classes = "classes" if test.probabilities.ndim == 2 else "modes"
+  return ["frechet", "kernel", "manifold", classes, "memorisation"]
+
+
+def measure(
+  seen: Seen, reference: Reference, names: Iterable[str]
+) -> dict[str, Figure]:
+  """Returns the figures of the named measures, of those that the data allow."""
+  figures: dict[str, Figure] = {}
+  possible = allowed(reference)
+  for name in names:
+    if name in possible:
+      figures |= MEASURES[name](seen, reference)
+  return figures
+
+
+def _flat(images_nhwc: np.ndarray) -> np.ndarray:
+  return images_nhwc.reshape(len(images_nhwc), -1)

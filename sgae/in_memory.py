@@ -1,0 +1,72 @@
+"""Training that keeps no files: of small networks that other things stand on."""
+
+from collections.abc import Callable
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+
+from sgae import parallel
+from sgae.data import order, resident
+from sgae.data.dataset import Dataset
+from sgae.phases import Phase
+from sgae.reporting.console import Console
+
+
+def indices_of_call(
+  config: Any, phase: Phase, dataset: Dataset, rows: np.ndarray
+) -> Callable[[int], np.ndarray]:
+  """Returns `indices(call)`: examples of a compiled call, of each batch the `rows`."""
+  chunk = config[phase.name].log_every
+
+  def indices(call):
+    whole = order.batch_indices(
+      config.seed,
+      phase.name,
+      call * chunk,
+      chunk,
+      phase.batch_shape,
+      len(dataset.train.images),
+    )
+    return whole[..., rows]
+
+  return indices
+
+
+def train_in_memory(
+  phase: Phase, config: Any, dataset: Dataset, console: Console
+) -> Any:
+  """Trains a small phase that others stand on, by one device of this process.
+
+  It keeps no files and is not resumed; what to keep of it is up to the caller.
+
+  Args:
+    phase: with nothing that comes before it.
+    config: validated; the phase's section says how long.
+    dataset: the data.
+    console: where progress goes.
+
+  Returns:
+    The last state.
+  """
+  mesh = parallel.mesh_of_this_process()
+  steps, chunk = config[phase.name].steps, config[phase.name].log_every
+  compiled = parallel.CompiledSteps(
+    phase.step, resident.gather, mesh, "jit", phase.batch_shape
+  )
+  indices = indices_of_call(config, phase, dataset, compiled.rows)
+  source = parallel.replicate(dataset.train, mesh)
+  state = parallel.replicate(phase.init({}), mesh)
+  with console.phase(phase.name, steps, 0) as progress:
+    for call in range(steps // chunk):
+      start = perf_counter()
+      state, metrics = compiled(state, source, compiled.place(indices(call)))
+      numbers = {
+        key.split("/")[1]: float(metrics[key].mean())
+        for key in phase.shown
+        if key in metrics
+      }
+      images = chunk * int(np.prod(phase.batch_shape))
+      speed = images / (perf_counter() - start)
+      progress.update((call + 1) * chunk, speed, numbers)
+  return state

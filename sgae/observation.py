@@ -1,0 +1,212 @@
+"""What is looked at in the state of each phase, in training and after it.
+
+Looking runs on the devices, and every process of a run takes part; measuring and
+drawing are done on the host, by whoever writes.
+"""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax.numpy as jnp
+import numpy as np
+
+from sgae import parallel
+from sgae.data import resident
+from sgae.evaluation import suite
+from sgae.evaluation.classes import class_shares
+from sgae.evaluation.codes import (
+  code_measures,
+  firing_rates,
+  probe_error,
+  reconstruction_measures,
+)
+from sgae.evaluation.figure import Figure, mean_figure
+from sgae.evaluation.samples import sample_measures
+from sgae.evaluation.suite import Seen
+from sgae.judge import Judge
+from sgae.networks.autoencoder import reconstruct
+from sgae.networks.build import build_autoencoder, build_classifier
+from sgae.reporting import pictures
+from sgae.sampling import COLUMNS, ROWS, as_stored, make_interpolator, make_sampler
+
+ROWS_PER_CALL = 512
+ATOMS_DRAWN, ATOM_COLUMNS = 200, 20
+CLASSES_SHOWN = 20  # at most, by their shares
+
+
+class Observer(NamedTuple):
+  """How the state of a phase is looked at.
+
+  Attributes:
+    observe: `observe(state, full) -> seen`, arrays on the host; `full` after training
+      and in `--mode=evaluate`. Every process of the mesh enters it.
+    measure: `measure(seen, full) -> {name: Figure}`.
+    draw: `draw(seen) -> {title: uint8 picture}`.
+    detail: `detail(seen) -> {name: lists}` for the report, fit for JSON.
+    prefix: of the figures' names among a phase's metrics, where training has its own.
+  """
+
+  observe: Callable[[Any, bool], Any]
+  measure: Callable[[Any, bool], dict[str, Figure]]
+  draw: Callable[[Any], dict[str, np.ndarray]]
+  detail: Callable[[Any], dict[str, Any]]
+  prefix: str = ""
+
+
+def make_autoencoder_observer(config: Any, judge: Judge, mesh: Any) -> Observer:
+  """Binds the observer of the `sae` phase.
+
+  Args:
+    config: validated.
+    judge: of the data set, on whose test split the phase is measured.
+    mesh: the devices of the run.
+  """
+  dataset = judge.dataset
+  mean_image = resident.mean_image(dataset.train.images)
+  autoencoder = build_autoencoder(config, mean_image)
+
+  def some(params, images):
+    outputs, code = reconstruct(autoencoder, params, resident.to_model_range(images))
+    return outputs, code.values
+
+  run = parallel.compile_over_rows(some, mesh, ROWS_PER_CALL)
+  decode = parallel.compile_over_rows(autoencoder.decode, mesh, ROWS_PER_CALL)
+
+  def observe(state, full):
+    params = state.player.params
+    outputs, codes = run(params, dataset.test.images)
+    unit_codes = np.eye(codes.shape[1], dtype=np.float32)
+    used = np.argsort(-firing_rates(codes), kind="stable")[:ATOMS_DRAWN]
+    silent = decode(params, np.zeros_like(unit_codes[:1]))
+    seen = {
+      "outputs": outputs,
+      "codes": codes,
+      "atoms": decode(params, unit_codes[used]) - silent,
+      "idle": np.asarray(parallel.at_hand(state.idle_k)),
+    }
+    if full and dataset.num_classes > 1:
+      seen["train_codes"] = run(params, dataset.train.images)[1]
+    return seen
+
+  def measure(seen, full):
+    images = np.asarray(resident.to_model_range(dataset.test.images))
+    figures = reconstruction_measures(images, seen["outputs"], mean_image)
+    figures |= code_measures(seen["codes"])
+    dead = seen["idle"] >= config.sae.dead_after
+    figures["dead_share"] = Figure(float(dead.mean()))
+    if full and "train_codes" in seen:
+      figures["probe_error"] = probe_error(
+        seen["train_codes"], dataset.train.labels, seen["codes"], dataset.test.labels
+      )
+    return figures
+
+  def draw(seen):
+    images = np.asarray(resident.to_model_range(dataset.test.images[:20]))
+    return {
+      "reconstructions": pictures.pairs(images, seen["outputs"][:20], COLUMNS),
+      "atoms": pictures.atoms(seen["atoms"], ATOM_COLUMNS),
+    }
+
+  def detail(seen):
+    codes = seen["codes"]
+    return {
+      "firing_rate": np.sort(firing_rates(codes))[::-1].tolist(),
+      "code_values": _histogram(codes[codes > 0]),
+      "active_latents": _histogram((codes > 0).sum(axis=1)),
+    }
+
+  return Observer(observe, measure, draw, detail, prefix="test_")
+
+
+def make_gan_observer(config: Any, judge: Judge, mesh: Any) -> Observer:
+  """Binds the observer of the `gan` phase; arguments as above."""
+  dataset = judge.dataset
+  mean_image = resident.mean_image(dataset.train.images)
+  sample = make_sampler(config, mean_image, mesh)
+  interpolate = make_interpolator(config, mean_image, mesh)
+  see = judge.seer(mesh)
+
+  def observe(state, full):
+    evaluation = config.evaluation
+    count = evaluation.final_samples if full else evaluation.num_samples
+    return see(as_stored(sample(state, count))), interpolate(state)
+
+  def measure(seen, full):
+    generated, _ = seen
+    names = suite.MEASURES if full else config.evaluation.measures
+    figures = suite.measure(generated, judge.reference, names)
+    real = dataset.test.images[: len(generated.images)]
+    numbers = sample_measures(_floats(generated.images), _floats(real))
+    return figures | {name: Figure(value) for name, value in numbers.items()}
+
+  def draw(seen):
+    generated, between = seen
+    cells = generated.images[: ROWS * COLUMNS]
+    shown = generated.images[: 2 * COLUMNS]
+    _, nearest = judge.reference.to_train(shown)
+    return {
+      "samples": pictures.grid(cells, COLUMNS),
+      "interpolations": pictures.grid(between, COLUMNS),
+      "neighbours": pictures.pairs(shown, dataset.train.images[nearest], COLUMNS),
+    }
+
+  def detail(seen):
+    shares = class_share(seen[0], dataset.num_classes)
+    if shares is None:
+      return {}
+    return {
+      "class_names": [str(k) for k in range(dataset.num_classes)],
+      "class_share": shares.tolist(),
+      "class_share_reference": class_shares(
+        dataset.test.labels, dataset.num_classes
+      ).tolist(),
+    }
+
+  return Observer(observe, measure, draw, detail)
+
+
+def make_classifier_observer(config: Any, judge: Judge, mesh: Any) -> Observer:
+  """Binds the observer of the `classifier` phase; arguments as above."""
+  dataset = judge.dataset
+  classifier = build_classifier(config, dataset.train.images.shape[1:])
+
+  def some(params, images):
+    features = classifier.features(params, resident.to_model_range(images))
+    return jnp.argmax(classifier.logits(params, features), axis=1)
+
+  run = parallel.compile_over_rows(some, mesh, ROWS_PER_CALL)
+
+  def measure(seen, full):
+    del full
+    return {"accuracy": mean_figure(seen == dataset.test.labels)}
+
+  return Observer(
+    observe=lambda state, full: run(state.player.params, dataset.test.images),
+    measure=measure,
+    draw=lambda seen: {},
+    detail=lambda seen: {},
+    prefix="test_",
+  )
+
+
+OBSERVERS: dict[str, Callable[..., Observer]] = {
+  "sae": make_autoencoder_observer,
+  "gan": make_gan_observer,
+  "classifier": make_classifier_observer,
+}
+
+
+def class_share(seen: Seen, num_classes: int) -> np.ndarray | None:
+  """Returns the share of each class; None without classes, or with too many to list."""
+  if seen.probabilities is None or num_classes > CLASSES_SHOWN:
+    return None
+  return class_shares(seen.probabilities.argmax(axis=1), num_classes)
+
+
+def _floats(images: np.ndarray) -> np.ndarray:
+  return np.asarray(resident.to_model_range(images))
+
+
+def _histogram(values: np.ndarray, bins: int = 40) -> dict[str, list]:
+  counts, edges = np.histogram(values, bins)
+  return {"edges": edges.tolist(), "counts": counts.tolist()}

@@ -1,0 +1,212 @@
+"""What figures of generation stand beside, once per data set: the floor and controls.
+
+The floor is what real training images score in the place of samples. The controls are
+images from models without any adversary: a Gaussian mixture on the codes of an
+autoencoder. A GAN that does not beat them has shown nothing.
+"""
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from ml_collections import ConfigDict, FrozenConfigDict
+from sklearn.mixture import GaussianMixture
+
+from sgae import parallel
+from sgae.data import order, resident
+from sgae.data.dataset import Dataset
+from sgae.evaluation import suite
+from sgae.evaluation.figure import Figure
+from sgae.features import digest_of
+from sgae.in_memory import train_in_memory
+from sgae.judge import Judge
+from sgae.networks.build import build_autoencoder
+from sgae.phases import make_autoencoder_phase
+from sgae.reporting.console import Console
+from sgae.reporting.files import read_json, write_json
+from sgae.sampling import as_stored
+
+VERSION = 1  # of all that is below: another one is computed anew
+ROWS_PER_CALL = 512
+FITTED_CODES = 20_000  # at most: a mixture on hundreds of latents costs minutes else
+MIXTURE_ITERATIONS = 100
+
+Figures = dict[str, Figure]
+
+# The plain autoencoder has no sparsity, the sparse one is that of configs/default.py.
+AUTOENCODERS: dict[str, dict[str, Any]] = {
+  "AE": {
+    "code": {"num_latents": 16, "sparsity_map": "none", "penalty": "none"},
+    "sae": {
+      "encoder_hidden": (512, 256),
+      "decoder_hidden": (256, 512),
+      "tied_start": False,
+      "unit_norm_atoms": False,
+      "auxiliary_weight": 0.0,
+      "steps": 5000,
+      "log_every": 50,
+    },
+  },
+  "SAE": {
+    "code": {"num_latents": 512, "sparsity_map": "topk", "k": 64, "penalty": "none"},
+    "sae": {
+      "encoder_hidden": (),
+      "decoder_hidden": (),
+      "tied_start": True,
+      "unit_norm_atoms": True,
+      "auxiliary_weight": 1 / 32,
+      "steps": 1000,
+      "log_every": 50,
+    },
+  },
+}
+# name -> (autoencoder, components of the mixture)
+CONTROLS = {
+  "AE + mixture of 10": ("AE", 10),
+  "AE + mixture of 100": ("AE", 100),
+  "SAE + mixture of 10": ("SAE", 10),
+}
+
+
+class Beside(NamedTuple):
+  """What stands beside the figures of a run.
+
+  Attributes:
+    floor: of real training images.
+    controls: name -> figures; empty where they are not known.
+  """
+
+  floor: Figures
+  controls: dict[str, Figures]
+
+
+def floor_figures(judge: Judge, count: int) -> Figures:
+  """Returns the figures of `count` training images, drawn without replacement.
+
+  Those of memorisation are left out: a training image is a copy of itself.
+  """
+  dataset = judge.dataset
+  count = min(count, len(dataset.train.images))
+  indices = order.batch_indices(
+    0, "floor", 0, 1, (count,), len(dataset.train.images)
+  ).ravel()
+  seen = judge.seer(parallel.mesh_of_this_process())(dataset.train.images[indices])
+  names = [name for name in suite.MEASURES if name != "memorisation"]
+  return suite.measure(seen, judge.reference, names)
+
+
+def control_figures(
+  config: Any, judge: Judge, count: int, console: Console
+) -> dict[str, Figures]:
+  """Trains the controls and returns the figures of `count` images of each.
+
+  Args:
+    config: any validated config; all that matters here is set.
+    judge: of the data set.
+    count: images.
+    console: where progress goes.
+  """
+  see = judge.seer(parallel.mesh_of_this_process())
+  images = judge.dataset.train.images
+  fitted = images[:: -(-len(images) // FITTED_CODES)]
+  measured: dict[str, Figures] = {}
+  for kind, fields in AUTOENCODERS.items():
+    console.line(f"Training the {kind} of the controls on {judge.dataset.name}, once")
+    encode, decode = _trained(config, fields, judge.dataset, console)
+    codes = encode(fitted)
+    for name, (of, components) in CONTROLS.items():
+      if of == kind:
+        mixture = GaussianMixture(
+          components, max_iter=MIXTURE_ITERATIONS, reg_covar=1e-4, random_state=0
+        )
+        drawn = mixture.fit(codes).sample(count)[0].astype(np.float32)
+        # the mixture gives its samples component by component
+        made = as_stored(decode(np.random.default_rng(0).permutation(drawn)))
+        measured[name] = suite.measure(see(made), judge.reference, suite.MEASURES)
+  return measured
+
+
+def obtain(
+  config: Any,
+  judge: Judge,
+  count: int,
+  cache: Path,
+  console: Console,
+  *,
+  controls: bool,
+) -> Beside:
+  """Returns the floor and the controls, from the cache where they are known.
+
+  Args:
+    config, judge, count, console: as for `control_figures`.
+    cache: where both are kept.
+    controls: whether controls that are not known yet are trained. Points of the plane
+      have none.
+  """
+  network = judge.network.about["sha256"] if judge.network else ""
+  settings = json.dumps([VERSION, AUTOENCODERS, CONTROLS, count, network])
+  digest = hashlib.sha256(f"{digest_of(judge.dataset)} {settings}".encode())
+  path = cache / "references" / f"{digest.hexdigest()[:16]}.json"
+  known = read_json(path)
+  if "floor" not in known:
+    known["floor"] = floor_figures(judge, count)
+    write_json(path, known)
+  if controls and "controls" not in known and judge.dataset.mixture is None:
+    known["controls"] = control_figures(config, judge, count, console)
+    write_json(path, known)
+  return Beside(
+    _read(known["floor"]),
+    {name: _read(figures) for name, figures in known.get("controls", {}).items()},
+  )
+
+
+def _trained(run_config, fields, dataset: Dataset, console):
+  config: Any = ConfigDict(run_config.to_dict())
+  config.update(seed=0, phases=("sae",))
+  config.train.microbatches = 1
+  config.precision.compute = "float32"
+  for section, values in fields.items():
+    config[section].update(values)
+  config.sae.update(
+    activation="leaky_relu", output="tanh", sparsity_weight=0.0, dead_after=100
+  )
+  config.sae.batch_size = min(256, len(dataset.train.images))
+  config.sae.optimizer.update(
+    name="adam",
+    learning_rate=1e-3,
+    beta1=0.9,
+    beta2=0.999,
+    schedule="cosine",
+    warmup_updates=0,
+  )
+  config = FrozenConfigDict(config)
+  mean_image = resident.mean_image(dataset.train.images)
+  state = train_in_memory(
+    make_autoencoder_phase(config, mean_image), config, dataset, console
+  )
+  autoencoder = build_autoencoder(config, mean_image)
+  mesh = parallel.mesh_of_this_process()
+
+  def code_of(params, pre_bk):
+    return autoencoder.sparsify(params, pre_bk, train=False).values
+
+  encode = parallel.compile_over_rows(
+    lambda params, images: code_of(
+      params, autoencoder.preactivate(params, resident.to_model_range(images))
+    ),
+    mesh,
+    ROWS_PER_CALL,
+  )
+  decode = parallel.compile_over_rows(
+    lambda params, code_bk: autoencoder.decode(params, code_of(params, code_bk)),
+    mesh,
+    ROWS_PER_CALL,
+  )
+  params = state.player.params
+  return (lambda images: encode(params, images)), (lambda codes: decode(params, codes))
+
+
+def _read(figures: dict[str, Any]) -> Figures:
+  return {name: Figure(*values) for name, values in figures.items()}

@@ -1,0 +1,37 @@
+"""A full evaluation as a table of plain text."""
+
+from collections.abc import Mapping
+from typing import Any
+
+WIDTH = 20
+
+
+def describe(phase: str, entry: Mapping[str, Any]) -> list[str]:
+  """Returns the lines that show one phase of evaluation.json.
+
+  Args:
+    phase: its name.
+    entry: `step`, `protocol`, `figures`, `floor`, `controls`; see sgae/assessment.py.
+  """
+  protocol = ", ".join(
+    f"{key.replace('_', ' ')} {value if key != 'features_sha256' else value[:12]}"
+    for key, value in entry["protocol"].items()
+  )
+  columns = {phase: entry["figures"]}
+  if entry["floor"]:
+    columns["floor"] = entry["floor"]
+  columns |= entry["controls"]
+  lines = [f"{phase}, step {entry['step']}: {protocol}"]
+  if len(columns) > 1:
+    lines.append(" " * (WIDTH + 2) + "".join(f"{name:>{WIDTH}}" for name in columns))
+  for name in entry["figures"]:
+    cells = [_cell(figures.get(name)) for figures in columns.values()]
+    lines.append(f"  {name:<{WIDTH}}" + "".join(f"{cell:>{WIDTH}}" for cell in cells))
+  return lines
+
+
+def _cell(figure: Mapping[str, Any] | None) -> str:
+  if figure is None:
+    return "-"
+  value, error = figure["value"], figure["error"]
+  return f"{value:.4g}" if error is None else f"{value:.4g} +- {error:.2g}"

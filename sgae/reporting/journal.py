@@ -1,0 +1,105 @@
+"""What a run writes down of itself: metrics, pictures, illnesses, the report."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from time import perf_counter
+from typing import Any, Self
+
+import numpy as np
+
+from sgae.health import Health, events
+from sgae.reporting import pictures
+from sgae.reporting.console import Console
+from sgae.reporting.files import read_json, write_json
+from sgae.reporting.metrics import MetricsWriter, read_metrics
+from sgae.reporting.report import write_report
+
+DISTANCE = "gan/frechet"  # what early stopping and the best state go by
+REPORT_SHARE = 0.02  # of a run's time, at most, that its report may take on the way
+
+
+class Journal:
+  """Writes into a run directory; one process of a run has one."""
+
+  def __init__(self, workdir: Path, position: Mapping[str, int], console: Console):
+    """Opens the files.
+
+    Args:
+      workdir: the run directory.
+      position: the last step of each phase that is kept; see `MetricsWriter`.
+      console: where illnesses are told.
+    """
+    self._workdir = Path(workdir)
+    self._console = console
+    self._metrics = MetricsWriter(workdir, position)
+    records = read_metrics(workdir)
+    self._health = Health(records)
+    self._distances = [
+      record[DISTANCE] for record in records if record.get(DISTANCE) is not None
+    ]
+    self._next_report = 0.0
+
+  def last(self, phase: str) -> dict | None:
+    """Returns the last record of a phase, or None."""
+    return self._metrics.last(phase)
+
+  def write(self, record: Mapping[str, Any]) -> None:
+    """Writes one record of metrics; says so when it tells an illness."""
+    self._metrics.write(record)
+    if record.get(DISTANCE) is not None:
+      self._distances.append(record[DISTANCE])
+    for event in self._health.add(record):
+      self._console.line(
+        f"{event.phase} step {event.step}: {event.kind}: {event.saw}; {event.advice}"
+      )
+
+  def evaluations_since_best(self) -> int:
+    """Returns how many evaluations followed the one of least Frechet distance."""
+    if not self._distances:
+      return 0
+    return len(self._distances) - 1 - int(np.argmin(self._distances))
+
+  def improved(self) -> bool:
+    """Says whether the newest evaluation gave the least Frechet distance so far."""
+    return bool(self._distances) and self.evaluations_since_best() == 0
+
+  def show(
+    self,
+    phase: str,
+    step: int,
+    drawn: Mapping[str, np.ndarray],
+    detail: Mapping[str, Any],
+  ) -> None:
+    """Writes the pictures and lists of one evaluation.
+
+    Args:
+      phase: the phase's name.
+      step: steps done.
+      drawn: pictures by title.
+      detail: lists by name; those of the phase's newest evaluation are kept.
+    """
+    for title, picture in drawn.items():
+      name = f"{phase}_{title}_{step:06d}.png"
+      pictures.write_png(self._workdir / "images" / name, picture)
+    if detail:
+      path = self._workdir / "details.json"
+      write_json(path, read_json(path) | {phase: {"step": step, **detail}})
+
+  def report(self) -> None:
+    """Builds the report, unless that would take too much of the run's time."""
+    start = perf_counter()
+    if start >= self._next_report:
+      write_report(self._workdir, events(read_metrics(self._workdir)))
+      took = perf_counter() - start
+      self._next_report = perf_counter() + took / REPORT_SHARE
+
+  def close(self) -> None:
+    """Closes the files and builds the report for the last time."""
+    self._metrics.close()
+    write_report(self._workdir, events(read_metrics(self._workdir)))
+
+  def __enter__(self) -> Self:
+    return self
+
+  def __exit__(self, *_) -> None:
+    self.close()
