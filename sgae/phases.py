@@ -113,8 +113,12 @@ def make_autoencoder_phase(config: Any, mean_image_hwc: np.ndarray) -> Phase:
     return {f"sae/test_{name}": value for name, value in measures.items()}
 
   def draw(state, split):
-    images = np.asarray(resident.to_model_range(split.images[:20]))
+    points = pictures.are_points(mean_image_hwc.shape)
+    count = pictures.POINTS_SHOWN if points else 20
+    images = np.asarray(resident.to_model_range(split.images[:count]))
     outputs, _ = run(state.player.params, images)
+    if points:  # their atoms would be a picture of nothing
+      return {"reconstructions": pictures.points(images, np.asarray(outputs))}
     return {
       "reconstructions": pictures.pairs(images, np.asarray(outputs), SAMPLE_COLUMNS),
       "atoms": pictures.atoms(atom_images(decode, state.player.params), 20),
@@ -210,7 +214,9 @@ def make_gan_phase(config: Any, mean_image_hwc: np.ndarray) -> Phase:
     return {f"gan/{name}": value for name, value in measures.items()}
 
   def draw(state, split):
-    del split
+    if pictures.are_points(mean_image_hwc.shape):
+      real = np.asarray(resident.to_model_range(split.images))
+      return {"samples": pictures.points(real, sample(state, pictures.POINTS_SHOWN))}
     images = sample(state, SAMPLE_ROWS * SAMPLE_COLUMNS)
     return {"samples": pictures.grid(images, SAMPLE_COLUMNS)}
 
