@@ -26,9 +26,10 @@ def get_config(arg: str = "") -> Any:
       "phases": ("sae", "gan"),
       "data": {
         # 'digits' (inside scikit-learn, needs no download), 'tfds', 'npz' (arrays in a
-        # file) or 'folder' (image files). [fixed]
+        # file), 'folder' (image files) or 'mixture' (points of the plane). [fixed]
         "source": "digits",
-        # TFDS name, e.g. 'mnist', 'fashion_mnist', 'cifar10'. [fixed]
+        # TFDS name, e.g. 'mnist', 'fashion_mnist', 'cifar10'; or for 'mixture' 'ring'
+        # or 'grid'. [fixed]
         "name": "mnist",
         # Where TFDS data lie; '' = $TFDS_DATA_DIR, else ~/tensorflow_datasets.
         "directory": "",
@@ -37,8 +38,8 @@ def get_config(arg: str = "") -> Any:
         # ten examples make it (in the order of the arrays, or of the sorted file
         # names), whatever the seed. [fixed]
         "path": "",
-        # Side in pixels that images are resized to; 0 = as stored. 'folder' cuts the
-        # square in the centre out first. [fixed]
+        # Side in pixels that images are resized to; 0 = as stored, which 'mixture'
+        # needs. 'folder' cuts the square in the centre out first. [fixed]
         "image_size": 0,
         # Training images on each device ('resident'), or on the host and read ahead
         # ('streamed'); the same examples either way. 'auto': resident where they take

@@ -8,6 +8,7 @@ from typing import Any
 
 from ml_collections import FrozenConfigDict
 
+from sgae.data.mixture import named
 from sgae.data.placement import PLACEMENTS
 from sgae.data.sources import SOURCES, SOURCES_WITH_PATH
 from sgae.errors import UserError
@@ -77,6 +78,7 @@ def _validate(config):
   _choice("data.source", config.data.source, SOURCES)
   _choice("data.placement", config.data.placement, ["auto", *PLACEMENTS])
   _validate_path(config.data)
+  _validate_mixture(config.data)
   _choice("parallel.mode", config.parallel.mode, MODES)
   _choice("precision.compute", config.precision.compute, PRECISIONS)
   for field, least in (
@@ -144,6 +146,17 @@ def _validate_path(data):
     raise UserError(
       f"data.path={data.path!r} is not read by data.source={data.source!r}: choose "
       f"data.source from {', '.join(SOURCES_WITH_PATH)}, or data.path=''"
+    )
+
+
+def _validate_mixture(data):
+  if data.source != "mixture":
+    return
+  named(data.name)
+  if data.image_size:
+    raise UserError(
+      f"data.image_size={data.image_size} has no meaning for the points of "
+      "data.source='mixture': set it to 0"
     )
 
 

@@ -11,6 +11,7 @@ from sgae.checkpoint import read_state
 from sgae.config import RESUMABLE
 from sgae.data import resident, sources
 from sgae.data.cache import cache_root
+from sgae.data.mixture import named
 from sgae.errors import UserError
 from sgae.health import events
 from sgae.judge import Judge
@@ -66,6 +67,8 @@ def sample(
 ) -> None:
   """Draws samples of the averaged generator; needs the run directory alone.
 
+  Samples of a mixture are stored in the units of its authors, see sgae/data/mixture.py.
+
   Args:
     workdir: a run directory with a `gan` phase.
     overrides: as for `evaluate`.
@@ -88,15 +91,21 @@ def sample(
   if restored is None:
     raise UserError(f"{workdir} has no checkpoint of the gan phase yet: train first")
   step, state = restored
-  cells = ROWS * COLUMNS
-  images = make_sampler(config, mean_image, mesh)(state, max(num_samples, cells))
+  points = config.data.source == "mixture"
+  shown = pictures.POINTS_SHOWN if points else ROWS * COLUMNS
+  images = make_sampler(config, mean_image, mesh)(state, max(num_samples, shown))
+  if points:
+    samples = (images * named(config.data.name).scale).reshape(-1, 2)
+    real = sources.load(config.data, console.line).test.images
+    picture = pictures.points(real, images[:shown])
+  else:
+    samples = pictures.as_uint8(images)
+    picture = pictures.grid(images[:shown], COLUMNS)
   directory = workdir / "samples"
   if num_samples:
-    made = pictures.write_samples(
-      directory, pictures.as_uint8(images[:num_samples]), format
-    )
+    made = pictures.write_samples(directory, samples[:num_samples], format)
     console.line(f"{num_samples} samples of step {step}: {made}")
-  pictures.write_png(directory / "grid.png", pictures.grid(images[:cells], COLUMNS))
+  pictures.write_png(directory / "grid.png", picture)
   console.line(f"Grid of step {step}: {directory}/grid.png")
 
 

@@ -101,7 +101,14 @@ def make_autoencoder_observer(config: Any, judge: Judge, mesh: Any) -> Observer:
     return figures
 
   def draw(seen):
-    images = np.asarray(resident.to_model_range(dataset.test.images[:20]))
+    if pictures.are_points(
+      mean_image.shape
+    ):  # whose atoms would be a picture of nothing
+      real, made = (
+        some[: pictures.POINTS_SHOWN] for some in (dataset.test.images, seen["outputs"])
+      )
+      return {"reconstructions": pictures.points(real, made)}
+    images = _floats(dataset.test.images[:20])
     return {
       "reconstructions": pictures.pairs(images, seen["outputs"][:20], COLUMNS),
       "atoms": pictures.atoms(seen["atoms"], ATOM_COLUMNS),
@@ -141,6 +148,9 @@ def make_gan_observer(config: Any, judge: Judge, mesh: Any) -> Observer:
 
   def draw(seen):
     generated, between = seen
+    if pictures.are_points(mean_image.shape):
+      made = generated.images[: pictures.POINTS_SHOWN]
+      return {"samples": pictures.points(dataset.test.images, made)}
     cells = generated.images[: ROWS * COLUMNS]
     shown = generated.images[: 2 * COLUMNS]
     _, nearest = judge.reference.to_train(shown)

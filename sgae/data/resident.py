@@ -1,4 +1,4 @@
-"""Images that live on the device as uint8, and the range that models see them in."""
+"""Images that live on the device as stored, and the range that models see them in."""
 
 import jax
 import jax.numpy as jnp
@@ -7,18 +7,22 @@ import numpy as np
 from sgae.data.dataset import Split
 
 
-def to_model_range(images_uint8: jax.Array | np.ndarray) -> jax.Array:
-  """Returns images as a model takes them: (x - 127.5) / 127.5.
+def to_model_range(images: jax.Array | np.ndarray) -> jax.Array:
+  """Returns images as a model takes them: (x - 127.5) / 127.5 of bytes.
 
   Args:
-    images_uint8: uint8 of any shape, 0..255.
+    images: uint8 of any shape, 0..255; or float32 in model range, which passes
+      unchanged.
 
   Returns:
     float32 of the same shape, in [-1, 1].
   """
+  images = jnp.asarray(images)
+  if images.dtype == jnp.float32:
+    return images
   # Exact but for one product, so that the bits do not depend on who compiles it: XLA
   # turns x / 127.5 - 1 into products that end at 1.0000001.
-  return (jnp.asarray(images_uint8).astype(jnp.float32) - 127.5) * (1.0 / 127.5)
+  return (images.astype(jnp.float32) - 127.5) * (1.0 / 127.5)
 
 
 def gather(
@@ -27,7 +31,7 @@ def gather(
   """Returns chosen examples; can be used inside a compiled step.
 
   Args:
-    split: images uint8 [N, H, W, C] and labels int32 [N].
+    split: images [N, H, W, C] as stored and labels int32 [N].
     indices: integers of any shape, each in [0, N).
 
   Returns:
@@ -38,14 +42,16 @@ def gather(
   return to_model_range(images), labels
 
 
-def mean_image(images_uint8: np.ndarray) -> np.ndarray:
-  """Returns the mean image in model range, summed exactly in integers.
+def mean_image(images: np.ndarray) -> np.ndarray:
+  """Returns the mean image in model range, of bytes summed exactly in integers.
 
   Args:
-    images_uint8: uint8 [N, H, W, C], N >= 1.
+    images: [N, H, W, C], N >= 1, uint8, or float32 in model range.
 
   Returns:
-    float32 [H, W, C], in [-1, 1]; the same bits in any order of the examples.
+    float32 [H, W, C], in [-1, 1]; of bytes the same bits in any order of the examples.
   """
-  mean = images_uint8.sum(axis=0, dtype=np.int64) / len(images_uint8)
+  if images.dtype == np.float32:
+    return images.mean(axis=0, dtype=np.float64).astype(np.float32)
+  mean = images.sum(axis=0, dtype=np.int64) / len(images)
   return (mean / 127.5 - 1.0).astype(np.float32)

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from sgae.data import digits, folder, npz, tfds
+from sgae.data import digits, folder, mixture, npz, tfds
 from sgae.data.dataset import Dataset, Split
 from sgae.errors import UserError
 
@@ -16,11 +16,13 @@ SOURCES: dict[str, Callable[[Any, Callable[[str], None]], Dataset]] = {
   "tfds": tfds.load,
   "npz": npz.load,
   "folder": folder.load,
+  "mixture": mixture.load,
 }
 # The shape (N, H, W, C) of the training images, of those that tell it by metadata.
 SHAPES: dict[str, Callable[[Any], tuple[int, int, int, int]]] = {
   "digits": digits.train_shape,
   "tfds": tfds.train_shape,
+  "mixture": mixture.train_shape,
 }
 
 # Those that read what config.data.path names.
@@ -37,7 +39,7 @@ def load(config: Any, report: Callable[[str], None]) -> Dataset:
     report: shows one plain line to the user; called before anything slow.
 
   Returns:
-    The data set, images uint8 [N, H, W, C].
+    The data set, images uint8 [N, H, W, C], or points float32 [N, 1, 1, 2].
 
   Raises:
     UserError: an unknown source, or data that cannot be had, read or stored.

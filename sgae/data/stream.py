@@ -22,12 +22,12 @@ def stream(
   call gives what one that began before would have given from there.
 
   Args:
-    split: images uint8 [N, H, W, C] and labels int32 [N]; may be maps of files.
+    split: images [N, H, W, C] as stored and labels int32 [N]; may be maps of files.
     indices_of_call: the examples of a call, integers of one shape [...].
     first_call, last_call: from, and up to but not with (calls).
 
   Yields:
-    Images uint8 [..., H, W, C] and labels int32 [...].
+    Images [..., H, W, C] as stored and labels int32 [...].
   """
   import grain  # takes a second, which runs with resident data need not spend
 

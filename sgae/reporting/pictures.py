@@ -1,10 +1,11 @@
-"""Pictures of images, reconstructions and dictionary atoms, as arrays and PNG files.
+"""Pictures of images, points, reconstructions and atoms, as arrays and PNG files.
 
 Images are NHWC with 1 or 3 channels: floats in [-1, 1], or uint8 in 0..255.
 """
 
 import io
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,9 @@ from sgae.reporting.files import replace_set, write_atomically
 
 BACKGROUND = 255  # white: images that are dark at their border stand apart
 SMALLEST_CELL = 56  # pixels; smaller cells are hard to see
+POINTS_SIDE = 448  # pixels of a picture of points
+POINTS_SHOWN = 2500  # generated ones in it, as many as protocols count modes in
+REAL_GREY, GENERATED_GREY = 190, 0
 
 _SAMPLE_NAMES = re.compile(r"\d{6,}\.png|samples\.npz")
 
@@ -104,6 +108,40 @@ def atoms(atoms_nhwc: np.ndarray, columns: int) -> np.ndarray:
   return grid(values / np.where(peaks > 0, peaks, 1), columns)
 
 
+def are_points(image_shape: Sequence[int]) -> bool:
+  """Says whether images of a shape (H, W, C) are points of the plane: (1, 1, 2)."""
+  return tuple(image_shape) == (1, 1, 2)
+
+
+def points(real: np.ndarray, generated: np.ndarray) -> np.ndarray:
+  """Shows where points lie in the square [-1, 1]^2: real ones pale, generated dark.
+
+  The first coordinate goes to the right, the second up. A point is one dot of 2 pixels;
+  one outside the square is shown at its border, what is no number at 0.
+
+  Args:
+    real, generated: float [N, 1, 1, 2] in model range; either may be empty.
+
+  Returns:
+    uint8 [448, 448, 1]; generated points lie above real ones.
+
+  Raises:
+    ValueError: another shape or dtype.
+  """
+  picture = np.full((POINTS_SIDE, POINTS_SIDE, 1), BACKGROUND, np.uint8)
+  for images, grey in ((real, REAL_GREY), (generated, GENERATED_GREY)):
+    images = np.asarray(images)
+    if not are_points(images.shape[1:]) or images.dtype.kind != "f":
+      raise ValueError(
+        f"points must be float [N, 1, 1, 2], got {images.dtype} {images.shape}"
+      )
+    unit = (_finite(images[:, 0, 0]).clip(-1, 1) + 1) / 2
+    corner = np.rint(unit * (POINTS_SIDE - 2)).astype(int)
+    for right, down in ((0, 0), (1, 0), (0, 1), (1, 1)):
+      picture[POINTS_SIDE - 2 - corner[:, 1] + down, corner[:, 0] + right] = grey
+  return picture
+
+
 def as_uint8(images: np.ndarray) -> np.ndarray:
   """Brings images to 0..255, rounded to nearest; uint8 passes unchanged.
 
@@ -142,35 +180,44 @@ def write_png(path: str | Path, image: np.ndarray) -> None:
   write_atomically(path, _png(image))
 
 
-def write_samples(directory: str | Path, images_uint8: np.ndarray, format: str) -> Path:
+def write_samples(directory: str | Path, samples: np.ndarray, format: str) -> Path:
   """Replaces the samples in a directory by a new set, all of it or nothing.
 
   Args:
     directory: where the set goes; other files in it (a grid, notes) stay.
-    images_uint8: [N, H, W, C] uint8, N >= 1, C 1 or 3.
+    samples: images uint8 [N, H, W, C], N >= 1, C 1 or 3; or points float32 [N, 2].
     format: `png` for `000000.png`, `000001.png`, ... or `npz` for one `samples.npz`
-      whose `arr_0` is `images_uint8`, as the evaluator of Dhariwal and Nichol, 2021
-      ("Diffusion models beat GANs on image synthesis") reads it.
+      whose `arr_0` is `samples`, as the evaluator of Dhariwal and Nichol, 2021
+      ("Diffusion models beat GANs on image synthesis") reads images. Points have no
+      `png`.
 
   Returns:
     The directory for `png`, the file for `npz`.
 
   Raises:
-    UserError: unknown format, the directory cannot be written, C is not 1 or 3.
-    ValueError: the images are not uint8 [N, H, W, C].
+    UserError: unknown format, the directory cannot be written, C is not 1 or 3, or
+      points as `png`.
+    ValueError: the samples are of another shape or dtype.
   """
   if format not in ("png", "npz"):
     raise UserError(f"unknown sample format {format!r}; use --format=png or npz")
-  images = np.asarray(images_uint8)
-  if images.dtype != np.uint8:
-    raise ValueError(f"samples must be uint8, got {images.dtype}")
-  _check(images)
+  samples = np.asarray(samples)
+  if samples.dtype == np.float32 and samples.ndim == 2 and samples.shape[1] == 2:
+    if format == "png":
+      raise UserError(
+        "--format=png cannot hold samples that are points: use --format=npz, or "
+        "--num_samples=0 for their picture alone"
+      )
+  elif samples.dtype != np.uint8:
+    raise ValueError(f"samples must be uint8, got {samples.dtype} {samples.shape}")
+  else:
+    _check(samples)
 
   def write(folder: Path) -> None:
     if format == "npz":
-      np.savez(folder / "samples.npz", images)
+      np.savez(folder / "samples.npz", samples)
     else:
-      for index, image in enumerate(images):
+      for index, image in enumerate(samples):
         (folder / f"{index:06d}.png").write_bytes(_png(image))
 
   replace_set(directory, _SAMPLE_NAMES, write)

@@ -12,6 +12,7 @@ from sgae.reporting.pictures import (
   atoms,
   grid,
   pairs,
+  points,
   write_png,
   write_samples,
 )
@@ -94,6 +95,23 @@ def test_atoms_are_scaled_each_by_its_own_and_zero_is_grey():
   assert all((cell[1:] == 128).all() for cell in cells)
 
 
+def test_points_by_hand():
+  real = np.array([[-1, -1], [0, 0]], np.float32).reshape(-1, 1, 1, 2)
+  generated = np.array([[1, 1], [0, 0], [-5, 0], [np.nan, 1]], np.float32)
+  picture = points(real, generated.reshape(-1, 1, 1, 2))
+  expected = np.full((448, 448, 1), 255, np.uint8)
+  expected[446:448, 0:2] = 190  # below, left
+  expected[0:2, 446:448] = 0  # above, right
+  expected[223:225, 223:225] = 0  # over the real one
+  expected[223:225, 0:2] = 0  # from far on the left
+  expected[0:2, 223:225] = 0  # no number at 0
+  np.testing.assert_array_equal(picture, expected)
+  assert (points(real[:0], real[:0]) == 255).all()
+  for wrong in (real[:, 0], real.astype(int), np.zeros((3, 1, 2, 1))):
+    with pytest.raises(ValueError, match="1, 1, 2"):
+      points(real, wrong)
+
+
 @pytest.mark.parametrize("draw", [grid, atoms])
 def test_what_cannot_be_drawn_is_refused(draw):
   with pytest.raises(UserError, match="4 channels .*1 .*3") as refusal:
@@ -151,6 +169,18 @@ def test_an_npz_holds_the_very_samples(tmp_path):
     assert data.files == ["arr_0"]
     assert data["arr_0"].dtype == np.uint8
     np.testing.assert_array_equal(data["arr_0"], SAMPLES)
+
+
+def test_points_are_stored_as_they_are_and_not_as_pngs(tmp_path):
+  samples = np.array([[1.5, -2.25], [3, 4]], np.float32)
+  write_samples(tmp_path / "s", samples, "npz")
+  with np.load(tmp_path / "s" / "samples.npz", allow_pickle=False) as data:
+    np.testing.assert_array_equal(data["arr_0"], samples)
+    assert data["arr_0"].dtype == np.float32
+  with pytest.raises(UserError, match="--format=png .*--format=npz") as refusal:
+    write_samples(tmp_path / "s", samples, "png")
+  assert "\n" not in str(refusal.value)
+  assert os.listdir(tmp_path / "s") == ["samples.npz"]
 
 
 def test_a_new_set_leaves_nothing_of_the_old_one(tmp_path):
