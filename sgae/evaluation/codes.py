@@ -14,21 +14,24 @@ _PROBE_ITERATIONS = 100
 
 def reconstruction_measures(
   images_nhwc: np.ndarray, reconstructions_nhwc: np.ndarray, mean_image_hwc: np.ndarray
-) -> dict[str, float]:
+) -> dict[str, Figure]:
   """Returns the mean squared error and the fraction of variance unexplained.
 
-  FVU = sum |x - x_hat|^2 / sum |x - mean|^2.
+  FVU = sum |x - x_hat|^2 / sum |x - mean|^2; its error is that of the numerator.
 
   Args:
     images_nhwc, reconstructions_nhwc: float32 [N, H, W, C] in model range.
     mean_image_hwc: float32 [H, W, C], mean of the TRAINING images.
   """
-  error = np.square(images_nhwc - reconstructions_nhwc, dtype=np.float64).mean()
+  pixels = (1, 2, 3)
+  error_n = np.square(images_nhwc - reconstructions_nhwc, dtype=np.float64).mean(pixels)
   variance = np.square(images_nhwc - mean_image_hwc[None], dtype=np.float64).mean()
-  return {"mse": float(error), "fvu": float(error / variance)}
+  mse = mean_figure(error_n)
+  error = None if mse.error is None else float(mse.error / variance)
+  return {"mse": mse, "fvu": Figure(float(mse.value / variance), error)}
 
 
-def code_measures(code_nk: np.ndarray) -> dict[str, float]:
+def code_measures(code_nk: np.ndarray) -> dict[str, Figure]:
   """Returns L0 and how firing is spread over latents.
 
   Args:
@@ -39,12 +42,12 @@ def code_measures(code_nk: np.ndarray) -> dict[str, float]:
     that fire on none of the N; `density_median`, `density_max`: over latents, of the
     share of examples on which a latent fires.
   """
-  density_k = (code_nk > 0).mean(axis=0)
+  density_k = firing_rates(code_nk)
   return {
-    "l0": float(density_k.sum()),
-    "never_fired": float((density_k == 0).mean()),
-    "density_median": float(np.median(density_k)),
-    "density_max": float(density_k.max()),
+    "l0": mean_figure((code_nk > 0).sum(axis=1)),
+    "never_fired": Figure(float((density_k == 0).mean())),
+    "density_median": Figure(float(np.median(density_k))),
+    "density_max": Figure(float(density_k.max())),
   }
 
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from sgae.evaluation.classes import class_figures, mode_figures
 from sgae.evaluation.figure import Figure
-from sgae.evaluation.frechet import fit_gaussian, frechet
+from sgae.evaluation.frechet import Gaussian, fit_gaussian, frechet
 from sgae.evaluation.kernel import kernel_distance
 from sgae.evaluation.manifold import manifold_figures
 from sgae.evaluation.memorisation import memorisation_figures, nearest
@@ -47,8 +47,10 @@ class Reference:
   sigma: float | None = None
 
   @functools.cached_property
-  def gaussian(self):
+  def gaussian(self) -> Gaussian:
     """Mean and covariance of the test features."""
+    if self.test.features is None:
+      raise ValueError("without a feature network there are no features")
     return fit_gaussian(self.test.features)
 
   @functools.cached_property
