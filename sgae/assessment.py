@@ -8,7 +8,7 @@ from sgae import processes, references
 from sgae.data.cache import cache_root
 from sgae.evaluation.figure import Figure
 from sgae.judge import Judge
-from sgae.observation import OBSERVERS
+from sgae.observation import OBSERVERS, sample_count
 from sgae.reporting.console import Console
 from sgae.reporting.figures import describe
 from sgae.reporting.files import read_json, write_json
@@ -61,7 +61,7 @@ def assess(
       beside = references.obtain(
         config,
         judge,
-        config.evaluation.final_samples,
+        sample_count(config, judge.dataset),
         cache_root(config.data.cache_directory),
         console,
         controls=controls,
@@ -102,7 +102,7 @@ def _protocol(config, judge: Judge, name: str) -> dict[str, Any]:
     window = config.sae.dead_after * config.sae.batch_size
     protocol["dead"] = f"not fired in {window:,} training images"
   if name == "gan":
-    protocol["samples"] = config.evaluation.final_samples
+    protocol["samples"] = sample_count(config, judge.dataset)
     if judge.network is not None:
       about = judge.network.about
       protocol["features"] = about["name"]

@@ -12,6 +12,7 @@ import numpy as np
 
 from sgae import parallel
 from sgae.data import resident
+from sgae.data.dataset import Dataset
 from sgae.evaluation import suite
 from sgae.evaluation.classes import class_shares
 from sgae.evaluation.codes import (
@@ -134,14 +135,14 @@ def make_gan_observer(config: Any, judge: Judge, mesh: Any) -> Observer:
   see = judge.seer(mesh)
 
   def observe(state, full):
-    evaluation = config.evaluation
-    count = evaluation.final_samples if full else evaluation.num_samples
+    count = sample_count(config, dataset) if full else config.evaluation.num_samples
     return see(as_stored(sample(state, count))), interpolate(state)
 
   def measure(seen, full):
     generated, _ = seen
-    names = suite.MEASURES if full else config.evaluation.measures
-    figures = suite.measure(generated, judge.reference, names)
+    if full:
+      return suite.measure(generated, judge.reference, suite.MEASURES)
+    figures = suite.measure(generated, judge.reference, config.evaluation.measures)
     real = dataset.test.images[: len(generated.images)]
     numbers = sample_measures(_floats(generated.images), _floats(real))
     return figures | {name: Figure(value) for name, value in numbers.items()}
@@ -204,6 +205,11 @@ OBSERVERS: dict[str, Callable[..., Observer]] = {
   "gan": make_gan_observer,
   "classifier": make_classifier_observer,
 }
+
+
+def sample_count(config: Any, dataset: Dataset) -> int:
+  """Returns how many samples are measured in full: no more than the floor can have."""
+  return min(config.evaluation.final_samples, len(dataset.train.images))
 
 
 def class_share(seen: Seen, num_classes: int) -> np.ndarray | None:

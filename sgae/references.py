@@ -88,7 +88,6 @@ def floor_figures(judge: Judge, count: int) -> Figures:
   Those of memorisation are left out: a training image is a copy of itself.
   """
   dataset = judge.dataset
-  count = min(count, len(dataset.train.images))
   indices = order.batch_indices(
     0, "floor", 0, 1, (count,), len(dataset.train.images)
   ).ravel()
