@@ -75,12 +75,12 @@ def obtain(
     console: where progress goes.
 
   Returns:
-    The network, or None for data without labels.
+    The network, or None for data without labels and runs that generate nothing.
 
   Raises:
     UserError: the cache cannot be written, or what it holds is damaged.
   """
-  if dataset.num_classes < 2:
+  if dataset.num_classes < 2 or "gan" not in config.phases:
     return None
   data = digest_of(dataset)
   for path in SHIPPED.glob("*.json"):
