@@ -26,7 +26,8 @@ def get_config(arg: str = "") -> Any:
       "phases": ("sae", "gan"),
       "data": {
         # 'digits' (inside scikit-learn, needs no download), 'tfds', 'npz' (arrays in a
-        # file), 'folder' (image files) or 'mixture' (points of the plane). [fixed]
+        # file), 'folder' (image files), 'mixture' (points of the plane) or 'stacked'
+        # (grey TFDS images, several in the channels of one). [fixed]
         "source": "digits",
         # TFDS name, e.g. 'mnist', 'fashion_mnist', 'cifar10'; or for 'mixture' 'ring'
         # or 'grid'. [fixed]
@@ -41,6 +42,12 @@ def get_config(arg: str = "") -> Any:
         # Side in pixels that images are resized to; 0 = as stored, which 'mixture'
         # needs. 'folder' cuts the square in the centre out first. [fixed]
         "image_size": 0,
+        # For 'stacked': digits in an image, which are its channels, 2, 3 or 4. [fixed]
+        "stacked_digits": 3,
+        # For 'stacked': training images, the same ones in each epoch (128,000: the
+        # protocol of VEEGAN and PacGAN); 0: each is made on the fly and never seen
+        # again (that of Unrolled GAN and R3GAN). [fixed]
+        "stacked_examples": 128_000,
         # Training images on each device ('resident'), or on the host and read ahead
         # ('streamed'); the same examples either way. 'auto': resident where they take
         # no more than a quarter of a device's memory.

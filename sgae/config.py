@@ -11,6 +11,7 @@ from ml_collections import FrozenConfigDict
 from sgae.data.mixture import named
 from sgae.data.placement import PLACEMENTS
 from sgae.data.sources import SOURCES, SOURCES_WITH_PATH
+from sgae.data.stacked import DIGITS
 from sgae.errors import UserError
 from sgae.evaluation.suite import MEASURES
 from sgae.losses.adversarial import ADVERSARIAL_LOSSES
@@ -25,6 +26,9 @@ from sgae.training.optimizers import OPTIMIZERS, SCHEDULES
 
 LEAST_SAMPLES = 40  # the cells of a grid
 PHASES = (("sae", "gan"), ("gan",), ("sae",), ("classifier",))
+
+# What configs/default.py has, and other sources than 'stacked' have to keep.
+UNSTACKED = {"stacked_digits": 3, "stacked_examples": 128_000}
 
 # Fields that may differ between the run that wrote a checkpoint and one that resumes
 # it; every other field belongs to the experiment.
@@ -79,6 +83,7 @@ def _validate(config):
   _choice("data.placement", config.data.placement, ["auto", *PLACEMENTS])
   _validate_path(config.data)
   _validate_mixture(config.data)
+  _validate_stacked(config.data)
   _choice("parallel.mode", config.parallel.mode, MODES)
   _choice("precision.compute", config.precision.compute, PRECISIONS)
   for field, least in (
@@ -158,6 +163,21 @@ def _validate_mixture(data):
       f"data.image_size={data.image_size} has no meaning for the points of "
       "data.source='mixture': set it to 0"
     )
+
+
+def _validate_stacked(data):
+  if data.stacked_digits not in DIGITS:
+    raise UserError(
+      f"data.stacked_digits={data.stacked_digits} is not allowed: choose one of "
+      f"{', '.join(map(str, DIGITS))}"
+    )
+  _at_least("data.stacked_examples", data.stacked_examples, 0)
+  for field, default in UNSTACKED.items():
+    if data.source != "stacked" and data[field] != default:
+      raise UserError(
+        f"data.{field}={data[field]} is not read by data.source={data.source!r}: set "
+        f"it to {default}, or choose data.source='stacked'"
+      )
 
 
 def _validate_code(code):

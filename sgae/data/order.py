@@ -6,6 +6,9 @@ import zlib
 
 import numpy as np
 
+# The size of data that never end: every position has an example of its own.
+ENDLESS = 2**63 - 1
+
 
 def batch_indices(
   seed: int,
@@ -22,16 +25,19 @@ def batch_indices(
   next prod(batch_shape) positions: nothing is dropped where an epoch ends inside a
   batch, and how a range of steps is cut into calls does not change a bit of it.
 
+  Of `ENDLESS` examples there are no epochs: position p holds a random number of 63 bits
+  that is a function of (seed, stream, p), so that no two are alike in practice.
+
   Args:
     seed: seed of the run, in [0, 2**64).
     stream: name of the use, such as 'sae'; each name has an order of its own.
     first_step: the first step, counted from 0 (steps).
     num_steps: how many steps (steps).
     batch_shape: shape of what one step takes (examples).
-    num_examples: size N of the data set, in [1, 2**31) (examples).
+    num_examples: size N of the data set, in [1, 2**31), or ENDLESS (examples).
 
   Returns:
-    int32 [num_steps, *batch_shape], each in [0, num_examples).
+    [num_steps, *batch_shape], each in [0, num_examples), int32 or, of ENDLESS, int64.
 
   Raises:
     ValueError: there are no examples to take.
@@ -40,6 +46,8 @@ def batch_indices(
     raise ValueError(f"num_examples={num_examples} must be at least 1")
   per_step = math.prod(batch_shape)
   start, stop = first_step * per_step, (first_step + num_steps) * per_step
+  if num_examples == ENDLESS:
+    return _numbers(seed, stream, start, stop).reshape(num_steps, *batch_shape)
   pieces = [np.empty(0, np.int32)]
   for epoch in range(start // num_examples, -(-stop // num_examples)):
     offset = epoch * num_examples
@@ -48,12 +56,47 @@ def batch_indices(
   return np.concatenate(pieces).reshape(num_steps, *batch_shape)
 
 
+def stack_indices(numbers: np.ndarray, digits: int, num_examples: int) -> np.ndarray:
+  """Returns which base examples make up the stacked examples of some numbers.
+
+  The D outputs of SplitMix64 (Steele, Lea and Flood 2014, "Fast splittable pseudorandom
+  number generators") that a number as its state gives, brought to the range by their
+  upper halves: no base example is likelier than another by more than N / 2**32.
+
+  Args:
+    numbers: integers of any shape, each in [0, 2**63).
+    digits: base examples in a stacked one, D.
+    num_examples: size N of the base, in [1, 2**31) (examples).
+
+  Returns:
+    int32 [*numbers.shape, D], each in [0, num_examples), independent and uniform.
+  """
+  state = np.asarray(numbers).astype(np.uint64)[..., None]
+  words = state + 0x9E3779B97F4A7C15 * np.arange(1, digits + 1, dtype=np.uint64)
+  words = (words ^ (words >> 30)) * 0xBF58476D1CE4E5B9
+  words = (words ^ (words >> 27)) * 0x94D049BB133111EB
+  words = words ^ (words >> 31)
+  return ((words >> 32) * num_examples >> 32).astype(np.int32)
+
+
 @functools.lru_cache(maxsize=4)
 def _permutation(seed: int, stream: str, epoch: int, num_examples: int) -> np.ndarray:
-  # Philox is a counter-based generator: every key is a stream of its own. Its raw words
-  # are fixed for all NumPy versions, which the methods of np.random.Generator are not.
-  key = np.array([seed, zlib.crc32(stream.encode()) << 32 | epoch], np.uint64)
-  words = np.random.Philox(key=key).random_raw(num_examples)
+  words = _philox(seed, stream, epoch, counter=0).random_raw(num_examples)
   order = np.argsort(words, kind="stable").astype(np.int32)
   order.flags.writeable = False  # It is shared by all callers.
   return order
+
+
+def _numbers(seed: int, stream: str, start: int, stop: int) -> np.ndarray:
+  # Philox makes four words for each value of its counter.
+  skipped = start % 4
+  bits = _philox(seed, stream, epoch=0, counter=start // 4)
+  words = bits.random_raw(skipped + stop - start)[skipped:]
+  return (words >> 1).astype(np.int64)
+
+
+def _philox(seed: int, stream: str, epoch: int, counter: int) -> np.random.Philox:
+  # Philox is a counter-based generator: every key is a stream of its own. Its raw words
+  # are fixed for all NumPy versions, which the methods of np.random.Generator are not.
+  key = np.array([seed, zlib.crc32(stream.encode()) << 32 | epoch], np.uint64)
+  return np.random.Philox(key=key, counter=counter)

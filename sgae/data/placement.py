@@ -8,6 +8,7 @@ import jax.numpy as jnp
 
 from sgae.data import resident
 from sgae.data.dataset import Split
+from sgae.data.stacked import Endless
 from sgae.data.stream import stream
 
 RESIDENT_SHARE = 0.25  # of a device's memory, at most, for 'auto'
@@ -30,8 +31,10 @@ class Placement(NamedTuple):
 
 
 def _indices(split, indices_of_call, first_call, last_call):
-  del split
-  return map(indices_of_call, range(first_call, last_call))
+  for call in range(first_call, last_call):
+    indices = indices_of_call(call)
+    # the hash needs 64-bit integers, which a device may not have
+    yield split.images.choose(indices) if isinstance(split.images, Endless) else indices
 
 
 def _streamed(source, examples: Split):

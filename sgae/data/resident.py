@@ -5,6 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from sgae.data.dataset import Split
+from sgae.data.stacked import Endless, StackedImages
 
 
 def to_model_range(images: jax.Array | np.ndarray) -> jax.Array:
@@ -32,25 +33,31 @@ def gather(
 
   Args:
     split: images [N, H, W, C] as stored and labels int32 [N].
-    indices: integers of any shape, each in [0, N).
+    indices: integers of any shape [...], each in [0, N); of stacked images made on the
+      fly [..., D], each an index into their base.
 
   Returns:
-    Images float32 [*indices.shape, H, W, C] in [-1, 1], and labels int32
-    [*indices.shape].
+    Images float32 [..., H, W, C] in [-1, 1], and labels int32 [...].
   """
-  images, labels = (jnp.asarray(array)[indices] for array in split)
+  images, labels = (
+    array.stack(indices) if isinstance(array, Endless) else jnp.asarray(array)[indices]
+    for array in split
+  )
   return to_model_range(images), labels
 
 
-def mean_image(images: np.ndarray) -> np.ndarray:
+def mean_image(images: np.ndarray | StackedImages) -> np.ndarray:
   """Returns the mean image in model range, of bytes summed exactly in integers.
 
   Args:
-    images: [N, H, W, C], N >= 1, uint8, or float32 in model range.
+    images: [N, H, W, C], N >= 1, uint8, or float32 in model range. Of stacked images
+      made on the fly the mean is that of their base, in each channel.
 
   Returns:
     float32 [H, W, C], in [-1, 1]; of bytes the same bits in any order of the examples.
   """
+  if isinstance(images, StackedImages):
+    return mean_image(images.base[..., None]).repeat(images.digits, axis=-1)
   if images.dtype == np.float32:
     return images.mean(axis=0, dtype=np.float64).astype(np.float32)
   mean = images.sum(axis=0, dtype=np.int64) / len(images)

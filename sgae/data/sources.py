@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from sgae.data import digits, folder, mixture, npz, tfds
+from sgae.data import digits, folder, mixture, npz, stacked, tfds
 from sgae.data.dataset import Dataset, Split
 from sgae.errors import UserError
 
@@ -17,12 +17,14 @@ SOURCES: dict[str, Callable[[Any, Callable[[str], None]], Dataset]] = {
   "npz": npz.load,
   "folder": folder.load,
   "mixture": mixture.load,
+  "stacked": tfds.load,  # what is then stacked
 }
 # The shape (N, H, W, C) of the training images, of those that tell it by metadata.
 SHAPES: dict[str, Callable[[Any], tuple[int, int, int, int]]] = {
   "digits": digits.train_shape,
   "tfds": tfds.train_shape,
   "mixture": mixture.train_shape,
+  "stacked": stacked.train_shape,
 }
 
 # Those that read what config.data.path names.
@@ -34,8 +36,8 @@ def load(config: Any, report: Callable[[str], None]) -> Dataset:
 
   Args:
     config: the ConfigDict `config.data`: source (a key of SOURCES), name, directory,
-      path, cache_directory and image_size (0 = as stored; else the side, in pixels, of
-      the square that images are resized to, bilinear).
+      path, cache_directory, image_size (0 = as stored; else the side, in pixels, of the
+      square that images are resized to, bilinear), stacked_digits and stacked_examples.
     report: shows one plain line to the user; called before anything slow.
 
   Returns:
@@ -51,11 +53,13 @@ def load(config: Any, report: Callable[[str], None]) -> Dataset:
     )
   dataset = SOURCES[config.source](config, report)
   side = config.image_size
-  if side == 0:
-    return dataset
-  return dataset._replace(
-    train=_resize(dataset.train, side), test=_resize(dataset.test, side)
-  )
+  if side:
+    dataset = dataset._replace(
+      train=_resize(dataset.train, side), test=_resize(dataset.test, side)
+    )
+  if config.source == "stacked":
+    return stacked.stack(dataset, config.stacked_digits, config.stacked_examples)
+  return dataset
 
 
 def train_shape(config: Any) -> tuple[int, int, int, int]:

@@ -22,7 +22,8 @@ def stream(
   call gives what one that began before would have given from there.
 
   Args:
-    split: images [N, H, W, C] as stored and labels int32 [N]; may be maps of files.
+    split: images [N, H, W, C] as stored and labels int32 [N]; may be maps of files,
+      or made on the fly.
     indices_of_call: the examples of a call, integers of one shape [...].
     first_call, last_call: from, and up to but not with (calls).
 

@@ -1,6 +1,8 @@
 """Pictures of images, points, reconstructions and atoms, as arrays and PNG files.
 
-Images are NHWC with 1 or 3 channels: floats in [-1, 1], or uint8 in 0..255.
+Images are NHWC with 1 to 4 channels: floats in [-1, 1], or uint8 in 0..255. One channel
+is grey and three are RGB; two or four are shown side by side in grey, as the digits of
+stacked images.
 """
 
 import io
@@ -29,20 +31,21 @@ def grid(
   """Lays images out in rows, left to right, on a white background.
 
   Args:
-    images: [N, H, W, C], float in [-1, 1] or uint8, N >= 1, C 1 or 3.
+    images: [N, H, W, C], float in [-1, 1] or uint8, N >= 1, C 1 to 4.
     columns: images per row, >= 1; an incomplete last row is filled with background.
     scale: whole factor of enlargement, nearest neighbour; None takes the smallest
       that makes images at least 56 pixels high and wide.
     gap: background between images and around them [pixels of the result].
 
   Returns:
-    uint8 [rows * (H * scale + gap) + gap, columns * (W * scale + gap) + gap, C].
+    uint8 [rows * (H * scale + gap) + gap, columns * (W * scale + gap) + gap, C], with
+    C * W for W and 1 for C where C is 2 or 4.
 
   Raises:
-    UserError: the images have neither 1 nor 3 channels.
+    UserError: the images have more than 4 channels.
     ValueError: another shape or dtype, no image, or no column.
   """
-  cells = _enlarge(as_uint8(images), scale)
+  cells = _enlarge(_side_by_side(as_uint8(images)), scale)
   if columns < 1:
     raise ValueError(f"a grid needs at least 1 column, got {columns}")
   count, height, width, channels = cells.shape
@@ -72,13 +75,13 @@ def pairs(
     uint8 [H', W', C]: 2 pixels of background inside a pair, 8 around it.
 
   Raises:
-    UserError: the images have neither 1 nor 3 channels.
+    UserError: the images have more than 4 channels.
     ValueError: the shapes differ, or are none of images.
   """
   upper, lower = as_uint8(originals), as_uint8(reconstructions)
   if upper.shape != lower.shape:
     raise ValueError(f"originals {upper.shape}, reconstructions {lower.shape} differ")
-  upper, lower = _enlarge(upper, None), _enlarge(lower, None)
+  upper, lower = (_enlarge(_side_by_side(images), None) for images in (upper, lower))
   between = np.full_like(upper[:, :2], BACKGROUND)
   cells = np.concatenate([upper, between, lower], axis=1)
   return grid(cells, columns, scale=1, gap=8)
@@ -96,7 +99,7 @@ def atoms(atoms_nhwc: np.ndarray, columns: int) -> np.ndarray:
     uint8 [H', W', C].
 
   Raises:
-    UserError: the atoms have neither 1 nor 3 channels.
+    UserError: the atoms have more than 4 channels.
     ValueError: another shape or dtype, no atom, or no column.
   """
   values = np.asarray(atoms_nhwc)
@@ -146,13 +149,13 @@ def as_uint8(images: np.ndarray) -> np.ndarray:
   """Brings images to 0..255, rounded to nearest; uint8 passes unchanged.
 
   Args:
-    images: [N, H, W, C], float in [-1, 1] (clipped) or uint8, N >= 1, C 1 or 3.
+    images: [N, H, W, C], float in [-1, 1] (clipped) or uint8, N >= 1, C 1 to 4.
 
   Returns:
     uint8 [N, H, W, C]; 0.0 becomes 128.
 
   Raises:
-    UserError: the images have neither 1 nor 3 channels.
+    UserError: the images have more than 4 channels.
     ValueError: another shape or dtype, or no image.
   """
   images = np.asarray(images)
@@ -167,10 +170,10 @@ def write_png(path: str | Path, image: np.ndarray) -> None:
 
   Args:
     path: the file to make or replace.
-    image: uint8 [H, W, C], C 1 (grey) or 3 (RGB).
+    image: uint8 [H, W, C], C 1 to 4.
 
   Raises:
-    UserError: the file cannot be written, or C is neither 1 nor 3.
+    UserError: the file cannot be written, or C is more than 4.
     ValueError: the picture is not uint8 [H, W, C].
   """
   image = np.asarray(image)
@@ -185,7 +188,7 @@ def write_samples(directory: str | Path, samples: np.ndarray, format: str) -> Pa
 
   Args:
     directory: where the set goes; other files in it (a grid, notes) stay.
-    samples: images uint8 [N, H, W, C], N >= 1, C 1 or 3; or points float32 [N, 2].
+    samples: images uint8 [N, H, W, C], N >= 1, C 1 to 4; or points float32 [N, 2].
     format: `png` for `000000.png`, `000001.png`, ... or `npz` for one `samples.npz`
       whose `arr_0` is `samples`, as the evaluator of Dhariwal and Nichol, 2021
       ("Diffusion models beat GANs on image synthesis") reads images. Points have no
@@ -195,7 +198,7 @@ def write_samples(directory: str | Path, samples: np.ndarray, format: str) -> Pa
     The directory for `png`, the file for `npz`.
 
   Raises:
-    UserError: unknown format, the directory cannot be written, C is not 1 or 3, or
+    UserError: unknown format, the directory cannot be written, C is more than 4, or
       points as `png`.
     ValueError: the samples are of another shape or dtype.
   """
@@ -226,6 +229,7 @@ def write_samples(directory: str | Path, samples: np.ndarray, format: str) -> Pa
 
 def _png(image: np.ndarray) -> bytes:
   data = io.BytesIO()
+  image = _side_by_side(image[None])[0]
   Image.fromarray(image[..., 0] if image.shape[-1] == 1 else image).save(data, "PNG")
   return data.getvalue()
 
@@ -235,11 +239,20 @@ def _check(images: np.ndarray) -> None:
     raise ValueError(f"images must be [N, H, W, C] with N >= 1, got {images.shape}")
   if images.dtype != np.uint8 and images.dtype.kind != "f":
     raise ValueError(f"images must be float or uint8, got {images.dtype}")
-  if images.shape[-1] not in (1, 3):
+  if images.shape[-1] > 4:
     raise UserError(
       f"pictures of {images.shape[-1]} channels cannot be drawn (images are"
-      f" {list(images.shape)}); allowed are 1 (grey) and 3 (RGB): convert the data"
+      f" {list(images.shape)}); allowed are 1 (grey), 3 (RGB), 2 and 4 (side by side):"
+      " convert the data"
     )
+
+
+def _side_by_side(images: np.ndarray) -> np.ndarray:
+  """Returns [N, H, W, C] as it is for C 1 or 3, else [N, H, C * W, 1]."""
+  count, height, width, channels = images.shape
+  if channels in (1, 3):
+    return images
+  return images.swapaxes(2, 3).reshape(count, height, channels * width, 1)
 
 
 def _finite(values: np.ndarray) -> np.ndarray:

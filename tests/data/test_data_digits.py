@@ -69,6 +69,7 @@ def test_the_stored_size_stays_as_it_is(digits, make_config):
 
 def test_an_unknown_source_is_refused(make_config):
   with pytest.raises(
-    UserError, match=r"source='idx' is unknown; .* digits, tfds, npz, folder, mixture$"
+    UserError,
+    match=r"source='idx' is unknown; .* digits, tfds, npz, folder, mixture, stacked$",
   ):
     sources.load(make_config(source="idx"), pytest.fail)

@@ -2,8 +2,9 @@
 
 import numpy as np
 import pytest
+from scipy import stats
 
-from sgae.data.order import batch_indices
+from sgae.data.order import ENDLESS, batch_indices, stack_indices
 
 
 @pytest.mark.parametrize("num_examples", [1, 5, 7, 64])
@@ -81,3 +82,53 @@ def test_examples_are_uniform_over_positions():
 def test_no_examples_are_refused():
   with pytest.raises(ValueError, match="num_examples=0"):
     batch_indices(0, "sae", 0, 1, (2,), 0)
+
+
+def test_data_without_an_end_are_new_at_every_position_however_the_steps_are_split():
+  whole = batch_indices(7, "gan", 0, 40, (2, 3), ENDLESS)
+  assert whole.shape == (40, 2, 3)
+  assert whole.dtype == np.int64
+  for cut in (1, 2, 3, 20, 39, 40):  # 6 a step: a cut lies anywhere in Philox's 4 words
+    parts = [
+      batch_indices(7, "gan", 0, cut, (2, 3), ENDLESS),
+      batch_indices(7, "gan", cut, 40 - cut, (2, 3), ENDLESS),
+    ]
+    np.testing.assert_array_equal(np.concatenate(parts), whole)
+  numbers = [
+    batch_indices(seed, stream, 0, 1, (20_000,), ENDLESS)
+    for seed in (0, 1)
+    for stream in ("sae", "gan")
+  ]
+  assert min(map(np.min, numbers)) >= 0
+  assert len(np.unique(numbers)) == 80_000
+  assert stats.kstest(numbers[0].ravel() / 2**63, "uniform").pvalue > 1e-3
+
+
+def test_the_numbers_of_a_seed_are_the_same_for_ever():
+  golden = [641831222089297669, 5373041517758475033, 2639993078617773011]
+  assert batch_indices(0, "sae", 1, 1, (3,), ENDLESS)[0].tolist() == golden
+
+
+def test_stacks_are_chosen_by_splitmix64():
+  # The first outputs of its published reference implementation for the state 1234567.
+  words = [
+    6457827717110365317,
+    3203168211198807973,
+    9817491932198370423,
+    4593380528125082431,
+  ]
+  for size in (1, 10, 60_000, 2**31 - 1):
+    expected = [(word >> 32) * size >> 32 for word in words]
+    assert stack_indices(np.array(1234567), 4, size).tolist() == expected
+
+
+@pytest.mark.parametrize("first", [0, 2**62])
+def test_stacks_are_uniform_and_their_parts_independent(first):
+  indices = stack_indices(np.arange(first, first + 100_000), 3, 10)
+  assert indices.shape == (100_000, 3)
+  assert indices.dtype == np.int32
+  counts = np.bincount(indices @ [100, 10, 1], minlength=1000)
+  assert stats.chisquare(counts).pvalue > 1e-3
+  # neighbours in the list do not resemble each other either
+  pairs = indices[:-1, 0] * 10 + indices[1:, 0]
+  assert stats.chisquare(np.bincount(pairs, minlength=100)).pvalue > 1e-3

@@ -112,10 +112,31 @@ def test_points_by_hand():
       points(real, wrong)
 
 
+@pytest.mark.parametrize("channels", [2, 4])
+def test_channels_that_are_no_colours_stand_side_by_side(tmp_path, channels):
+  images = np.random.default_rng(0).integers(0, 256, (6, 5, 4, channels), np.uint8)
+  wide = np.concatenate([images[..., k : k + 1] for k in range(channels)], axis=2)
+  np.testing.assert_array_equal(grid(images, 3), grid(wide, 3))
+  np.testing.assert_array_equal(
+    pairs(images, images[::-1], 3), pairs(wide, wide[::-1], 3)
+  )
+  weights = images / 255 - 0.5
+  np.testing.assert_array_equal(
+    atoms(weights, 3),
+    atoms(np.concatenate([weights[..., [k]] for k in range(channels)], axis=2), 3),
+  )
+  write_samples(tmp_path, images, "png")
+  with Image.open(tmp_path / "000005.png") as opened:
+    assert opened.mode == "L"
+    np.testing.assert_array_equal(np.asarray(opened), wide[5, ..., 0])
+  with np.load(write_samples(tmp_path, images, "npz")) as data:
+    np.testing.assert_array_equal(data["arr_0"], images)
+
+
 @pytest.mark.parametrize("draw", [grid, atoms])
 def test_what_cannot_be_drawn_is_refused(draw):
-  with pytest.raises(UserError, match="4 channels .*1 .*3") as refusal:
-    draw(np.zeros((2, 8, 8, 4)), 2)
+  with pytest.raises(UserError, match="5 channels .*1 .*3") as refusal:
+    draw(np.zeros((2, 8, 8, 5)), 2)
   assert "\n" not in str(refusal.value)
   for wrong in (
     np.zeros((8, 8, 1)),
@@ -201,8 +222,8 @@ def test_samples_that_cannot_be_written_are_refused_in_one_line(tmp_path):
     assert "\n" not in str(refusal.value)
   with pytest.raises(UserError, match="'jpg'.*png or npz"):
     write_samples(tmp_path / "s", SAMPLES, "jpg")
-  with pytest.raises(UserError, match="2 channels"):
-    write_samples(tmp_path / "s", SAMPLES[..., :2], "npz")
+  with pytest.raises(UserError, match="5 channels"):
+    write_samples(tmp_path / "s", np.zeros((2, 4, 4, 5), np.uint8), "npz")
   with pytest.raises(ValueError, match="uint8"):
     write_samples(tmp_path / "s", SAMPLES.astype(float), "png")
   assert os.listdir(tmp_path) == ["file"]

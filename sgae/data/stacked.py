@@ -1,0 +1,155 @@
+"""Stacked MNIST: images of several digits, one in each channel, whose modes are known.
+
+Each combination of classes is a mode: with three digits there are 1,000. The data are
+one endless list, in which example e is made of base images that a hash of e chooses,
+independently and with replacement (`order.stack_indices`). Two protocols read it:
+
+- fixed: the first 128,000 examples are all there is (VEEGAN, Srivastava et al. 2017,
+  arXiv 1705.07761; PacGAN, Lin et al. 2018, arXiv 1712.04086);
+- on the fly: every batch draws examples that were not there before (Unrolled GAN, Metz
+  et al. 2017, arXiv 1611.02163; R3GAN, Huang et al. 2024, arXiv 2501.05441).
+"""
+
+import dataclasses
+from typing import Any
+
+import jax
+import numpy as np
+
+from sgae.data import order, tfds
+from sgae.data.dataset import Dataset, Split
+from sgae.errors import UserError
+
+DIGITS = (2, 3, 4)  # allowed in config.data.stacked_digits
+NUM_TEST = 26_000  # as many as VEEGAN and PacGAN count modes in
+_FIRST_TEST = 2**62  # in the list, far from the numbers of training examples
+
+
+@dataclasses.dataclass(frozen=True)
+class Endless:
+  """The list, of which nothing is stored but the base; stands in a `Split` as an array.
+
+  Attributes:
+    base: [N, ...], on the host or, inside a step, on the device.
+    digits: how many base examples make one, D.
+  """
+
+  base: Any
+  digits: int
+
+  def __len__(self) -> int:
+    return order.ENDLESS
+
+  def __getitem__(self, numbers: Any) -> Any:
+    """Returns the examples of a slice, or of integers of any shape, on the host."""
+    if isinstance(numbers, slice):
+      numbers = np.arange(*numbers.indices(len(self)))
+    return self.stack(self.choose(numbers))
+
+  def choose(self, numbers: np.ndarray) -> np.ndarray:
+    """Returns which base examples make those numbered int [...]: int32 [..., D]."""
+    return order.stack_indices(numbers, self.digits, len(self.base))
+
+  def stack(self, indices: Any) -> Any:
+    """Returns the examples [...] that are made of base examples int [..., D]."""
+    raise NotImplementedError
+
+
+@dataclasses.dataclass(frozen=True)
+class StackedImages(Endless):
+  """Images uint8 [..., H, W, D] from a base uint8 [N, H, W]."""
+
+  @property
+  def shape(self) -> tuple[int, int, int, int]:
+    height, width = self.base.shape[1:]
+    return len(self), height, width, self.digits
+
+  @property
+  def nbytes(self) -> int:
+    """Bytes that are stored."""
+    return self.base.nbytes
+
+  def stack(self, indices: Any) -> Any:
+    return self.base[indices].swapaxes(-3, -2).swapaxes(-2, -1)
+
+
+@dataclasses.dataclass(frozen=True)
+class StackedLabels(Endless):
+  """Mode numbers int32 [...], the first digit leading, from labels int32 [N]."""
+
+  classes: int
+
+  def stack(self, indices: Any) -> Any:
+    labels = self.base[indices]
+    number = labels[..., 0]
+    for digit in range(1, self.digits):
+      number = number * self.classes + labels[..., digit]
+    return number
+
+
+jax.tree_util.register_dataclass(StackedImages, ["base"], ["digits"])
+jax.tree_util.register_dataclass(StackedLabels, ["base"], ["digits", "classes"])
+
+
+def stack(base: Dataset, digits: int, examples: int) -> Dataset:
+  """Returns a data set of stacked images.
+
+  Args:
+    base: grey images, uint8 [N, H, W, 1].
+    digits: D, how many make one image (channels).
+    examples: size of the training split (examples), held in memory as uint8: 301 MB for
+      128,000 of three MNIST digits; 0: `ENDLESS`, made on the fly.
+
+  Returns:
+    Images uint8 [N, H, W, D], labels d1 c^(D-1) + ... + dD for c classes, so that
+    num_classes is c^D. The training split is made of `base.train`; the test split of
+    `base.test` alone, 26,000 fixed examples in either protocol.
+
+  Raises:
+    UserError: images that are not grey, or too many classes.
+  """
+  channels = base.train.images.shape[-1]
+  if channels != 1:
+    raise UserError(
+      f"data.source='stacked' puts grey images into channels, but {base.name!r} has "
+      f"{channels} channels: choose a data.name such as 'mnist'"
+    )
+  modes = base.num_classes**digits
+  if modes >= 2**31:
+    raise UserError(
+      f"data.stacked_digits={digits} of {base.num_classes} classes make {modes:,} "
+      "modes, which int32 cannot number: choose fewer digits, or another data.name"
+    )
+
+  def endless(split: Split) -> Split:
+    lists: Any = (
+      StackedImages(split.images[..., 0], digits),
+      StackedLabels(split.labels, digits, base.num_classes),
+    )
+    return Split(*lists)
+
+  def part(split: Split, numbers: slice) -> Split:
+    images, labels = (some[numbers] for some in endless(split))
+    return Split(np.ascontiguousarray(images), labels)
+
+  test = part(base.test, slice(_FIRST_TEST, _FIRST_TEST + NUM_TEST))
+  train = part(base.train, slice(examples)) if examples else endless(base.train)
+  return Dataset(f"stacked {base.name}", train, test, modes)
+
+
+def train_shape(config: Any) -> tuple[int, int, int, int]:
+  """Returns the shape (N, H, W, D) of the training images, from metadata alone.
+
+  Args:
+    config: the ConfigDict `config.data`.
+
+  Raises:
+    UserError: the base is not prepared, or the images are made on the fly.
+  """
+  if not config.stacked_examples:
+    raise UserError(
+      "data.stacked_examples=0 gives no number of images: give the shape of as many as "
+      "the device would hold, such as --images=60000x28x28x3"
+    )
+  _, height, width, _ = tfds.train_shape(config)
+  return config.stacked_examples, height, width, config.stacked_digits
