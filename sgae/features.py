@@ -17,7 +17,7 @@ import numpy as np
 from ml_collections import ConfigDict, FrozenConfigDict
 
 from sgae import parallel, processes
-from sgae.data import resident
+from sgae.data import resident, sources
 from sgae.data.dataset import Dataset
 from sgae.errors import UserError
 from sgae.in_memory import train_in_memory
@@ -57,7 +57,7 @@ def digest_of(dataset: Dataset) -> str:
   digest = hashlib.sha256(str(dataset.num_classes).encode())
   for images, labels in (dataset.train, dataset.test):
     every = -(-len(images) // DIGESTED_IMAGES)
-    for array in (images[::every], labels):
+    for array in (images[::every], labels[::every]):
       digest.update(str((array.shape, array.dtype)).encode())
       digest.update(np.ascontiguousarray(array).data)
   return digest.hexdigest()
@@ -75,12 +75,19 @@ def obtain(
     console: where progress goes.
 
   Returns:
-    The network, or None for data without labels and runs that generate nothing.
+    The network, or None for data without labels, points of the plane, and runs that
+    generate nothing.
 
   Raises:
     UserError: the cache cannot be written, or what it holds is damaged.
   """
-  if dataset.num_classes < 2 or "gan" not in config.phases:
+  if "gan" not in config.phases or dataset.mixture is not None:
+    return None
+  if config.data.source == "stacked":  # their digits are looked at one by one
+    digits = ConfigDict(config.data.to_dict())
+    digits.source = "tfds"
+    dataset = sources.load(digits, console.line)
+  if dataset.num_classes < 2:
     return None
   data = digest_of(dataset)
   for path in SHIPPED.glob("*.json"):

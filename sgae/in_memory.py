@@ -9,6 +9,7 @@ import numpy as np
 from sgae import parallel
 from sgae.data import order, resident
 from sgae.data.dataset import Dataset
+from sgae.data.placement import PLACEMENTS
 from sgae.phases import Phase
 from sgae.reporting.console import Console
 
@@ -55,12 +56,13 @@ def train_in_memory(
     phase.step, resident.gather, mesh, "jit", phase.batch_shape
   )
   indices = indices_of_call(config, phase, dataset, compiled.rows)
+  examples = PLACEMENTS["resident"].examples(dataset.train, indices, 0, steps // chunk)
   source = parallel.replicate(dataset.train, mesh)
   state = parallel.replicate(phase.init({}), mesh)
   with console.phase(phase.name, steps, 0) as progress:
-    for call in range(steps // chunk):
+    for call, some in enumerate(examples):
       start = perf_counter()
-      state, metrics = compiled(state, source, compiled.place(indices(call)))
+      state, metrics = compiled(state, source, compiled.place(some))
       numbers = {
         key.split("/")[1]: float(metrics[key].mean())
         for key in phase.shown

@@ -32,7 +32,7 @@ from sgae.sampling import COLUMNS, ROWS, as_stored, make_interpolator, make_samp
 
 ROWS_PER_CALL = 512
 ATOMS_DRAWN, ATOM_COLUMNS = 200, 20
-CLASSES_SHOWN = 20  # at most, by their shares
+CLASSES_SHOWN = 20  # at most, by their shares, and told apart by a linear probe
 
 
 class Observer(NamedTuple):
@@ -85,7 +85,7 @@ def make_autoencoder_observer(config: Any, judge: Judge, mesh: Any) -> Observer:
       "atoms": decode(params, unit_codes[used]) - silent,
       "idle": np.asarray(parallel.at_hand(state.idle_k)),
     }
-    if full and dataset.num_classes > 1:
+    if full and 1 < dataset.num_classes <= CLASSES_SHOWN:
       seen["train_codes"] = run(params, dataset.train.images)[1]
     return seen
 
@@ -102,12 +102,9 @@ def make_autoencoder_observer(config: Any, judge: Judge, mesh: Any) -> Observer:
     return figures
 
   def draw(seen):
-    if pictures.are_points(
-      mean_image.shape
-    ):  # whose atoms would be a picture of nothing
-      real, made = (
-        some[: pictures.POINTS_SHOWN] for some in (dataset.test.images, seen["outputs"])
-      )
+    if pictures.are_points(mean_image.shape):  # whose atoms show nothing
+      shown = slice(pictures.POINTS_SHOWN)
+      real, made = dataset.test.images[shown], seen["outputs"][shown]
       return {"reconstructions": pictures.points(real, made)}
     images = _floats(dataset.test.images[:20])
     return {
@@ -153,13 +150,16 @@ def make_gan_observer(config: Any, judge: Judge, mesh: Any) -> Observer:
       made = generated.images[: pictures.POINTS_SHOWN]
       return {"samples": pictures.points(dataset.test.images, made)}
     cells = generated.images[: ROWS * COLUMNS]
-    shown = generated.images[: 2 * COLUMNS]
-    _, nearest = judge.reference.to_train(shown)
-    return {
+    drawn = {
       "samples": pictures.grid(cells, COLUMNS),
       "interpolations": pictures.grid(between, COLUMNS),
-      "neighbours": pictures.pairs(shown, dataset.train.images[nearest], COLUMNS),
     }
+    if "memorisation" in suite.allowed(judge.reference):
+      shown = generated.images[: 2 * COLUMNS]
+      _, nearest = judge.reference.to_train(shown)
+      neighbours = dataset.train.images[nearest]
+      drawn["neighbours"] = pictures.pairs(shown, neighbours, COLUMNS)
+    return drawn
 
   def detail(seen):
     shares = class_share(seen[0], dataset.num_classes)

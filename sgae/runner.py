@@ -126,15 +126,11 @@ def _train_phases(config, workdir, mesh, dataset: Dataset, stored, console) -> N
       phase = PHASES["gan"](config, mean_image)
       states["gan"] = read_state(config, workdir, phase, mesh) or states["gan"]
     assess(config, workdir, judge, mesh, states, console, controls=False)
-  last = "samples" if "gan" in config.phases else "reconstructions"
-  phase = config.phases[-1]
-  step = config[phase].steps
-  console.line(
-    f"Done. Picture: {workdir}/images/{phase}_{last}_{step:06d}.png  "
-    f"metrics: {workdir}/metrics.jsonl  run directory: {workdir}"
+  console.line(f"Done: {workdir}, and all of it in {workdir}/report.html")
+  samples = (
+    "" if "gan" not in config.phases else ", or --mode=sample --num_samples=1000"
   )
-  next_mode = "sample --num_samples=1000" if phase == "gan" else "evaluate"
-  console.line(f"Next: python launch.py --workdir={workdir} --mode={next_mode}")
+  console.line(f"Next: python launch.py --workdir={workdir} --mode=evaluate{samples}")
 
 
 def check_batches(config: Any, devices: int) -> None:

@@ -115,8 +115,10 @@ def allowed(reference: Reference) -> list[str]:
     return ["mixture"]
   if test.probabilities is None:
     return ["memorisation"]
-  classes = "classes" if test.probabilities.ndim == 2 else "modes"
-  return ["frechet", "kernel", "manifold", classes, "memorisation"]
+  on_features = ["frechet", "kernel", "manifold"]
+  if test.probabilities.ndim == 3:
+    return [*on_features, "modes"]
+  return [*on_features, "classes", "memorisation"]
 
 
 def measure(

@@ -36,6 +36,17 @@ def ship(workdir: Path, console: Console) -> None:
   )
 
 
+def main(names: list[str]) -> int:
+  """Ships the classifiers of some runs; returns the exit code."""
+  console = Console()
+  try:
+    for name in names:
+      ship(Path(name), console)
+  except UserError as error:
+    console.error(str(error))
+    return error.exit_code
+  return 0
+
+
 if __name__ == "__main__":
-  for name in sys.argv[1:]:
-    ship(Path(name), Console())
+  sys.exit(main(sys.argv[1:]))
