@@ -211,6 +211,9 @@ def get_config(arg: str = "") -> Any:
         # training images.
         "num_samples": 2000,
         "final_samples": 10000,
+        # Train the controls of the data set (an autoencoder with a Gaussian mixture on
+        # its codes) in the first `--mode=evaluate` that meets it.
+        "controls": True,
         # Keep the state of least Frechet distance in training apart, and sample from
         # it and evaluate it.
         "keep_best": False,

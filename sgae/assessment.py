@@ -25,7 +25,7 @@ def assess(
   states: Mapping[str, tuple[int, Any]],
   console: Console,
   *,
-  controls: bool,
+  afresh: bool,
 ) -> None:
   """Measures states in full, prints the figures, and stores them in evaluation.json.
 
@@ -38,8 +38,8 @@ def assess(
     mesh: the devices of the run.
     states: phase -> (step, state on the mesh).
     console: where the tables go.
-    controls: whether all is measured, and controls that are not known yet are trained,
-      which takes minutes; else only what evaluation.json does not hold.
+    afresh: whether all is measured, and controls that are not known yet are trained
+      if the config wants them; else only what evaluation.json does not hold.
 
   Raises:
     UserError: the files cannot be read or written.
@@ -47,7 +47,7 @@ def assess(
   results: dict[str, Any] = {}
   known = read_json(workdir / FILE_NAME)
   for name, (step, state) in states.items():
-    if not controls and known.get(name, {}).get("step") == step:
+    if not afresh and known.get(name, {}).get("step") == step:
       continue  # of a run that had ended before
     observer = OBSERVERS[name](config, judge, mesh)
     seen = observer.observe(state, True)
@@ -64,7 +64,7 @@ def assess(
         sample_count(config, judge.dataset),
         cache_root(config.data.cache_directory),
         console,
-        controls=controls,
+        controls=afresh and config.evaluation.controls,
       )
       entry["floor"] = _plain(beside.floor)
       entry["controls"] = {key: _plain(value) for key, value in beside.controls.items()}

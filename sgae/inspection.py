@@ -53,7 +53,7 @@ def evaluate(workdir: Path, overrides: dict[str, Any], console: Console) -> None
     raise UserError(f"{workdir} has no checkpoint yet: train first")
   cache = cache_root(config.data.cache_directory)
   judge = Judge(dataset, features.obtain(config, dataset, cache, console))
-  assess(config, workdir, judge, mesh, states, console, controls=True)
+  assess(config, workdir, judge, mesh, states, console, afresh=True)
   write_report(workdir, events(read_metrics(workdir)))
   console.line(f"Report: {workdir}/report.html")
 

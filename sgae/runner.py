@@ -125,12 +125,10 @@ def _train_phases(config, workdir, mesh, dataset: Dataset, stored, console) -> N
     if "gan" in states and config.evaluation.keep_best:
       phase = PHASES["gan"](config, mean_image)
       states["gan"] = read_state(config, workdir, phase, mesh) or states["gan"]
-    assess(config, workdir, judge, mesh, states, console, controls=False)
+    assess(config, workdir, judge, mesh, states, console, afresh=False)
   console.line(f"Done: {workdir}, and all of it in {workdir}/report.html")
-  samples = (
-    "" if "gan" not in config.phases else ", or --mode=sample --num_samples=1000"
-  )
-  console.line(f"Next: python launch.py --workdir={workdir} --mode=evaluate{samples}")
+  more = ", or --mode=sample --num_samples=1000" if "gan" in config.phases else ""
+  console.line(f"Next: python launch.py --workdir={workdir} --mode=evaluate{more}")
 
 
 def check_batches(config: Any, devices: int) -> None:
