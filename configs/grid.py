@@ -3,7 +3,7 @@
     python launch.py --config=configs/grid.py
 
 One run takes 9 s on 2 cores of an AMD EPYC that others use as well. Ten seeds, trained
-in one program in 41 s there by `python -m tests.training.test_learning`, 2,500 samples
+in one program in 41 s there by `python -m sgae.benchmark.mixtures`, 2,500 samples
 of each; mean +- standard deviation over seeds, see configs/ring.py:
 
 | seeds with all 25 modes | within 3 sigma | sigma_hat / sigma | reverse KL, nats |

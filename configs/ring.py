@@ -3,7 +3,7 @@
     python launch.py --config=configs/ring.py
 
 One run takes 15 s on 2 cores of an AMD EPYC that others use as well. Ten seeds, trained
-in one program in 46 s there by `python -m tests.training.test_learning`, 2,500 samples
+in one program in 46 s there by `python -m sgae.benchmark.mixtures`, 2,500 samples
 of each; mean +- standard deviation over seeds:
 
 | seeds with all 8 modes | within 3 sigma | sigma_hat / sigma | reverse KL, nats |

@@ -10,6 +10,7 @@ from sgae.checkpoint import best_of, checkpoints_of, read_state
 from sgae.data import resident, sources
 from sgae.data.cache import cache_root
 from sgae.data.dataset import Dataset
+from sgae.data.order import ENDLESS
 from sgae.data.placement import choose
 from sgae.errors import UserError
 from sgae.judge import Judge
@@ -86,7 +87,7 @@ def _train_phases(config, workdir, mesh, dataset: Dataset, stored, console) -> N
     run_directory.write(workdir, config, image_shape, devices, stored)
   console.line(
     f"{'Resuming' if stored else 'Training'} {' -> '.join(config.phases)} on "
-    f"{dataset.name}: {len(images):,} images, {devices}; {workdir}"
+    f"{dataset.name}: {_amount(images)}, {devices}; {workdir}"
   )
   cache = cache_root(config.data.cache_directory)
   judge = Judge(dataset, features.obtain(config, dataset, cache, console))
@@ -127,7 +128,9 @@ def _train_phases(config, workdir, mesh, dataset: Dataset, stored, console) -> N
       states["gan"] = read_state(config, workdir, phase, mesh) or states["gan"]
     assess(config, workdir, judge, mesh, states, console, afresh=False)
   console.line(f"Done: {workdir}, and all of it in {workdir}/report.html")
-  more = ", or --mode=sample --num_samples=1000" if "gan" in config.phases else ""
+  more = ""
+  if "gan" in config.phases:
+    more = ", or --mode=sample --num_samples=1000 --format=npz"
   console.line(f"Next: python launch.py --workdir={workdir} --mode=evaluate{more}")
 
 
@@ -151,6 +154,10 @@ def check_examples(config: Any, count: int) -> None:
         f"{name}.batch_size={config[name].batch_size} is more than the {count} "
         "training images: choose less"
       )
+
+
+def _amount(images) -> str:
+  return "endless images" if len(images) == ENDLESS else f"{len(images):,} images"
 
 
 def _check_resume(config, workdir, stored, position, image_shape, console) -> None:
