@@ -128,10 +128,11 @@ def _train_phases(config, workdir, mesh, dataset: Dataset, stored, console) -> N
       states["gan"] = read_state(config, workdir, phase, mesh) or states["gan"]
     assess(config, workdir, judge, mesh, states, console, afresh=False)
   console.line(f"Done: {workdir}, and all of it in {workdir}/report.html")
-  more = ""
+  modes = ["evaluate"]
   if "gan" in config.phases:
-    more = ", or --mode=sample --num_samples=1000 --format=npz"
-  console.line(f"Next: python launch.py --workdir={workdir} --mode=evaluate{more}")
+    modes.append("sample --num_samples=1000 --format=npz")
+  for mode in modes:
+    console.line(f"Next: python launch.py --workdir={workdir} --mode={mode}")
 
 
 def check_batches(config: Any, devices: int) -> None:
