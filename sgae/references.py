@@ -1,18 +1,23 @@
 """What figures of generation stand beside, once per data set: the floor and controls.
 
 The floor is what real training images score in the place of samples. The controls are
-images from models without any adversary: a Gaussian mixture on the codes of an
-autoencoder. A GAN that does not beat them has shown nothing.
+images from models without any adversary: Gaussians on the codes of an autoencoder. A
+GAN that does not beat them has shown nothing.
 """
 
 import hashlib
 import json
+import warnings
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 from ml_collections import ConfigDict, FrozenConfigDict
+from sklearn.cluster import KMeans
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.mixture import GaussianMixture
+from threadpoolctl import threadpool_limits
 
 from sgae import parallel
 from sgae.data import order, resident
@@ -30,8 +35,9 @@ from sgae.sampling import as_stored
 
 VERSION = 1  # of all that is below: another one is computed anew
 ROWS_PER_CALL = 512
-FITTED_CODES = 20_000  # at most: a mixture on hundreds of latents costs minutes else
+FITTED_CODES = 20_000  # at most, to take seconds
 MIXTURE_ITERATIONS = 100
+LEAST_CODES = 2  # for each Gaussian, on average; else a control is left out
 
 Figures = dict[str, Figure]
 
@@ -62,11 +68,11 @@ AUTOENCODERS: dict[str, dict[str, Any]] = {
     },
   },
 }
-# name -> (autoencoder, components of the mixture)
+# name -> (autoencoder, key of GAUSSIANS, how many)
 CONTROLS = {
-  "AE + mixture of 10": ("AE", 10),
-  "AE + mixture of 100": ("AE", 100),
-  "SAE + mixture of 10": ("SAE", 10),
+  "AE + mixture of 10": ("AE", "mixture", 10),
+  "AE + mixture of 100": ("AE", "mixture", 100),
+  "SAE + 100 Gaussian clusters": ("SAE", "clusters", 100),
 }
 
 
@@ -106,6 +112,9 @@ def control_figures(
     judge: of the data set.
     count: images.
     console: where progress goes.
+
+  Returns:
+    name -> figures, without the controls that few training images do not allow.
   """
   see = judge.seer(parallel.mesh_of_this_process())
   images = judge.dataset.train.images
@@ -114,15 +123,16 @@ def control_figures(
   for kind, fields in AUTOENCODERS.items():
     console.line(f"Training the {kind} of the controls on {judge.dataset.name}, once")
     encode, decode = _trained(config, fields, judge.dataset, console)
-    codes = encode(fitted)
-    for name, (of, components) in CONTROLS.items():
-      if of == kind:
-        mixture = GaussianMixture(
-          components, max_iter=MIXTURE_ITERATIONS, reg_covar=1e-4, random_state=0
-        )
-        drawn = mixture.fit(codes).sample(count)[0].astype(np.float32)
-        # the mixture gives its samples component by component
-        made = as_stored(decode(np.random.default_rng(0).permutation(drawn)))
+    # float32 leaves covariances that are not quite symmetric
+    codes_nk = np.float64(encode(fitted))
+    for name, (of, gaussians, number) in CONTROLS.items():
+      if of == kind and number * LEAST_CODES <= len(codes_nk):
+        # threads cost more than they give on matrices as small as these
+        with threadpool_limits(1):
+          drawn_nk = GAUSSIANS[gaussians](codes_nk, number, count)
+        # they come Gaussian by Gaussian
+        drawn_nk = np.random.default_rng(0).permutation(np.float32(drawn_nk))
+        made = as_stored(decode(drawn_nk))
         measured[name] = suite.measure(see(made), judge.reference, suite.MEASURES)
   return measured
 
@@ -159,6 +169,48 @@ def obtain(
     _read(known["floor"]),
     {name: _read(figures) for name, figures in known.get("controls", {}).items()},
   )
+
+
+def _mixture(codes_nk: np.ndarray, components: int, count: int) -> np.ndarray:
+  """Draws from a mixture of full covariances that EM fitted to codes."""
+  mixture = GaussianMixture(
+    components, max_iter=MIXTURE_ITERATIONS, reg_covar=1e-4, random_state=0
+  )
+  with warnings.catch_warnings():
+    # Stopping early is meant: it bounds the time.
+    warnings.simplefilter("ignore", ConvergenceWarning)
+    mixture.fit(codes_nk)
+  return mixture.sample(count)[0]
+
+
+def _clusters(codes_nk: np.ndarray, clusters: int, count: int) -> np.ndarray:
+  """Draws from Gaussians of full covariance, one for each k-means cluster of codes.
+
+  EM costs minutes on hundreds of latents; and a cluster of fewer codes than latents has
+  a singular covariance, from which one can draw but with which EM has no likelihood.
+  """
+  with warnings.catch_warnings():
+    # Fewer different codes than clusters are no harm: some clusters stay empty.
+    warnings.simplefilter("ignore", ConvergenceWarning)
+    labels_n = KMeans(clusters, n_init=1, random_state=0).fit(codes_nk).labels_
+  random = np.random.default_rng(0)
+  sizes = np.bincount(labels_n, minlength=clusters)
+  parts = []
+  for cluster, number in enumerate(random.multinomial(count, sizes / len(codes_nk))):
+    if number:
+      of_cluster_mk = codes_nk[labels_n == cluster]
+      mean_k = of_cluster_mk.mean(axis=0)
+      noise_nm = random.standard_normal((number, len(of_cluster_mk)))
+      deviations_nk = noise_nm @ (of_cluster_mk - mean_k)
+      parts.append(mean_k + deviations_nk / np.sqrt(max(len(of_cluster_mk) - 1, 1)))
+  return np.concatenate(parts)
+
+
+# (codes float64 [N, K], number of Gaussians, count) -> codes float64 [count, K]
+GAUSSIANS: dict[str, Callable[[np.ndarray, int, int], np.ndarray]] = {
+  "mixture": _mixture,
+  "clusters": _clusters,
+}
 
 
 def _trained(run_config, fields, dataset: Dataset, console):
