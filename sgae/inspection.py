@@ -105,8 +105,10 @@ def sample(
   if num_samples:
     made = pictures.write_samples(directory, samples[:num_samples], format)
     console.line(f"{num_samples} samples of step {step}: {made}")
-  pictures.write_png(directory / "grid.png", picture)
-  console.line(f"Grid of step {step}: {directory}/grid.png")
+  # not among the samples: what measures a folder takes every picture in it
+  grid = workdir / "samples.png"
+  pictures.write_png(grid, picture)
+  console.line(f"Grid of step {step}: {grid}")
 
 
 def _config_of(workdir: Path, overrides: dict[str, Any]) -> Any:
