@@ -45,13 +45,16 @@ def assess(
     UserError: the files cannot be read or written.
   """
   results: dict[str, Any] = {}
-  known = read_json(workdir / FILE_NAME)
+  leader = processes.is_leader()
+  known = read_json(workdir / FILE_NAME) if leader else {}
   for name, (step, state) in states.items():
-    if not afresh and known.get(name, {}).get("step") == step:
-      continue  # of a run that had ended before
+    # the leader says what is due: others may not see its files
+    due = afresh or known.get(name, {}).get("step") != step
+    if not processes.any_of_us(leader and due):
+      continue
     observer = OBSERVERS[name](config, judge, mesh)
     seen = observer.observe(state, True)
-    if not processes.is_leader():
+    if not leader:
       continue
     entry: dict[str, Any] = _cost(workdir, config.phases, name, step)
     entry["protocol"] = _protocol(config, judge, name)

@@ -95,6 +95,7 @@ def obtain(
       return read(path)
   config = ConfigDict(config.to_dict())
   config.seed = 0  # the network is the data set's, whatever the run
+  config.train.microbatches = 1
   config.classifier.num_classes = dataset.num_classes
   config.classifier.batch_size = min(
     config.classifier.batch_size, len(dataset.train.images)

@@ -33,7 +33,7 @@ from sgae.reporting.console import Console
 from sgae.reporting.files import read_json, write_json
 from sgae.sampling import as_stored
 
-VERSION = 1  # of all that is below: another one is computed anew
+VERSION = 2  # of all that is below: another one is computed anew
 ROWS_PER_CALL = 512
 FITTED_CODES = 20_000  # at most, to take seconds
 MIXTURE_ITERATIONS = 100
@@ -63,6 +63,7 @@ AUTOENCODERS: dict[str, dict[str, Any]] = {
       "tied_start": True,
       "unit_norm_atoms": True,
       "auxiliary_weight": 1 / 32,
+      "auxiliary_k": 32,
       "steps": 1000,
       "log_every": 50,
     },
@@ -124,7 +125,7 @@ def control_figures(
     console.line(f"Training the {kind} of the controls on {judge.dataset.name}, once")
     encode, decode = _trained(config, fields, judge.dataset, console)
     # float32 leaves covariances that are not quite symmetric
-    codes_nk = np.float64(encode(fitted))
+    codes_nk = encode(fitted).astype(np.float64)
     for name, (of, gaussians, number) in CONTROLS.items():
       if of == kind and number * LEAST_CODES <= len(codes_nk):
         # threads cost more than they give on matrices as small as these
@@ -192,7 +193,8 @@ def _clusters(codes_nk: np.ndarray, clusters: int, count: int) -> np.ndarray:
   with warnings.catch_warnings():
     # Fewer different codes than clusters are no harm: some clusters stay empty.
     warnings.simplefilter("ignore", ConvergenceWarning)
-    labels_n = KMeans(clusters, n_init=1, random_state=0).fit(codes_nk).labels_
+    means: Any = KMeans(clusters, n_init="auto", random_state=0).fit(codes_nk)
+  labels_n = means.labels_
   random = np.random.default_rng(0)
   sizes = np.bincount(labels_n, minlength=clusters)
   parts = []

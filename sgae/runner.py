@@ -43,6 +43,13 @@ def train(config: Any, workdir: Path, console: Console) -> None:
   with processes.leader_first("data"):
     dataset = sources.load(config.data, console.line)
   check_examples(config, len(dataset.train.images))
+  if "classifier" in config.phases and config.classifier.num_classes != (
+    classes := dataset.num_classes
+  ):
+    raise UserError(
+      f"classifier.num_classes={config.classifier.num_classes}, but {dataset.name} has "
+      f"{classes}: set it to that, or give labels to data of one class"
+    )
   with (
     run_directory.claimed(workdir, config, processes.is_leader()) as stored,
     parallel.out_of_memory_explained(),

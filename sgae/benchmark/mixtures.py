@@ -53,7 +53,6 @@ def trained_on_a_mixture(config: Any, seeds: int) -> tuple[Dataset, np.ndarray]:
     )
   positions = jnp.arange(config.gan.batch_size)
 
-  @jax.jit
   def train(states, indices, source):
     def step(state, some):
       return phase.step(state, Batch(*resident.gather(source, some), positions))[0]
@@ -63,7 +62,7 @@ def trained_on_a_mixture(config: Any, seeds: int) -> tuple[Dataset, np.ndarray]:
 
     return jax.lax.scan(steps, states, indices)[0]
 
-  trained = train(
+  trained = parallel.compile_function(train)(
     jax.tree.map(lambda *leaves: jnp.stack(leaves), *states),
     np.stack(indices, axis=1),
     source,
