@@ -94,8 +94,7 @@ def obtain(
     if json.loads(path.read_bytes())["data"] == data:
       return read(path)
   config = ConfigDict(config.to_dict())
-  config.seed = 0  # the network is the data set's, whatever the run
-  config.train.microbatches = 1
+  config.seed, config.train.microbatches = 0, 1  # it is the data set's, not the run's
   config.classifier.num_classes = dataset.num_classes
   config.classifier.batch_size = min(
     config.classifier.batch_size, len(dataset.train.images)
@@ -176,15 +175,15 @@ def read(path: Path) -> FeatureNetwork:
     UserError: the files cannot be read, or are not those that were written.
   """
   with explained(path):
-    described = path.read_bytes()
-    arrays = path.with_suffix(".npz").read_bytes()
+    described, beside = path.read_bytes(), path.with_suffix(".npz")
+    arrays = beside.read_bytes() if beside.exists() else b""
   try:
     about = json.loads(described)
     if hashlib.sha256(arrays).hexdigest() != about["sha256"]:
       raise ValueError("the SHA-256 of the arrays is another")
     with np.load(io.BytesIO(arrays), allow_pickle=False) as file:
       return FeatureNetwork(about, _nested(dict(file)))
-  except (ValueError, KeyError) as error:
+  except (ValueError, KeyError, TypeError) as error:
     raise UserError(
       f"the feature network {path} is damaged ({error}): delete it, and it is made "
       "again"

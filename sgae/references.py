@@ -125,14 +125,14 @@ def control_figures(
     console.line(f"Training the {kind} of the controls on {judge.dataset.name}, once")
     encode, decode = _trained(config, fields, judge.dataset, console)
     # float32 leaves covariances that are not quite symmetric
-    codes_nk = encode(fitted).astype(np.float64)
+    codes_nk = np.asarray(encode(fitted), np.float64)
     for name, (of, gaussians, number) in CONTROLS.items():
       if of == kind and number * LEAST_CODES <= len(codes_nk):
         # threads cost more than they give on matrices as small as these
         with threadpool_limits(1):
           drawn_nk = GAUSSIANS[gaussians](codes_nk, number, count)
         # they come Gaussian by Gaussian
-        drawn_nk = np.random.default_rng(0).permutation(np.float32(drawn_nk))
+        drawn_nk = np.random.default_rng(0).permutation(drawn_nk).astype(np.float32)
         made = as_stored(decode(drawn_nk))
         measured[name] = suite.measure(see(made), judge.reference, suite.MEASURES)
   return measured
@@ -193,8 +193,7 @@ def _clusters(codes_nk: np.ndarray, clusters: int, count: int) -> np.ndarray:
   with warnings.catch_warnings():
     # Fewer different codes than clusters are no harm: some clusters stay empty.
     warnings.simplefilter("ignore", ConvergenceWarning)
-    means: Any = KMeans(clusters, n_init="auto", random_state=0).fit(codes_nk)
-  labels_n = means.labels_
+    labels_n = KMeans(clusters, random_state=0).fit_predict(codes_nk)
   random = np.random.default_rng(0)
   sizes = np.bincount(labels_n, minlength=clusters)
   parts = []
