@@ -27,6 +27,7 @@ def small_config(**fields: Any) -> Any:
   config.gan.update(
     latent_dim=6, batch_size=16, generator_hidden=(12,), discriminator_hidden=(12,)
   )
+  config.classifier.update(batch_size=16, channels=(3, 4, 4), num_features=8, shift=1)
   for name, value in fields.items():
     *path, last = name.split("__")
     section = config

@@ -1,6 +1,6 @@
 """jit, shard_map and pmap over 8 devices equal jit on one, in a process of its own.
 
-Every loss, penalty and kind of sparsity map is tried.
+Every loss, penalty and kind of sparsity map is tried, and what is compiled over rows.
 """
 
 import json
@@ -43,6 +43,7 @@ for sparsity_map, penalty, loss in (
                 gan__penalties__gradient_penalty=1.0, gan__discriminator_updates=2,
                 sae__dead_after=1)
   cases += [("sae", fields), ("gan", fields)]
+cases += [("classifier", dict(classifier__flip=True))]
 cases += [("gan", dict(gan__loss="minimax")), ("gan", dict(gan__loss="least_squares"))]
 worst = 0.0
 for name, fields in cases:
@@ -51,6 +52,28 @@ for name, fields in cases:
   for mode in parallel.MODES:
     for a, b in zip(reference, final(name, config, mode, 8), strict=True):
       worst = max(worst, float(np.max(np.abs(a - b)) / (1e-3 + np.max(np.abs(a)))))
+
+# rows that no number of devices divides, and fewer of them than devices
+tree = {"scale": np.float32(3)}
+calls = []
+
+def some(tree, rows):
+  calls.append(rows.shape)
+  return {"scaled": rows * tree["scale"], "sum": rows.sum(axis=1)}
+
+for devices in (1, 8):
+  mesh = parallel.make_mesh(devices)
+  run = parallel.compile_over_rows(some, mesh, 20)
+  placed = parallel.replicate(tree, mesh)
+  for count in (1, 5, 24, 61):
+    rows = np.arange(count * 2, dtype=np.float32).reshape(count, 2)
+    made = run(placed, rows)
+    assert isinstance(made["scaled"], np.ndarray)
+    np.testing.assert_array_equal(made["scaled"], 3 * rows)
+    np.testing.assert_array_equal(made["sum"], rows.sum(axis=1))
+# one program for any number of rows, of as many rows as the devices divide
+assert calls == [(20, 2), (24, 2)], calls
+assert parallel.mesh_of_this_process().size == 1
 print(json.dumps([worst, max(auxiliary)]))
 """
 

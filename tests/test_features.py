@@ -1,0 +1,220 @@
+"""Feature networks: the shipped ones on real data, and those that are trained once."""
+
+import hashlib
+import io
+import json
+import os
+import shutil
+
+import jax
+import numpy as np
+import pytest
+
+from configs import default
+from sgae import features, parallel, runner
+from sgae.config import validate
+from sgae.data import digits, sources
+from sgae.data.cache import cache_root
+from sgae.data.dataset import Dataset, Split
+from sgae.errors import UserError
+from sgae.reporting.console import Console
+from sgae.weights.__main__ import main, ship
+
+LEAST_ACCURACY = {"mnist": 0.992, "fashion_mnist": 0.91}
+SHIPPED = sorted(features.SHIPPED.glob("*.json"))
+
+
+@pytest.fixture(scope="module", autouse=True)
+def compiled_once():
+  """As in a run: programs that several tests need are compiled by one of them."""
+  parallel.keep_compiled_programs(cache_root("") / "jax")
+
+
+def config_of(**data):
+  config = default.get_config()
+  config.data.update(data)
+  # the least that has every part of training in it
+  config.classifier.update(
+    channels=(8, 16, 16), num_features=32, steps=100, batch_size=64, shift=0
+  )
+  config.classifier.optimizer.learning_rate = 5e-3
+  config.classifier.update(evaluate_every=100, save_every=100)
+  return config
+
+
+def obtain(config, dataset, cache):
+  output = io.StringIO()
+  network = features.obtain(validate(config), dataset, cache, Console(output))
+  return network, output.getvalue()
+
+
+@pytest.mark.parametrize("name", LEAST_ACCURACY)
+def test_a_shipped_network_is_found_by_its_data_and_as_good_as_it_says(name, tmp_path):
+  if not os.path.isdir(os.path.join(os.environ.get("TFDS_DATA_DIR", ""), name)):
+    pytest.skip(f"TFDS_DATA_DIR holds no {name}")
+  config = config_of(source="tfds", name=name)
+  dataset = sources.load(config.data, print)
+  network, output = obtain(config, dataset, tmp_path)
+  assert network is not None
+  assert network.about["name"] == name
+  assert not output
+  assert not list(tmp_path.iterdir())
+  accuracy = features.accuracy(network, dataset)
+  assert accuracy >= LEAST_ACCURACY[name]
+  assert abs(accuracy - network.about["accuracy"]) < 5e-4
+  look = features.make_look(network, parallel.mesh_of_this_process())
+  seen, probabilities = look(dataset.test.images[:700])  # more than one call takes
+  assert seen.shape == (700, network.about["classifier"]["num_features"])
+  assert seen.min() == 0
+  np.testing.assert_allclose(probabilities.sum(axis=1), 1, rtol=1e-5)
+
+
+def test_shipped_files_are_small_and_whole():
+  assert {path.stem for path in SHIPPED} == set(LEAST_ACCURACY)
+  for path in SHIPPED:
+    arrays = path.with_suffix(".npz").read_bytes()
+    assert len(arrays) <= 500_000
+    about = json.loads(path.read_bytes())
+    assert hashlib.sha256(arrays).hexdigest() == about["sha256"]
+    for leaf in jax.tree.leaves(features.read(path).params):
+      assert leaf.dtype == np.float32
+      np.testing.assert_array_equal(leaf, leaf.astype(np.float16))
+
+
+@pytest.mark.parametrize("place", [100, 200_000, -1])
+def test_an_altered_byte_is_refused_in_one_line(place, tmp_path):
+  for suffix in (".json", ".npz"):
+    shutil.copy(SHIPPED[0].with_suffix(suffix), tmp_path)
+  arrays = bytearray((tmp_path / SHIPPED[0].stem).with_suffix(".npz").read_bytes())
+  arrays[place] ^= 1
+  (tmp_path / SHIPPED[0].stem).with_suffix(".npz").write_bytes(arrays)
+  with pytest.raises(UserError, match="damaged.*SHA-256.*delete it") as caught:
+    features.read(tmp_path / SHIPPED[0].name)
+  assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"sha256": 1}', "\xff{"])
+def test_a_damaged_description_is_refused_in_one_line(text, tmp_path):
+  path = tmp_path / SHIPPED[0].name
+  path.write_bytes(text.encode("latin-1"))
+  shutil.copy(SHIPPED[0].with_suffix(".npz"), tmp_path)
+  with pytest.raises(UserError, match="damaged.*delete it") as caught:
+    features.read(path)
+  assert "\n" not in str(caught.value)
+
+
+def test_missing_arrays_are_damage(tmp_path):
+  shutil.copy(SHIPPED[0], tmp_path)
+  with pytest.raises(UserError, match="damaged.*delete it"):
+    features.read(tmp_path / SHIPPED[0].name)
+
+
+def noise(count, seed=0, classes=2):
+  random = np.random.default_rng(seed)
+  images = random.integers(0, 256, (count, 4, 4, 1), dtype=np.uint8)
+  split = Split(images, random.integers(0, classes, count, dtype=np.int32))
+  return Dataset("noise", split, Split(images[:5].copy(), split.labels[:5]), classes)
+
+
+def test_other_data_have_another_digest():
+  dataset = noise(60)
+  digest = features.digest_of(dataset)
+  assert features.digest_of(noise(60)._replace(name="another name")) == digest
+
+  others = [dataset._replace(num_classes=3), dataset._replace(train=dataset.test)]
+  for name in ("train", "test"):
+    split = getattr(dataset, name)
+    pixel, label = split.images.copy(), split.labels.copy()
+    pixel[3, 1, 2, 0] ^= 1
+    label[4] ^= 1
+    others += [
+      dataset._replace(**{name: Split(pixel, split.labels)}),
+      dataset._replace(**{name: Split(split.images, label)}),
+      dataset._replace(**{name: Split(split.images.reshape(-1, 2, 8, 1), *split[1:])}),
+    ]
+  digests = {features.digest_of(other) for other in others}
+  assert len(digests) == len(others)
+  assert digest not in digests
+
+
+def test_a_large_data_set_is_known_by_10_000_images():
+  """An image more is another digest, also where those looked at are the same."""
+  dataset = noise(20_001)
+  fewer = Split(dataset.train.images[:-1], dataset.train.labels[:-1])
+  assert features.digest_of(dataset._replace(train=fewer)) != features.digest_of(
+    dataset
+  )
+
+
+def test_what_has_no_classes_has_no_network(tmp_path):
+  dataset = digits.load(None, print)
+  unlabelled = dataset._replace(num_classes=1)
+  assert obtain(config_of(), unlabelled, tmp_path) == (None, "")
+  points = config_of(source="mixture", name="ring")
+  assert obtain(points, sources.load(points.data, print), tmp_path) == (None, "")
+  alone = config_of()
+  alone.phases = ("sae",)
+  assert obtain(alone, dataset, tmp_path) == (None, "")
+
+
+def test_a_network_is_trained_once_and_is_the_same_whatever_the_run(tmp_path):
+  dataset = digits.load(None, print)
+  first, output = obtain(config_of(), dataset, tmp_path)
+  assert first is not None
+  assert "Training a classifier on digits" in output
+  assert first.about["accuracy"] > 0.5  # of 10 classes, after 100 steps
+
+  other = config_of()
+  other.seed = 7
+  other.train.microbatches = 4
+  other.sae.steps = 50
+  again, output = obtain(other, dataset, tmp_path)
+  assert again is not None
+  assert not output
+  assert again.about == first.about
+
+  # trained anew, by a run of another seed and other microbatches
+  anew, output = obtain(other, dataset, tmp_path / "empty")
+  assert anew is not None
+  assert output
+  assert anew.about == first.about  # the SHA-256 of the arrays among it
+
+  other.classifier.optimizer.learning_rate *= 2
+  another, output = obtain(other, dataset, tmp_path)
+  assert another is not None
+  assert output
+  assert another.about["sha256"] != first.about["sha256"]
+
+
+def test_fewer_images_than_a_batch_are_enough(tmp_path):
+  config = config_of()
+  config.train.microbatches = 2  # which 37 images could not be divided into
+  config.classifier.steps = 50
+  network, _ = obtain(config, noise(37), tmp_path)
+  assert network is not None
+  assert network.about["image_shape"] == [4, 4, 1]
+
+
+def test_what_a_run_ships_is_what_is_trained_in_memory(tmp_path, monkeypatch):
+  monkeypatch.setattr(features, "SHIPPED", tmp_path / "weights")
+  config, dataset = config_of(), digits.load(None, print)
+  trained, _ = obtain(config, dataset, tmp_path / "cache")
+  assert trained is not None
+  config.phases = ("classifier",)
+  runner.train(validate(config), tmp_path / "run", Console(io.StringIO()))
+  ship(tmp_path / "run", Console(io.StringIO()))
+
+  config.phases = ("gan",)
+  shipped, output = obtain(config, dataset, tmp_path / "empty")
+  assert shipped is not None
+  assert not output
+  assert shipped.about == trained.about
+  for a, b in zip(
+    jax.tree.leaves(shipped.params), jax.tree.leaves(trained.params), strict=True
+  ):
+    np.testing.assert_array_equal(a, b)
+
+
+def test_a_run_without_a_classifier_ships_nothing(tmp_path, capsys):
+  assert main([str(tmp_path)]) == 2
+  assert capsys.readouterr().err.count("\n") == 1

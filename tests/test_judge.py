@@ -1,0 +1,142 @@
+"""Known failures of generation, made of real MNIST, are told apart by measures."""
+
+import os
+
+import numpy as np
+import pytest
+
+from configs import default
+from sgae import features, parallel
+from sgae.data import digits, sources, stacked
+from sgae.data.dataset import Split
+from sgae.evaluation import suite
+from sgae.judge import Judge
+
+COUNT = 2000
+
+
+@pytest.fixture(scope="module")
+def mnist():
+  """A judge of 2,000 test images, and the images of two disjoint draws."""
+  if not os.path.isdir(os.path.join(os.environ.get("TFDS_DATA_DIR", ""), "mnist")):
+    pytest.skip("TFDS_DATA_DIR holds no mnist")
+  config = default.get_config()
+  config.data.update(source="tfds", name="mnist")
+  data = sources.load(config.data, print)
+  order = np.random.default_rng(0).permutation(len(data.train.images))
+  first, second, train = order[:COUNT], order[COUNT : 2 * COUNT], order[-2 * COUNT :]
+  judge = Judge(
+    data._replace(
+      train=Split(data.train.images[train], data.train.labels[train]),
+      test=Split(data.test.images[:COUNT], data.test.labels[:COUNT]),
+    ),
+    features.read(features.SHIPPED / "mnist.json"),
+  )
+  labels = data.train.labels
+  return judge, *(Split(data.train.images[i], labels[i]) for i in (first, second))
+
+
+@pytest.fixture(scope="module")
+def floor(mnist):
+  return figures(mnist[0], mnist[1].images)
+
+
+# The kernel distance takes as long as the others together and says what Frechet's does
+NAMES = [name for name in suite.MEASURES if name != "kernel"]
+
+
+def figures(judge, images):
+  see = judge.seer(parallel.mesh_of_this_process())
+  measured = suite.measure(see(images), judge.reference, NAMES)
+  return {name: figure.value for name, figure in measured.items()}
+
+
+def test_real_images_score_the_floor(mnist, floor):
+  judge, _, second = mnist
+  other = figures(judge, second.images)
+  for name, least, most in (
+    ("frechet", 0, 8),
+    ("precision", 0.8, 1),
+    ("recall", 0.8, 1),
+    ("coverage", 0.9, 1),
+    ("classifier_score", 9.5, 10),
+    ("class_kl", 0, 0.02),
+    ("classes_covered", 10, 10),
+    ("copies", 0, 0.03),
+    ("neighbour_ratio", 0.95, 1.05),
+  ):
+    assert least <= floor[name] <= most, (name, floor[name])
+    assert least <= other[name] <= most, (name, other[name])
+    assert other[name] == pytest.approx(floor[name], rel=0.15, abs=0.25)
+
+
+def test_a_constant_image_has_no_recall_and_one_class(mnist, floor):
+  judge, real, _ = mnist
+  constant = figures(judge, np.repeat(real.images[:1], COUNT, axis=0))
+  assert constant["frechet"] > 20 * floor["frechet"]
+  assert constant["recall"] < 0.01 < 0.8 < floor["recall"]
+  assert constant["classes_covered"] == 1
+  assert constant["classifier_score"] == pytest.approx(1, abs=1e-3)
+
+
+def test_noise_covers_nothing(mnist, floor):
+  judge, real, _ = mnist
+  noise = np.random.default_rng(1).integers(0, 256, real.images.shape, dtype=np.uint8)
+  noise = figures(judge, noise)
+  assert noise["frechet"] > 20 * floor["frechet"]
+  # not precision: a few outliers among real images have balls that reach far
+  assert noise["coverage"] < 0.05 < 0.9 < floor["coverage"]
+  assert noise["density"] < 0.2 < 0.8 < floor["density"]
+  assert noise["neighbour_ratio"] > 1.5
+
+
+def test_one_class_alone_is_precise_and_covers_a_tenth(mnist, floor):
+  judge, real, second = mnist
+  ones = np.concatenate([some.images[some.labels == 3] for some in (real, second)])
+  of_one = figures(judge, ones)
+  assert of_one["precision"] > 0.8
+  assert of_one["coverage"] < 0.2
+  assert of_one["classes_covered"] <= 3
+  assert of_one["class_kl"] > 2  # ln 10 is 2.3
+  assert of_one["frechet"] > 10 * floor["frechet"]
+
+
+def test_memorised_images_are_copies(mnist, floor):
+  judge, _, _ = mnist
+  some = judge.dataset.train.images[:100]
+  copies = figures(judge, np.tile(some, (COUNT // 100, 1, 1, 1)))
+  assert copies["copies"] == 1
+  assert copies["neighbour_ratio"] == 0
+  assert floor["copies"] < 0.03
+  # what memorisation alone can tell from good samples by their look
+  assert copies["precision"] > 0.8
+  assert copies["classes_covered"] == 10
+  assert copies["recall"] < 0.5
+
+
+def test_stacked_digits_are_looked_at_one_by_one(mnist):
+  judge, real, _ = mnist
+  data = stacked.stack(judge.dataset._replace(train=real), 3, 500)
+  test = Split(data.test.images[:500], data.test.labels[:500])
+  judge = Judge(data._replace(test=test), judge.network)
+  seen = judge.reference.test
+  assert seen.probabilities is not None
+  assert seen.features is not None
+  assert seen.probabilities.shape == (500, 3, 10)
+  assert seen.features.shape == (500, 3 * 128)
+  modes = seen.probabilities.argmax(axis=2) @ [100, 10, 1]
+  assert (modes == test.labels).mean() > 0.97
+  # each digit has the features that it has alone
+  see = Judge(data, judge.network).seer(parallel.mesh_of_this_process())
+  alone = see(test.images[..., [1]]).features
+  assert alone is not None
+  np.testing.assert_array_equal(seen.features[:, 128:256], alone)
+  measured = suite.measure(see(data.train.images), judge.reference, ["modes"])
+  assert 350 < measured["modes_covered"].value < 450  # 394 expected of 1,000
+
+
+def test_without_a_network_images_alone_are_seen():
+  data = digits.load(None, print)
+  judge = Judge(data, None)
+  assert judge.reference.test.features is None
+  assert figures(judge, data.train.images).keys() == {"copies", "neighbour_ratio"}

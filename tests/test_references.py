@@ -1,0 +1,129 @@
+"""The floor and the controls: measured once, kept, and fitted as they say."""
+
+import copy
+import io
+
+import jax
+import numpy as np
+import pytest
+
+from configs import default
+from sgae import features, references
+from sgae.config import validate
+from sgae.data import digits
+from sgae.data.dataset import Split
+from sgae.judge import Judge
+from sgae.networks.classifier import make_classifier
+from sgae.reporting.console import Console
+
+COUNT = 200
+
+
+def digits_judge(seed=0):
+  """Looks with the random features of an untrained network."""
+  shape = (8, 8, 1)
+  params = make_classifier(shape, (4, 4, 4), 8, 10).init(jax.random.key(seed))
+  fields = {"channels": (4, 4, 4), "num_features": 8, "num_classes": 10}
+  about = {"classifier": fields, "image_shape": shape, "sha256": str(seed)}
+  return Judge(digits.load(None, print), features.FeatureNetwork(about, params))
+
+
+@pytest.fixture
+def quick(monkeypatch):
+  """The real controls, but for the lengths of training and the widths."""
+  quick = copy.deepcopy(references.AUTOENCODERS)
+  for fields in quick.values():
+    fields["sae"] |= {"steps": 50, "log_every": 50}
+  quick["AE"]["sae"] |= {"encoder_hidden": (32,), "decoder_hidden": (32,)}
+  monkeypatch.setattr(references, "AUTOENCODERS", quick)
+
+
+def obtain(judge, cache, count=COUNT, controls=True, **data):
+  config = default.get_config()
+  config.data.update(data)
+  output = io.StringIO()
+  beside = references.obtain(
+    validate(config), judge, count, cache, Console(output), controls=controls
+  )
+  return beside, output.getvalue()
+
+
+def test_figures_are_measured_once_and_kept(quick, tmp_path):
+  judge = digits_judge()
+  first, output = obtain(judge, tmp_path, controls=False)
+  assert not output
+  assert first.controls == {}
+  assert "copies" not in first.floor  # a training image is a copy of itself
+  assert first.floor["classes_covered"].value >= 1
+
+  second, output = obtain(judge, tmp_path)
+  assert output.count("Training the") == 2
+  assert second.floor == first.floor
+  assert second.controls.keys() == references.CONTROLS.keys()
+  for figures in second.controls.values():
+    assert {"frechet", "recall", "copies"} <= figures.keys()
+    assert all(np.isfinite(figure.value) for figure in figures.values())
+  assert len({figures["frechet"] for figures in second.controls.values()}) == 3
+
+  for controls in (True, False):
+    known, output = obtain(digits_judge(), tmp_path, controls=controls)
+    assert not output
+    assert known == second
+  assert len(list(tmp_path.rglob("*.json"))) == 1
+
+  # another number of samples, another network
+  other, _ = obtain(judge, tmp_path, count=COUNT + 1, controls=False)
+  assert other.floor != first.floor
+  assert other.controls == {}
+  other, _ = obtain(digits_judge(seed=1), tmp_path, controls=False)
+  assert other.floor != first.floor
+  assert len(list(tmp_path.rglob("*.json"))) == 3
+
+
+def test_few_images_leave_out_what_they_cannot_fit(quick, tmp_path, monkeypatch):
+  monkeypatch.delitem(references.AUTOENCODERS, "SAE")
+  judge = digits_judge()
+  few = Split(judge.dataset.train.images[:60], judge.dataset.train.labels[:60])
+  judge = Judge(judge.dataset._replace(train=few), judge.network)
+  beside, _ = obtain(judge, tmp_path, count=50)
+  assert beside.controls.keys() == {"AE + mixture of 10"}
+
+
+def groups(number, each, latents):
+  """Codes around far apart centres, each with a covariance of its own."""
+  random = np.random.default_rng(0)
+  centres = 20 * random.normal(size=(number, latents))
+  roots = random.normal(size=(number, latents, latents))
+  return np.concatenate(
+    [
+      centre + random.normal(size=(each, latents)) @ root
+      for centre, root in zip(centres, roots, strict=True)
+    ]
+  )
+
+
+@pytest.mark.parametrize("gaussians", references.GAUSSIANS)
+def test_drawn_codes_have_the_moments_of_those_fitted(gaussians):
+  codes = groups(4, 500, 6)
+  drawn = references.GAUSSIANS[gaussians](codes, 4, 20_000)
+  assert drawn.shape == (20_000, 6)
+  spread = np.abs(np.cov(codes.T)).max()
+  np.testing.assert_allclose(drawn.mean(axis=0), codes.mean(axis=0), atol=0.5)
+  np.testing.assert_allclose(np.cov(drawn.T), np.cov(codes.T), atol=0.03 * spread)
+  # within a group as well, where one Gaussian for all would be far off
+  for group in codes.reshape(4, 500, 6):
+    centre = group.mean(axis=0)
+    near = drawn[np.linalg.norm(drawn - centre, axis=1) < 15]
+    assert 0.2 < len(near) / len(drawn) < 0.3
+    np.testing.assert_allclose(near.mean(axis=0), centre, atol=0.3)
+    largest = np.abs(np.cov(group.T)).max()
+    np.testing.assert_allclose(np.cov(near.T), np.cov(group.T), atol=0.15 * largest)
+
+
+def test_clusters_take_codes_that_are_all_alike_or_few():
+  alike = np.ones((300, 5))
+  drawn = references.GAUSSIANS["clusters"](alike, 100, 40)
+  np.testing.assert_array_equal(drawn, np.ones((40, 5)))
+  single = np.arange(20.0).reshape(10, 2) ** 2  # a cluster to each code
+  drawn = references.GAUSSIANS["clusters"](single, 10, 40)
+  assert all((row == single).all(axis=1).any() for row in drawn)

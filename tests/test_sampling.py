@@ -1,0 +1,72 @@
+"""Samples depend on the run's seed and on their number alone."""
+
+import jax
+import numpy as np
+import pytest
+
+from sgae import parallel, randomness
+from sgae.networks.build import build_generator
+from sgae.sampling import COLUMNS, ROWS, as_stored, make_interpolator, make_sampler
+from tests.systems import MEAN, make_phase, small_config
+
+
+def make(**fields):
+  config = small_config(**fields)
+  return config, make_phase("gan", config).init({}), parallel.mesh_of_this_process()
+
+
+def latents(config, state, positions):
+  """Normal or uniform noise of a place, drawn one by one."""
+  stream = randomness.stream_key(state.key, "samples")
+  keys = [jax.random.fold_in(stream, int(position)) for position in positions]
+  if config.gan.latent_distribution == "normal":
+    return np.stack([jax.random.normal(key, (6,)) for key in keys])
+  return np.stack([jax.random.uniform(key, (6,)) * 2 - 1 for key in keys])
+
+
+def test_a_longer_set_begins_with_the_shorter_one():
+  config, state, mesh = make()
+  sample = make_sampler(config, MEAN, mesh)
+  many, few = sample(state, 600), sample(state, 7)
+  assert many.shape == (600, 4, 4, 1)
+  assert many.dtype == np.float32
+  np.testing.assert_array_equal(many[:7], few)
+  assert len(np.unique(many.reshape(600, -1), axis=0)) == 600
+
+  other = make(seed=1)[1]
+  assert not np.array_equal(sample(other, 7), few)
+  # the averaged parameters draw, not those that train
+  moved = jax.tree.map(lambda leaf: leaf + 0.1, state.generator)
+  np.testing.assert_array_equal(sample(state.replace(generator=moved), 7), few)
+  average = jax.tree.map(lambda leaf: leaf + 0.1, state.average)
+  assert not np.array_equal(sample(state.replace(average=average), 7), few)
+
+
+@pytest.mark.parametrize("distribution", ["normal", "uniform"])
+def test_rows_go_from_one_sample_to_another(distribution):
+  config, state, mesh = make(gan__latent_distribution=distribution)
+  images = make_interpolator(config, MEAN, mesh)(state)
+  assert images.shape == (ROWS * COLUMNS, 4, 4, 1)
+  samples = make_sampler(config, MEAN, mesh)(state, 2 * ROWS)
+  first, last = images[::COLUMNS], images[COLUMNS - 1 :: COLUMNS]
+  np.testing.assert_allclose(first, samples[::2], atol=1e-5)
+  np.testing.assert_allclose(last, samples[1::2], atol=1e-5)
+
+  ends = latents(config, state, np.arange(2 * ROWS))
+  share = 3 / (COLUMNS - 1)
+  weights = 1 - share, share
+  if distribution == "normal":  # along the circle the length stays that of noise
+    weights = np.cos(share * np.pi / 2), np.sin(share * np.pi / 2)
+  between = weights[0] * ends[::2] + weights[1] * ends[1::2]
+  generator = build_generator(config, MEAN)
+  expected = generator.apply(state.average, between.astype(np.float32), train=False)[0]
+  np.testing.assert_allclose(images[3::COLUMNS], expected, atol=1e-5)
+
+
+def test_images_are_stored_as_bytes_and_points_as_they_are():
+  images = np.array([-1.2, -1, 0, 1, 1.2], np.float32).reshape(-1, 1, 1, 1)
+  stored = as_stored(images)
+  assert stored.dtype == np.uint8
+  assert stored.ravel().tolist() in ([0, 0, 127, 255, 255], [0, 0, 128, 255, 255])
+  points = np.array([[-1.5, 0.3]], np.float32).reshape(1, 1, 1, 2)
+  np.testing.assert_array_equal(as_stored(points), points)
