@@ -207,10 +207,13 @@ def get_config(arg: str = "") -> Any:
         # In training: of 'frechet', 'kernel', 'manifold', 'classes', 'modes',
         # 'mixture' and 'memorisation'. After training all of them are taken.
         "measures": ("frechet", "manifold", "classes", "modes", "mixture"),
-        # Samples that are measured, in training and after it; no more than there are
-        # training images.
+        # Samples that are measured in training, and after it; there no more than there
+        # are training images.
         "num_samples": 2000,
         "final_samples": 10000,
+        # Train the controls of the data set (an autoencoder with a Gaussian mixture on
+        # its codes) in the first `--mode=evaluate` that meets it.
+        "controls": True,
         # Keep the state of least Frechet distance in training apart, and sample from
         # it and evaluate it.
         "keep_best": False,

@@ -18,8 +18,13 @@ def get_config(arg: str = "") -> Any:
   config.sae.steps = 500
   config.sae.evaluate_every = 250
   config.sae.save_every = 250
-  config.gan.steps = 8000
+  # Twice the updates for the same images, and a weaker penalty than on small data, took
+  # the Frechet distance from 21 to about 10; from 20,000 rounds on it rises again.
+  config.gan.batch_size = 128
+  config.gan.penalties.update(r1=0.3, r2=0.3)
+  config.gan.ema_decay = 0.9995
+  config.gan.steps = 16000
   config.gan.log_every = 100
   config.gan.evaluate_every = 2000
-  config.gan.save_every = 2000
+  config.gan.save_every = 4000
   return config

@@ -25,7 +25,7 @@ def assess(
   states: Mapping[str, tuple[int, Any]],
   console: Console,
   *,
-  controls: bool,
+  afresh: bool,
 ) -> None:
   """Measures states in full, prints the figures, and stores them in evaluation.json.
 
@@ -38,20 +38,23 @@ def assess(
     mesh: the devices of the run.
     states: phase -> (step, state on the mesh).
     console: where the tables go.
-    controls: whether all is measured, and controls that are not known yet are trained,
-      which takes minutes; else only what evaluation.json does not hold.
+    afresh: whether all is measured, and controls that are not known yet are trained
+      if the config wants them; else only what evaluation.json does not hold.
 
   Raises:
     UserError: the files cannot be read or written.
   """
   results: dict[str, Any] = {}
-  known = read_json(workdir / FILE_NAME)
+  leader = processes.is_leader()
+  known = read_json(workdir / FILE_NAME) if leader else {}
   for name, (step, state) in states.items():
-    if not controls and known.get(name, {}).get("step") == step:
-      continue  # of a run that had ended before
+    # the leader says what is due: others may not see its files
+    due = afresh or known.get(name, {}).get("step") != step
+    if not processes.any_of_us(leader and due):
+      continue
     observer = OBSERVERS[name](config, judge, mesh)
     seen = observer.observe(state, True)
-    if not processes.is_leader():
+    if not leader:
       continue
     entry: dict[str, Any] = _cost(workdir, config.phases, name, step)
     entry["protocol"] = _protocol(config, judge, name)
@@ -64,7 +67,7 @@ def assess(
         sample_count(config, judge.dataset),
         cache_root(config.data.cache_directory),
         console,
-        controls=controls,
+        controls=afresh and config.evaluation.controls,
       )
       entry["floor"] = _plain(beside.floor)
       entry["controls"] = {key: _plain(value) for key, value in beside.controls.items()}

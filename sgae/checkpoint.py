@@ -1,5 +1,6 @@
 """A thin layer on orbax: save, restore, latest step. One folder for each phase."""
 
+import contextlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -43,17 +44,16 @@ def read_state(
   Raises:
     UserError: a checkpoint cannot be read.
   """
+  places = [checkpoints_of(config, workdir, phase.name)]
   if phase.name == "gan" and config.evaluation.keep_best:
-    checkpoints = best_of(config, workdir)
-  else:
-    checkpoints = checkpoints_of(config, workdir, phase.name)
-  try:
-    step = checkpoints.latest_step()
-    if step is None:
-      return None
-    return step, checkpoints.restore(step, parallel.template(phase.init, mesh, {}))
-  finally:
-    checkpoints.close()
+    places.insert(0, best_of(config, workdir))  # where nothing is yet without measures
+  template = parallel.template(phase.init, mesh, {})
+  for checkpoints in places:
+    with contextlib.closing(checkpoints):
+      step = checkpoints.latest_step()
+      if step is not None:
+        return step, checkpoints.restore(step, template)
+  return None
 
 
 class Checkpoints:
@@ -109,6 +109,14 @@ class Checkpoints:
       self._directory.mkdir(parents=True, exist_ok=True)
       self._manager().save(step, args=ocp.args.StandardSave(copy))
     self._newest = step
+
+  def forget_after(self, step: int) -> None:
+    """Deletes what was saved after a step that a run goes back to."""
+    latest = self.latest_step()
+    while latest is not None and latest > step:
+      with self._written():
+        self._manager().delete(latest)
+      latest = self.latest_step()
 
   def restore(self, step: int, template: Any) -> Any:
     """Returns the state saved at `step`.

@@ -22,7 +22,10 @@ _NOT_COMPARED = (
   "seed",
   "data.",  # refused where it differs in what is read
   "checkpoint.",
-  *(name for name in RESUMABLE if name not in ("sae.steps", "gan.steps")),
+  *(n for n in RESUMABLE if n not in ("sae.steps", "gan.steps", "evaluation.")),
+  "evaluation.measures",
+  "evaluation.final_samples",  # in the protocol
+  "evaluation.controls",
 )
 # A group that differs in more fields than these is named by its first run.
 _MOST_FIELDS = 3
@@ -183,7 +186,14 @@ def _check(runs):
 
 def _data(run):
   data = run.config["data"]
-  read = {"tfds": data["name"], "npz": data["path"], "folder": data["path"]}
+  stacked = f"{data['stacked_digits']} x {data['name']}, {data['stacked_examples']}"
+  read = {
+    "tfds": data["name"],
+    "mixture": data["name"],
+    "stacked": stacked,
+    "npz": data["path"],
+    "folder": data["path"],
+  }
   return data["source"], read.get(data["source"]), list(run.image_shape)
 
 

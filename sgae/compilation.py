@@ -43,6 +43,10 @@ def compile_for(config: Any, topology: str, images: str) -> int:
       f"parallel.devices={config.parallel.devices}, but {topology} has {where.chips} "
       "chip(s): use 0 for all of them"
     )
+  if config.data.source == "mixture":
+    raise UserError(
+      "--mode=compile is for images: points of data.source='mixture' need no slice"
+    )
   check_batches(config, where.chips)
   if importlib.util.find_spec("libtpu") is None:
     raise UserError(

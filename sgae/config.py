@@ -298,6 +298,11 @@ def _validate_evaluation(config):
         f"evaluation.{field}={evaluation[field]} goes by the Frechet distance: add "
         "'frechet' to evaluation.measures"
       )
+    if evaluation[field] and config.data.source == "mixture":
+      raise UserError(
+        f"evaluation.{field}={evaluation[field]} goes by the Frechet distance, which "
+        f"data.source='mixture' has not: set it to {type(evaluation[field])()}"
+      )
 
 
 def _needs_penalty(phase, config):

@@ -73,6 +73,7 @@ FOLLOWED = (
   "gan/pair_distance_real",
   "gan/class_kl",
   "gan/classes_covered",
+  "gan/modes_covered",
   "gan/recall",
   "gan/frechet",
   "gan/frechet_error",
@@ -216,6 +217,7 @@ def _lost_modes(now: Numbers, past: Past) -> Verdict:
   told = None
   for name, kept, least in (
     ("gan/classes_covered", KEPT_CLASSES, 0.0),
+    ("gan/modes_covered", KEPT_CLASSES, 0.0),
     ("gan/recall", KEPT_RECALL, LEAST_RECALL),
   ):
     if name in now:

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 
 from sgae import parallel
-from sgae.data import order, resident
+from sgae.data import order
 from sgae.data.dataset import Dataset
-from sgae.data.placement import PLACEMENTS
+from sgae.data.placement import choose
 from sgae.phases import Phase
 from sgae.reporting.console import Console
 
@@ -52,12 +52,15 @@ def train_in_memory(
   """
   mesh = parallel.mesh_of_this_process()
   steps, chunk = config[phase.name].steps, config[phase.name].log_every
+  placement = choose(
+    config.data.placement, dataset.train.images.nbytes, parallel.memory_of_device(mesh)
+  )
   compiled = parallel.CompiledSteps(
-    phase.step, resident.gather, mesh, "jit", phase.batch_shape
+    phase.step, placement.gather, mesh, "jit", phase.batch_shape
   )
   indices = indices_of_call(config, phase, dataset, compiled.rows)
-  examples = PLACEMENTS["resident"].examples(dataset.train, indices, 0, steps // chunk)
-  source = parallel.replicate(dataset.train, mesh)
+  examples = placement.examples(dataset.train, indices, 0, steps // chunk)
+  source = parallel.replicate(dataset.train, mesh) if placement.resident else ()
   state = parallel.replicate(phase.init({}), mesh)
   with console.phase(phase.name, steps, 0) as progress:
     for call, some in enumerate(examples):

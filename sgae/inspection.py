@@ -53,7 +53,7 @@ def evaluate(workdir: Path, overrides: dict[str, Any], console: Console) -> None
     raise UserError(f"{workdir} has no checkpoint yet: train first")
   cache = cache_root(config.data.cache_directory)
   judge = Judge(dataset, features.obtain(config, dataset, cache, console))
-  assess(config, workdir, judge, mesh, states, console, controls=True)
+  assess(config, workdir, judge, mesh, states, console, afresh=True)
   write_report(workdir, events(read_metrics(workdir)))
   console.line(f"Report: {workdir}/report.html")
 
@@ -105,8 +105,10 @@ def sample(
   if num_samples:
     made = pictures.write_samples(directory, samples[:num_samples], format)
     console.line(f"{num_samples} samples of step {step}: {made}")
-  pictures.write_png(directory / "grid.png", picture)
-  console.line(f"Grid of step {step}: {directory}/grid.png")
+  # not among the samples: what measures a folder takes every picture in it
+  grid = workdir / "samples.png"
+  pictures.write_png(grid, picture)
+  console.line(f"Grid of step {step}: {grid}")
 
 
 def _config_of(workdir: Path, overrides: dict[str, Any]) -> Any:

@@ -89,6 +89,8 @@ class PhaseRun:
     if step >= steps:
       self.console.line(f"{name}: all {steps} steps are done")
       return state
+    if self.best is not None:
+      self.best.forget_after(step)
     if self._exhausted():
       self.console.line(f"{name}: stopped at step {step} by evaluation.patience")
       return state
@@ -118,6 +120,7 @@ class PhaseRun:
         if step != saved_step and step % self.cadence.evaluate_every == 0:
           pending = self._judge(pending, progress, state, step)
           if self._exhausted():
+            self.console.line(f"{name}: no longer better, stopped at step {step}")
             break
         if step > first_step and step % self.cadence.save_every == 0:
           pending = self._record(pending, progress)

@@ -32,6 +32,9 @@ from sgae.sampling import COLUMNS, ROWS, as_stored, make_interpolator, make_samp
 
 ROWS_PER_CALL = 512
 ATOMS_DRAWN, ATOM_COLUMNS = 200, 20
+EXAMPLES_PROBED = (
+  60_000  # training images that a linear probe of the codes is fitted to
+)
 CLASSES_SHOWN = 20  # at most, by their shares, and told apart by a linear probe
 
 
@@ -71,6 +74,11 @@ def make_autoencoder_observer(config: Any, judge: Judge, mesh: Any) -> Observer:
     return outputs, code.values
 
   run = parallel.compile_over_rows(some, mesh, ROWS_PER_CALL)
+  encode = parallel.compile_over_rows(
+    lambda params, images: some(params, images)[1], mesh, ROWS_PER_CALL
+  )
+  labels = dataset.train.labels[:EXAMPLES_PROBED]
+  probed = 1 < len(np.unique(labels)) <= CLASSES_SHOWN
   decode = parallel.compile_over_rows(autoencoder.decode, mesh, ROWS_PER_CALL)
 
   def observe(state, full):
@@ -85,8 +93,8 @@ def make_autoencoder_observer(config: Any, judge: Judge, mesh: Any) -> Observer:
       "atoms": decode(params, unit_codes[used]) - silent,
       "idle": np.asarray(parallel.at_hand(state.idle_k)),
     }
-    if full and 1 < dataset.num_classes <= CLASSES_SHOWN:
-      seen["train_codes"] = run(params, dataset.train.images)[1]
+    if full and probed:
+      seen["train_codes"] = encode(params, dataset.train.images[:EXAMPLES_PROBED])
     return seen
 
   def measure(seen, full):
@@ -97,7 +105,7 @@ def make_autoencoder_observer(config: Any, judge: Judge, mesh: Any) -> Observer:
     figures["dead_share"] = Figure(float(dead.mean()))
     if full and "train_codes" in seen:
       figures["probe_error"] = probe_error(
-        seen["train_codes"], dataset.train.labels, seen["codes"], dataset.test.labels
+        seen["train_codes"], labels, seen["codes"], dataset.test.labels
       )
     return figures
 
@@ -214,7 +222,9 @@ def sample_count(config: Any, dataset: Dataset) -> int:
 
 def class_share(seen: Seen, num_classes: int) -> np.ndarray | None:
   """Returns the share of each class; None without classes, or with too many to list."""
-  if seen.probabilities is None or num_classes > CLASSES_SHOWN:
+  if seen.probabilities is None or seen.probabilities.ndim == 3:
+    return None
+  if num_classes > CLASSES_SHOWN:
     return None
   return class_shares(seen.probabilities.argmax(axis=1), num_classes)
 

@@ -33,7 +33,7 @@ from sgae.reporting.console import Console
 from sgae.reporting.files import read_json, write_json
 from sgae.sampling import as_stored
 
-VERSION = 1  # of all that is below: another one is computed anew
+VERSION = 2  # of all that is below: another one is computed anew
 ROWS_PER_CALL = 512
 FITTED_CODES = 20_000  # at most, to take seconds
 MIXTURE_ITERATIONS = 100
@@ -63,6 +63,7 @@ AUTOENCODERS: dict[str, dict[str, Any]] = {
       "tied_start": True,
       "unit_norm_atoms": True,
       "auxiliary_weight": 1 / 32,
+      "auxiliary_k": 32,
       "steps": 1000,
       "log_every": 50,
     },

@@ -10,6 +10,7 @@ from sgae.checkpoint import best_of, checkpoints_of, read_state
 from sgae.data import resident, sources
 from sgae.data.cache import cache_root
 from sgae.data.dataset import Dataset
+from sgae.data.order import ENDLESS
 from sgae.data.placement import choose
 from sgae.errors import UserError
 from sgae.judge import Judge
@@ -42,6 +43,13 @@ def train(config: Any, workdir: Path, console: Console) -> None:
   with processes.leader_first("data"):
     dataset = sources.load(config.data, console.line)
   check_examples(config, len(dataset.train.images))
+  if "classifier" in config.phases and config.classifier.num_classes != (
+    classes := dataset.num_classes
+  ):
+    raise UserError(
+      f"classifier.num_classes={config.classifier.num_classes}, but {dataset.name} has "
+      f"{classes}: set it to that, or give labels to data of one class"
+    )
   with (
     run_directory.claimed(workdir, config, processes.is_leader()) as stored,
     parallel.out_of_memory_explained(),
@@ -86,7 +94,7 @@ def _train_phases(config, workdir, mesh, dataset: Dataset, stored, console) -> N
     run_directory.write(workdir, config, image_shape, devices, stored)
   console.line(
     f"{'Resuming' if stored else 'Training'} {' -> '.join(config.phases)} on "
-    f"{dataset.name}: {len(images):,} images, {devices}; {workdir}"
+    f"{dataset.name}: {_amount(images)}, {devices}; {workdir}"
   )
   cache = cache_root(config.data.cache_directory)
   judge = Judge(dataset, features.obtain(config, dataset, cache, console))
@@ -125,12 +133,13 @@ def _train_phases(config, workdir, mesh, dataset: Dataset, stored, console) -> N
     if "gan" in states and config.evaluation.keep_best:
       phase = PHASES["gan"](config, mean_image)
       states["gan"] = read_state(config, workdir, phase, mesh) or states["gan"]
-    assess(config, workdir, judge, mesh, states, console, controls=False)
+    assess(config, workdir, judge, mesh, states, console, afresh=False)
   console.line(f"Done: {workdir}, and all of it in {workdir}/report.html")
-  samples = (
-    "" if "gan" not in config.phases else ", or --mode=sample --num_samples=1000"
-  )
-  console.line(f"Next: python launch.py --workdir={workdir} --mode=evaluate{samples}")
+  modes = ["evaluate"]
+  if "gan" in config.phases:
+    modes.append("sample --num_samples=1000 --format=npz")
+  for mode in modes:
+    console.line(f"Next: python launch.py --workdir={workdir} --mode={mode}")
 
 
 def check_batches(config: Any, devices: int) -> None:
@@ -153,6 +162,10 @@ def check_examples(config: Any, count: int) -> None:
         f"{name}.batch_size={config[name].batch_size} is more than the {count} "
         "training images: choose less"
       )
+
+
+def _amount(images) -> str:
+  return "endless images" if len(images) == ENDLESS else f"{len(images):,} images"
 
 
 def _check_resume(config, workdir, stored, position, image_shape, console) -> None:

@@ -146,6 +146,15 @@ def put(field, value):
     ("gan.ema_decay", 1.0, "below 1"),
     ("gan.discriminator_updates", 0, "1 or more"),
     ("gan.evaluate_every", 30, "gan.log_every=50"),
+    ("classifier.channels", (8, 8), "give 3 widths"),
+    ("classifier.num_classes", 1, "2 or more"),
+    ("classifier.shift", -1, "0 or more"),
+    ("classifier.dropout", 1.0, "below 1"),
+    ("classifier.steps", 70, "classifier.log_every=50"),
+    ("evaluation.measures", ("fid",), "frechet, kernel, manifold"),
+    ("evaluation.num_samples", 39, "40 or more"),
+    ("evaluation.final_samples", 0, "40 or more"),
+    ("evaluation.patience", -1, "0 or more"),
   ],
 )
 def test_an_impossible_value_is_refused_by_name(field, value, words):
@@ -154,6 +163,15 @@ def test_an_impossible_value_is_refused_by_name(field, value, words):
   message = str(refusal.value)
   assert words in message
   assert "\n" not in message
+
+
+@pytest.mark.parametrize(("field", "value"), [("patience", 3), ("keep_best", True)])
+def test_what_goes_by_the_frechet_distance_needs_it_measured(field, value):
+  config = put(f"evaluation.{field}", value)
+  validate(config)
+  config.evaluation.measures = ("manifold",)
+  with pytest.raises(UserError, match=f"evaluation.{field}={value} .* 'frechet'"):
+    validate(config)
 
 
 @pytest.mark.parametrize(

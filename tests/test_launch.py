@@ -13,7 +13,16 @@ import pytest
 from tests.systems import saved
 
 ROOT = Path(__file__).parents[1]
-SMALL = ["--config.code.num_latents=32", "--config.code.k=4"]
+SMALL = [
+  "--config.code.num_latents=32",
+  "--config.code.k=4",
+  "--config.classifier.steps=20",
+  "--config.classifier.log_every=10",
+  "--config.classifier.channels=(4,4,4)",
+  "--config.evaluation.num_samples=40",
+  "--config.evaluation.final_samples=200",
+  "--config.evaluation.controls=False",
+]
 for _phase in ("sae", "gan"):
   SMALL += [f"--config.{_phase}.steps=20", f"--config.{_phase}.log_every=5"]
   SMALL += [f"--config.{_phase}.{_due}_every=10" for _due in ("evaluate", "save")]
@@ -80,7 +89,10 @@ def test_a_run_makes_what_it_promises_and_resumes(tmp_path):
 
   assert "all 20 steps are done" in launch(f"--workdir={whole}", *SMALL).stdout
   assert launch(f"--workdir={whole}", "--mode=evaluate").returncode == 0
-  assert "sae/test_fvu" in (whole / "evaluation.json").read_text()
+  measured = json.loads((whole / "evaluation.json").read_text())
+  assert {"fvu", "probe_error"} <= measured["sae"]["figures"].keys()
+  assert measured["gan"]["figures"].keys() >= measured["gan"]["floor"].keys()
+  assert "<html" in (whole / "report.html").read_text()
   sampled = launch(f"--workdir={whole}", "--mode=sample", "--num_samples=3")
   assert sampled.returncode == 0, sampled.stderr
   assert (whole / "samples" / "000002.png").exists()
@@ -205,4 +217,4 @@ def test_training_on_mnist_never_imports_tensorflow(tmp_path):
     timeout=300,
   )
   assert done.returncode == 0, done.stderr
-  assert "Done." in done.stdout
+  assert "Done: " in done.stdout

@@ -18,6 +18,11 @@ SMALL = [
   "--config.code.num_latents=32",
   "--config.code.k=4",
   "--config.data.image_size=8",
+  "--config.classifier.steps=20",
+  "--config.classifier.log_every=10",
+  "--config.classifier.channels=(4,4,4)",
+  "--config.evaluation.num_samples=40",
+  "--config.evaluation.final_samples=200",
 ]
 for _phase in ("sae", "gan"):
   SMALL += [f"--config.{_phase}.log_every=5", f"--config.{_phase}.save_every=10"]

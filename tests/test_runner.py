@@ -20,6 +20,7 @@ from sgae.reporting.metrics import read_metrics
 from tests.systems import saved
 
 CALLS = 4  # compiled calls of each phase
+REWRITTEN = ("config.json", "metrics.jsonl", "report.html")  # by every start
 
 
 def tiny_config(**fields):
@@ -31,6 +32,9 @@ def tiny_config(**fields):
     phase.update(steps=5 * CALLS, log_every=5, evaluate_every=10, save_every=10)
     phase.batch_size = 16
   config.sae.auxiliary_k = 4
+  config.classifier.update(steps=20, log_every=10, channels=(4, 4, 4), num_features=8)
+  config.classifier.update(evaluate_every=10, save_every=10)
+  config.evaluation.update(num_samples=40, final_samples=100, controls=False)
   for name, value in fields.items():
     section, field = name.split("__")
     config[section][field] = value
@@ -156,7 +160,7 @@ def test_a_finished_run_is_left_as_it_is(whole_run):
   before = {
     path: path.stat().st_mtime_ns
     for path in whole_run.rglob("*")
-    if path.is_file() and path.name not in ("config.json", "metrics.jsonl")
+    if path.is_file() and path.name not in REWRITTEN
   }
   stream = io.StringIO()
   train(whole_run, console=Console(stream))
@@ -171,14 +175,55 @@ def test_evaluation_and_samples_need_only_the_directory(tmp_path, whole_run):
   inspection.evaluate(whole_run, {}, console)
   results = json.loads((whole_run / "evaluation.json").read_text())
   assert results["sae"]["step"] == results["gan"]["step"] == 20
-  assert 0 < results["sae"]["sae/test_fvu"] < 1.5
+  assert 0 < results["sae"]["figures"]["fvu"]["value"] < 1.5
   inspection.sample(whole_run, {}, 7, "npz", console)
   with np.load(next((whole_run / "samples").glob("*.npz"))) as stored:
     seven = stored["arr_0"]
-  assert (seven.shape, seven.dtype) == ((7, 8, 8, 1), np.uint8)
+  assert (seven.shape, seven.dtype) == ((7, 8, 8, 3), np.uint8)
   inspection.sample(whole_run, {}, 3, "npz", console)
   with np.load(next((whole_run / "samples").glob("*.npz"))) as stored:
     np.testing.assert_array_equal(stored["arr_0"], seven[:3])
+
+
+def test_evaluating_twice_gives_the_same_figures_to_the_last_digit(whole_run):
+  first = json.loads((whole_run / "evaluation.json").read_text())
+  inspection.evaluate(whole_run, {}, Console(io.StringIO()))
+  assert json.loads((whole_run / "evaluation.json").read_text()) == first
+  gan = first["gan"]
+  assert gan["protocol"]["samples"] == 100
+  assert gan["images_seen"] == 2 * 20 * 16  # the autoencoder's are counted as well
+  assert set(gan["floor"]) == set(gan["figures"]) - {"copies", "neighbour_ratio"}
+  assert gan["floor"]["frechet"]["value"] < gan["figures"]["frechet"]["value"]
+
+
+def test_the_state_of_least_frechet_distance_is_kept_and_shown(tmp_path):
+  config = tiny_config(evaluation__keep_best=True, gan__evaluate_every=5)
+  config.gan.generator_optimizer.learning_rate = 0.3  # so that the last is not the best
+  train(tmp_path / "run", config)
+  distances = {
+    record["step"]: record["gan/frechet"]
+    for record in read_metrics(tmp_path / "run")
+    if "gan/frechet" in record
+  }
+  assert list(distances) == [0, 5, 10, 15, 20]
+  best = min(distances, key=lambda step: distances[step])
+  assert best < 20
+  measured = json.loads((tmp_path / "run" / "evaluation.json").read_text())
+  assert measured["gan"]["step"] == best
+  stream = io.StringIO()
+  inspection.sample(tmp_path / "run", {}, 2, "npz", Console(stream))
+  assert f"2 samples of step {best}:" in stream.getvalue()
+
+
+def test_a_phase_ends_when_evaluations_no_longer_get_better(tmp_path):
+  config = tiny_config(evaluation__patience=2, gan__evaluate_every=5)
+  config.gan.generator_optimizer.learning_rate = 0.0
+  train(tmp_path / "run", config)
+  assert saved(tmp_path / "run", "gan")[0] == 10
+  stream = io.StringIO()
+  train(tmp_path / "run", config, Console(stream))
+  assert "gan: stopped at step 10 by evaluation.patience" in stream.getvalue()
+  assert saved(tmp_path / "run", "gan")[0] == 10
 
 
 def test_a_first_phase_cannot_be_made_longer_once_the_second_began(whole_run):

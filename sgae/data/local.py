@@ -47,10 +47,10 @@ def is_test(file: str, num_examples: int) -> np.ndarray:
 
 
 def warn_of_one_class(dataset: Dataset, report: Callable[[str], None]) -> None:
-  """Reports labels that are all the same: a warning, for nothing trains on them yet."""
+  """Reports labels that are all the same: a warning, for no loss needs labels."""
   first = dataset.train.labels[0]
   if all((split.labels == first).all() for split in (dataset.train, dataset.test)):
     report(
       f"Warning: all labels of {dataset.name} are one class ({first}); training goes "
-      "on, as it uses no labels yet"
+      "on, without the measures that need classes"
     )

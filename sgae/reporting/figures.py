@@ -21,12 +21,17 @@ def describe(phase: str, entry: Mapping[str, Any]) -> list[str]:
   if entry["floor"]:
     columns["floor"] = entry["floor"]
   columns |= entry["controls"]
+  widths = [max(WIDTH, len(name) + 2) for name in columns]
+
+  def row(first, cells):
+    aligned = (f"{cell:>{width}}" for cell, width in zip(cells, widths, strict=True))
+    return f"  {first:<{WIDTH}}{''.join(aligned)}"
+
   lines = [f"{phase}, step {entry['step']}: {protocol}"]
   if len(columns) > 1:
-    lines.append(" " * (WIDTH + 2) + "".join(f"{name:>{WIDTH}}" for name in columns))
+    lines.append(row("", columns))
   for name in entry["figures"]:
-    cells = [_cell(figures.get(name)) for figures in columns.values()]
-    lines.append(f"  {name:<{WIDTH}}" + "".join(f"{cell:>{WIDTH}}" for cell in cells))
+    lines.append(row(name, [_cell(part.get(name)) for part in columns.values()]))
   return lines
 
 

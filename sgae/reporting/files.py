@@ -43,7 +43,7 @@ def write_atomically(path: str | os.PathLike, data: bytes) -> None:
   """
   path = Path(path)
   # Not `tempfile`: its files are readable by their owner alone, also after the rename.
-  partial = path.with_name(f".{path.name}.partial")
+  partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
   with explained(path):
     path.parent.mkdir(parents=True, exist_ok=True)
     try:

@@ -187,12 +187,13 @@ def write_samples(directory: str | Path, samples: np.ndarray, format: str) -> Pa
   """Replaces the samples in a directory by a new set, all of it or nothing.
 
   Args:
-    directory: where the set goes; other files in it (a grid, notes) stay.
+    directory: where the set goes; other files in it stay.
     samples: images uint8 [N, H, W, C], N >= 1, C 1 to 4; or points float32 [N, 2].
-    format: `png` for `000000.png`, `000001.png`, ... or `npz` for one `samples.npz`
-      whose `arr_0` is `samples`, as the evaluator of Dhariwal and Nichol, 2021
-      ("Diffusion models beat GANs on image synthesis") reads images. Points have no
-      `png`.
+    format: `png` for `000000.png`, `000001.png`, ..., 8 bits, grey or RGB, as
+      torch-fidelity and clean-fid read a folder; or `npz` for one `samples.npz` whose
+      `arr_0` is `samples`, grey ones as three equal channels, as the evaluator of
+      Dhariwal and Nichol, 2021 ("Diffusion models beat GANs on image synthesis")
+      wants images. Points have no `png`.
 
   Returns:
     The directory for `png`, the file for `npz`.
@@ -215,6 +216,8 @@ def write_samples(directory: str | Path, samples: np.ndarray, format: str) -> Pa
     raise ValueError(f"samples must be uint8, got {samples.dtype} {samples.shape}")
   else:
     _check(samples)
+  if format == "npz" and samples.shape[1:] and samples.shape[-1] == 1:
+    samples = samples.repeat(3, axis=-1)
 
   def write(folder: Path) -> None:
     if format == "npz":

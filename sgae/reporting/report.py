@@ -161,8 +161,10 @@ def dataset_of(config: dict) -> str:
   """Returns the name of the data, e.g. `mnist`, `digits` or the name of a file."""
   data = section(config, "data")
   source = str(data.get("source", ""))
-  if source == "tfds":
+  if source in ("tfds", "mixture"):
     return str(data.get("name", source))
+  if source == "stacked":
+    return f"{data.get('stacked_digits')} x {data.get('name')}"
   return Path(str(data.get("path", ""))).name or source
 
 

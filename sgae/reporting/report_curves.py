@@ -136,7 +136,7 @@ def groups(records: Sequence[dict]) -> list[Group]:
 
 
 def others(records: Sequence[dict]) -> list[LineChart]:
-  """Returns one chart for each metric that no panel shows (class shares excepted)."""
+  """Returns one chart for each metric that no panel shows (errors excepted)."""
   known = _NO_METRICS | {
     key
     for _, _, panels in PANELS
@@ -148,7 +148,7 @@ def others(records: Sequence[dict]) -> list[LineChart]:
     (record["phase"], key): None
     for record in records
     for key in record
-    if key not in known and "class_share" not in key
+    if key not in known and not key.endswith("_error")
   }
   charts = []
   for phase, key in found:

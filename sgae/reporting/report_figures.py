@@ -79,14 +79,16 @@ HEADLINE = list(MEANINGS)[:9]
 WHILE_TRAINING = {
   "gan": {
     "frechet": ("gan/frechet", "gan/frechet_error"),
-    "precision": ("gan/precision", None),
-    "recall": ("gan/recall", None),
-    "classes_covered": ("gan/classes_covered", None),
-    "class_kl": ("gan/class_kl", None),
+    "precision": ("gan/precision", "gan/precision_error"),
+    "recall": ("gan/recall", "gan/recall_error"),
+    "classes_covered": ("gan/classes_covered", "gan/classes_covered_error"),
+    "modes_covered": ("gan/modes_covered", "gan/modes_covered_error"),
+    "high_quality": ("gan/high_quality", "gan/high_quality_error"),
+    "class_kl": ("gan/class_kl", "gan/class_kl_error"),
   },
   "sae": {
     "fvu": ("sae/test_fvu", None),
-    "dead_share": ("sae/test_never_fired", None),
+    "dead_share": ("sae/test_dead_share", None),
     "l0": ("sae/test_l0", None),
   },
 }

@@ -117,7 +117,7 @@ def test_a_run_on_points_draws_them_and_samples_in_the_papers_units(train_two_st
     points = stored["arr_0"]
   assert points.shape == (5, 2)
   assert points.dtype == np.float32
-  with Image.open(workdir / "samples" / "grid.png") as picture:
+  with Image.open(workdir / "samples.png") as picture:
     pixels = np.asarray(picture)
   # in the picture, which shows [-1, 1]^2, each of them is dark where it should be
   corner = np.rint((points / 5 + 1) / 2 * 446).astype(int)

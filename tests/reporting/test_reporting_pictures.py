@@ -1,6 +1,7 @@
 """Pictures pixel by pixel, and sample sets bit by bit."""
 
 import os
+import zipfile
 
 import numpy as np
 import pytest
@@ -190,6 +191,25 @@ def test_an_npz_holds_the_very_samples(tmp_path):
     assert data.files == ["arr_0"]
     assert data["arr_0"].dtype == np.uint8
     np.testing.assert_array_equal(data["arr_0"], SAMPLES)
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_evaluators_read_the_samples_back(tmp_path, channels):
+  """A folder as torch-fidelity and clean-fid open it, an archive as ADM does."""
+  samples = SAMPLES[..., :channels]
+  colours = np.broadcast_to(samples, (*samples.shape[:3], 3))
+  write_samples(tmp_path / "s", samples, "png")
+  found = sorted(path for path in (tmp_path / "s").rglob("*") if path.suffix == ".png")
+  for path, expected in zip(found, colours, strict=True):
+    with Image.open(path) as opened:
+      np.testing.assert_array_equal(np.asarray(opened.convert("RGB")), expected)
+  archive = write_samples(tmp_path / "a", samples, "npz")
+  with zipfile.ZipFile(archive) as members, members.open("arr_0.npy") as file:
+    assert np.lib.format.read_magic(file) == (1, 0)
+    shape, by_columns, dtype = np.lib.format.read_array_header_1_0(file)
+    assert (shape, by_columns, dtype) == (colours.shape, False, np.uint8)
+    rest = np.frombuffer(file.read(), np.uint8).reshape(shape)
+  np.testing.assert_array_equal(rest, colours)
 
 
 def test_points_are_stored_as_they_are_and_not_as_pngs(tmp_path):
