@@ -41,7 +41,7 @@ def floor(mnist):
   return figures(mnist[0], mnist[1].images)
 
 
-# The kernel distance takes as long as the others together, and says what Frechet's does.
+# The kernel distance takes as long as the others together and says what Frechet's does
 NAMES = [name for name in suite.MEASURES if name != "kernel"]
 
 

@@ -1,7 +1,5 @@
 """One update of the classifier: moved images, dropout, cross entropy, learning."""
 
-import functools
-
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -32,10 +30,16 @@ def batch_of(size, seed=0):
   return Batch(*map(jnp.asarray, (images, labels, np.arange(size, dtype=np.int32))))
 
 
-@functools.cache
 def start(classifier=CLASSIFIER, seed=0):
-  init = jax.jit(functools.partial(init_classifier_state, classifier, OPTIMIZER))
-  return init(jax.random.key(1), jax.random.key(seed))
+  """Parameters from NumPy: JAX takes seconds to compile those of `init`."""
+  random = np.random.default_rng(0)
+  params = jax.tree.map(
+    lambda leaf: jnp.asarray(0.3 * random.normal(size=leaf.shape), jnp.float32),
+    jax.eval_shape(classifier.init, jax.random.key(0)),
+  )
+  classifier = classifier._replace(init=lambda key: params)
+  keys = jax.random.key(0), jax.random.key(seed)
+  return init_classifier_state(classifier, OPTIMIZER, *keys)
 
 
 def step_of(classifier=CLASSIFIER, microbatches=1, **fields):
@@ -103,6 +107,8 @@ def seen(batch, **fields):
   batch = Batch(batch.images, jnp.zeros_like(batch.labels), batch.positions)
   classifier = looker()
   step, state = step_of(classifier, **fields), start(classifier)
+  nothing = jax.tree.map(jnp.zeros_like, state.player.params)
+  state = state.replace(player=state.player.replace(params=nothing))
   after = jax.vmap(lambda *one: step(state, Batch(*(x[None] for x in one)))[0])(*batch)
   kernels = after.player.params["output"]["kernel"]
   return np.asarray(kernels[:, :, 0]).reshape(-1, *SHAPE) / 0.05
