@@ -96,10 +96,10 @@ def _cost(workdir, phases, name, step) -> dict[str, Any]:
 
 
 def _protocol(config, judge: Judge, name: str) -> dict[str, Any]:
-  test = judge.dataset.test.images
+  test = judge.reference.test if name == "gan" else judge.dataset.test
   protocol: dict[str, Any] = {
     "reference": f"test split of {judge.dataset.name}",
-    "reference_samples": len(test),
+    "reference_samples": len(test.images),
   }
   if name == "sae":
     window = config.sae.dead_after * config.sae.batch_size

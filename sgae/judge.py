@@ -11,6 +11,8 @@ from sgae.data.dataset import Dataset
 from sgae.evaluation.suite import Reference, Seen
 from sgae.features import FeatureNetwork, make_look
 
+REFERENCE_EXAMPLES = 10_000
+
 
 class Judge:
   """Looks at images with the feature network of one data set."""
@@ -43,11 +45,14 @@ class Judge:
 
   @functools.cached_property
   def reference(self) -> Reference:
-    """What samples are compared with: the test split, seen by this process alone."""
+    """What samples are compared with: the first 10,000 of the test split.
+
+    This process looks at them alone.
+    """
     see = self.seer(parallel.mesh_of_this_process())
     mixture = self.dataset.mixture
     return Reference(
-      see(self.dataset.test.images),
+      see(self.dataset.test.images[:REFERENCE_EXAMPLES]),
       self.dataset.train.images,
       None if mixture is None else mixture.means_k2,
       None if mixture is None else mixture.sigma,

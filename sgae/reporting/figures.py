@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-WIDTH = 20
+WIDTH = 23
 
 
 def describe(phase: str, entry: Mapping[str, Any]) -> list[str]:

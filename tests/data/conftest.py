@@ -53,6 +53,9 @@ def train_two_steps(make_config, tmp_path):
     config.gan.update(generator_hidden=(8,), discriminator_hidden=(8,))
     for phase in (config.sae, config.gan):
       phase.update(steps=2, log_every=1, evaluate_every=2, save_every=2, batch_size=8)
+    config.classifier.update(steps=2, log_every=1, evaluate_every=2, save_every=2)
+    config.classifier.update(batch_size=8, channels=(2, 2, 2), num_features=4)
+    config.evaluation.update(num_samples=40, final_samples=40)
     stream = io.StringIO()
     runner.train(validate(config), tmp_path / "run", Console(stream))
     return tmp_path / "run", stream.getvalue()
