@@ -18,6 +18,7 @@ from ml_collections import ConfigDict, FrozenConfigDict
 
 from sgae import parallel, processes
 from sgae.data import resident, sources
+from sgae.data.cache import place_of
 from sgae.data.dataset import Dataset
 from sgae.errors import UserError
 from sgae.in_memory import train_in_memory
@@ -28,7 +29,6 @@ from sgae.reporting.console import Console
 from sgae.reporting.files import explained, write_atomically, write_json
 
 SHIPPED = Path(__file__).parent / "weights"
-ROWS_PER_CALL = 512
 DIGESTED_IMAGES = 10_000  # so that a large data set is known without reading all of it
 
 # images uint8 [N, H, W, C] -> (features float32 [N, D], probabilities float32 [N, K])
@@ -99,9 +99,7 @@ def obtain(
   config.classifier.batch_size = min(
     config.classifier.batch_size, len(dataset.train.images)
   )
-  settings = json.dumps(config.classifier.to_dict(), sort_keys=True)
-  key = hashlib.sha256(f"{data} {settings}".encode()).hexdigest()[:16]
-  path = cache / "features" / f"{key}.json"
+  path = place_of(cache, "features", data, config.classifier.to_dict())
   with processes.leader_first("features"):
     if not path.exists():
       console.line(
@@ -124,7 +122,7 @@ def make_look(network: FeatureNetwork, mesh: Any) -> Look:
     features = classifier.features(params, resident.to_model_range(images))
     return features, jax.nn.softmax(classifier.logits(params, features))
 
-  run = parallel.compile_over_rows(some, mesh, ROWS_PER_CALL)
+  run = parallel.compile_over_rows(some, mesh)
   params = parallel.replicate(network.params, mesh)
   return lambda images: run(params, images)
 

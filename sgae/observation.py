@@ -30,7 +30,6 @@ from sgae.networks.build import build_autoencoder, build_classifier
 from sgae.reporting import pictures
 from sgae.sampling import COLUMNS, ROWS, as_stored, make_interpolator, make_sampler
 
-ROWS_PER_CALL = 512
 ATOMS_DRAWN, ATOM_COLUMNS = 200, 20
 EXAMPLES_PROBED = (
   60_000  # training images that a linear probe of the codes is fitted to
@@ -73,13 +72,13 @@ def make_autoencoder_observer(config: Any, judge: Judge, mesh: Any) -> Observer:
     outputs, code = reconstruct(autoencoder, params, resident.to_model_range(images))
     return outputs, code.values
 
-  run = parallel.compile_over_rows(some, mesh, ROWS_PER_CALL)
+  run = parallel.compile_over_rows(some, mesh)
   encode = parallel.compile_over_rows(
-    lambda params, images: some(params, images)[1], mesh, ROWS_PER_CALL
+    lambda params, images: some(params, images)[1], mesh
   )
   labels = dataset.train.labels[:EXAMPLES_PROBED]
   probed = 1 < len(np.unique(labels)) <= CLASSES_SHOWN
-  decode = parallel.compile_over_rows(autoencoder.decode, mesh, ROWS_PER_CALL)
+  decode = parallel.compile_over_rows(autoencoder.decode, mesh)
 
   def observe(state, full):
     params = state.player.params
@@ -193,7 +192,7 @@ def make_classifier_observer(config: Any, judge: Judge, mesh: Any) -> Observer:
     features = classifier.features(params, resident.to_model_range(images))
     return jnp.argmax(classifier.logits(params, features), axis=1)
 
-  run = parallel.compile_over_rows(some, mesh, ROWS_PER_CALL)
+  run = parallel.compile_over_rows(some, mesh)
 
   def measure(seen, full):
     del full

@@ -259,7 +259,7 @@ def compile_function(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def compile_over_rows(
-  function: Callable[..., Any], mesh: Mesh, rows_per_call: int
+  function: Callable[..., Any], mesh: Mesh, rows_per_call: int = 512
 ) -> Callable[..., Any]:
   """Compiles a function of rows that do not see each other, to run on all devices.
 

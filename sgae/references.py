@@ -5,8 +5,6 @@ images from models without any adversary: Gaussians on the codes of an autoencod
 GAN that does not beat them has shown nothing.
 """
 
-import hashlib
-import json
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -21,12 +19,14 @@ from threadpoolctl import threadpool_limits
 
 from sgae import parallel
 from sgae.data import order, resident
+from sgae.data.cache import place_of
 from sgae.data.dataset import Dataset
 from sgae.evaluation import suite
 from sgae.evaluation.figure import Figure
 from sgae.features import digest_of
 from sgae.in_memory import train_in_memory
 from sgae.judge import Judge
+from sgae.networks.autoencoder import reconstruct
 from sgae.networks.build import build_autoencoder
 from sgae.phases import make_autoencoder_phase
 from sgae.reporting.console import Console
@@ -34,7 +34,6 @@ from sgae.reporting.files import read_json, write_json
 from sgae.sampling import as_stored
 
 VERSION = 2  # of all that is below: another one is computed anew
-ROWS_PER_CALL = 512
 FITTED_CODES = 20_000  # at most, to take seconds
 MIXTURE_ITERATIONS = 100
 LEAST_CODES = 2  # for each Gaussian, on average; else a control is left out
@@ -156,9 +155,8 @@ def obtain(
       have none.
   """
   network = judge.network.about["sha256"] if judge.network else ""
-  settings = json.dumps([VERSION, AUTOENCODERS, CONTROLS, count, network])
-  digest = hashlib.sha256(f"{digest_of(judge.dataset)} {settings}".encode())
-  path = cache / "references" / f"{digest.hexdigest()[:16]}.json"
+  settings = (VERSION, AUTOENCODERS, CONTROLS, count, network)
+  path = place_of(cache, "references", digest_of(judge.dataset), settings)
   known = read_json(path)
   if "floor" not in known:
     known["floor"] = floor_figures(judge, count)
@@ -241,23 +239,18 @@ def _trained(run_config, fields, dataset: Dataset, console):
   autoencoder = build_autoencoder(config, mean_image)
   mesh = parallel.mesh_of_this_process()
 
-  def code_of(params, pre_bk):
-    return autoencoder.sparsify(params, pre_bk, train=False).values
+  def encoded(params, images):
+    return reconstruct(autoencoder, params, resident.to_model_range(images))[1].values
 
-  encode = parallel.compile_over_rows(
-    lambda params, images: code_of(
-      params, autoencoder.preactivate(params, resident.to_model_range(images))
-    ),
-    mesh,
-    ROWS_PER_CALL,
-  )
-  decode = parallel.compile_over_rows(
-    lambda params, code_bk: autoencoder.decode(params, code_of(params, code_bk)),
-    mesh,
-    ROWS_PER_CALL,
-  )
+  def decoded(params, drawn_bk):
+    # what was drawn is no code yet: the map makes it as sparse as codes are
+    code = autoencoder.sparsify(params, drawn_bk, train=False)
+    return autoencoder.decode(params, code.values)
+
+  encode = parallel.compile_over_rows(encoded, mesh)
+  decode = parallel.compile_over_rows(decoded, mesh)
   params = state.player.params
-  return (lambda images: encode(params, images)), (lambda codes: decode(params, codes))
+  return (lambda images: encode(params, images)), (lambda drawn: decode(params, drawn))
 
 
 def _read(figures: dict[str, Any]) -> Figures:

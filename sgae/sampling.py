@@ -11,7 +11,6 @@ from sgae.networks.build import build_generator
 from sgae.reporting import pictures
 from sgae.training.latents import make_draw_latents
 
-ROWS_PER_CALL = 512
 ROWS, COLUMNS = 4, 10  # of the grids that are drawn
 
 
@@ -31,7 +30,7 @@ def make_sampler(
     latents = draw_latents(randomness.stream_key(key, "samples"), positions_b)
     return generator.apply(average, latents, train=False)[0]
 
-  run = parallel.compile_over_rows(some, mesh, ROWS_PER_CALL)
+  run = parallel.compile_over_rows(some, mesh)
 
   def sample(state, count):
     return run((state.average, state.key), np.arange(count, dtype=np.int32))

@@ -35,6 +35,18 @@ def cache_root(cache_directory: str) -> pathlib.Path:
   return pathlib.Path(chosen).expanduser().absolute()
 
 
+def place_of(root: pathlib.Path, kind: str, *made_of: object) -> pathlib.Path:
+  """Returns the JSON file of something that can be made again.
+
+  Args:
+    root: from `cache_root`.
+    kind: the folder, such as 'features'.
+    made_of: all that it depends on, fit for JSON; another value is another file.
+  """
+  text = json.dumps(made_of, sort_keys=True)
+  return root / kind / f"{hashlib.sha256(text.encode()).hexdigest()[:16]}.json"
+
+
 def read(entry: pathlib.Path) -> Dataset | None:
   """Returns the data set stored in the folder `entry`.
 
