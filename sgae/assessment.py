@@ -12,7 +12,7 @@ from sgae.observation import OBSERVERS, sample_count
 from sgae.reporting.console import Console
 from sgae.reporting.figures import describe
 from sgae.reporting.files import read_json, write_json
-from sgae.reporting.metrics import read_metrics
+from sgae.reporting.metrics import read_metrics, spent
 
 FILE_NAME = "evaluation.json"
 
@@ -82,17 +82,12 @@ def assess(
 
 def _cost(workdir, phases, name, step) -> dict[str, Any]:
   """Returns images seen and seconds up to a step, with all phases before it."""
-  records = read_metrics(workdir)
-  totals = {"images_seen": 0, "seconds": 0.0}
-  for phase in phases[: phases.index(name) + 1]:
-    done = [
-      record
-      for record in records
-      if record["phase"] == phase and (phase != name or record["step"] <= step)
-    ]
-    for key in totals:
-      totals[key] += done[-1].get(key) or 0 if done else 0
-  return totals
+  until = [
+    record
+    for record in read_metrics(workdir)
+    if record["phase"] != name or record["step"] <= step
+  ]
+  return spent(until, phases[: phases.index(name) + 1])
 
 
 def _protocol(config, judge: Judge, name: str) -> dict[str, Any]:

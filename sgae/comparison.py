@@ -6,7 +6,6 @@ is paid for.
 """
 
 import json
-import math
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -14,6 +13,8 @@ import numpy as np
 
 from sgae.config import RESUMABLE, flatten
 from sgae.errors import UserError
+from sgae.reporting.lenient import finite, section
+from sgae.reporting.metrics import spent
 
 DISTANCE = "gan/frechet"
 # Fields that make no other experiment: the seed, where checkpoints lie, and what may
@@ -245,16 +246,13 @@ def _curve(run: Run, axis: str) -> Curve:
   counter = {"images": "images_seen", "seconds": "seconds"}[axis]
   phases = list(run.config["phases"])
   earlier = phases[: phases.index("gan")] if "gan" in phases else phases
-  spent = 0.0
-  for phase in earlier:
-    counted = [r.get(counter) for r in run.records if r.get("phase") == phase]
-    spent += max((count for count in counted if count is not None), default=0.0)
+  before = spent(run.records, earlier)[counter]
   points = {
-    spent + record[counter]: record[DISTANCE]
+    before + record[counter]: record[DISTANCE]
     for record in run.records
     if record.get("phase") == "gan"
     and record.get(counter) is not None
-    and _finite(record.get(DISTANCE))
+    and finite(record.get(DISTANCE)) is not None
   }
   x = sorted(points)
   return Curve(np.array(x, float), np.array([points[each] for each in x], float))
@@ -283,7 +281,7 @@ def _figures(members: Sequence[Run]) -> dict[str, Any]:
     parts = [_part(run, phase, "figures") for run in members]
     for name in dict.fromkeys(name for part in parts for name in part):
       values = [part[name].get("value") for part in parts if name in part]
-      known = [value for value in values if _finite(value)]
+      known = [value for value in values if finite(value) is not None]
       if known:
         figures.setdefault(phase, {})[name] = _statistic(known)
   return figures
@@ -300,9 +298,7 @@ def _first_of(runs, what) -> dict[str, Any]:
 
 
 def _part(run, phase, what) -> dict[str, Any]:
-  part = run.evaluation.get(phase)
-  value = part.get(what) if isinstance(part, dict) else None
-  return value if isinstance(value, dict) else {}
+  return section(section(run.evaluation, phase), what)
 
 
 def _statistic(values: Sequence[float]) -> dict[str, Any]:
@@ -311,10 +307,6 @@ def _statistic(values: Sequence[float]) -> dict[str, Any]:
     "spread": float(np.std(values, ddof=1)) if len(values) > 1 else None,
     "n": len(values),
   }
-
-
-def _finite(value: Any) -> bool:
-  return isinstance(value, int | float) and math.isfinite(value)
 
 
 def _plain(value: Any) -> float | None:

@@ -4,11 +4,11 @@ Nothing is stored: a resumed run, the console and a report that look at the same
 see the same events.
 """
 
-import math
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from sgae.health_rules import FOLLOWED, RULES, Track
+from sgae.reporting.lenient import finite
 
 # Judgements in a row without an illness after which it is over: one good record between
 # bad ones is not.
@@ -45,16 +45,10 @@ class _Course:
 class Health:
   """Follows a run record by record; what it says depends on the records alone."""
 
-  def __init__(self, records: Sequence[Mapping[str, Any]] = ()):
-    """Takes in what was before.
-
-    Args:
-      records: as `read_metrics` returns them; their events are not told again.
-    """
+  def __init__(self):
+    """Begins before the first record."""
     self._past = {name: Track() for name in FOLLOWED}
     self._courses = {rule.kind: _Course() for rule in RULES}
-    for record in records:
-      self.add(record)
 
   def add(self, record: Mapping[str, Any]) -> list[Event]:
     """Returns the illnesses that begin with one more record.
@@ -62,7 +56,11 @@ class Health:
     Args:
       record: `phase`, `step` and metrics; any may be missing, None or not finite.
     """
-    now = {name: float(record[name]) for name in FOLLOWED if _told(record.get(name))}
+    now = {
+      name: value
+      for name in FOLLOWED
+      if (value := finite(record.get(name))) is not None
+    }
     step = record.get("step") or 0
     if step == 0:  # an untrained network is not ill, nor worth comparing with
       return []
@@ -91,7 +89,3 @@ def events(records: Sequence[Mapping[str, Any]]) -> list[Event]:
   """
   health = Health()
   return [event for record in records for event in health.add(record)]
-
-
-def _told(value: Any) -> bool:
-  return isinstance(value, int | float) and math.isfinite(value)

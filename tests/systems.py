@@ -1,5 +1,8 @@
 """Small systems that several tests train: built as phases.py builds the real ones."""
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +16,7 @@ from sgae.data import order, resident
 from sgae.data.dataset import Split
 from sgae.training.states import Batch
 
+ROOT = Path(__file__).parents[1]
 IMAGES = np.random.default_rng(0).integers(0, 256, (256, 4, 4, 1), dtype=np.uint8)
 LABELS = np.random.default_rng(1).integers(0, 10, 256, dtype=np.int32)
 EXAMPLES = Split(IMAGES, LABELS)
@@ -64,3 +68,20 @@ def saved(workdir: Path, phase: str) -> tuple[int, list[np.ndarray]]:
 def run_steps(phase: phases.Phase, state: Any, stacked: Batch) -> tuple[Any, Any]:
   """Runs the phase's pure step over stacked batches."""
   return jax.lax.scan(phase.step, state, stacked)
+
+
+def run_python(*arguments: str, platform: str = "cpu") -> subprocess.CompletedProcess:
+  """Runs Python with some arguments in the root of the repository, to its end."""
+  return subprocess.run(
+    [sys.executable, *arguments],
+    cwd=ROOT,
+    env=os.environ | {"JAX_PLATFORMS": platform},
+    capture_output=True,
+    text=True,
+    timeout=300,
+  )
+
+
+def launch(*arguments: str, platform: str = "cpu") -> subprocess.CompletedProcess:
+  """Runs launch.py as a user does, to its end."""
+  return run_python("launch.py", *arguments, platform=platform)

@@ -2,10 +2,7 @@
 
 import io
 import json
-import os
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +16,7 @@ from sgae.comparison import Run, compare
 from sgae.errors import UserError
 from sgae.reporting.comparison import compare_runs, describe
 from sgae.reporting.console import Console
+from tests.systems import launch
 
 ROOT = Path(__file__).parents[1]
 
@@ -307,14 +305,8 @@ def test_the_command_prints_and_writes(tmp_path):
   for run in two_groups():
     write_run(tmp_path / run.name, run)
   names = ",".join(str(tmp_path / name) for name in "abc")
-  done = subprocess.run(
-    [sys.executable, "launch.py", "--mode=compare", f"--runs={names}"]
-    + ["--target=20", f"--workdir={tmp_path}/out"],
-    cwd=ROOT,
-    env=os.environ | {"JAX_PLATFORMS": "cpu"},
-    capture_output=True,
-    text=True,
-    timeout=300,
+  done = launch(
+    "--mode=compare", f"--runs={names}", "--target=20", f"--workdir={tmp_path}/out"
   )
   assert done.returncode == 0, done.stderr
   assert re.search(r"phases=\('gan',\) +1,385 \+- 544 \(2 of 2\)", done.stdout)

@@ -187,7 +187,9 @@ def test_the_newest_record_adds_what_the_whole_run_has():
   expected = events(records)
   assert len(expected) == 2
   for split in (0, 5, len(HEALTHY) + 10, len(HEALTHY) + 11, len(records)):
-    health = Health(records[:split])
+    health = Health()
+    for record in records[:split]:
+      health.add(record)
     rest = [event for record in records[split:] for event in health.add(record)]
     assert events(records[:split]) + rest == expected
 

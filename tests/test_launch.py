@@ -10,9 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.systems import saved
+from tests.systems import ROOT, launch, run_python, saved
 
-ROOT = Path(__file__).parents[1]
 SMALL = [
   "--config.code.num_latents=32",
   "--config.code.k=4",
@@ -29,17 +28,6 @@ for _phase in ("sae", "gan"):
 # a decaying rate depends on the number of steps, which one test changes on resume
 for _player in ("generator", "discriminator"):
   SMALL += [f"--config.gan.{_player}_optimizer.schedule=constant"]
-
-
-def launch(*arguments, platform="cpu"):
-  return subprocess.run(
-    [sys.executable, "launch.py", *arguments],
-    cwd=ROOT,
-    env=os.environ | {"JAX_PLATFORMS": platform},
-    capture_output=True,
-    text=True,
-    timeout=300,
-  )
 
 
 def start(*arguments):
@@ -206,15 +194,13 @@ sys.exit("tensorflow was imported" if "tensorflow" in sys.modules else code)
   not os.environ.get("TFDS_DATA_DIR"), reason="TFDS_DATA_DIR is not set"
 )
 def test_training_on_mnist_never_imports_tensorflow(tmp_path):
-  done = subprocess.run(
-    [sys.executable, "-c", TRAIN_AND_LOOK_FOR_TENSORFLOW]
-    + ["--config=configs/mnist.py", f"--workdir={tmp_path}/r", *SMALL]
-    + [f"--config.{phase}.batch_size=16" for phase in ("sae", "gan")],
-    cwd=ROOT,
-    env=os.environ | {"JAX_PLATFORMS": "cpu"},
-    capture_output=True,
-    text=True,
-    timeout=300,
+  done = run_python(
+    "-c",
+    TRAIN_AND_LOOK_FOR_TENSORFLOW,
+    "--config=configs/mnist.py",
+    f"--workdir={tmp_path}/r",
+    *SMALL,
+    *(f"--config.{phase}.batch_size=16" for phase in ("sae", "gan")),
   )
   assert done.returncode == 0, done.stderr
   assert "Done: " in done.stdout

@@ -1,7 +1,6 @@
 """`--mode=compare`: reads run directories, prints the table, writes it and curves."""
 
 import io
-import json
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,7 +13,7 @@ from sgae import run_directory
 from sgae.comparison import Run, compare
 from sgae.errors import UserError
 from sgae.reporting.console import Console
-from sgae.reporting.files import explained, write_atomically, write_json
+from sgae.reporting.files import read_json, write_atomically, write_json
 from sgae.reporting.metrics import read_metrics
 
 DIRECTORY = "runs/compare"
@@ -203,15 +202,4 @@ def _evaluation(workdir: Path) -> dict[str, Any]:
       f"{workdir} has no evaluation: python launch.py --workdir={workdir} "
       "--mode=evaluate makes it"
     )
-  with explained(path):
-    text = path.read_bytes()
-  try:
-    value = json.loads(text, parse_constant=lambda _: None)
-    if isinstance(value, dict):
-      return value
-    raise ValueError("no JSON object")
-  except ValueError as error:
-    raise UserError(
-      f"{path} is damaged ({error}): python launch.py --workdir={workdir} "
-      "--mode=evaluate makes it again"
-    ) from error
+  return read_json(path)

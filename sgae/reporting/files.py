@@ -84,11 +84,14 @@ def read_json(path: str | os.PathLike) -> dict[str, Any]:
     except FileNotFoundError:
       return {}
   try:
-    value = json.loads(data)
+    # JSON has no NaN; a file from elsewhere may hold one all the same.
+    value = json.loads(data, parse_constant=lambda _: None)
+    if not isinstance(value, dict):
+      raise ValueError("no JSON object")
   except ValueError as error:
-    raise UserError(f"{path} is damaged ({error}): delete it and go on") from error
-  if not isinstance(value, dict):
-    raise UserError(f"{path} holds no JSON object: delete it and go on")
+    raise UserError(
+      f"{path} is damaged ({error}): delete it, and the next evaluation makes it again"
+    ) from error
   return value
 
 

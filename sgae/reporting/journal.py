@@ -7,7 +7,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from sgae.health import Health, events
+from sgae.health import Event, Health
 from sgae.reporting import pictures
 from sgae.reporting.console import Console
 from sgae.reporting.files import read_json, write_json
@@ -33,10 +33,11 @@ class Journal:
     self._console = console
     self._metrics = MetricsWriter(workdir, position)
     records = read_metrics(workdir)
-    self._health = Health(records)
-    self._distances = [
-      record[DISTANCE] for record in records if record.get(DISTANCE) is not None
-    ]
+    self._health = Health()
+    self._events: list[Event] = []
+    self._distances: list[float] = []
+    for record in records:
+      self._follow(record)
     self._next_report = 0.0
 
   def last(self, phase: str) -> dict | None:
@@ -46,9 +47,7 @@ class Journal:
   def write(self, record: Mapping[str, Any]) -> None:
     """Writes one record of metrics; says so when it tells an illness."""
     self._metrics.write(record)
-    if record.get(DISTANCE) is not None:
-      self._distances.append(record[DISTANCE])
-    for event in self._health.add(record):
+    for event in self._follow(record):
       self._console.line(
         f"{event.phase} step {event.step}: {event.kind}: {event.saw}; {event.advice}"
       )
@@ -89,14 +88,22 @@ class Journal:
     """Builds the report, unless that would take too much of the run's time."""
     start = perf_counter()
     if start >= self._next_report:
-      write_report(self._workdir, events(read_metrics(self._workdir)))
+      write_report(self._workdir, self._events)
       took = perf_counter() - start
       self._next_report = perf_counter() + took / REPORT_SHARE
 
   def close(self) -> None:
     """Closes the files and builds the report for the last time."""
     self._metrics.close()
-    write_report(self._workdir, events(read_metrics(self._workdir)))
+    write_report(self._workdir, self._events)
+
+  def _follow(self, record: Mapping[str, Any]) -> list[Event]:
+    """Takes in one record, old or new; returns the illnesses that begin with it."""
+    if record.get(DISTANCE) is not None:
+      self._distances.append(record[DISTANCE])
+    begun = self._health.add(record)
+    self._events += begun
+    return begun
 
   def __enter__(self) -> Self:
     return self

@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -150,6 +150,26 @@ def read_metrics(workdir: Path) -> list[dict]:
     else:
       records.append(record)
   return records
+
+
+def spent(
+  records: Sequence[Mapping[str, Any]], phases: Iterable[str]
+) -> dict[str, float]:
+  """Returns what some phases took together.
+
+  Args:
+    records: as `read_metrics` returns them; a counter may be missing or None.
+    phases: their names; one without a record took nothing.
+
+  Returns:
+    `images_seen` (images) and `seconds`, summed over phases.
+  """
+  totals: dict[str, float] = {"images_seen": 0, "seconds": 0.0}
+  for phase in phases:
+    own = [record for record in records if record["phase"] == phase]
+    for counter in totals:
+      totals[counter] += max((record.get(counter) or 0 for record in own), default=0)
+  return totals
 
 
 def _key(record: Any) -> tuple:

@@ -13,13 +13,14 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
+from sgae.errors import UserError
 from sgae.reporting import (
   report_curves,
   report_details,
   report_figures,
   report_images,
 )
-from sgae.reporting.files import explained, write_atomically
+from sgae.reporting.files import read_json, write_atomically
 from sgae.reporting.lenient import finite, items, numbers, section
 from sgae.reporting.metrics import read_metrics
 
@@ -252,16 +253,11 @@ def _newest(records: Sequence[dict], key: str) -> float | None:
 
 
 def _read(path: Path, notes: list[str]) -> dict:
-  if not path.exists():
-    return {}
-  with explained(path):
-    data = path.read_bytes()
   try:
-    value = json.loads(data)
-  except ValueError:
-    value = None
-  if not isinstance(value, dict):
+    return read_json(path)
+  except UserError as error:
+    if isinstance(error.__cause__, OSError):
+      raise
     # A report is no reason to stop a run; the reader is told what is missing.
     notes.append(f"{path.name} is damaged; what it says is missing here.")
     return {}
-  return value

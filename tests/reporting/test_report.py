@@ -129,10 +129,16 @@ def test_every_metric_may_be_missing(make_run):
   workdir = make_run()
   path = workdir / "metrics.jsonl"
   records = [json.loads(line) for line in path.read_text().splitlines()]
+
+  def progress():
+    return [(phase["name"], phase["step"]) for phase in contents(workdir)["phases"]]
+
+  whole = progress()
   for key in {key for record in records for key in record} - {"phase", "step"}:
     rest = [{k: v for k, v in record.items() if k != key} for record in records]
     path.write_text("".join(json.dumps(record) + "\n" for record in rest))
     write_report(workdir, [])
+    assert progress() == whole, key
 
 
 def test_damaged_files_are_named_and_left_out(make_run):
