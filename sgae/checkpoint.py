@@ -1,8 +1,7 @@
 """A thin layer on orbax: save, restore, latest step. One folder for each phase."""
 
-import contextlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -49,7 +48,7 @@ def read_state(
     places.insert(0, best_of(config, workdir))  # where nothing is yet without measures
   template = parallel.template(phase.init, mesh, {})
   for checkpoints in places:
-    with contextlib.closing(checkpoints):
+    with closing(checkpoints):
       step = checkpoints.latest_step()
       if step is not None:
         return step, checkpoints.restore(step, template)

@@ -66,12 +66,8 @@ def train_in_memory(
     for call, some in enumerate(examples):
       start = perf_counter()
       state, metrics = compiled(state, source, compiled.place(some))
-      numbers = {
-        key.split("/")[1]: float(metrics[key].mean())
-        for key in phase.shown
-        if key in metrics
-      }
+      shown = phase.to_show(metrics)  # waits for the call
       images = chunk * int(np.prod(phase.batch_shape))
       speed = images / (perf_counter() - start)
-      progress.update((call + 1) * chunk, speed, numbers)
+      progress.update((call + 1) * chunk, speed, shown)
   return state

@@ -202,10 +202,7 @@ class PhaseRun:
       if measures:
         self.journal.report()
       if values:
-        shown = {key: values[key] for key in self.phase.shown if key in values}
-        progress.update(
-          step, speed, {key.split("/")[1]: number for key, number in shown.items()}
-        )
+        progress.update(step, speed, self.phase.to_show(values))
         self.seconds += perf_counter() - self.clock
         self.clock, self.aside_since_record = perf_counter(), 0.0
     return step, {}

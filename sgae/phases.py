@@ -1,6 +1,6 @@
 """What differs between the phases in training: their start and their step."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import jax
@@ -38,7 +38,7 @@ class Phase(NamedTuple):
     step: `step(state, batch, *, axis=None) -> (state, metrics)`.
     init: `init(finished) -> state`; `finished` maps the names of finished phases to
       their last states.
-    shown: metrics worth a place beside the progress bar.
+    shown: metrics worth a place beside the progress bar; see `to_show`.
   """
 
   name: str
@@ -46,6 +46,18 @@ class Phase(NamedTuple):
   step: Callable[..., tuple[Any, dict[str, jax.Array]]]
   init: Callable[[dict[str, Any]], Any]
   shown: tuple[str, ...]
+
+  def to_show(self, metrics: Mapping[str, Any]) -> dict[str, float]:
+    """Returns the metrics that are shown while it runs, by their short names.
+
+    Args:
+      metrics: by name, each the values of one call's steps.
+    """
+    return {
+      name.split("/")[1]: float(np.mean(metrics[name]))
+      for name in self.shown
+      if name in metrics
+    }
 
 
 def make_autoencoder_phase(config: Any, mean_image_hwc: np.ndarray) -> Phase:

@@ -6,12 +6,12 @@ from typing import Any
 
 from sgae import features, parallel, processes, run_directory
 from sgae.assessment import assess
-from sgae.checkpoint import best_of, checkpoints_of, read_state
+from sgae.checkpoint import Checkpoints, best_of, checkpoints_of, read_state
 from sgae.data import resident, sources
 from sgae.data.cache import cache_root
 from sgae.data.dataset import Dataset
 from sgae.data.order import ENDLESS
-from sgae.data.placement import choose
+from sgae.data.placement import Placement, choose
 from sgae.errors import UserError
 from sgae.judge import Judge
 from sgae.loop import PhaseRun, noted_signals
@@ -43,33 +43,50 @@ def train(config: Any, workdir: Path, console: Console) -> None:
   with processes.leader_first("data"):
     dataset = sources.load(config.data, console.line)
   check_examples(config, len(dataset.train.images))
-  if "classifier" in config.phases and config.classifier.num_classes != (
-    classes := dataset.num_classes
-  ):
-    raise UserError(
-      f"classifier.num_classes={config.classifier.num_classes}, but {dataset.name} has "
-      f"{classes}: set it to that, or give labels to data of one class"
-    )
+  _check_classes(config, dataset)
   with (
     run_directory.claimed(workdir, config, processes.is_leader()) as stored,
     parallel.out_of_memory_explained(),
     processes.loss_awaited(),
   ):
-    _train_phases(config, workdir, mesh, dataset, stored, console)
+    images = dataset.train.images
+    placement = choose(
+      config.data.placement, images.nbytes, parallel.memory_of_device(mesh)
+    )
+    checkpoints = {
+      name: checkpoints_of(config, workdir, name) for name in config.phases
+    }
+    position = _position(
+      config, workdir, images.shape, placement, checkpoints, stored, console
+    )
+    devices = f"{mesh.size} x {mesh.devices.flat[0].device_kind}"
+    if processes.is_leader():
+      run_directory.write(workdir, config, images.shape[1:], devices, stored)
+    console.line(
+      f"{'Resuming' if stored else 'Training'} {' -> '.join(config.phases)} on "
+      f"{dataset.name}: {_amount(images)}, {devices}; {workdir}"
+    )
+    _train_phases(
+      config, workdir, mesh, dataset, placement, checkpoints, position, console
+    )
+  console.line(f"Done: {workdir}, and all of it in {workdir}/report.html")
+  modes = ["evaluate"]
+  if "gan" in config.phases:
+    modes.append("sample --num_samples=1000 --format=npz")
+  for mode in modes:
+    console.line(f"Next: python launch.py --workdir={workdir} --mode={mode}")
 
 
-def _train_phases(config, workdir, mesh, dataset: Dataset, stored, console) -> None:
-  images = dataset.train.images
-  placement = choose(
-    config.data.placement, images.nbytes, parallel.memory_of_device(mesh)
-  )
-  checkpoints = {name: checkpoints_of(config, workdir, name) for name in config.phases}
+def _position(
+  config, workdir, images_shape, placement, checkpoints, stored, console
+) -> dict[str, int]:
+  """Returns the steps that phases have saved, once all processes see the same."""
   # also the point before which nobody writes what another has still to look at
   processes.require_equal(
     "config, data, or the checkpoints that they see",
     [
       config.to_dict(),
-      images.shape,
+      images_shape,
       placement.resident,
       {name: checkpoints[name].listing() for name in config.phases},
     ],
@@ -79,29 +96,35 @@ def _train_phases(config, workdir, mesh, dataset: Dataset, stored, console) -> N
     for name in config.phases
     if (step := checkpoints[name].latest_step()) is not None
   }
-  image_shape = images.shape[1:]
   if stored:
-    _check_resume(config, workdir, stored, position, image_shape, console)
+    _check_resume(config, workdir, stored, position, images_shape[1:], console)
   elif position and processes.is_leader():
     raise UserError(
       f"{config.checkpoint.directory} holds checkpoints of a run that {workdir} knows "
       "nothing of: copy the config.json of that run there, or choose another "
       "--config.checkpoint.directory"
     )
-  devices = f"{mesh.size} x {mesh.devices.flat[0].device_kind}"
-  leader = processes.is_leader()
-  if leader:
-    run_directory.write(workdir, config, image_shape, devices, stored)
-  console.line(
-    f"{'Resuming' if stored else 'Training'} {' -> '.join(config.phases)} on "
-    f"{dataset.name}: {_amount(images)}, {devices}; {workdir}"
-  )
+  return position
+
+
+def _train_phases(
+  config,
+  workdir,
+  mesh,
+  dataset: Dataset,
+  placement: Placement,
+  checkpoints: dict[str, Checkpoints],
+  position: dict[str, int],
+  console,
+) -> None:
   cache = cache_root(config.data.cache_directory)
   judge = Judge(dataset, features.obtain(config, dataset, cache, console))
-  mean_image = resident.mean_image(images)
+  mean_image = resident.mean_image(dataset.train.images)
   source = parallel.replicate(dataset.train, mesh) if placement.resident else ()
   finished: dict[str, Any] = {}
-  writer = Journal(workdir, position, console) if leader else nullcontext()
+  writer = nullcontext()
+  if processes.is_leader():
+    writer = Journal(workdir, position, console)
   with writer as journal, noted_signals() as stop:
     for name in config.phases:
       best = None
@@ -134,12 +157,6 @@ def _train_phases(config, workdir, mesh, dataset: Dataset, stored, console) -> N
       phase = PHASES["gan"](config, mean_image)
       states["gan"] = read_state(config, workdir, phase, mesh) or states["gan"]
     assess(config, workdir, judge, mesh, states, console, afresh=False)
-  console.line(f"Done: {workdir}, and all of it in {workdir}/report.html")
-  modes = ["evaluate"]
-  if "gan" in config.phases:
-    modes.append("sample --num_samples=1000 --format=npz")
-  for mode in modes:
-    console.line(f"Next: python launch.py --workdir={workdir} --mode={mode}")
 
 
 def check_batches(config: Any, devices: int) -> None:
@@ -166,6 +183,15 @@ def check_examples(config: Any, count: int) -> None:
 
 def _amount(images) -> str:
   return "endless images" if len(images) == ENDLESS else f"{len(images):,} images"
+
+
+def _check_classes(config, dataset: Dataset) -> None:
+  wanted, classes = config.classifier.num_classes, dataset.num_classes
+  if "classifier" in config.phases and wanted != classes:
+    raise UserError(
+      f"classifier.num_classes={wanted}, but {dataset.name} has {classes}: set it to "
+      "that, or give labels to data of one class"
+    )
 
 
 def _check_resume(config, workdir, stored, position, image_shape, console) -> None:

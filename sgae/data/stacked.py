@@ -10,6 +10,7 @@ independently and with replacement (`order.stack_indices`). Two protocols read i
   et al. 2017, arXiv 1611.02163; R3GAN, Huang et al. 2024, arXiv 2501.05441).
 """
 
+import abc
 import dataclasses
 from typing import Any
 
@@ -26,7 +27,7 @@ _FIRST_TEST = 2**62  # in the list, far from the numbers of training examples
 
 
 @dataclasses.dataclass(frozen=True)
-class Endless:
+class Endless(abc.ABC):
   """The list, of which nothing is stored but the base; stands in a `Split` as an array.
 
   Attributes:
@@ -50,9 +51,9 @@ class Endless:
     """Returns which base examples make those numbered int [...]: int32 [..., D]."""
     return order.stack_indices(numbers, self.digits, len(self.base))
 
+  @abc.abstractmethod
   def stack(self, indices: Any) -> Any:
     """Returns the examples [...] that are made of base examples int [..., D]."""
-    raise NotImplementedError
 
 
 @dataclasses.dataclass(frozen=True)

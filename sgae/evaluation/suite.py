@@ -19,8 +19,6 @@ from sgae.evaluation.points import mixture_figures
 # take half a minute, and these tell a share of 1 % within a quarter of it.
 NEIGHBOURS_SOUGHT = 2000
 TRAIN_PART = 10_000  # training images that are searched at once
-
-
 # Test examples without which a measure on features is not defined.
 LEAST_EXAMPLES = {"frechet": 2, "kernel": 4, "manifold": 6}
 
