@@ -1,8 +1,8 @@
-"""The one convolution of this code base, quick on every backend.
+"""The one convolution of this code base, and its transpose, quick on every backend.
 
-GPUs and TPUs run XLA's native convolution. On a CPU that is slow, and slower still
-inside a loop, so there the image's shifted slices are laid beside each other and
-multiplied by the kernel as one matrix.
+GPUs and TPUs run XLA's native convolution. On a CPU that is slow inside a loop, so
+there the image is cut into cells of stride x stride pixels (space to depth), and each
+shift of the cells is one matrix product with its part of the kernel.
 """
 
 import functools
@@ -11,73 +11,136 @@ from collections.abc import Callable
 import jax
 import jax.numpy as jnp
 
+# Below so many numbers in a cell, one product of all shifts beside each other is
+# quicker than a sum of narrow ones.
+NARROW_CELL = 32
+
 
 def convolve(
-  x_bhwc: jax.Array, kernel_hwio: jax.Array, stride: int = 1, implementation="auto"
+  x_bhwc: jax.Array,
+  kernel_hwio: jax.Array,
+  stride: int = 1,
+  groups: int = 1,
+  implementation: str = "auto",
 ) -> jax.Array:
   """Correlates images with a kernel; zeros around them, as 'SAME' pads.
 
   Args:
     x_bhwc: float [B, H, W, I].
-    kernel_hwio: float [h, w, I, O].
+    kernel_hwio: float [h, w, I / groups, O].
     stride: pixels between outputs, both ways.
+    groups: parts of the channels that do not see each other; divides I and O.
     implementation: 'auto', or a key of `IMPLEMENTATIONS` to insist on one.
 
   Returns:
     float [B, ceil(H / stride), ceil(W / stride), O].
   """
+  how = functools.partial(_correlate, stride=stride, groups=groups)
+  return _choose(how, implementation, x_bhwc, kernel_hwio)
+
+
+def convolve_transposed(
+  y_bhwo: jax.Array,
+  kernel_hwio: jax.Array,
+  stride: int,
+  shape: tuple[int, int],
+  implementation: str = "auto",
+) -> jax.Array:
+  """Applies the transpose of `convolve`, which makes images larger.
+
+  Args:
+    y_bhwo: float [B, ceil(H / stride), ceil(W / stride), O].
+    kernel_hwio: float [h, w, I, O], of the convolution that is transposed.
+    stride: pixels between the places of neighbouring inputs.
+    shape: (H, W) of the result.
+    implementation: as in `convolve`.
+
+  Returns:
+    float [B, H, W, I].
+  """
+  how = functools.partial(_spread, stride=stride, shape=shape)
+  return _choose(how, implementation, y_bhwo, kernel_hwio)
+
+
+def _choose(how, implementation, *arrays):
   if implementation != "auto":
-    return IMPLEMENTATIONS[implementation](x_bhwc, kernel_hwio, stride)
+    return how(*arrays, product=IMPLEMENTATIONS[implementation])
   return jax.lax.platform_dependent(
-    x_bhwc,
-    kernel_hwio,
-    cpu=functools.partial(_as_matrix_product, stride=stride),
-    default=functools.partial(_native, stride=stride),
+    *arrays,
+    cpu=functools.partial(how, product=_as_matrix_products),
+    default=functools.partial(how, product=_native),
   )
 
 
-def _native(x_bhwc, kernel_hwio, stride):
+def _correlate(x_bhwc, kernel_hwio, *, stride, groups, product):
+  return product(x_bhwc, kernel_hwio, stride, groups)
+
+
+def _spread(y_bhwo, kernel_hwio, *, stride, shape, product):
+  # made from the data, so that it varies over devices just as the data does
+  zero = 0 * y_bhwo.ravel()[0]
+  image = jnp.broadcast_to(zero, (len(y_bhwo), *shape, kernel_hwio.shape[2]))
+  # a linear function's derivative, wherever it is taken, is the function itself
+  _, transpose = jax.vjp(lambda x: product(x, kernel_hwio, stride, 1), image)
+  return transpose(y_bhwo)[0]
+
+
+def _native(x_bhwc, kernel_hwio, stride, groups):
   return jax.lax.conv_general_dilated(
     x_bhwc,
     kernel_hwio,
     (stride, stride),
     "SAME",
     dimension_numbers=("NHWC", "HWIO", "NHWC"),
+    feature_group_count=groups,
   )
 
 
-def _as_matrix_product(x_bhwc, kernel_hwio, stride):
-  height, width, inputs, outputs = kernel_hwio.shape
-  sides = [
-    _same_padding(size, kernel, stride)
-    for size, kernel in zip(x_bhwc.shape[1:3], (height, width), strict=True)
-  ]
-  padded = jnp.pad(x_bhwc, ((0, 0), *((low, high) for _, low, high in sides), (0, 0)))
-  (rows, *_), (columns, *_) = sides
-  slices = [
-    padded[
-      :,
-      i : i + (rows - 1) * stride + 1 : stride,
-      j : j + (columns - 1) * stride + 1 : stride,
-    ]
-    for i in range(height)
-    for j in range(width)
-  ]
-  patches = jnp.concatenate(slices, axis=-1)
-  product = patches.reshape(-1, height * width * inputs) @ kernel_hwio.reshape(
-    -1, outputs
-  )
-  return product.reshape(-1, rows, columns, outputs)
+def _as_matrix_products(x_bhwc, kernel_hwio, stride, groups):
+  if groups > 1:
+    x = x_bhwc.reshape(*x_bhwc.shape[:3], groups, -1)
+    kernel = kernel_hwio.reshape(*kernel_hwio.shape[:3], groups, -1)
+    alone = functools.partial(_as_matrix_products, stride=stride, groups=1)
+    y = jax.vmap(alone, in_axes=3, out_axes=3)(x, kernel)
+    return y.reshape(*y.shape[:3], -1)
+  rows, columns = (-(-size // stride) for size in x_bhwc.shape[1:3])
+  cells = _cells(x_bhwc, kernel_hwio.shape[:2], stride)
+  outputs = kernel_hwio.shape[3]
+  shifts = []
+  for i in range(0, kernel_hwio.shape[0], stride):
+    for j in range(0, kernel_hwio.shape[1], stride):
+      part = kernel_hwio[i : i + stride, j : j + stride]
+      row, column, (height, width) = i // stride, j // stride, part.shape[:2]
+      seen = cells[
+        :, row : row + rows, column : column + columns, :height, :width
+      ].reshape(-1, part[..., 0].size)
+      shifts.append((seen, part.reshape(-1, outputs)))
+  if stride**2 * x_bhwc.shape[3] < NARROW_CELL:
+    seen, parts = zip(*shifts, strict=True)
+    y = jnp.concatenate(seen, axis=1) @ jnp.concatenate(parts)
+  else:
+    y = functools.reduce(jnp.add, (seen @ part for seen, part in shifts))
+  return y.reshape(-1, rows, columns, outputs)
 
 
-def _same_padding(size: int, kernel: int, stride: int) -> tuple[int, int, int]:
-  """Returns the number of outputs, and the zeros before and after."""
-  outputs = -(-size // stride)
-  zeros = max((outputs - 1) * stride + kernel - size, 0)
-  return outputs, zeros // 2, zeros - zeros // 2
+def _cells(x_bhwc, kernel_shape, stride):
+  """Pads and cuts images into cells: [B, rows, columns, stride, stride, C]."""
+  pads, counts = [], []
+  for size, kernel in zip(x_bhwc.shape[1:3], kernel_shape, strict=True):
+    outputs = -(-size // stride)
+    zeros = max((outputs - 1) * stride + kernel - size, 0)
+    count = outputs - 1 + -(-kernel // stride)
+    counts.append(count)
+    pads.append((zeros // 2, count * stride - size - zeros // 2))
+  padded = jnp.pad(x_bhwc, ((0, 0), *pads, (0, 0)))
+  rows, columns = counts
+  channels = x_bhwc.shape[3]
+  cells = padded.reshape(-1, rows, stride, columns, stride, channels)
+  return cells.transpose(0, 1, 3, 2, 4, 5)
 
 
+# (x_bhwc, kernel_hwio, stride, groups) -> y_bhwo
 IMPLEMENTATIONS: dict[str, Callable[..., jax.Array]] = {
   "native": _native,
-  "matrix_product": _as_matrix_product,
+  "matrix_product": _as_matrix_products,
 }

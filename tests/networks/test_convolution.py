@@ -8,7 +8,11 @@ import numpy as np
 import pytest
 from scipy.signal import correlate2d
 
-from sgae.networks.convolution import IMPLEMENTATIONS, convolve
+from sgae.networks.convolution import (
+  IMPLEMENTATIONS,
+  convolve,
+  convolve_transposed,
+)
 
 CASES = [
   # (height, width), kernel, stride, channels in and out
@@ -34,7 +38,7 @@ def r1(x, kernel, stride, implementation):
   """Mean |grad_x sum D|^2 of a discriminator with one hidden layer."""
 
   def discriminate(images):
-    return jnp.sum(jnp.tanh(convolve(images, kernel, stride, implementation)))
+    return jnp.sum(jnp.tanh(convolve(images, kernel, stride, 1, implementation)))
 
   return jnp.mean(jnp.sum(jax.grad(discriminate)(x) ** 2, axis=(1, 2, 3)))
 
@@ -53,7 +57,7 @@ def test_the_matrix_product_is_the_native_convolution(case):
   def both(x, kernel):
     def all_of(implementation):
       def forward(x, kernel):
-        return convolve(x, kernel, stride, implementation)
+        return convolve(x, kernel, stride, 1, implementation)
 
       y, pull = jax.vjp(forward, x, kernel)
       weights = np.random.default_rng(1).normal(size=y.shape).astype(np.float32)
@@ -65,6 +69,58 @@ def test_the_matrix_product_is_the_native_convolution(case):
   assert_close(*both(x, kernel))
 
 
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_the_transpose_is_the_same_in_both(case):
+  """Its values, gradients, and gradients of gradients (R1 of a generator's images)."""
+  x, kernel, stride = arrays(case)
+  small = jnp.asarray(
+    np.random.default_rng(2).normal(size=convolve(x, kernel, stride).shape), jnp.float32
+  )
+
+  @jax.jit
+  def both(small, kernel):
+    def all_of(implementation):
+      def spread(small, kernel):
+        return convolve_transposed(small, kernel, stride, case[0], implementation)
+
+      def steepness(small, kernel):
+        bent = jax.grad(lambda y: jnp.sum(jnp.tanh(spread(y, kernel))))(small)
+        return jnp.mean(jnp.sum(bent**2, axis=(1, 2, 3)))
+
+      image, pull = jax.vjp(spread, small, kernel)
+      second = jax.grad(steepness, argnums=(0, 1))(small, kernel)
+      return image, pull(x), second
+
+    return all_of("matrix_product"), all_of("native")
+
+  ours, native = both(small, kernel)
+  assert_close(ours, native)
+  # <convolve(x), y> = <x, transpose(y)> is what makes it the transpose
+  forward = jnp.vdot(convolve(x, kernel, stride), small)
+  np.testing.assert_allclose(jnp.vdot(x, ours[0]), forward, rtol=1e-4)
+
+
+def test_groups_do_not_see_each_other():
+  x, kernel, _ = arrays(((7, 6), 3, 2, 4, 6))
+  for implementation in IMPLEMENTATIONS:
+    together = convolve(x, kernel[:, :, :2], 2, 2, implementation)
+    for group in range(2):
+      mine = (..., slice(3 * group, 3 * group + 3))
+      alone = convolve(x[..., 2 * group : 2 * group + 2], kernel[:, :, :2][mine], 2)
+      np.testing.assert_allclose(together[mine], alone, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("implementation", IMPLEMENTATIONS)
+def test_a_transpose_by_hand(implementation):
+  """Each input writes its kernel where the convolution had read it."""
+  y = jnp.array([[1.0, 2.0], [3.0, 4.0]]).reshape(1, 2, 2, 1)
+  kernel = jnp.array([[1.0, 10.0], [100.0, 1000.0]]).reshape(2, 2, 1, 1)
+  image = convolve_transposed(y, kernel, 2, (4, 4), implementation)[0, :, :, 0]
+  by_hand = [[1, 10, 2, 20], [100, 1000, 200, 2000]]
+  by_hand += [[3, 30, 4, 40], [300, 3000, 400, 4000]]
+  np.testing.assert_array_equal(image, by_hand)
+
+
 @pytest.mark.parametrize("implementation", IMPLEMENTATIONS)
 def test_a_convolution_by_hand(implementation):
   x = jnp.arange(1.0, 10.0).reshape(1, 3, 3, 1)
@@ -72,10 +128,10 @@ def test_a_convolution_by_hand(implementation):
   kernel = jnp.zeros((3, 3, 1, 1)).at[1, 2].set(1.0).at[2, 1].set(10.0)
   by_hand = [[42, 53, 60], [75, 86, 90], [8, 9, 0]]
   np.testing.assert_array_equal(
-    convolve(x, kernel, 1, implementation)[0, :, :, 0], by_hand
+    convolve(x, kernel, 1, 1, implementation)[0, :, :, 0], by_hand
   )
   np.testing.assert_array_equal(
-    convolve(x, kernel, 2, implementation)[0, :, :, 0], [[42, 60], [8, 0]]
+    convolve(x, kernel, 2, 1, implementation)[0, :, :, 0], [[42, 60], [8, 0]]
   )
 
 
@@ -86,7 +142,7 @@ def test_a_convolution_sums_the_correlations_that_scipy_gives(implementation):
     expected = sum(
       correlate2d(x[0, ..., i], kernel[..., i, output], mode="same") for i in range(2)
     )
-    ours = convolve(x, kernel, 1, implementation)[0, ..., output]
+    ours = convolve(x, kernel, 1, 1, implementation)[0, ..., output]
     np.testing.assert_allclose(ours, expected, rtol=1e-4, atol=1e-4)
 
 
@@ -95,14 +151,15 @@ def test_on_a_cpu_auto_is_the_matrix_product():
   x, kernel, stride = arrays(((7, 6), 3, 2, 3, 4))
 
   def compiled(implementation):
-    function = jax.jit(convolve, static_argnums=(2, 3))
-    return str(function.lower(x, kernel, stride, implementation).compile().as_text())
+    function = jax.jit(convolve, static_argnums=(2, 3, 4))
+    lowered = function.lower(x, kernel, stride, 1, implementation)
+    return str(lowered.compile().as_text())
 
   assert "convolution(" in compiled("native")
   assert "convolution(" not in compiled("auto")
   assert "dot(" in compiled("auto")
   ours = convolve(x, kernel, stride)
-  np.testing.assert_array_equal(ours, convolve(x, kernel, stride, "matrix_product"))
+  np.testing.assert_array_equal(ours, convolve(x, kernel, stride, 1, "matrix_product"))
 
 
 def test_auto_goes_through_every_transformation():
