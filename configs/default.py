@@ -83,12 +83,13 @@ def get_config(arg: str = "") -> Any:
       },
       # The sparse code, one for autoencoder and generator.
       "code": {
-        # Latents. [fixed]
+        # Latents; at each place, for sae.architecture='convolutional'. [fixed]
         "num_latents": 512,
         # 'relu', 'sigmoid', 'topk', 'batch_topk', 'jumprelu', or 'none' for a plain
         # autoencoder. [fixed]
         "sparsity_map": "topk",
-        # Active latents per example, for 'topk' and 'batch_topk'. [fixed]
+        # Active latents per example (over all places of a convolutional code), for
+        # 'topk' and 'batch_topk'. [fixed]
         "k": 64,
         # Start of the learned threshold and width of its gradient's kernel, for
         # 'jumprelu', in units of the pre-activation. [fixed]
@@ -101,8 +102,13 @@ def get_config(arg: str = "") -> Any:
         "rho": 0.05,
       },
       "sae": {
-        # Widths between image and code, and between code and image; none: linear, and
-        # then the decoder's atoms are images.
+        # 'mlp', or 'convolutional': a code [h, w, num_latents] with places, whose
+        # layers are convolutions of stride 2. The code's own is one of them, so n
+        # hidden widths divide height and width by 2 ** (n + 1).
+        "architecture": "mlp",
+        # Widths (channels) between image and code, and between code and image, as many
+        # for 'convolutional'; none: linear, and then the decoder's atoms are images
+        # (patches of images).
         "encoder_hidden": (),
         "decoder_hidden": (),
         # Hidden activation: 'leaky_relu', 'relu', 'silu' or 'tanh'.
@@ -110,6 +116,8 @@ def get_config(arg: str = "") -> Any:
         # Last activation of the decoder: 'linear' or 'tanh', which lets a generator on
         # top of it draw a clean background.
         "output": "tanh",
+        # Side of the kernels in pixels, for 'convolutional'.
+        "kernel_size": 4,
         # Start the encoder as the decoder's transpose (both must be linear).
         "tied_start": True,
         # Keep atoms at norm 1.
@@ -141,13 +149,30 @@ def get_config(arg: str = "") -> Any:
         "latent_dim": 64,
         # 'normal' or 'uniform' (in [-1, 1)).
         "latent_distribution": "normal",
-        # Widths between noise and code ('sparse') or noise and image ('plain').
+        # 'mlp', 'dcgan' or 'residual' (as in R3GAN), for what makes the image
+        # ('plain') or the code ('sparse': 'mlp' for sae.architecture='mlp', another for
+        # 'convolutional').
+        "generator_architecture": "mlp",
+        "discriminator_architecture": "mlp",
+        # Widths between noise and code ('sparse') or noise and image ('plain'), and
+        # between image and logit. 'dcgan': channels of layers of stride 2. 'residual':
+        # channels of stages, each half or twice the size of the one before.
         "generator_hidden": (512, 512),
         "generator_activation": "leaky_relu",
         # Last activation of the 'plain' generator: 'linear' or 'tanh'.
         "generator_output": "tanh",
         "discriminator_hidden": (512, 512),
         "discriminator_activation": "leaky_relu",
+        # Side of the kernels in pixels, for 'dcgan'.
+        "kernel_size": 4,
+        # 'none', or for 'dcgan' 'batch' (over all devices), 'layer', 'group' or
+        # 'spectral'. A discriminator with 'batch' can have no penalty, since those
+        # take each logit for a function of its own image alone.
+        "generator_normalization": "none",
+        "discriminator_normalization": "none",
+        # For 'residual': blocks in each stage, and groups of the 3x3 convolutions,
+        # which divide twice each width.
+        "residual": {"blocks": 1, "groups": 1},
         # 'minimax', 'non_saturating', 'least_squares', 'hinge', 'wasserstein' or
         # 'relativistic' (pairing).
         "loss": "relativistic",

@@ -17,9 +17,17 @@ from sgae.evaluation.suite import MEASURES
 from sgae.losses.adversarial import ADVERSARIAL_LOSSES
 from sgae.losses.penalties import PENALTIES
 from sgae.losses.sparsity import SPARSITY_PENALTIES
-from sgae.networks.build import GENERATORS, SPARSITY_MAPS
+from sgae.networks.build import (
+  AUTOENCODERS,
+  DISCRIMINATORS,
+  GENERATOR_BODIES,
+  GENERATORS,
+  SPARSITY_MAPS,
+)
 from sgae.networks.classifier import KERNELS
 from sgae.networks.network import ACTIVATIONS, OUTPUT_ACTIVATIONS, PRECISIONS
+from sgae.networks.normalization import NORMALIZATIONS
+from sgae.networks.residual import EXPANSION
 from sgae.parallel import MODES
 from sgae.training.latents import LATENT_DISTRIBUTIONS
 from sgae.training.optimizers import OPTIMIZERS, SCHEDULES
@@ -97,13 +105,21 @@ def _validate(config):
     _at_least(field, _get(config, field), least)
   if config.seed >= 2**32:
     raise UserError(f"seed={config.seed} is too large: choose one below 2**32")
-  if config.train.microbatches > 1 and (
-    config.code.sparsity_map == "batch_topk" or config.code.penalty == "kl"
-  ):
+  over_batch = [
+    f"{field}='{name}'"
+    for field, name in (
+      ("code.sparsity_map", "batch_topk"),
+      ("code.penalty", "kl"),
+      ("gan.generator_normalization", "batch"),
+      ("gan.discriminator_normalization", "batch"),
+    )
+    if _get(config, field) == name
+  ]
+  if config.train.microbatches > 1 and over_batch:
     raise UserError(
       f"train.microbatches={config.train.microbatches} would change what "
-      "code.sparsity_map='batch_topk' and code.penalty='kl' mean, whose statistics are "
-      "over the whole batch: set it to 1, or choose another map or penalty"
+      f"{over_batch[0]} means, whose statistics are over the whole batch: set it to 1, "
+      "or choose another"
     )
   _validate_code(config.code)
   _validate_sae(config)
@@ -184,13 +200,6 @@ def _validate_code(code):
   _choice("code.sparsity_map", code.sparsity_map, SPARSITY_MAPS)
   _choice("code.penalty", code.penalty, SPARSITY_PENALTIES)
   _at_least("code.num_latents", code.num_latents, 1)
-  if (
-    code.sparsity_map in ("topk", "batch_topk") and not 1 <= code.k <= code.num_latents
-  ):
-    raise UserError(
-      f"code.k={code.k} is not allowed: choose one from 1 to "
-      f"code.num_latents={code.num_latents}"
-    )
   for field in ("threshold", "bandwidth"):
     _positive(f"code.{field}", code[field])
   if not 0 < code.rho < 1:
@@ -204,7 +213,24 @@ def _validate_code(code):
 
 
 def _validate_sae(config):
-  sae = config.sae
+  sae, code = config.sae, config.code
+  _choice("sae.architecture", sae.architecture, AUTOENCODERS)
+  _at_least("sae.kernel_size", sae.kernel_size, 1)
+  if sae.architecture == "convolutional" and len(sae.encoder_hidden) != len(
+    sae.decoder_hidden
+  ):
+    raise UserError(
+      f"sae.encoder_hidden={tuple(sae.encoder_hidden)} and sae.decoder_hidden="
+      f"{tuple(sae.decoder_hidden)} meet at different sizes of the code: give "
+      "sae.architecture='convolutional' as many widths in both"
+    )
+  # a code with places has more elements than latents
+  most = code.num_latents if sae.architecture == "mlp" else code.k
+  if code.sparsity_map in ("topk", "batch_topk") and not 1 <= code.k <= most:
+    raise UserError(
+      f"code.k={code.k} is not allowed: choose one from 1 to "
+      f"code.num_latents={code.num_latents}"
+    )
   _widths("sae.encoder_hidden", sae.encoder_hidden)
   _widths("sae.decoder_hidden", sae.decoder_hidden)
   _choice("sae.activation", sae.activation, ACTIVATIONS)
@@ -254,6 +280,7 @@ def _validate_gan(config):
     _choice(f"gan.{player}_activation", gan[f"{player}_activation"], ACTIVATIONS)
     _at_least(f"gan.{player}_updates", gan[f"{player}_updates"], 1)
     _validate_optimizer(f"gan.{player}_optimizer", gan[f"{player}_optimizer"])
+  _validate_architectures(config)
   _at_least("gan.latent_dim", gan.latent_dim, 1)
   for name in PENALTIES:
     _non_negative(f"gan.penalties.{name}", gan.penalties[name])
@@ -265,6 +292,53 @@ def _validate_gan(config):
       f"gan.ema_decay={gan.ema_decay} is not allowed: choose one from 0 to below 1"
     )
   _validate_cadence("gan", gan)
+
+
+def _validate_architectures(config):
+  gan = config.gan
+  _choice("gan.generator_architecture", gan.generator_architecture, GENERATOR_BODIES)
+  _choice(
+    "gan.discriminator_architecture", gan.discriminator_architecture, DISCRIMINATORS
+  )
+  with_places = config.sae.architecture == "convolutional"
+  if gan.generator == "sparse" and with_places == (gan.generator_architecture == "mlp"):
+    raise UserError(
+      f"gan.generator_architecture='{gan.generator_architecture}' does not make the "
+      f"code of sae.architecture='{config.sae.architecture}': choose 'mlp' with 'mlp', "
+      "and 'dcgan' or 'residual' with 'convolutional'"
+    )
+  _at_least("gan.kernel_size", gan.kernel_size, 1)
+  _at_least("gan.residual.blocks", gan.residual.blocks, 1)
+  _at_least("gan.residual.groups", gan.residual.groups, 1)
+  for player in ("generator", "discriminator"):
+    architecture = gan[f"{player}_architecture"]
+    widths = gan[f"{player}_hidden"]
+    if architecture != "mlp" and not widths:
+      raise UserError(
+        f"gan.{player}_hidden=() is not allowed: gan.{player}_architecture="
+        f"'{architecture}' needs a width at least"
+      )
+    for width in widths if architecture == "residual" else ():
+      if EXPANSION * width % gan.residual.groups:
+        raise UserError(
+          f"gan.residual.groups={gan.residual.groups} does not divide {EXPANSION} * "
+          f"{width}, of gan.{player}_hidden={tuple(widths)}: choose a divisor"
+        )
+    field = f"gan.{player}_normalization"
+    normalization = gan[f"{player}_normalization"]
+    _choice(field, normalization, NORMALIZATIONS)
+    if normalization != "none" and architecture != "dcgan":
+      raise UserError(
+        f"{field}='{normalization}' is not for gan.{player}_architecture="
+        f"'{architecture}': set it to 'none', or choose 'dcgan'"
+      )
+  penalties = [name for name in PENALTIES if gan.penalties[name]]
+  if gan.discriminator_normalization == "batch" and penalties:
+    raise UserError(
+      f"gan.penalties.{penalties[0]}={gan.penalties[penalties[0]]} takes each logit "
+      "for a function of its own image: set it to 0, or choose another "
+      "gan.discriminator_normalization than 'batch'"
+    )
 
 
 def _validate_classifier(classifier):

@@ -18,6 +18,7 @@ from sgae.evaluation.classes import class_shares
 from sgae.evaluation.codes import (
   code_measures,
   firing_rates,
+  largest,
   probe_error,
   reconstruction_measures,
 )
@@ -73,9 +74,12 @@ def make_autoencoder_observer(config: Any, judge: Judge, mesh: Any) -> Observer:
     return outputs, code.values
 
   run = parallel.compile_over_rows(some, mesh)
-  encode = parallel.compile_over_rows(
-    lambda params, images: some(params, images)[1], mesh
-  )
+
+  def pooled(params, images):
+    code = some(params, images)[1]
+    return code.max(axis=range(1, code.ndim - 1))
+
+  encode = parallel.compile_over_rows(pooled, mesh)
   labels = dataset.train.labels[:EXAMPLES_PROBED]
   probed = 1 < len(np.unique(labels)) <= CLASSES_SHOWN
   decode = parallel.compile_over_rows(autoencoder.decode, mesh)
@@ -83,13 +87,15 @@ def make_autoencoder_observer(config: Any, judge: Judge, mesh: Any) -> Observer:
   def observe(state, full):
     params = state.player.params
     outputs, codes = run(params, dataset.test.images)
-    unit_codes = np.eye(codes.shape[1], dtype=np.float32)
     used = np.argsort(-firing_rates(codes), kind="stable")[:ATOMS_DRAWN]
+    middle = tuple(size // 2 for size in codes.shape[1:-1])
+    unit_codes = np.zeros((len(used), *codes.shape[1:]), np.float32)
+    unit_codes[(np.arange(len(used)), *middle, used)] = 1
     silent = decode(params, np.zeros_like(unit_codes[:1]))
     seen = {
       "outputs": outputs,
       "codes": codes,
-      "atoms": decode(params, unit_codes[used]) - silent,
+      "atoms": decode(params, unit_codes) - silent,
       "idle": np.asarray(parallel.at_hand(state.idle_k)),
     }
     if full and probed:
@@ -104,7 +110,7 @@ def make_autoencoder_observer(config: Any, judge: Judge, mesh: Any) -> Observer:
     figures["dead_share"] = Figure(float(dead.mean()))
     if full and "train_codes" in seen:
       figures["probe_error"] = probe_error(
-        seen["train_codes"], labels, seen["codes"], dataset.test.labels
+        seen["train_codes"], labels, largest(seen["codes"]), dataset.test.labels
       )
     return figures
 
@@ -124,7 +130,7 @@ def make_autoencoder_observer(config: Any, judge: Judge, mesh: Any) -> Observer:
     return {
       "firing_rate": np.sort(firing_rates(codes))[::-1].tolist(),
       "code_values": _histogram(codes[codes > 0]),
-      "active_latents": _histogram((codes > 0).sum(axis=1)),
+      "active_latents": _histogram((codes > 0).reshape(len(codes), -1).sum(axis=1)),
     }
 
   return Observer(observe, measure, draw, detail, prefix="test_")

@@ -28,7 +28,7 @@ def make_sampler(
   def some(state, positions_b):
     average, key = state
     latents = draw_latents(randomness.stream_key(key, "samples"), positions_b)
-    return generator.apply(average, latents, train=False)[0]
+    return generator.apply(average, latents, train=False).images
 
   run = parallel.compile_over_rows(some, mesh)
 
@@ -62,7 +62,7 @@ def make_interpolator(
       latents = jnp.cos(angle) * first + jnp.sin(angle) * second
     else:
       latents = (1 - share) * first + share * second
-    return generator.apply(average, latents, train=False)[0]
+    return generator.apply(average, latents, train=False).images
 
   run = parallel.compile_over_rows(some, mesh, ROWS * COLUMNS)
   rows, columns = np.mgrid[:ROWS, :COLUMNS]

@@ -41,6 +41,21 @@ def small_config(**fields: Any) -> Any:
   return config
 
 
+# The same with convolutions, a code with places, and statistics over the batch.
+CONVOLUTIONAL = {
+  "sae__architecture": "convolutional",
+  "sae__encoder_hidden": (5,),
+  "sae__decoder_hidden": (5,),
+  "sae__tied_start": False,
+  "sae__kernel_size": 3,
+  "code__num_latents": 6,
+  "gan__generator_architecture": "dcgan",
+  "gan__discriminator_architecture": "dcgan",
+  "gan__generator_normalization": "batch",
+  "gan__discriminator_normalization": "spectral",
+}
+
+
 def make_phase(name: str, config: Any) -> phases.Phase:
   """Returns a phase of the tiny config."""
   return phases.PHASES[name](config, MEAN)

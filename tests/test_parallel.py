@@ -13,7 +13,7 @@ import json
 import jax, numpy as np
 from sgae import parallel
 from sgae.data import order, resident
-from tests.systems import EXAMPLES, make_phase, small_config
+from tests.systems import CONVOLUTIONAL, EXAMPLES, make_phase, small_config
 
 auxiliary = []
 
@@ -45,6 +45,12 @@ for sparsity_map, penalty, loss in (
   cases += [("sae", fields), ("gan", fields)]
 cases += [("classifier", dict(classifier__flip=True))]
 cases += [("gan", dict(gan__loss="minimax")), ("gan", dict(gan__loss="least_squares"))]
+cases += [
+  ("sae", CONVOLUTIONAL), ("gan", CONVOLUTIONAL),
+  ("gan", CONVOLUTIONAL | dict(
+    gan__discriminator_normalization="batch", gan__penalties__r1=0.0,
+    gan__penalties__r2=0.0)),
+]
 worst = 0.0
 for name, fields in cases:
   config = small_config(**fields)

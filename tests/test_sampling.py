@@ -59,7 +59,9 @@ def test_rows_go_from_one_sample_to_another(distribution):
     weights = np.cos(share * np.pi / 2), np.sin(share * np.pi / 2)
   between = weights[0] * ends[::2] + weights[1] * ends[1::2]
   generator = build_generator(config, MEAN)
-  expected = generator.apply(state.average, between.astype(np.float32), train=False)[0]
+  expected = generator.apply(
+    state.average, between.astype(np.float32), train=False
+  ).images
   np.testing.assert_allclose(images[3::COLUMNS], expected, atol=1e-5)
 
 

@@ -35,7 +35,7 @@ def code_measures(code_nk: np.ndarray) -> dict[str, Figure]:
   """Returns L0 and how firing is spread over latents.
 
   Args:
-    code_nk: float32 [N, K], non-negative.
+    code_nk: float32 [N, K] or, with places, [N, h, w, K]; non-negative.
 
   Returns:
     `l0`: mean number of active latents per example; `never_fired`: share of latents
@@ -44,7 +44,7 @@ def code_measures(code_nk: np.ndarray) -> dict[str, Figure]:
   """
   density_k = firing_rates(code_nk)
   return {
-    "l0": mean_figure((code_nk > 0).sum(axis=1)),
+    "l0": mean_figure((code_nk > 0).reshape(len(code_nk), -1).sum(axis=1)),
     "never_fired": Figure(float((density_k == 0).mean())),
     "density_median": Figure(float(np.median(density_k))),
     "density_max": Figure(float(density_k.max())),
@@ -55,9 +55,15 @@ def firing_rates(code_nk: np.ndarray) -> np.ndarray:
   """Returns the share of examples on which each latent fires, float64 [K].
 
   Args:
-    code_nk: [N, K], non-negative.
+    code_nk: [N, K] or, with places, at any of which it may fire, [N, h, w, K];
+      non-negative.
   """
-  return (code_nk > 0).mean(axis=0)
+  return (largest(code_nk) > 0).mean(axis=0)
+
+
+def largest(code_nk: np.ndarray) -> np.ndarray:
+  """Returns the largest value of each latent over places: [N, h, w, K] -> [N, K]."""
+  return code_nk.max(axis=tuple(range(1, code_nk.ndim - 1)))
 
 
 def probe_error(

@@ -10,23 +10,25 @@ from sgae.networks.sparsity import Code
 
 
 def l1(code_bk: jax.Array) -> jax.Array:
-  """Mean over examples of the sum over latents of |code|; code is float [B, K]."""
-  return jnp.mean(jnp.sum(jnp.abs(code_bk), axis=1))
+  """Mean over examples of the sum of |code|; float [B, K] or [B, h, w, K]."""
+  return jnp.mean(jnp.sum(jnp.abs(code_bk), axis=range(1, code_bk.ndim)))
 
 
 def kl(
   code_bk: jax.Array, rho: jax.Array | float, axis: str | None = None
 ) -> jax.Array:
-  """Sum over latents of KL(rho || mean activation over the global batch).
+  """Sum over latents of KL(rho || mean activation over the global batch and places).
 
   rho log(rho / m) + (1 - rho) log((1 - rho) / (1 - m)). Ng, CS294A lecture notes.
 
   Args:
-    code_bk: float [B, K] in [0, 1]; means are clipped to [1e-6, 1 - 1e-6].
+    code_bk: float [B, K] or [B, h, w, K] in [0, 1]; means are clipped to
+      [1e-6, 1 - 1e-6].
     rho: wanted mean activation, in (0, 1).
     axis: mapped axis over which the batch is spread, or None.
   """
-  means = jnp.clip(reduction.batch_mean(code_bk, axis), 1e-6, 1 - 1e-6)
+  means = reduction.batch_mean(code_bk.mean(axis=range(1, code_bk.ndim - 1)), axis)
+  means = jnp.clip(means, 1e-6, 1 - 1e-6)
   divergence = rho * jnp.log(rho / means) + (1 - rho) * jnp.log((1 - rho) / (1 - means))
   return jnp.sum(divergence)
 

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import jax
+import jax.numpy as jnp
 
 from sgae.networks.network import Network, Params
 from sgae.networks.sparsity import Code, SparsityMap
@@ -12,7 +13,8 @@ from sgae.networks.sparsity import Code, SparsityMap
 class Autoencoder(NamedTuple):
   """A sparse autoencoder as pure functions of one parameter tree.
 
-  The tree has three branches: `encoder`, `sparsity` and `decoder`.
+  The tree has three branches: `encoder`, `sparsity` and `decoder`. The code `_bk` is
+  [B, K], or [B, h, w, K] where it has places.
 
   Attributes:
     init: `init(key) -> params`.
@@ -56,7 +58,7 @@ def make_autoencoder(
     }
     if tied_start:
       (layer,) = params["encoder"]["layers"].values()
-      layer["kernel"] = params["decoder"]["atoms"].T
+      layer["kernel"] = jnp.moveaxis(params["decoder"]["atoms"], 0, -1)
     return params
 
   def preactivate(params, images_bhwc):

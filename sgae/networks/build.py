@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from sgae.networks import mlp, sparsity
+from sgae.networks import dcgan, mlp, residual, sparsity, spatial
 from sgae.networks.autoencoder import Autoencoder, make_autoencoder
 from sgae.networks.classifier import Classifier, make_classifier
 from sgae.networks.generator import (
@@ -13,7 +13,7 @@ from sgae.networks.generator import (
   make_plain_generator,
   make_sparse_generator,
 )
-from sgae.networks.network import Network, computed_in
+from sgae.networks.network import BatchNetwork, Network, computed_in, rowwise
 from sgae.networks.sparsity import SparsityMap
 
 SPARSITY_MAPS: dict[str, Callable[[Any], SparsityMap]] = {
@@ -33,12 +33,8 @@ def build_autoencoder(config: Any, mean_image_hwc: np.ndarray) -> Autoencoder:
     config: a validated config.
     mean_image_hwc: float32 [H, W, C] in [-1, 1], mean of the training images.
   """
-  encoder = mlp.mlp_encoder(
-    mean_image_hwc,
-    config.sae.encoder_hidden,
-    config.code.num_latents,
-    config.sae.activation,
-  )
+  build_encoder, _ = AUTOENCODERS[config.sae.architecture]
+  encoder = build_encoder(config, mean_image_hwc)
   return make_autoencoder(
     computed_in(encoder, config.precision.compute),
     SPARSITY_MAPS[config.code.sparsity_map](config.code),
@@ -53,17 +49,15 @@ def build_generator(config: Any, mean_image_hwc: np.ndarray) -> Generator:
   return GENERATORS[config.gan.generator](config, mean_image_hwc)
 
 
-def build_discriminator(config: Any, image_shape: tuple[int, int, int]) -> Network:
+def build_discriminator(config: Any, image_shape: tuple[int, int, int]) -> BatchNetwork:
   """Builds the discriminator that `config.gan` describes.
 
   Args:
     config: a validated config.
     image_shape: (H, W, C).
   """
-  discriminator = mlp.mlp_discriminator(
-    image_shape, config.gan.discriminator_hidden, config.gan.discriminator_activation
-  )
-  return computed_in(discriminator, config.precision.compute)
+  build = DISCRIMINATORS[config.gan.discriminator_architecture]
+  return computed_in(build(config.gan, image_shape), config.precision.compute)
 
 
 def build_classifier(config: Any, image_shape: tuple[int, int, int]) -> Classifier:
@@ -75,40 +69,158 @@ def build_classifier(config: Any, image_shape: tuple[int, int, int]) -> Classifi
 
 
 def _build_decoder(config, mean_image_hwc):
-  decoder = mlp.mlp_decoder(
-    mean_image_hwc,
-    config.sae.decoder_hidden,
-    config.code.num_latents,
-    config.sae.activation,
-    config.sae.output,
+  _, build = AUTOENCODERS[config.sae.architecture]
+  return computed_in(build(config, mean_image_hwc), config.precision.compute)
+
+
+def _mlp_encoder(config, mean_image_hwc):
+  sae = config.sae
+  return mlp.mlp_encoder(
+    mean_image_hwc, sae.encoder_hidden, config.code.num_latents, sae.activation
   )
-  return computed_in(decoder, config.precision.compute)
+
+
+def _mlp_decoder(config, mean_image_hwc):
+  sae = config.sae
+  return mlp.mlp_decoder(
+    mean_image_hwc,
+    sae.decoder_hidden,
+    config.code.num_latents,
+    sae.activation,
+    sae.output,
+  )
+
+
+def _spatial_encoder(config, mean_image_hwc):
+  sae = config.sae
+  return spatial.spatial_encoder(
+    mean_image_hwc,
+    sae.encoder_hidden,
+    config.code.num_latents,
+    sae.kernel_size,
+    sae.activation,
+  )
+
+
+def _spatial_decoder(config, mean_image_hwc):
+  sae = config.sae
+  return spatial.spatial_decoder(
+    mean_image_hwc,
+    sae.decoder_hidden,
+    config.code.num_latents,
+    sae.kernel_size,
+    sae.activation,
+    sae.output,
+  )
+
+
+# Encoder and decoder of the autoencoder; (config, mean_image_hwc) -> Network.
+AUTOENCODERS: dict[str, tuple[Callable[..., Network], Callable[..., Network]]] = {
+  "mlp": (_mlp_encoder, _mlp_decoder),
+  "convolutional": (_spatial_encoder, _spatial_decoder),
+}
 
 
 def _sparse(config, mean_image_hwc):
-  coder = mlp.mlp_coder(
-    config.gan.latent_dim,
-    config.gan.generator_hidden,
-    config.code.num_latents,
-    config.gan.generator_activation,
+  gan, num_latents = config.gan, config.code.num_latents
+  places = ()
+  if config.sae.architecture == "convolutional":
+    strides = 1 + len(config.sae.decoder_hidden)
+    places = spatial.code_places(mean_image_hwc.shape, strides)
+  coder = GENERATOR_BODIES[gan.generator_architecture](
+    gan, (*places, num_latents), "linear"
   )
   return make_sparse_generator(
     computed_in(coder, config.precision.compute),
     SPARSITY_MAPS[config.code.sparsity_map](config.code),
     _build_decoder(config, mean_image_hwc),
-    config.code.num_latents,
+    num_latents,
   )
 
 
 def _plain(config, mean_image_hwc):
-  network = mlp.mlp_generator(
-    mean_image_hwc.shape,
-    config.gan.latent_dim,
-    config.gan.generator_hidden,
-    config.gan.generator_activation,
-    config.gan.generator_output,
+  gan = config.gan
+  network = GENERATOR_BODIES[gan.generator_architecture](
+    gan, mean_image_hwc.shape, gan.generator_output
   )
   return make_plain_generator(computed_in(network, config.precision.compute))
 
 
 GENERATORS: dict[str, Callable[..., Generator]] = {"sparse": _sparse, "plain": _plain}
+
+
+def _mlp_body(gan, shape, output):
+  return rowwise(
+    mlp.mlp_generator(
+      shape, gan.latent_dim, gan.generator_hidden, gan.generator_activation, output
+    )
+  )
+
+
+def _dcgan_body(gan, shape, output):
+  return dcgan.dcgan_generator(
+    shape,
+    gan.latent_dim,
+    gan.generator_hidden,
+    gan.kernel_size,
+    gan.generator_activation,
+    output,
+    gan.generator_normalization,
+  )
+
+
+def _residual_body(gan, shape, output):
+  return residual.residual_generator(
+    shape,
+    gan.latent_dim,
+    gan.generator_hidden,
+    gan.residual.blocks,
+    gan.residual.groups,
+    gan.generator_activation,
+    output,
+  )
+
+
+# Noise -> an array of some shape: an image, or the pre-activations of a code;
+# (config.gan, shape, output activation) -> BatchNetwork.
+GENERATOR_BODIES: dict[str, Callable[..., BatchNetwork]] = {
+  "mlp": _mlp_body,
+  "dcgan": _dcgan_body,
+  "residual": _residual_body,
+}
+
+
+def _mlp_discriminator(gan, image_shape):
+  return rowwise(
+    mlp.mlp_discriminator(
+      image_shape, gan.discriminator_hidden, gan.discriminator_activation
+    )
+  )
+
+
+def _dcgan_discriminator(gan, image_shape):
+  return dcgan.dcgan_discriminator(
+    image_shape,
+    gan.discriminator_hidden,
+    gan.kernel_size,
+    gan.discriminator_activation,
+    gan.discriminator_normalization,
+  )
+
+
+def _residual_discriminator(gan, image_shape):
+  return residual.residual_discriminator(
+    image_shape,
+    gan.discriminator_hidden,
+    gan.residual.blocks,
+    gan.residual.groups,
+    gan.discriminator_activation,
+  )
+
+
+# (config.gan, image_shape) -> BatchNetwork
+DISCRIMINATORS: dict[str, Callable[..., BatchNetwork]] = {
+  "mlp": _mlp_discriminator,
+  "dcgan": _dcgan_discriminator,
+  "residual": _residual_discriminator,
+}

@@ -1,12 +1,26 @@
 """Generators: noise -> image, with a sparse code between or without one."""
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 
-from sgae.networks.network import Network, Params
+from sgae.networks.network import BatchNetwork, Network, Params
 from sgae.networks.sparsity import Code, SparsityMap
+
+
+class Generated(NamedTuple):
+  """What a generator makes of a batch of noise.
+
+  Attributes:
+    images: float32 [B, H, W, C].
+    code: behind them; None for a generator that has none.
+    statistics: means over the batch that normalizations keep.
+  """
+
+  images: jax.Array
+  code: Code | None
+  statistics: dict[str, Any]
 
 
 class Generator(NamedTuple):
@@ -14,18 +28,17 @@ class Generator(NamedTuple):
 
   Attributes:
     init: `init(key) -> params`.
-    apply: `apply(params, latents_bz, *, train, axis) -> (images_bhwc, code)`; the
-      code is None for a generator that has none.
-    after_update: `after_update(params, code, axis) -> params`.
+    apply: `apply(params, latents_bz, *, train, axis) -> Generated`.
+    after_update: `after_update(params, code, statistics, axis) -> params`.
   """
 
   init: Callable[[jax.Array], Params]
-  apply: Callable[..., tuple[jax.Array, Code | None]]
+  apply: Callable[..., Generated]
   after_update: Callable[..., Params]
 
 
 def make_sparse_generator(
-  coder: Network, sparsity: SparsityMap, decoder: Network, num_latents: int
+  coder: BatchNetwork, sparsity: SparsityMap, decoder: Network, num_latents: int
 ) -> Generator:
   """decoder(code(z)): the autoencoder's structure as a generator.
 
@@ -48,26 +61,31 @@ def make_sparse_generator(
     }
 
   def apply(params, latents_bz, *, train, axis=None):
-    pre_bk = coder.apply(params["coder"], latents_bz)
+    pre_bk, statistics = coder.apply(
+      params["coder"], latents_bz, train=train, axis=axis
+    )
     code = sparsity.apply(params["sparsity"], pre_bk, train=train, axis=axis)
-    return decoder.apply(params["decoder"], code.values), code
+    images_bhwc = decoder.apply(params["decoder"], code.values)
+    return Generated(images_bhwc, code, statistics)
 
-  def after_update(params, code, axis):
-    updated = sparsity.after_update(params["sparsity"], code.values, axis)
-    return params | {"sparsity": updated}
+  def after_update(params, code, statistics, axis):
+    return params | {
+      "coder": coder.after_update(params["coder"], statistics),
+      "sparsity": sparsity.after_update(params["sparsity"], code.values, axis),
+    }
 
   return Generator(init, apply, after_update)
 
 
-def make_plain_generator(network: Network) -> Generator:
+def make_plain_generator(network: BatchNetwork) -> Generator:
   """Wraps a network latents_bz -> images_bhwc that has no code."""
 
   def apply(params, latents_bz, *, train, axis=None):
-    del train, axis
-    return network.apply(params, latents_bz), None
+    images_bhwc, statistics = network.apply(params, latents_bz, train=train, axis=axis)
+    return Generated(images_bhwc, None, statistics)
 
-  def after_update(params, code, axis):
+  def after_update(params, code, statistics, axis):
     del code, axis
-    return params
+    return network.after_update(params, statistics)
 
   return Generator(network.init, apply, after_update)

@@ -87,8 +87,7 @@ def mlp_decoder(
   hidden_activation = network.ACTIVATIONS[activation]
   output_activation = network.OUTPUT_ACTIVATIONS[output]
   tail = _Layers(hidden[1:], mean.size, hidden_activation) if hidden else None
-  # tanh has no inverse at +-1, where most backgrounds lie
-  start = np.arctanh(0.98 * mean.ravel()) if output == "tanh" else mean.ravel()
+  start = start_of_bias(mean, output).ravel()
 
   def init(key):
     atoms_key, tail_key = jax.random.split(key)
@@ -112,53 +111,42 @@ def mlp_decoder(
   return Network(init, apply)
 
 
-def unit_norm(atoms_kd: jax.Array) -> jax.Array:
-  """Scales each row of float [K, D] to Euclidean norm 1 (a zero row stays zero)."""
-  norms = jnp.linalg.norm(atoms_kd, axis=1, keepdims=True)
-  return atoms_kd / jnp.maximum(norms, 1e-12)
+def start_of_bias(mean_image_hwc: np.ndarray, output: str) -> np.ndarray:
+  """Returns what a decoder's last activation turns into the mean image."""
+  # tanh has no inverse at +-1, where most backgrounds lie
+  return np.arctanh(0.98 * mean_image_hwc) if output == "tanh" else mean_image_hwc
 
 
-def mlp_coder(
-  latent_dim: int, hidden: Sequence[int], num_latents: int, activation: str
-) -> Network:
-  """Noise -> pre-activations of the code, the generator's counterpart of the encoder.
-
-  Args:
-    latent_dim: length of the noise z.
-    hidden: widths between noise and code.
-    num_latents: length K of the code.
-    activation: a name in `network.ACTIVATIONS`.
-
-  Returns:
-    Network with `apply(params, latents_bz [B, latent_dim]) -> float32 [B, K]`.
-  """
-  return _flat_network(latent_dim, hidden, num_latents, activation)
+def unit_norm(atoms: jax.Array) -> jax.Array:
+  """Scales each atom of float [K, ...] to Euclidean norm 1 (a zero one stays zero)."""
+  norms = jnp.sqrt(jnp.sum(atoms**2, axis=range(1, atoms.ndim), keepdims=True))
+  return atoms / jnp.maximum(norms, 1e-12)
 
 
 def mlp_generator(
-  image_shape: tuple[int, int, int],
+  shape: tuple[int, ...],
   latent_dim: int,
   hidden: Sequence[int],
   activation: str,
   output: str,
 ) -> Network:
-  """Noise -> image, without a code between (the seed article's generator).
+  """Noise -> image (the seed article's generator), or noise -> pre-activations.
 
   Args:
-    image_shape: (H, W, C).
+    shape: (H, W, C) of an image, or (K,) of a code.
     latent_dim: length of the noise z.
     hidden: widths between noise and image.
     activation: a name in `network.ACTIVATIONS`.
     output: a name in `network.OUTPUT_ACTIVATIONS`.
 
   Returns:
-    Network with `apply(params, latents_bz [B, latent_dim]) -> float32 [B, H, W, C]`.
+    Network with `apply(params, latents_bz [B, latent_dim]) -> float32 [B, *shape]`.
   """
-  body = _flat_network(latent_dim, hidden, int(np.prod(image_shape)), activation)
+  body = _flat_network(latent_dim, hidden, int(np.prod(shape)), activation)
   output_activation = network.OUTPUT_ACTIVATIONS[output]
 
   def apply(params, latents_bz):
-    return output_activation(body.apply(params, latents_bz)).reshape(-1, *image_shape)
+    return output_activation(body.apply(params, latents_bz)).reshape(-1, *shape)
 
   return Network(body.init, apply)
 

@@ -1,7 +1,7 @@
-"""The one shape that every network has outside this folder: two pure functions."""
+"""The shapes that every network has outside this folder: a few pure functions."""
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import jax
 import jax.numpy as jnp
@@ -22,7 +22,47 @@ class Network(NamedTuple):
   apply: Callable[..., Any]
 
 
-def computed_in(network: Network, precision: str) -> Network:
+class BatchNetwork(NamedTuple):
+  """A network that may look at its whole batch, and keep something of what it saw.
+
+  Attributes:
+    init: `init(key) -> params`.
+    apply: `apply(params, inputs, *, train, axis) -> (outputs, statistics)`. `train`
+      says whether rows may see the others of the batch, over all devices of `axis`;
+      without it each row depends on itself alone. `statistics` is a dict of means over
+      the batch, empty without normalization.
+    after_update: `after_update(params, statistics) -> params`, run after each
+      optimizer update with what the training batch gave.
+  """
+
+  init: Callable[[jax.Array], Params]
+  apply: Callable[..., tuple[Any, dict[str, Any]]]
+  after_update: Callable[[Params, dict[str, Any]], Params]
+
+  def then(self, function: Callable[[jax.Array], jax.Array]) -> "BatchNetwork":
+    """Returns the network with a function of its outputs put behind it."""
+
+    def apply(params, x, *, train, axis=None):
+      outputs, statistics = self.apply(params, x, train=train, axis=axis)
+      return function(outputs), statistics
+
+    return self._replace(apply=apply)
+
+
+def rowwise(network: Network) -> BatchNetwork:
+  """Returns a network as one that could look at its batch, and does not."""
+
+  def apply(params, x, *, train, axis=None):
+    del train, axis
+    return network.apply(params, x), {}
+
+  return BatchNetwork(network.init, apply, lambda params, statistics: params)
+
+
+AnyNetwork = TypeVar("AnyNetwork", Network, BatchNetwork)
+
+
+def computed_in(network: AnyNetwork, precision: str) -> AnyNetwork:
   """Returns a network that computes in another precision.
 
   Parameters and inputs are float32 and cast on the way in, outputs are cast back; so
@@ -34,11 +74,12 @@ def computed_in(network: Network, precision: str) -> Network:
   """
   dtype = PRECISIONS[precision]
 
-  def apply(params, x):
+  def apply(params, x, **how):
     low = jax.tree.map(lambda leaf: leaf.astype(dtype), (params, x))
-    return network.apply(*low).astype(jnp.float32)
+    outputs = network.apply(*low, **how)
+    return jax.tree.map(lambda leaf: leaf.astype(jnp.float32), outputs)
 
-  return Network(network.init, apply)
+  return network._replace(apply=apply)
 
 
 PRECISIONS = {"float32": jnp.float32, "bfloat16": jnp.bfloat16}
@@ -63,5 +104,8 @@ OUTPUT_ACTIVATIONS = {
 
 # He et al. 2015 (arXiv 1502.01852) for layers that a rectifier follows; LeCun's
 # for layers that end linearly, so that logits and codes start at unit variance.
-HIDDEN_INIT = nn.initializers.variance_scaling(2.0, "fan_in", "truncated_normal")
-OUTPUT_INIT = nn.initializers.variance_scaling(1.0, "fan_in", "truncated_normal")
+HIDDEN_GAIN, OUTPUT_GAIN = 2.0, 1.0
+HIDDEN_INIT, OUTPUT_INIT = (
+  nn.initializers.variance_scaling(gain, "fan_in", "truncated_normal")
+  for gain in (HIDDEN_GAIN, OUTPUT_GAIN)
+)

@@ -21,7 +21,8 @@ class Code(NamedTuple):
   """A sparse code.
 
   Attributes:
-    values: float32 [B, K], non-negative.
+    values: float32 [B, K] or, of a convolutional autoencoder, [B, h, w, K];
+      non-negative.
     l0: float32 [B], number of active latents; it has a gradient (for the threshold)
       under `jumprelu` alone.
   """
@@ -72,14 +73,23 @@ def kth_largest(values_bk: jax.Array, k: int, axis: str | None = None) -> jax.Ar
 
 
 def keep_largest(values_bk: jax.Array, k: int) -> jax.Array:
-  """Zeroes all but the k largest of each row of a non-negative [B, K] array.
+  """Zeroes all but the k largest of each example of a non-negative [B, ...] array.
 
   Elements equal to the k-th largest are all kept; zeros count for nothing.
   """
   # No gradient through the choice of threshold, only through what is kept.
   fixed = jax.lax.stop_gradient(values_bk)
   thresholds = jax.vmap(lambda row: kth_largest(row, k))(fixed)
-  return jnp.where(fixed >= thresholds[:, None], values_bk, 0.0)
+  return jnp.where(fixed >= _for_examples(thresholds, values_bk), values_bk, 0.0)
+
+
+def fired(values_bk: jax.Array) -> jax.Array:
+  """Says which latents fire somewhere in each example: bool [B, K].
+
+  Args:
+    values_bk: float [B, K] or [B, h, w, K], of a code.
+  """
+  return (values_bk > 0).any(axis=range(1, values_bk.ndim - 1))
 
 
 def make_relu() -> SparsityMap:
@@ -148,9 +158,9 @@ def make_jumprelu(threshold: float, bandwidth: float) -> SparsityMap:
 
   def apply(params, pre_bk, *, train, axis=None):
     del train, axis
-    threshold = params["threshold"][None]
+    threshold = jnp.expand_dims(params["threshold"], range(pre_bk.ndim - 1))
     active_bk = _step(pre_bk, threshold, bandwidth)
-    return Code(_jumprelu(pre_bk, threshold, bandwidth), active_bk.sum(axis=1))
+    return Code(_jumprelu(pre_bk, threshold, bandwidth), _total_b(active_bk))
 
   def after_update(params, code_bk, axis):
     del code_bk, axis
@@ -202,7 +212,15 @@ def _stateless(function) -> SparsityMap:
 
 
 def _counted(code_bk) -> Code:
-  return Code(code_bk, jnp.sum(code_bk > 0, axis=1, dtype=jnp.float32))
+  return Code(code_bk, _total_b((code_bk > 0).astype(jnp.float32)))
+
+
+def _total_b(active_bk):
+  return active_bk.sum(axis=range(1, active_bk.ndim))
+
+
+def _for_examples(numbers_b, like):
+  return numbers_b.reshape(-1, *(1,) * (like.ndim - 1))
 
 
 def _unchanged(params, code_bk, axis):

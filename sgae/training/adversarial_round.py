@@ -9,7 +9,7 @@ import optax
 
 from sgae import randomness
 from sgae.networks.generator import Generator
-from sgae.networks.network import Network, Params
+from sgae.networks.network import BatchNetwork, Params
 from sgae.training.generator_step import update_average
 from sgae.training.states import Batch, GanState, PlayerState
 
@@ -18,7 +18,7 @@ DrawLatents = Callable[[jax.Array, jax.Array], jax.Array]
 
 def init_gan_state(
   generator: Generator,
-  discriminator: Network,
+  discriminator: BatchNetwork,
   generator_optimizer: optax.GradientTransformation,
   discriminator_optimizer: optax.GradientTransformation,
   settings: Mapping[str, float],

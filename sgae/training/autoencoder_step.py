@@ -11,7 +11,7 @@ from sgae.losses import reconstruction
 from sgae.losses.sparsity import Omega
 from sgae.networks.autoencoder import Autoencoder
 from sgae.networks.mlp import unit_norm
-from sgae.networks.sparsity import keep_largest
+from sgae.networks.sparsity import fired, keep_largest
 from sgae.training.gradients import apply_gradients, mean_gradient
 from sgae.training.states import AutoencoderState, Batch, PlayerState
 
@@ -75,7 +75,8 @@ def make_autoencoder_step(
     value = mse + settings["sparsity_weight"] * penalty
     metrics = {"sae/mse": mse, "sae/omega": penalty}
     if auxiliary_k:
-      dead_bk = jnp.where(dead_k[None], jax.nn.relu(pre_bk), 0.0)
+      dead = jnp.expand_dims(dead_k, range(pre_bk.ndim - 1))
+      dead_bk = jnp.where(dead, jax.nn.relu(pre_bk), 0.0)
       dead_code = keep_largest(dead_bk, auxiliary_k)
       silent = autoencoder.decode(params, jnp.zeros_like(code.values[:1]))
       error = reconstruction.auxiliary_error(
@@ -103,11 +104,11 @@ def make_autoencoder_step(
     if unit_norm_atoms:
       params = _on_atoms(params, lambda atoms, _: unit_norm(atoms), params)
 
-    active_bk = (code_bk > 0).astype(jnp.float32)
-    density_k = reduction.batch_mean(active_bk, axis)
+    density_k = reduction.batch_mean(fired(code_bk).astype(jnp.float32), axis)
     idle_k = jnp.where(density_k > 0, 0, state.idle_k + 1)
     metrics["sae/fvu"] = metrics["sae/mse"] / metrics.pop("variance")
-    metrics["sae/l0"] = jnp.sum(density_k)
+    active_bk = (code_bk > 0).astype(jnp.float32)
+    metrics["sae/l0"] = jnp.sum(reduction.batch_mean(active_bk, axis))
     metrics["sae/dead_fraction"] = jnp.mean(idle_k >= dead_after)
     metrics["sae/density_median"] = jnp.median(density_k)
     metrics["sae/density_max"] = jnp.max(density_k)
@@ -125,7 +126,7 @@ def _on_atoms(tree, function, params):
   return tree | {"decoder": tree["decoder"] | {"atoms": function(leaf, atoms)}}
 
 
-def _project_out(gradient_kd, atoms_kd):
-  """Removes from each row of the gradient its part along the (unit-norm) atom."""
-  along = jnp.sum(gradient_kd * atoms_kd, axis=1, keepdims=True)
-  return gradient_kd - along * atoms_kd
+def _project_out(gradient, atoms):
+  """Removes from each atom's gradient its part along the (unit-norm) atom."""
+  along = jnp.sum(gradient * atoms, axis=range(1, atoms.ndim), keepdims=True)
+  return gradient - along * atoms

@@ -10,13 +10,13 @@ from sgae import randomness
 from sgae.losses.adversarial import AdversarialLoss
 from sgae.losses.penalties import penalised
 from sgae.networks.generator import Generator
-from sgae.networks.network import Network
+from sgae.networks.network import BatchNetwork
 from sgae.training.gradients import apply_gradients, mean_gradient
 
 
 def make_discriminator_update(
   generator: Generator,
-  discriminator: Network,
+  discriminator: BatchNetwork,
   optimizer: optax.GradientTransformation,
   adversarial: AdversarialLoss,
   penalties: tuple[str, ...],
@@ -33,13 +33,17 @@ def make_discriminator_update(
     penalties alone.
   """
 
-  def loss(params, examples, weights):
+  def loss(params, examples, weights, axis):
     real_bhwc, fake_bhwc, mix_b = examples
 
-    def discriminate(images_bhwc):
-      return discriminator.apply(params, images_bhwc)
+    def judge(images_bhwc):
+      return discriminator.apply(params, images_bhwc, train=True, axis=axis)
 
-    real_b, fake_b = discriminate(real_bhwc), discriminate(fake_bhwc)
+    def discriminate(images_bhwc):
+      return judge(images_bhwc)[0]
+
+    real_b, statistics = judge(real_bhwc)
+    fake_b = discriminate(fake_bhwc)
     value, values = penalised(
       adversarial.discriminator(real_b, fake_b),
       penalties,
@@ -53,19 +57,22 @@ def make_discriminator_update(
     metrics["gan/d_loss"] = value
     metrics["gan/d_real"] = jnp.mean(real_b)
     metrics["gan/d_fake"] = jnp.mean(fake_b)
-    return value, (metrics, None)
+    return value, (metrics | {"statistics": statistics}, None)
 
   def update(
     player, generator_params, images_bhwc, latents_bz, positions_b, key, settings, axis
   ):
-    fake_bhwc, _ = generator.apply(generator_params, latents_bz, train=True, axis=axis)
+    made = generator.apply(generator_params, latents_bz, train=True, axis=axis)
     mix_b = randomness.uniform(key, positions_b, ())
     weights = {name: settings[f"{name}_weight"] for name in penalties}
-    examples = (images_bhwc, jax.lax.stop_gradient(fake_bhwc), mix_b)
+    examples = (images_bhwc, jax.lax.stop_gradient(made.images), mix_b)
     gradients, metrics, _ = mean_gradient(loss, axis, microbatches)(
-      player.params, examples, weights
+      player.params, examples, weights, axis
     )
+    statistics = metrics.pop("statistics")
     metrics["discriminator/grad_norm"] = optax.tree.norm(gradients)
-    return apply_gradients(player, optimizer, gradients), metrics
+    player = apply_gradients(player, optimizer, gradients)
+    params = discriminator.after_update(player.params, statistics)
+    return player.replace(params=params), metrics
 
   return update

@@ -10,13 +10,14 @@ from sgae import reduction
 from sgae.losses.adversarial import AdversarialLoss
 from sgae.losses.sparsity import Omega
 from sgae.networks.generator import Generator
-from sgae.networks.network import Network, Params
+from sgae.networks.network import BatchNetwork, Params
+from sgae.networks.sparsity import fired
 from sgae.training.gradients import apply_gradients, mean_gradient
 
 
 def make_generator_update(
   generator: Generator,
-  discriminator: Network,
+  discriminator: BatchNetwork,
   optimizer: optax.GradientTransformation,
   adversarial: AdversarialLoss,
   omega: Omega,
@@ -40,11 +41,15 @@ def make_generator_update(
 
   def loss(params, examples, discriminator_params, settings, axis):
     real_bhwc, latents_bz = examples
-    fake_bhwc, code = generator.apply(params, latents_bz, train=True, axis=axis)
-    real_b = discriminator.apply(discriminator_params, real_bhwc)
-    fake_b = discriminator.apply(discriminator_params, fake_bhwc)
-    value = adversarial.generator(real_b, fake_b)
-    metrics = {"gan/g_adversarial": value}
+    made = generator.apply(params, latents_bz, train=True, axis=axis)
+    code = made.code
+
+    def discriminate(images_bhwc):
+      params = discriminator_params
+      return discriminator.apply(params, images_bhwc, train=True, axis=axis)[0]
+
+    value = adversarial.generator(discriminate(real_bhwc), discriminate(made.images))
+    metrics = {"gan/g_adversarial": value, "statistics": made.statistics}
     if code is not None:
       penalty = omega(code, settings["rho"], axis)
       value += settings["sparsity_weight"] * penalty
@@ -57,6 +62,7 @@ def make_generator_update(
     gradients, metrics, code = mean_gradient(loss, axis, microbatches)(
       player.params, examples, discriminator_params, settings, axis
     )
+    statistics = metrics.pop("statistics")
     metrics["generator/grad_norm"] = optax.tree.norm(gradients)
 
     def scale(updates):
@@ -67,10 +73,10 @@ def make_generator_update(
       return updates | {"decoder": decoder}
 
     player = apply_gradients(player, optimizer, gradients, scale)
-    params = generator.after_update(player.params, code, axis)
+    params = generator.after_update(player.params, code, statistics, axis)
     if code is not None:
-      active_bk = (code.values > 0).astype(jnp.float32)
-      metrics["gan/code_used"] = jnp.mean(reduction.batch_mean(active_bk, axis) > 0)
+      fired_bk = fired(code.values).astype(jnp.float32)
+      metrics["gan/code_used"] = jnp.mean(reduction.batch_mean(fired_bk, axis) > 0)
     return player.replace(params=params), metrics
 
   return update

@@ -48,7 +48,7 @@ def test_discriminator_and_generator_shapes():
 
 
 def test_hidden_layers_start_from_he_and_last_ones_from_lecun():
-  params = mlp.mlp_coder(400, (300,), 200, "relu").init(KEY)
+  params = mlp.mlp_generator((200,), 400, (300,), "relu", "linear").init(KEY)
   hidden, last = params["Dense_0"], params["Dense_1"]
   np.testing.assert_allclose(hidden["kernel"].std(), np.sqrt(2 / 400), rtol=0.02)
   np.testing.assert_allclose(last["kernel"].std(), np.sqrt(1 / 300), rtol=0.02)

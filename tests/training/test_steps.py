@@ -7,9 +7,16 @@ import pytest
 
 from sgae import randomness
 from sgae.losses.adversarial import ADVERSARIAL_LOSSES
+from sgae.networks.normalization import NORMALIZATIONS
 from sgae.training.generator_step import update_average
 from sgae.training.transfer import transfer_autoencoder
-from tests.systems import batches, make_phase, run_steps, small_config
+from tests.systems import (
+  CONVOLUTIONAL,
+  batches,
+  make_phase,
+  run_steps,
+  small_config,
+)
 
 
 def first(stacked):
@@ -54,6 +61,63 @@ def test_every_adversarial_loss_trains_finitely(loss, generator, penalised):
   assert ("gan/r1" in metrics) == penalised
   assert not same(start.generator.params, state.generator.params)
   assert not same(start.discriminator.params, state.discriminator.params)
+
+
+@pytest.mark.parametrize("normalization", NORMALIZATIONS)
+def test_every_normalization_trains_finitely(normalization):
+  config = small_config(**CONVOLUTIONAL)
+  config.gan.update(
+    generator_normalization=normalization, discriminator_normalization=normalization
+  )
+  if normalization == "batch":
+    config.gan.penalties.update(r1=0.0, r2=0.0)
+  phase = make_phase("gan", config)
+  start = phase.init({})
+  state, metrics = run_steps(phase, start, batches(phase, 0, 3))
+  assert all(np.isfinite(column).all() for column in metrics.values())
+  for player in ("generator", "discriminator"):
+    assert not same(getattr(start, player).params, getattr(state, player).params)
+
+
+def test_running_statistics_are_averaged_with_the_weights():
+  phase = make_phase("gan", small_config(**CONVOLUTIONAL))
+  start = phase.init({})
+  state, _ = phase.step(start, first(batches(phase, 0, 1)))
+  before, after, average = (
+    params["coder"]["dense"]["mean"]
+    for params in (start.average, state.generator.params, state.average)
+  )
+  assert not same(before, after)
+  np.testing.assert_allclose(average, 0.1 * before + 0.9 * after, rtol=1e-5)
+
+
+def test_a_spatial_decoder_is_transferred_and_its_atoms_keep_their_norm():
+  config = small_config(**CONVOLUTIONAL)
+  sae = make_phase("sae", config)
+  trained, metrics = run_steps(sae, sae.init({}), batches(sae, 0, 3))
+  atoms = trained.player.params["decoder"]["atoms"]
+  assert atoms.shape == (6, 3, 3, 5)
+  np.testing.assert_allclose(jnp.sum(atoms**2, axis=(1, 2, 3)), 1, rtol=1e-5)
+  assert trained.idle_k.shape == (6,)
+  assert np.all(np.asarray(metrics["sae/l0"]) == config.code.k)
+  gan = make_phase("gan", config)
+  start = gan.init({"sae": trained})
+  assert same(start.generator.params["decoder"], trained.player.params["decoder"])
+
+
+@pytest.mark.parametrize("groups", [1, 2])
+def test_a_residual_pair_trains_finitely(groups):
+  config = small_config(gan__generator="plain", gan__sparsity_weight=0.0)
+  config.gan.update(
+    generator_architecture="residual",
+    discriminator_architecture="residual",
+    generator_hidden=(6, 4),
+    discriminator_hidden=(4, 6),
+  )
+  config.gan.residual.groups = groups
+  phase = make_phase("gan", config)
+  _, metrics = run_steps(phase, phase.init({}), batches(phase, 0, 3))
+  assert all(np.isfinite(column).all() for column in metrics.values())
 
 
 @pytest.mark.parametrize("frozen", ["generator", "discriminator"])

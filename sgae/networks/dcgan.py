@@ -1,0 +1,102 @@
+"""The pair of DCGAN for images of any size. Radford et al. 2016 (arXiv 1511.06434).
+
+Convolutions of stride 2, a dense layer at the narrow end. Normalizations of what a
+layer puts out leave out the generator's last layer and the discriminator's first and
+last, as in the paper; spectral normalization takes all.
+"""
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+from sgae.networks import layers, network
+from sgae.networks.network import BatchNetwork
+from sgae.networks.normalization import NORMALIZATIONS, at_edges
+
+
+def dcgan_generator(
+  image_shape: tuple[int, int, int],
+  latent_dim: int,
+  hidden: Sequence[int],
+  kernel_size: int,
+  activation: str,
+  output: str,
+  normalization: str,
+) -> BatchNetwork:
+  """Noise -> image, or noise -> pre-activations of a spatial code.
+
+  A dense layer makes `hidden[0]` channels at 1 / 2**len(hidden) of the image's size,
+  and each transposed convolution doubles that.
+
+  Args:
+    image_shape: (H, W, C) of what is made.
+    latent_dim: length of the noise z.
+    hidden: channels of the hidden layers, at least one.
+    kernel_size: side of the kernels, in pixels.
+    activation: a name in `network.ACTIVATIONS`.
+    output: a name in `network.OUTPUT_ACTIVATIONS`.
+    normalization: a name in `NORMALIZATIONS`.
+
+  Returns:
+    BatchNetwork with latents_bz [B, latent_dim] -> float32 [B, H, W, C].
+  """
+  *size, channels = image_shape
+  sizes = [layers.halved((size[0], size[1]), i) for i in range(len(hidden), -1, -1)]
+  inner, edge = NORMALIZATIONS[normalization](), at_edges(normalization)
+  stack = {
+    "dense": layers.dense(
+      latent_dim, (*sizes[0], hidden[0]), network.HIDDEN_INIT, inner
+    )
+  }
+  widths = [*hidden, channels]
+  for i, (inputs, outputs) in enumerate(pairwise(widths)):
+    last = i == len(hidden) - 1
+    stack[f"transposed_{i}"] = layers.transposed_convolution(
+      inputs,
+      outputs,
+      kernel_size,
+      sizes[i + 1],
+      layers.TRANSPOSED_OUTPUT_INIT if last else layers.TRANSPOSED_HIDDEN_INIT,
+      edge if last else inner,
+    )
+  body = layers.chain(stack, network.ACTIVATIONS[activation])
+  return body.then(network.OUTPUT_ACTIVATIONS[output])
+
+
+def dcgan_discriminator(
+  image_shape: tuple[int, int, int],
+  hidden: Sequence[int],
+  kernel_size: int,
+  activation: str,
+  normalization: str,
+) -> BatchNetwork:
+  """Image -> one logit, higher for images that look real.
+
+  Args:
+    image_shape: (H, W, C).
+    hidden: channels of the convolutions, each of which halves height and width.
+    kernel_size: side of the kernels, in pixels.
+    activation: a name in `network.ACTIVATIONS`.
+    normalization: a name in `NORMALIZATIONS`.
+
+  Returns:
+    BatchNetwork with images_bhwc in [-1, 1] -> float32 [B].
+  """
+  height, width, channels = image_shape
+  inner, edge = NORMALIZATIONS[normalization](), at_edges(normalization)
+  widths = [channels, *hidden]
+  stack = {
+    f"convolution_{i}": layers.convolution(
+      inputs,
+      outputs,
+      kernel_size,
+      network.HIDDEN_INIT,
+      inner if i else edge,
+      stride=2,
+    )
+    for i, (inputs, outputs) in enumerate(pairwise(widths))
+  }
+  rows, columns = layers.halved((height, width), len(hidden))
+  flat = rows * columns * widths[-1]
+  stack["dense"] = layers.dense(flat, (1,), network.OUTPUT_INIT, edge)
+  body = layers.chain(stack, network.ACTIVATIONS[activation])
+  return body.then(lambda logits_b1: logits_b1[:, 0])
