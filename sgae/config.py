@@ -301,7 +301,9 @@ def _validate_architectures(config):
     "gan.discriminator_architecture", gan.discriminator_architecture, DISCRIMINATORS
   )
   with_places = config.sae.architecture == "convolutional"
-  if gan.generator == "sparse" and with_places == (gan.generator_architecture == "mlp"):
+  makes_places = gan.generator_architecture != "mlp"
+  sparse = "gan" in config.phases and gan.generator == "sparse"
+  if sparse and with_places != makes_places:
     raise UserError(
       f"gan.generator_architecture='{gan.generator_architecture}' does not make the "
       f"code of sae.architecture='{config.sae.architecture}': choose 'mlp' with 'mlp', "

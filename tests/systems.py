@@ -41,13 +41,15 @@ def small_config(**fields: Any) -> Any:
   return config
 
 
-# The same with convolutions, a code with places, and statistics over the batch.
+# The same with convolutions, a code with places, and statistics over the batch. The
+# kernels are of one cell, so that programs stay small.
 CONVOLUTIONAL = {
   "sae__architecture": "convolutional",
   "sae__encoder_hidden": (5,),
   "sae__decoder_hidden": (5,),
   "sae__tied_start": False,
-  "sae__kernel_size": 3,
+  "sae__kernel_size": 2,
+  "gan__kernel_size": 2,
   "code__num_latents": 6,
   "gan__generator_architecture": "dcgan",
   "gan__discriminator_architecture": "dcgan",

@@ -141,6 +141,17 @@ def put(field, value):
     ("gan.discriminator_activation", "gelu", "silu"),
     ("gan.generator_output", "sigmoid", "linear, tanh"),
     ("gan.loss", "vanilla", "relativistic"),
+    ("sae.architecture", "vit", "mlp, convolutional"),
+    ("sae.architecture", "convolutional", "gan.generator_architecture='mlp'"),
+    ("sae.kernel_size", 0, "1 or more"),
+    ("gan.generator_architecture", "unet", "mlp, dcgan, residual"),
+    ("gan.generator_architecture", "dcgan", "sae.architecture='mlp'"),
+    ("gan.discriminator_architecture", "vit", "mlp, dcgan, residual"),
+    ("gan.discriminator_normalization", "instance", "layer, group, spectral"),
+    ("gan.discriminator_normalization", "layer", "'dcgan'"),
+    ("gan.kernel_size", 0, "1 or more"),
+    ("gan.residual.blocks", 0, "1 or more"),
+    ("gan.residual.groups", 0, "1 or more"),
     ("gan.penalties.r1", -0.1, "from 0 up"),
     ("gan.decoder_rate_factor", float("inf"), "finite"),
     ("gan.ema_decay", 1.0, "below 1"),
@@ -184,6 +195,39 @@ def test_statistics_of_the_whole_batch_are_not_taken_in_parts(sparsity_map, pena
   validate(config)
   config.train.microbatches = 2
   with pytest.raises(UserError, match="train.microbatches=2"):
+    validate(config)
+
+
+def test_networks_that_do_not_fit_each_other_are_refused():
+  config = default.get_config()
+  config.sae.update(architecture="convolutional", encoder_hidden=(8,), tied_start=False)
+  config.gan.update(generator_architecture="dcgan", generator_hidden=(8,))
+  with pytest.raises(UserError, match="sae.decoder_hidden=()"):
+    validate(config)
+  config.sae.decoder_hidden = (8,)
+  config.code.update(num_latents=8, k=100)  # of 49 places
+  config.sae.auxiliary_k = 8
+  validate(config)
+  config.gan.generator_hidden = ()
+  with pytest.raises(UserError, match="gan.generator_hidden=()"):
+    validate(config)
+  config.gan.update(generator_architecture="residual", generator_hidden=(8, 3))
+  config.gan.residual.groups = 4
+  with pytest.raises(UserError, match=r"gan.residual.groups=4 .* 2 \* 3"):
+    validate(config)
+
+
+def test_penalties_take_each_logit_alone_and_batch_normalization_does_not():
+  config = default.get_config()
+  config.gan.update(
+    discriminator_architecture="dcgan", discriminator_normalization="batch"
+  )
+  with pytest.raises(UserError, match="gan.penalties.r1=1.0"):
+    validate(config)
+  config.gan.penalties.update(r1=0.0, r2=0.0)
+  validate(config)
+  config.train.microbatches = 2
+  with pytest.raises(UserError, match="discriminator_normalization='batch'"):
     validate(config)
 
 

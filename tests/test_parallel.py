@@ -46,7 +46,7 @@ for sparsity_map, penalty, loss in (
 cases += [("classifier", dict(classifier__flip=True))]
 cases += [("gan", dict(gan__loss="minimax")), ("gan", dict(gan__loss="least_squares"))]
 cases += [
-  ("sae", CONVOLUTIONAL), ("gan", CONVOLUTIONAL),
+  ("sae", CONVOLUTIONAL),
   ("gan", CONVOLUTIONAL | dict(
     gan__discriminator_normalization="batch", gan__penalties__r1=0.0,
     gan__penalties__r2=0.0)),

@@ -73,15 +73,16 @@ def test_activations_start_at_the_size_of_their_inputs():
   assert 0.5 < np.mean(inner**2) < 2
 
 
-@pytest.mark.parametrize(("shape", "stages"), [((28, 28, 1), 3), ((64, 64, 3), 5)])
-@pytest.mark.parametrize("groups", [1, 4])
+@pytest.mark.parametrize(
+  ("shape", "stages", "groups"), [((28, 28, 1), 2, 1), ((64, 64, 3), 5, 4)]
+)
 def test_the_residual_pair_starts_as_the_identity_of_its_blocks(shape, stages, groups):
   widths = [8] * stages
   generator = residual.residual_generator(
-    shape, 10, widths, 2, groups, "leaky_relu", "linear"
+    shape, 10, widths, 1, groups, "leaky_relu", "linear"
   )
   discriminator = residual.residual_discriminator(
-    shape, widths, 2, groups, "leaky_relu"
+    shape, widths, 1, groups, "leaky_relu"
   )
   params = generator.init(KEY)
   images, _ = generator.apply(params, NOISE, train=True)

@@ -96,25 +96,24 @@ def test_a_spatial_decoder_is_transferred_and_its_atoms_keep_their_norm():
   sae = make_phase("sae", config)
   trained, metrics = run_steps(sae, sae.init({}), batches(sae, 0, 3))
   atoms = trained.player.params["decoder"]["atoms"]
-  assert atoms.shape == (6, 3, 3, 5)
+  assert atoms.shape == (6, 2, 2, 5)
   np.testing.assert_allclose(jnp.sum(atoms**2, axis=(1, 2, 3)), 1, rtol=1e-5)
   assert trained.idle_k.shape == (6,)
-  assert np.all(np.asarray(metrics["sae/l0"]) == config.code.k)
+  assert np.all((metrics["sae/l0"] > 0) & (metrics["sae/l0"] <= config.code.k))
   gan = make_phase("gan", config)
   start = gan.init({"sae": trained})
   assert same(start.generator.params["decoder"], trained.player.params["decoder"])
 
 
-@pytest.mark.parametrize("groups", [1, 2])
-def test_a_residual_pair_trains_finitely(groups):
+def test_a_residual_pair_trains_finitely():
   config = small_config(gan__generator="plain", gan__sparsity_weight=0.0)
   config.gan.update(
     generator_architecture="residual",
     discriminator_architecture="residual",
-    generator_hidden=(6, 4),
+    generator_hidden=(4,),
     discriminator_hidden=(4, 6),
   )
-  config.gan.residual.groups = groups
+  config.gan.residual.groups = 2
   phase = make_phase("gan", config)
   _, metrics = run_steps(phase, phase.init({}), batches(phase, 0, 3))
   assert all(np.isfinite(column).all() for column in metrics.values())
