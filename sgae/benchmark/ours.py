@@ -1,55 +1,147 @@
-"""Our side of the benchmark: `python -m sgae.benchmark.ours BATCH SECONDS`."""
+"""Our side of a row: `python -m sgae.benchmark.ours ROW PRECISION`."""
 
 import sys
-from time import perf_counter
+from collections.abc import Callable
+from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from configs import seed
-from sgae import parallel
+from sgae import parallel, phases, sampling
+from sgae.benchmark import worker
+from sgae.benchmark.rows import ACTIVE, EXAMPLES, Row, row_named
 from sgae.data import order, resident
 from sgae.data.dataset import Split
-from sgae.phases import make_gan_phase
+from sgae.training.states import Batch
 
-EXAMPLES = 10_000
-STEPS_PER_CALL = 100
+PRODUCT_SIDE = 2048
 
 
-def images_per_second(batch_size: int, seconds: float) -> float:
-  """Times one D and one G update per batch on the seed article's networks.
-
-  Args:
-    batch_size: images per update.
-    seconds: how long to time, after one call that compiles and one that warms up.
-
-  Returns:
-    Real images per second.
-  """
+def config_of(row: Row, precision: str) -> Any:
+  """Returns the config whose phase does a row's work; `precision` is the config's."""
   config = seed.get_config()
-  config.gan.update(batch_size=batch_size, discriminator_updates=1, generator_updates=1)
+  config.precision.compute = precision
+  if row.network == "sae":
+    config.code.update(
+      num_latents=row.latents, sparsity_map="topk", k=ACTIVE, penalty="none"
+    )
+    config.sae.update(
+      encoder_hidden=(),
+      decoder_hidden=(),
+      output="linear",
+      tied_start=True,
+      unit_norm_atoms=True,
+      sparsity_weight=0.0,
+      batch_size=row.batch,
+    )
+    return config
+  config.gan.update(batch_size=row.batch, discriminator_updates=1, generator_updates=1)
+  if row.network == "dcgan":
+    config.gan.update(
+      generator_architecture="dcgan",
+      generator_hidden=(128, 64),
+      discriminator_architecture="dcgan",
+      discriminator_hidden=(64, 128),
+      kernel_size=4,
+    )
+    config.gan.discriminator_optimizer.update(
+      name="adam", learning_rate=2e-4, beta1=0.5
+    )
+  if row.line.startswith("penalised"):
+    config.gan.loss = "relativistic"
+    config.gan.penalties.update(r1=1.0, r2=1.0)
+    config.gan.discriminator_optimizer.update(
+      name="adam", learning_rate=2e-4, beta1=0.0
+    )
+    config.gan.generator_optimizer.beta1 = 0.0
+  return config
+
+
+def training(row: Row, precision: str) -> tuple[Callable[[], float], float]:
+  """Returns what trains for one call of many steps, and the FLOP of one image.
+
+  The work returns the number of images it has seen.
+  """
+  config = config_of(row, precision)
   noise = np.random.default_rng(0)
   images = noise.integers(0, 256, (EXAMPLES, 28, 28, 1), dtype=np.uint8)
-  phase = make_gan_phase(config, resident.mean_image(images))
+  make_phase = phases.PHASES["sae" if row.network == "sae" else "gan"]
+  phase = make_phase(config, resident.mean_image(images))
   mesh = parallel.make_mesh(1)
   run = parallel.CompiledSteps(
     phase.step, resident.gather, mesh, "jit", phase.batch_shape
   )
   source = parallel.replicate(Split(images, np.zeros(EXAMPLES, np.int32)), mesh)
   state = parallel.replicate(phase.init({}), mesh)
-  indices = order.batch_indices(
-    0, "gan", 0, STEPS_PER_CALL, phase.batch_shape, EXAMPLES
+  flops = flops_of_step(phase, state) / row.batch
+  done = 0
+
+  def work():
+    nonlocal state, done
+    examples = order.batch_indices(
+      config.seed, phase.name, done, row.steps, phase.batch_shape, EXAMPLES
+    )
+    state, metrics = run(state, source, run.place(examples))
+    jax.block_until_ready(metrics)
+    done += row.steps
+    return row.steps * row.batch
+
+  return work, flops
+
+
+def flops_of_step(phase: phases.Phase, state: Any) -> float:
+  """Returns the FLOP of one step as XLA counts them in the program of that step alone.
+
+  In a scan it would count the body once, whatever its number of turns.
+  """
+  shape = (*phase.batch_shape, 28, 28, 1)
+  batch = Batch(
+    jnp.zeros(shape),
+    jnp.zeros(phase.batch_shape, jnp.int32),
+    jnp.zeros(phase.batch_shape[-1:], jnp.int32),
   )
-  for _ in range(2):
-    state, metrics = run(state, source, run.place(indices))
-    jax.block_until_ready(metrics)
-  calls, start = 0, perf_counter()
-  while perf_counter() - start < seconds:
-    state, metrics = run(state, source, run.place(indices))
-    jax.block_until_ready(metrics)
-    calls += 1
-  return calls * STEPS_PER_CALL * batch_size / (perf_counter() - start)
+  program = parallel.compile_function(phase.step).lower(state, batch).compile()
+  costs: Any = program.cost_analysis()
+  return costs["flops"]
+
+
+def sampled(row: Row, precision: str) -> Callable[[], float]:
+  """Returns what samples a row's images once, as NumPy arrays."""
+  config = config_of(row, precision)
+  mesh = parallel.make_mesh(1)
+  mean = np.zeros((28, 28, 1), np.float32)
+  sample = sampling.make_sampler(config, mean, mesh)
+  state = parallel.replicate(phases.make_gan_phase(config, mean).init({}), mesh)
+  return lambda: len(sample(state, row.batch))
+
+
+def product(precision: str) -> Callable[[], float]:
+  """Returns what multiplies two square matrices; its amount is in FLOP."""
+  matrix = jnp.ones((PRODUCT_SIDE, PRODUCT_SIDE), precision)
+  multiply = parallel.compile_function(jnp.matmul)
+
+  def work():
+    multiply(matrix, matrix).block_until_ready()
+    return 2.0 * PRODUCT_SIDE**3
+
+  return work
+
+
+def main(name: str, precision: str) -> None:
+  """Serves one row."""
+  row, flops = row_named(name), 0.0
+  if row.line == "sampling":
+    work = sampled(row, precision)
+  else:
+    work, flops = training(row, precision)
+  worker.serve(
+    {"images": work, "product": product(precision)},
+    flops_per_image=flops,
+    device=jax.devices()[0].device_kind,
+  )
 
 
 if __name__ == "__main__":
-  sys.stdout.write(f"{images_per_second(int(sys.argv[1]), float(sys.argv[2]))}\n")
+  main(*sys.argv[1:])

@@ -1,20 +1,27 @@
-"""PyTorch's side, eager: `python -m sgae.benchmark.pytorch BATCH SECONDS`.
+"""PyTorch's side of a row: `python -m sgae.benchmark.pytorch ROW PRECISION VARIANT`.
 
-The same networks, losses and optimizers as configs/seed.py, written as PyTorch users
-write them: data in memory as floats, one D and one G update per batch. It runs in a
-process of its own; nothing else in sgae imports PyTorch.
+The same networks, losses and optimizers as in `ours.config_of`, written as PyTorch
+users write them: data in memory as floats on the device, fused optimizers, one forward
+pass of real and generated images together. Its processes are its own, and nothing else
+in sgae imports PyTorch.
 """
 
 import sys
-from time import perf_counter
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import torch  # pyright: ignore[reportMissingImports]
 from torch import nn  # pyright: ignore[reportMissingImports]
 
-EXAMPLES = 10_000
+from sgae.benchmark import worker
+from sgae.benchmark.pytorch_autoencoder import make_autoencoder_step
+from sgae.benchmark.rows import EXAMPLES, LATENT_DIM, Row, row_named
+
+DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
+softplus = nn.functional.softplus
 
 
-def mlp(inputs: int, outputs: int) -> list:
+def mlp(inputs: int, outputs: int) -> list[nn.Module]:
   """Returns the layers inputs-128-128-outputs with leaky ReLU between."""
   return [
     nn.Linear(inputs, 128),
@@ -25,39 +32,177 @@ def mlp(inputs: int, outputs: int) -> list:
   ]
 
 
-def images_per_second(batch_size: int, seconds: float) -> float:
-  """Times one D and one G update per batch; arguments and result as in `ours`."""
-  torch.manual_seed(0)
-  images = torch.rand(EXAMPLES, 784) * 2 - 1
-  generator = nn.Sequential(*mlp(100, 784), nn.Tanh())
-  discriminator = nn.Sequential(*mlp(784, 1))
-  train_d = torch.optim.SGD(discriminator.parameters(), lr=1e-2)
-  train_g = torch.optim.Adam(generator.parameters(), lr=2e-4, betas=(0.5, 0.99))
-  softplus = nn.functional.softplus
+def networks(name: str) -> tuple[nn.Module, nn.Module]:
+  """Returns generator and discriminator of 28 x 28 images: 'mlp' or 'dcgan'."""
+  if name == "mlp":
+    generator = [*mlp(LATENT_DIM, 784), nn.Tanh(), nn.Unflatten(1, (1, 28, 28))]
+    return nn.Sequential(*generator), nn.Sequential(nn.Flatten(), *mlp(784, 1))
+  generator = nn.Sequential(
+    nn.Linear(LATENT_DIM, 128 * 7 * 7),
+    nn.LeakyReLU(0.2),
+    nn.Unflatten(1, (128, 7, 7)),
+    nn.ConvTranspose2d(128, 64, 4, 2, 1),
+    nn.LeakyReLU(0.2),
+    nn.ConvTranspose2d(64, 1, 4, 2, 1),
+    nn.Tanh(),
+  )
+  discriminator = nn.Sequential(
+    nn.Conv2d(1, 64, 4, 2, 1),
+    nn.LeakyReLU(0.2),
+    nn.Conv2d(64, 128, 4, 2, 1),
+    nn.LeakyReLU(0.2),
+    nn.Flatten(),
+    nn.Linear(128 * 7 * 7, 1),
+  )
+  return generator, discriminator
+
+
+def make_gan_step(row: Row, variant: str, amp: Any) -> Callable[[torch.Tensor], None]:
+  """Returns `step(real)`: one update of the discriminator, then one of the generator.
+
+  Args:
+    row: what is trained.
+    variant: 'eager', 'compiled', 'channels_last' or 'channels_last_compiled'.
+    amp: a context manager for forward passes.
+  """
+  generator, discriminator = (net.to(DEVICE) for net in networks(row.network))
+  if variant.startswith("channels_last"):
+    _lay_channels_last(generator)
+    _lay_channels_last(discriminator)
+  penalised = row.line.startswith("penalised")
+  beta1 = 0.0 if penalised else 0.5
+  train_g = torch.optim.Adam(
+    generator.parameters(), lr=2e-4, betas=(beta1, 0.99), fused=True
+  )
+  if row.line == "mlp":
+    train_d = torch.optim.SGD(discriminator.parameters(), lr=1e-2, fused=True)
+  else:
+    train_d = torch.optim.Adam(
+      discriminator.parameters(), lr=2e-4, betas=(beta1, 0.99), fused=True
+    )
+
+  def noise(count):
+    return torch.randn(count, LATENT_DIM, device=DEVICE)
+
+  def discriminator_loss(real, z):
+    with amp():
+      with torch.no_grad():
+        fake = generator(z)
+      images = torch.cat([real, fake])
+      real_logits, fake_logits = discriminator(images).chunk(2)
+    return (softplus(-real_logits) + softplus(fake_logits)).mean()
+
+  def generator_loss(real, z):
+    del real
+    with amp():
+      logits = discriminator(generator(z))
+    return softplus(-logits).mean()
+
+  def penalised_discriminator_loss(real, z):
+    with amp():
+      with torch.no_grad():
+        fake = generator(z)
+      images = torch.cat([real, fake]).requires_grad_()
+      logits = discriminator(images)
+    (slopes,) = torch.autograd.grad(logits.sum(), images, create_graph=True)
+    real_logits, fake_logits = logits.chunk(2)
+    # R1 and R2, each a mean over its half, times a half
+    penalties = slopes.square().sum((1, 2, 3)).mean()
+    return softplus(fake_logits - real_logits).mean() + penalties
+
+  def relativistic_generator_loss(real, z):
+    with amp():
+      with torch.no_grad():
+        real_logits = discriminator(real)
+      fake_logits = discriminator(generator(z))
+    return softplus(real_logits - fake_logits).mean()
+
+  loss_d = penalised_discriminator_loss if penalised else discriminator_loss
+  loss_g = relativistic_generator_loss if penalised else generator_loss
+  if variant.endswith("compiled"):
+    loss_d, loss_g = torch.compile(loss_d), torch.compile(loss_g)
 
   def step(real):
-    fake = generator(torch.randn(batch_size, 100)).detach()
-    loss = (softplus(-discriminator(real)) + softplus(discriminator(fake))).mean()
-    train_d.zero_grad()
+    if variant.startswith("channels_last"):
+      real = real.contiguous(memory_format=torch.channels_last)
+    discriminator.requires_grad_(True)
+    loss = loss_d(real, noise(len(real)))
+    train_d.zero_grad(set_to_none=True)
     loss.backward()
     train_d.step()
-    loss = softplus(-discriminator(generator(torch.randn(batch_size, 100)))).mean()
-    train_g.zero_grad()
+    discriminator.requires_grad_(False)
+    loss = loss_g(real, noise(len(real)))
+    train_g.zero_grad(set_to_none=True)
     loss.backward()
     train_g.step()
 
-  def epoch():
-    order = torch.randperm(EXAMPLES)
-    for start in range(0, EXAMPLES - batch_size + 1, batch_size):
-      step(images[order[start : start + batch_size]])
+  return step
 
-  epoch()
-  steps, start = 0, perf_counter()
-  while perf_counter() - start < seconds:
-    epoch()
-    steps += EXAMPLES // batch_size
-  return steps * batch_size / (perf_counter() - start)
+
+def batches(images: torch.Tensor, batch: int) -> Iterator[torch.Tensor]:
+  """Yields batches for ever, each epoch in an order of its own."""
+  while True:
+    order = torch.randperm(len(images), device=DEVICE)
+    for start in range(0, len(images) - batch + 1, batch):
+      yield images[order[start : start + batch]]
+
+
+def training(row: Row, variant: str, amp: Any) -> Callable[[], float]:
+  """Returns what trains for some steps and returns how many images it has seen."""
+  images = torch.rand(EXAMPLES, 1, 28, 28, device=DEVICE) * 2 - 1
+  if row.line == "sae":
+    images = images.flatten(1)
+    step = make_autoencoder_step(row, images.mean(0), variant, amp)
+  else:
+    step = make_gan_step(row, variant, amp)
+  some = batches(images, row.batch)
+
+  def work():
+    for _ in range(row.steps):
+      step(next(some))
+    if DEVICE == "cuda":
+      torch.cuda.synchronize()
+    return row.steps * row.batch
+
+  return work
+
+
+def sampled(row: Row, variant: str, amp: Any) -> Callable[[], float]:
+  """Returns what samples a row's images once, into memory of the host."""
+  generator = networks(row.network)[0].to(DEVICE).eval()
+  if variant.startswith("channels_last"):
+    _lay_channels_last(generator)
+  apply = torch.compile(generator) if variant.endswith("compiled") else generator
+  part = row.batch // 20
+
+  @torch.inference_mode()
+  def work():
+    with amp():
+      parts = [
+        apply(torch.randn(part, LATENT_DIM, device=DEVICE)).cpu() for _ in range(20)
+      ]
+    return len(torch.cat(parts).numpy())
+
+  return work
+
+
+def _lay_channels_last(network: Any) -> None:
+  network.to(memory_format=torch.channels_last)
+
+
+def main(name: str, precision: str, variant: str) -> None:
+  """Serves one row in one way of writing it."""
+  torch.manual_seed(0)
+  torch.set_float32_matmul_precision("high")  # as JAX does on a GPU; none on a CPU
+  row = row_named(name)
+
+  def amp():
+    low = precision == "bfloat16"
+    return torch.autocast(DEVICE, torch.bfloat16, enabled=low)
+
+  make = sampled if row.line == "sampling" else training
+  worker.serve({"images": make(row, variant, amp)}, device=DEVICE)
 
 
 if __name__ == "__main__":
-  sys.stdout.write(f"{images_per_second(int(sys.argv[1]), float(sys.argv[2]))}\n")
+  main(*sys.argv[1:])

@@ -1,0 +1,68 @@
+"""PyTorch's top-k sparse autoencoder, with the decoders that public trainers use."""
+
+from collections.abc import Callable
+from typing import Any
+
+import torch  # pyright: ignore[reportMissingImports]
+from torch import nn  # pyright: ignore[reportMissingImports]
+
+from sgae.benchmark.rows import ACTIVE, Row
+
+
+def make_autoencoder_step(
+  row: Row, mean: torch.Tensor, variant: str, amp: Any
+) -> Callable[[torch.Tensor], None]:
+  """Returns `step(images_bd)`: one update by Adam, atoms kept at norm 1.
+
+  Args:
+    row: how many latents.
+    mean: [784], the images' mean, which is subtracted before the encoder.
+    variant: 'dense' multiplies the code with all atoms (openai/sparse_autoencoder,
+      saprmarks/dictionary_learning without its kernels), 'sparse' sums the chosen ones
+      by `embedding_bag` (EleutherAI/sparsify); with '_compiled' behind it compiled.
+    amp: a context manager for forward passes.
+  """
+  atoms = nn.functional.normalize(torch.randn(row.latents, len(mean)), dim=1)
+  atoms = nn.Parameter(atoms.to(mean.device))
+  encoder = nn.Linear(len(mean), row.latents, device=mean.device)
+  encoder.weight.data.copy_(atoms.data)
+  nn.init.zeros_(encoder.bias)
+  bias = nn.Parameter(mean.clone())
+  train = torch.optim.Adam(
+    [*encoder.parameters(), atoms, bias], lr=1e-3, betas=(0.9, 0.999), fused=True
+  )
+
+  def loss_of(images):
+    with amp():
+      code = encoder(images - mean).relu()
+      values, chosen = code.topk(ACTIVE, dim=1, sorted=False)
+      if variant.startswith("sparse"):
+        outputs = nn.functional.embedding_bag(
+          chosen, atoms, per_sample_weights=values, mode="sum"
+        )
+      else:
+        outputs = torch.zeros_like(code).scatter(1, chosen, values) @ atoms
+    return (outputs + bias - images).square().mean()
+
+  @torch.no_grad()
+  def project():
+    gradient: Any = atoms.grad
+    gradient -= (gradient * atoms).sum(1, keepdim=True) * atoms
+
+  @torch.no_grad()
+  def normalise():
+    atoms.div_(atoms.norm(dim=1, keepdim=True).clamp_min(1e-12))
+
+  if variant.endswith("compiled"):
+    loss_of = torch.compile(loss_of)
+    project, normalise = torch.compile(project), torch.compile(normalise)
+
+  def step(images):
+    loss = loss_of(images)
+    train.zero_grad(set_to_none=True)
+    loss.backward()
+    project()
+    train.step()
+    normalise()
+
+  return step

@@ -1,0 +1,99 @@
+"""A side in a process of its own, which measures whenever it is asked to.
+
+Both sides stay alive and warm beside each other and work in turn, so that what else
+the machine does meets both alike. One line of JSON answers each line of the parent.
+"""
+
+import contextlib
+import json
+import resource
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from time import perf_counter
+from typing import Any
+
+
+class Failed(Exception):
+  """A side that cannot do a row; the text says why in one line."""
+
+
+class Worker:
+  """The parent's end of one process of one side."""
+
+  def __init__(self, side: str, *args: str):
+    """Starts `python -m sgae.benchmark.<side> args` and waits until it is warm.
+
+    Raises:
+      Failed: if it ends instead.
+    """
+    with contextlib.ExitStack() as files:
+      self._errors = files.enter_context(tempfile.TemporaryFile("w+"))
+      self._process = subprocess.Popen(
+        [sys.executable, "-m", f"sgae.benchmark.{side}", *args],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=self._errors,
+        text=True,
+      )
+      files.callback(self._process.communicate)
+      files.callback(self._process.kill)
+      self.facts = self._answer()
+      self._ends = files.pop_all()
+
+  def ask(self, question: str, seconds: float) -> dict[str, Any]:
+    """Returns what the side answers; see `serve`."""
+    pipe: Any = self._process.stdin
+    pipe.write(f"{question} {seconds}\n")
+    pipe.flush()
+    return self._answer()
+
+  def close(self) -> None:
+    """Ends the process."""
+    self._ends.close()
+
+  def _answer(self) -> dict[str, Any]:
+    output: Any = self._process.stdout
+    for line in output:
+      if line.startswith("{"):
+        return json.loads(line)
+    self._errors.seek(0)
+    lines = [line.strip() for line in self._errors if line.strip()]
+    raise Failed(lines[-1][:200] if lines else "it ended without a word")
+
+
+def serve(questions: dict[str, Callable[[], float]], **facts: Any) -> None:
+  """Answers the parent until it goes, in a process of a side.
+
+  Args:
+    questions: by name a function that does some work, waits for its end and returns
+      how much it was; each is warmed up first. An answer is its rate per second over
+      the seconds asked for, and the process's peak memory [bytes] so far.
+    facts: what the parent is told at the start.
+  """
+  for work in questions.values():
+    work()
+    work()
+  _write(facts)
+  for line in sys.stdin:
+    question, seconds = line.split()
+    rate = _rate(questions[question], float(seconds))
+    _write({"rate": rate, "peak_bytes": _peak_bytes()})
+
+
+def _rate(work: Callable[[], float], seconds: float) -> float:
+  done, start = 0.0, perf_counter()
+  while perf_counter() - start < seconds:
+    done += work()
+  return done / (perf_counter() - start)
+
+
+def _peak_bytes() -> int:
+  unit = 1 if sys.platform == "darwin" else 1024
+  return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+
+
+def _write(answer: dict[str, Any]) -> None:
+  sys.stdout.write(json.dumps(answer) + "\n")
+  sys.stdout.flush()

@@ -1,0 +1,31 @@
+"""What our side of the benchmark says of its programs."""
+
+import numpy as np
+import pytest
+
+from sgae import phases
+from sgae.benchmark import ours, rows
+from sgae.config import validate
+
+
+@pytest.mark.parametrize("row", rows.ROWS, ids=lambda row: row.name)
+def test_the_config_of_every_row_is_valid(row):
+  validate(ours.config_of(row, "float32"))
+
+
+def flops_per_image(row: rows.Row) -> float:
+  config = ours.config_of(row, "float32")
+  make_phase = phases.PHASES["sae" if row.network == "sae" else "gan"]
+  phase = make_phase(config, np.zeros((28, 28, 1), np.float32))
+  return ours.flops_of_step(phase, phase.init({})) / row.batch
+
+
+def test_flops_of_the_mlp_pair_are_those_of_its_matrix_products():
+  generator = 100 * 128 + 128 * 128 + 128 * 784
+  discriminator = 784 * 128 + 128 * 128 + 128
+  deltas = 128 * 128 + 128  # of D behind its first layer
+  d_update = generator + 2 * discriminator + 2 * discriminator + 2 * deltas
+  g_update = generator + 2 * discriminator + generator + 128 * 128 + 128 * 784
+  by_hand = 2 * (d_update + g_update)
+  # the rest: noise, activations, losses, optimizers
+  assert by_hand < flops_per_image(rows.row_named("mlp 512")) < 1.05 * by_hand
