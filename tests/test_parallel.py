@@ -43,6 +43,9 @@ for sparsity_map, penalty, loss in (
                 gan__penalties__gradient_penalty=1.0, gan__discriminator_updates=2,
                 sae__dead_after=1)
   cases += [("sae", fields), ("gan", fields)]
+# few of many latents, whose atoms are gathered
+few = dict(code__num_latents=128, code__k=2, sae__auxiliary_k=2, sae__dead_after=1)
+cases += [("sae", few), ("gan", few)]
 cases += [("classifier", dict(classifier__flip=True))]
 cases += [("gan", dict(gan__loss="minimax")), ("gan", dict(gan__loss="least_squares"))]
 cases += [

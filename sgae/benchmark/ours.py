@@ -14,6 +14,7 @@ from sgae.benchmark import worker
 from sgae.benchmark.rows import ACTIVE, EXAMPLES, Row, row_named
 from sgae.data import order, resident
 from sgae.data.dataset import Split
+from sgae.networks import sparse_product
 from sgae.training.states import Batch
 
 PRODUCT_SIDE = 2048
@@ -75,7 +76,10 @@ def training(row: Row, precision: str) -> tuple[Callable[[], float], float]:
   )
   source = parallel.replicate(Split(images, np.zeros(EXAMPLES, np.int32)), mesh)
   state = parallel.replicate(phase.init({}), mesh)
-  flops = flops_of_step(phase, state) / row.batch
+  if row.network == "sae":
+    flops = flops_of_autoencoder(row.latents)
+  else:
+    flops = flops_of_step(phase, state) / row.batch
   done = 0
 
   def work():
@@ -89,6 +93,18 @@ def training(row: Row, precision: str) -> tuple[Callable[[], float], float]:
     return row.steps * row.batch
 
   return work, flops
+
+
+def flops_of_autoencoder(latents: int) -> float:
+  """Returns the FLOP of the matrix products in which an image takes part in a step.
+
+  Two of the encoder (forward, weights) and three of the decoder (forward, code, atoms),
+  which reads active atoms alone where that is worth it. XLA would count both ways.
+  """
+  on_cpu = jax.default_backend() == "cpu"
+  gathers = on_cpu and sparse_product.is_worth_it(latents, ACTIVE)
+  read = ACTIVE if gathers else latents
+  return 2.0 * 784 * (2 * latents + 3 * read)
 
 
 def flops_of_step(phase: phases.Phase, state: Any) -> float:

@@ -88,6 +88,7 @@ def _mlp_decoder(config, mean_image_hwc):
     config.code.num_latents,
     sae.activation,
     sae.output,
+    config.code.k if config.code.sparsity_map == "topk" else None,
   )
 
 

@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 from flax import linen as nn
 
-from sgae.networks import network
+from sgae.networks import network, sparse_product
 from sgae.networks.network import Network
 
 
@@ -65,6 +65,7 @@ def mlp_decoder(
   num_latents: int,
   activation: str,
   output: str,
+  active: int | None = None,
 ) -> Network:
   """Sparse code -> image. Each latent owns one row of `params['atoms']`.
 
@@ -79,6 +80,7 @@ def mlp_decoder(
     num_latents: length K of the code.
     activation: a name in `network.ACTIVATIONS`.
     output: a name in `network.OUTPUT_ACTIVATIONS`.
+    active: latents of an example that are not zero, see `sparse_product.decode`.
 
   Returns:
     Network with `apply(params, code_bk) -> float32 [B, H, W, C]`.
@@ -103,7 +105,7 @@ def mlp_decoder(
     return params
 
   def apply(params, code_bk):
-    x = code_bk @ params["atoms"] + params["bias"][None]
+    x = sparse_product.decode(code_bk, params["atoms"], active) + params["bias"][None]
     if tail is not None:
       x = tail.apply({"params": params["layers"]}, hidden_activation(x))
     return output_activation(x).reshape(-1, *mean.shape)

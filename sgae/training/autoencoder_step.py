@@ -75,15 +75,19 @@ def make_autoencoder_step(
     value = mse + settings["sparsity_weight"] * penalty
     metrics = {"sae/mse": mse, "sae/omega": penalty}
     if auxiliary_k:
-      dead = jnp.expand_dims(dead_k, range(pre_bk.ndim - 1))
-      dead_bk = jnp.where(dead, jax.nn.relu(pre_bk), 0.0)
-      dead_code = keep_largest(dead_bk, auxiliary_k)
-      silent = autoencoder.decode(params, jnp.zeros_like(code.values[:1]))
-      error = reconstruction.auxiliary_error(
-        images_bhwc - outputs, autoencoder.decode(params, dead_code) - silent
-      )
-      # Without dead latents the error is 1 and has no gradient: it says nothing.
-      error = jnp.where(dead_k.any(), error, 0.0)
+
+      def auxiliary():
+        dead = jnp.expand_dims(dead_k, range(pre_bk.ndim - 1))
+        dead_bk = jnp.where(dead, jax.nn.relu(pre_bk), 0.0)
+        dead_code = keep_largest(dead_bk, auxiliary_k)
+        silent = autoencoder.decode(params, jnp.zeros_like(code.values[:1]))
+        return reconstruction.auxiliary_error(
+          images_bhwc - outputs, autoencoder.decode(params, dead_code) - silent
+        )
+
+      # Without dead latents the error is 1 and has no gradient: it says nothing, and
+      # is not computed. (Not a bare 0: either is to vary over devices.)
+      error = jax.lax.cond(dead_k.any(), auxiliary, lambda: 0.0 * mse)
       value += settings["auxiliary_weight"] * error
       metrics["sae/auxiliary"] = error
     variance = reconstruction.squared_error(

@@ -13,6 +13,20 @@ def test_the_config_of_every_row_is_valid(row):
   validate(ours.config_of(row, "float32"))
 
 
+@pytest.mark.parametrize(
+  ("latents", "by_hand"), [(512, 4_014_080), (16384, 51_530_752)]
+)
+def test_flops_of_the_autoencoder(latents, by_hand):
+  # 10 x 784 x 512; 4 x 784 x 16384 + 6 x 784 x 32
+  assert ours.flops_of_autoencoder(latents) == by_hand
+
+
+def test_xla_counts_the_same_where_all_products_are_dense():
+  assert flops_per_image(rows.row_named("sae 512")) == pytest.approx(
+    ours.flops_of_autoencoder(512), rel=0.02
+  )
+
+
 def flops_per_image(row: rows.Row) -> float:
   config = ours.config_of(row, "float32")
   make_phase = phases.PHASES["sae" if row.network == "sae" else "gan"]

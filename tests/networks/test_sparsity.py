@@ -26,6 +26,14 @@ def test_topk_keeps_the_largest_of_each_row():
   assert (code.l0 == 5).all()
 
 
+def test_few_of_many_are_kept_by_the_same_rule(monkeypatch):
+  values = jax.nn.relu(jax.random.normal(jax.random.key(4), (5, 2 * sparsity.FEW)))
+  values = values.at[1].set(1.0).at[2, 3:].set(0.0)  # equal ones, and too few
+  by_sorting = sparsity.keep_largest(values, 2)
+  monkeypatch.setattr(sparsity, "FEW", values.shape[1])
+  np.testing.assert_array_equal(by_sorting, sparsity.keep_largest(values, 2))
+
+
 def test_topk_of_mostly_negative_rows_keeps_only_what_is_positive():
   pre = jnp.array([[-1.0, -2.0, 3.0, -4.0]])
   code = sparsity.make_topk(2).apply({}, pre, train=True)

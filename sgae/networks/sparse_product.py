@@ -1,0 +1,95 @@
+"""A sparse code times a dictionary, reading only the atoms that are in use.
+
+Where few of many latents are active nearly all of a dense product multiplies zeros. On
+a CPU the chosen atoms are gathered and summed instead, and in the gradient scattered;
+GPUs and TPUs, whose matrix units beat their gathers at these sizes, take the product.
+"""
+
+import functools
+
+import jax
+import jax.numpy as jnp
+
+
+def is_worth_it(num_latents: int, active: int) -> bool:
+  """Says whether gathering `active` of so many latents beats the product on a CPU.
+
+  With gradients, 512 examples and 784 pixels it is twice as quick at 64 latents for
+  each active one, and four times at 512.
+  """
+  return num_latents >= 64 * active
+
+
+def decode(code_bk: jax.Array, atoms_kd: jax.Array, active: int | None) -> jax.Array:
+  """Returns `code_bk @ atoms_kd`.
+
+  Args:
+    code_bk: float [B, K], non-negative where `active` is given.
+    atoms_kd: float [K, D].
+    active: how many latents of an example are not zero, as a rule; None: any number.
+      An example with more of them is decoded as exactly. The gradient with respect to
+      the code may then be zero at latents that are zero, which must not see it.
+
+  Returns:
+    float [B, D].
+  """
+  if active is None or not is_worth_it(code_bk.shape[1], active):
+    return code_bk @ atoms_kd
+  return jax.lax.platform_dependent(
+    code_bk,
+    atoms_kd,
+    cpu=functools.partial(_checked, active=active),
+    default=jnp.matmul,
+  )
+
+
+def _checked(code_bk, atoms_kd, active):
+  # equal activations may leave more of them than were asked for
+  fits = jnp.max(jnp.sum(code_bk != 0, axis=1)) <= active
+  product_bd = jax.lax.cond(
+    fits,
+    functools.partial(_sparse, active),
+    jnp.matmul,
+    code_bk.astype(jnp.float32),  # in which a dense product would add up
+    atoms_kd.astype(jnp.float32),
+  )
+  return product_bd.astype(code_bk.dtype)
+
+
+@functools.partial(jax.custom_vjp, nondiff_argnums=(0,))
+def _sparse(active, code_bk, atoms_kd):
+  return _forward(active, code_bk, atoms_kd)[0]
+
+
+def _forward(active, code_bk, atoms_kd):
+  # behind a barrier, or XLA takes a slice of it for one of a whole sort (JAX 0.10.2)
+  chosen_ba = jax.lax.optimization_barrier(jax.lax.top_k(code_bk, active)[1])
+  values_ba = jnp.take_along_axis(code_bk, chosen_ba, axis=1)
+
+  def term(i):
+    return values_ba[:, i, None] * atoms_kd[chosen_ba[:, i]]
+
+  # one latent of every example at a time: XLA fuses each gather into its sum
+  product = jax.lax.fori_loop(1, active, lambda i, sum_bd: sum_bd + term(i), term(0))
+  return product, (values_ba, chosen_ba, code_bk, atoms_kd)
+
+
+def _backward(active, kept, gradient_bd):
+  values_ba, chosen_ba, code_bk, atoms_kd = kept
+  rows_b = jnp.arange(len(code_bk))
+
+  def added(i, sum_kd):
+    return sum_kd.at[chosen_ba[:, i]].add(values_ba[:, i, None] * gradient_bd)
+
+  def slope(i):
+    return jnp.sum(atoms_kd[chosen_ba[:, i]] * gradient_bd, axis=1)
+
+  atoms_gradient = jax.lax.fori_loop(
+    1, active, added, added(0, jnp.zeros_like(atoms_kd))
+  )
+  slopes_ba = jax.lax.map(slope, jnp.arange(active)).T
+  code_gradient = jnp.zeros_like(code_bk).at[rows_b[:, None], chosen_ba].add(slopes_ba)
+  return code_gradient, atoms_gradient
+
+
+_sparse.defvjp(_forward, _backward)
