@@ -61,38 +61,53 @@ def config_of(row: Row, precision: str) -> Any:
 
 
 def training(row: Row, precision: str) -> tuple[Callable[[], float], float]:
-  """Returns what trains for one call of many steps, and the FLOP of one image.
+  """Returns what trains a row for one call, as `training_of`, and one image's FLOP."""
+  phase_name = "sae" if row.network == "sae" else "gan"
+  work, phase, state = training_of(config_of(row, precision), phase_name, row.steps)
+  if row.network == "sae":
+    return work, flops_of_autoencoder(row.latents)
+  return work, flops_of_step(phase, state) / row.batch
 
-  The work returns the number of images it has seen.
+
+def training_of(
+  config: Any,
+  name: str,
+  steps: int,
+  shape: tuple[int, int, int] = (28, 28, 1),
+  devices: int = 1,
+) -> tuple[Callable[[], float], phases.Phase, Any]:
+  """Returns what trains a phase on random images, the phase and its first state.
+
+  Args:
+    config: validated or like it.
+    name: of the phase.
+    steps: of one call, after which the work waits for its end and returns the number
+      of images it has seen.
+    shape: (H, W, C) of the images.
+    devices: how many take part.
   """
-  config = config_of(row, precision)
   noise = np.random.default_rng(0)
-  images = noise.integers(0, 256, (EXAMPLES, 28, 28, 1), dtype=np.uint8)
-  make_phase = phases.PHASES["sae" if row.network == "sae" else "gan"]
-  phase = make_phase(config, resident.mean_image(images))
-  mesh = parallel.make_mesh(1)
+  images = noise.integers(0, 256, (EXAMPLES, *shape), dtype=np.uint8)
+  phase = phases.PHASES[name](config, resident.mean_image(images))
+  mesh = parallel.make_mesh(devices)
   run = parallel.CompiledSteps(
     phase.step, resident.gather, mesh, "jit", phase.batch_shape
   )
   source = parallel.replicate(Split(images, np.zeros(EXAMPLES, np.int32)), mesh)
-  state = parallel.replicate(phase.init({}), mesh)
-  if row.network == "sae":
-    flops = flops_of_autoencoder(row.latents)
-  else:
-    flops = flops_of_step(phase, state) / row.batch
-  done = 0
+  first = phase.init({})
+  state, done = parallel.replicate(first, mesh), 0
 
   def work():
     nonlocal state, done
     examples = order.batch_indices(
-      config.seed, phase.name, done, row.steps, phase.batch_shape, EXAMPLES
+      config.seed, name, done, steps, phase.batch_shape, EXAMPLES
     )
     state, metrics = run(state, source, run.place(examples))
     jax.block_until_ready(metrics)
-    done += row.steps
-    return row.steps * row.batch
+    done += steps
+    return steps * phase.batch_shape[-1]
 
-  return work, flops
+  return work, phase, first
 
 
 def flops_of_autoencoder(latents: int) -> float:

@@ -78,18 +78,20 @@ def serve(questions: dict[str, Callable[[], float]], **facts: Any) -> None:
   _write(facts)
   for line in sys.stdin:
     question, seconds = line.split()
-    rate = _rate(questions[question], float(seconds))
-    _write({"rate": rate, "peak_bytes": _peak_bytes()})
+    answer = {"rate": rate(questions[question], float(seconds))}
+    _write(answer | {"peak_bytes": peak_bytes()})
 
 
-def _rate(work: Callable[[], float], seconds: float) -> float:
+def rate(work: Callable[[], float], seconds: float) -> float:
+  """Returns how much work is done per second, over at least so many seconds."""
   done, start = 0.0, perf_counter()
   while perf_counter() - start < seconds:
     done += work()
   return done / (perf_counter() - start)
 
 
-def _peak_bytes() -> int:
+def peak_bytes() -> int:
+  """Returns the memory that this process took at most."""
   unit = 1 if sys.platform == "darwin" else 1024
   return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
 

@@ -1,0 +1,30 @@
+"""The curves of cost: sound configs, and a point that is measured for real."""
+
+import re
+
+from ml_collections import ConfigDict
+
+from sgae.benchmark import growth
+from sgae.config import validate
+
+
+def test_every_point_is_another_one_and_its_config_is_sound():
+  points = list(growth.points())
+  assert len({(point.curve, point.at) for point in points}) == len(points)
+  for point in points:
+    config = validate(ConfigDict(point.config))
+    assert point.compiles or point.phase in ("sae", "gan")
+    if point.curve == "batch":
+      assert config.gan.batch_size == int(point.at)
+    if point.curve == "width":
+      assert set(config.gan.discriminator_hidden) == {int(point.at)}
+    if point.curve == "latents":
+      assert config.code.num_latents == int(point.at)
+
+
+def test_a_point_is_measured_in_a_process_of_its_own(tmp_path):
+  point = next(p for p in growth.points() if p.curve == "devices" and p.devices == 2)
+  found = growth.alone(point._replace(steps=1), str(tmp_path))
+  line = growth.describe({"curve": "devices", "at": "2"} | found)
+  assert re.fullmatch(r"devices +2 +[\d,]+ images/s +[\d,]+ MiB +start [\d.]+ s", line)
+  assert any(tmp_path.iterdir())  # compiled programs, kept for a second start
