@@ -1,6 +1,7 @@
 """A thin layer on orbax: save, restore, latest step. One folder for each phase."""
 
-from collections.abc import Iterator
+import re
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ import jax.numpy as jnp
 import orbax.checkpoint as ocp
 from etils import epath
 
-from sgae import parallel
+from sgae import parallel, seal
 from sgae.errors import UserError
 from sgae.phases import Phase
 
@@ -27,7 +28,7 @@ def best_of(config: Any, workdir: Path) -> "Checkpoints":
 
 
 def read_state(
-  config: Any, workdir: Path, phase: Phase, mesh: Any
+  config: Any, workdir: Path, phase: Phase, mesh: Any, tell: Callable[[str], None]
 ) -> tuple[int, Any] | None:
   """Returns what a phase has to show: its newest state, or the best if that is kept.
 
@@ -36,23 +37,38 @@ def read_state(
     workdir: the run directory.
     phase: from `PHASES`.
     mesh: on whose devices the state is to be.
+    tell: shows one line to the user, of each checkpoint that is damaged.
 
   Returns:
     (step, state), or None where nothing is saved yet.
 
   Raises:
-    UserError: a checkpoint cannot be read.
+    UserError: a checkpoint cannot be read, or all are damaged.
   """
   places = [checkpoints_of(config, workdir, phase.name)]
   if phase.name == "gan" and config.evaluation.keep_best:
     places.insert(0, best_of(config, workdir))  # where nothing is yet without measures
   template = parallel.template(phase.init, mesh, {})
+  damaged: list[str] = []
   for checkpoints in places:
     with closing(checkpoints):
-      step = checkpoints.latest_step()
+      step, faults = checkpoints.newest_whole()
+      for line in faults:
+        tell(f"Warning: {line}; the one before is used")
       if step is not None:
         return step, checkpoints.restore(step, template)
+      damaged += faults
+  if damaged:
+    raise none_whole(damaged)
   return None
+
+
+def none_whole(faults: list[str]) -> UserError:
+  """Returns the refusal to go on where every checkpoint of a phase is damaged."""
+  return UserError(
+    f"no checkpoint is whole: {', '.join(faults)}; put one back from a copy, or move "
+    "them out of their folder to train the phase anew"
+  )
 
 
 class Checkpoints:
@@ -65,11 +81,14 @@ class Checkpoints:
       directory: a local path, or a remote one such as gs://bucket/run.
       keep: newest checkpoints that are kept.
     """
-    remote = "://" in str(directory)
-    self._directory = epath.Path(directory if remote else Path(directory).absolute())
+    self._remote = "://" in str(directory)
+    place = directory if self._remote else Path(directory).absolute()
+    self._directory = epath.Path(place)
     self._keep = keep
     self._opened: ocp.CheckpointManager | None = None
     self._newest: int | None = None  # step that is saved already
+    self._saving: int | None = None  # step that is being saved, or was last
+    self._damaged: list[str] = []  # names of folders newer than that
 
   def listing(self) -> list[str]:
     """Returns the names in the folder, sorted, without opening a checkpoint.
@@ -83,7 +102,7 @@ class Checkpoints:
       return sorted(path.name for path in self._directory.iterdir())
 
   def latest_step(self) -> int | None:
-    """Returns the step of the newest whole checkpoint, or None.
+    """Returns the step of the newest checkpoint, as orbax sees it, or None.
 
     Raises:
       UserError: the folder cannot be read.
@@ -93,6 +112,50 @@ class Checkpoints:
         return None
       self._newest = self._manager().latest_step()
       return self._newest
+
+  def newest_whole(self) -> tuple[int | None, list[str]]:
+    """Looks for the newest checkpoint that is as it was saved.
+
+    In a bucket, which has digests of its own, that is the newest one.
+
+    Returns:
+      (its step, what is wrong with each newer one); the step is None where there is
+      none.
+
+    Raises:
+      UserError: the folder cannot be read.
+    """
+    if self._remote:
+      return self.latest_step(), []
+    names = self.listing()
+    steps = sorted(
+      (int(name) for name in names if re.fullmatch("[0-9]+", name)), reverse=True
+    )
+    folders = [Path(self._directory / str(step)) for step in steps]
+    self._damaged, faults = [], []
+    checked = any(map(seal.is_sealed, folders))  # no: an older version wrote them all
+    for step, folder in zip(steps, folders, strict=True):
+      fault = seal.fault(folder) if checked else None
+      if fault is None:
+        self._newest = step
+        return step, faults
+      self._damaged.append(folder.name)
+      faults.append(f"checkpoint {folder} is damaged ({fault})")
+    return None, faults
+
+  def set_aside(self) -> None:
+    """Renames what `newest_whole` found damaged, so that its step can be saved again.
+
+    Raises:
+      UserError: the folder cannot be written.
+    """
+    for name in self._damaged:
+      count, target = 1, self._directory / f"{name}.damaged"
+      while target.exists():
+        count += 1
+        target = self._directory / f"{name}.damaged-{count}"
+      with self._written():
+        (self._directory / name).rename(target)
 
   def save(self, step: int, state: Any) -> None:
     """Begins to save; the state may be donated as soon as this returns.
@@ -106,7 +169,11 @@ class Checkpoints:
     copy = jax.tree.map(jnp.copy, state.replace(key=jax.random.key_data(state.key)))
     with self._written():
       self._directory.mkdir(parents=True, exist_ok=True)
-      self._manager().save(step, args=ocp.args.StandardSave(copy))
+      manager = self._manager()
+      manager.wait_until_finished()
+      self._complete()
+      self._saving = step
+      manager.save(step, args=ocp.args.StandardSave(copy))
     self._newest = step
 
   def forget_after(self, step: int) -> None:
@@ -147,6 +214,7 @@ class Checkpoints:
       with self._written():
         try:
           opened.wait_until_finished()
+          self._complete()
         finally:
           opened.close()
 
@@ -174,9 +242,23 @@ class Checkpoints:
     if self._opened is None:
       self._opened = ocp.CheckpointManager(
         self._directory,
-        options=ocp.CheckpointManagerOptions(max_to_keep=self._keep),
+        options=ocp.CheckpointManagerOptions(
+          max_to_keep=self._keep,
+          async_options=ocp.options.AsyncOptions(post_finalization_callback=self._seal),
+        ),
       )
     return self._opened
+
+  def _seal(self) -> None:
+    """Writes digests once all is written; orbax then gives the folder its name."""
+    if self._remote or jax.process_index():
+      return
+    for path in self._directory.glob(f"{self._saving}.orbax-checkpoint-tmp*"):
+      seal.seal(Path(path))
+
+  def _complete(self) -> None:
+    if self._saving is not None and not self._remote and not jax.process_index():
+      seal.complete(Path(self._directory / str(self._saving)))
 
 
 def _reason(error: Exception) -> str:

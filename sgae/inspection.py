@@ -44,7 +44,7 @@ def evaluate(workdir: Path, overrides: dict[str, Any], console: Console) -> None
   states = {}
   for name in config.phases:
     phase = PHASES[name](config, mean_image)
-    restored = read_state(config, workdir, phase, mesh)
+    restored = read_state(config, workdir, phase, mesh, console.line)
     if restored is None:
       console.line(f"{name}: no checkpoint yet")
     else:
@@ -87,7 +87,7 @@ def sample(
   mesh = parallel.make_mesh(config.parallel.devices)
   mean_image = np.zeros(run_directory.read(workdir)["image_shape"], np.float32)
   phase = PHASES["gan"](config, mean_image)
-  restored = read_state(config, workdir, phase, mesh)
+  restored = read_state(config, workdir, phase, mesh, console.line)
   if restored is None:
     raise UserError(f"{workdir} has no checkpoint of the gan phase yet: train first")
   step, state = restored

@@ -6,7 +6,13 @@ from typing import Any
 
 from sgae import features, parallel, processes, run_directory
 from sgae.assessment import assess
-from sgae.checkpoint import Checkpoints, best_of, checkpoints_of, read_state
+from sgae.checkpoint import (
+  Checkpoints,
+  best_of,
+  checkpoints_of,
+  none_whole,
+  read_state,
+)
 from sgae.data import resident, sources
 from sgae.data.cache import cache_root
 from sgae.data.dataset import Dataset
@@ -91,11 +97,14 @@ def _position(
       {name: checkpoints[name].listing() for name in config.phases},
     ],
   )
-  position = {
-    name: step
-    for name in config.phases
-    if (step := checkpoints[name].latest_step()) is not None
-  }
+  position, damaged = {}, []
+  for name in config.phases:
+    step, faults = checkpoints[name].newest_whole()
+    damaged += faults
+    if step is not None:
+      position[name] = step
+    elif faults:
+      raise none_whole(faults)
   if stored:
     _check_resume(config, workdir, stored, position, images_shape[1:], console)
   elif position and processes.is_leader():
@@ -104,6 +113,14 @@ def _position(
       "nothing of: copy the config.json of that run there, or choose another "
       "--config.checkpoint.directory"
     )
+  if damaged:
+    for fault in damaged:
+      console.line(f"Warning: {fault}; it is renamed, and the one before is used")
+    processes.wait_for_all("damage seen")
+    if processes.is_leader():
+      for name in config.phases:
+        checkpoints[name].set_aside()
+    processes.wait_for_all("damage set aside")
   return position
 
 
@@ -155,7 +172,9 @@ def _train_phases(
     }
     if "gan" in states and config.evaluation.keep_best:
       phase = PHASES["gan"](config, mean_image)
-      states["gan"] = read_state(config, workdir, phase, mesh) or states["gan"]
+      states["gan"] = (
+        read_state(config, workdir, phase, mesh, console.line) or states["gan"]
+      )
     assess(config, workdir, judge, mesh, states, console, afresh=False)
 
 
@@ -208,11 +227,14 @@ def _check_resume(config, workdir, stored, position, image_shape, console) -> No
         f"done in {workdir}: choose {step} or more, or another --workdir"
       )
   for earlier, later in zip(config.phases, config.phases[1:], strict=False):
-    if later in position and position.get(earlier) != config[earlier].steps:
+    # Not where it stands now: from a checkpoint before the last, or from the start, it
+    # comes to the very state that the later phase began from.
+    began_from = stored["config"][earlier]["steps"]
+    if later in position and began_from != config[earlier].steps:
       raise UserError(
         f"{earlier}.steps={config[earlier].steps}, but {later} has begun from "
-        f"{earlier} step {position.get(earlier, 0)}: set {earlier}.steps back, or "
-        "choose another --workdir"
+        f"{earlier} step {began_from}: set {earlier}.steps back, or choose another "
+        "--workdir"
       )
   for name in config.phases:
     before = stored["config"][name]["steps"]

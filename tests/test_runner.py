@@ -1,83 +1,29 @@
-"""The loop: stops at any point, damaged directories, divergence; within one process."""
+"""The loop: stops at any point, other experiments, divergence; within one process."""
 
 import io
 import json
-import os
-import signal
 from contextlib import contextmanager
 
 import numpy as np
 import orbax.checkpoint as ocp
 import pytest
 
-from configs import digits
 from sgae import inspection, run_directory, runner
-from sgae.config import validate
 from sgae.data.placement import choose
 from sgae.errors import StoppedBySignal, TrainingDiverged, UserError
-from sgae.reporting.console import Console, PhaseProgress, Report
+from sgae.reporting.console import Console
 from sgae.reporting.metrics import read_metrics
+from tests.runs import (
+  CALLS,
+  SignallingConsole,
+  copy_of,
+  timeless,
+  tiny_config,
+  train,
+)
 from tests.systems import saved
 
-CALLS = 4  # compiled calls of each phase
 REWRITTEN = ("config.json", "metrics.jsonl", "report.html")  # by every start
-
-
-def tiny_config(**fields):
-  config = digits.get_config()
-  config.data.image_size = 8
-  config.code.update(num_latents=24, k=4)
-  config.gan.update(generator_hidden=(16,), discriminator_hidden=(16,))
-  for phase in (config.sae, config.gan):
-    phase.update(steps=5 * CALLS, log_every=5, evaluate_every=10, save_every=10)
-    phase.batch_size = 16
-  config.sae.auxiliary_k = 4
-  config.classifier.update(steps=20, log_every=10, channels=(4, 4, 4), num_features=8)
-  config.classifier.update(evaluate_every=10, save_every=10)
-  config.evaluation.update(num_samples=40, final_samples=100, controls=False)
-  for name, value in fields.items():
-    section, field = name.split("__")
-    config[section][field] = value
-  return config
-
-
-class SignallingConsole(Console):
-  """Sends this process a signal at the nth progress report."""
-
-  def __init__(self, reports):
-    super().__init__(io.StringIO())
-    self.reports = reports
-
-  @contextmanager
-  def phase(self, name, total_steps, first_step):
-    def show(report):
-      del report
-      self.reports -= 1
-      if self.reports == 0:
-        os.kill(os.getpid(), signal.SIGTERM)
-
-    start = Report(name, first_step, total_steps, 0.0, None, {})
-    yield PhaseProgress(start, show)
-
-
-def train(workdir, config=None, console=None):
-  console = console or Console(io.StringIO())
-  runner.train(validate(config or tiny_config()), workdir, console)
-
-
-def timeless(workdir):
-  return [
-    {k: v for k, v in record.items() if k not in ("seconds", "images_per_second")}
-    for record in read_metrics(workdir)
-  ]
-
-
-@pytest.fixture(scope="module")
-def whole_run(tmp_path_factory):
-  """A run that was never stopped."""
-  workdir = tmp_path_factory.mktemp("whole") / "run"
-  train(workdir)
-  return workdir
 
 
 def test_a_run_stopped_again_and_again_ends_in_the_same_bits(tmp_path, whole_run):
@@ -308,46 +254,6 @@ def test_a_damaged_config_json_is_named(tmp_path, text):
   (tmp_path / "config.json").write_text(text)
   with pytest.raises(UserError, match=r"config\.json is damaged"):
     train(tmp_path)
-
-
-def copy_of(run, target):
-  """Copies a run directory."""
-  for path in run.rglob("*"):
-    if path.is_file():
-      to = target / path.relative_to(run)
-      to.parent.mkdir(parents=True, exist_ok=True)
-      to.write_bytes(path.read_bytes())
-  return target
-
-
-def test_strange_files_among_checkpoints_are_ignored(tmp_path, whole_run):
-  workdir = copy_of(whole_run, tmp_path / "run")
-  folder = workdir / "gan" / "checkpoints"
-  (folder / "notes.txt").write_text("not a checkpoint")
-  (folder / "not_a_step").mkdir()
-  stream = io.StringIO()
-  train(workdir, console=Console(stream))
-  assert "gan: all 20 steps are done" in stream.getvalue()
-
-
-def test_a_file_in_the_place_of_the_checkpoints_is_named(tmp_path):
-  config = tiny_config(checkpoint__directory=str(tmp_path / "elsewhere"))
-  (tmp_path / "elsewhere" / "sae").mkdir(parents=True)
-  (tmp_path / "elsewhere" / "sae" / "checkpoints").write_text("not a folder")
-  with pytest.raises(UserError, match=r"sae/checkpoints cannot be read"):
-    train(tmp_path / "run", config)
-
-
-@pytest.mark.parametrize("phase", ["sae", "gan"])
-def test_a_damaged_checkpoint_is_named_and_kept(tmp_path, whole_run, phase):
-  workdir = copy_of(whole_run, tmp_path / "run")
-  folder = workdir / phase / "checkpoints" / "20"
-  for path in folder.rglob("*"):
-    if path.is_file():
-      path.write_bytes(b"\x00garbage")
-  with pytest.raises(UserError, match=rf"{phase}/checkpoints.* cannot be read"):
-    train(workdir)
-  assert folder.exists()
 
 
 @contextmanager

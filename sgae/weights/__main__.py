@@ -23,7 +23,8 @@ def ship(workdir: Path, console: Console) -> None:
   config = run_directory.stored_config(workdir, {})
   dataset = sources.load(config.data, console.line)
   phase = make_classifier_phase(config, resident.mean_image(dataset.train.images))
-  restored = read_state(config, workdir, phase, parallel.mesh_of_this_process())
+  mesh = parallel.mesh_of_this_process()
+  restored = read_state(config, workdir, phase, mesh, console.line)
   if restored is None:
     raise UserError(f"{workdir} holds no classifier: see configs/classifier.py")
   path = features.SHIPPED / f"{dataset.name}.json"

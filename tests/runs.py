@@ -1,0 +1,82 @@
+"""Whole runs of a few steps within this process, for the tests of the loop."""
+
+import io
+import os
+import shutil
+import signal
+from contextlib import contextmanager
+from pathlib import Path
+
+from configs import digits
+from sgae import runner
+from sgae.config import validate
+from sgae.reporting.console import Console, PhaseProgress, Report
+from sgae.reporting.metrics import read_metrics
+from tests.systems import saved
+
+CALLS = 4  # compiled calls of each phase
+
+
+def tiny_config(**fields):
+  """Returns the digits' config, made tiny; `fields` are section__field."""
+  config = digits.get_config()
+  config.data.image_size = 8
+  config.code.update(num_latents=24, k=4)
+  config.gan.update(generator_hidden=(16,), discriminator_hidden=(16,))
+  for phase in (config.sae, config.gan):
+    phase.update(steps=5 * CALLS, log_every=5, evaluate_every=10, save_every=10)
+    phase.batch_size = 16
+  config.sae.auxiliary_k = 4
+  config.classifier.update(steps=20, log_every=10, channels=(4, 4, 4), num_features=8)
+  config.classifier.update(evaluate_every=10, save_every=10)
+  config.evaluation.update(num_samples=40, final_samples=100, controls=False)
+  for name, value in fields.items():
+    section, field = name.split("__")
+    config[section][field] = value
+  return config
+
+
+class SignallingConsole(Console):
+  """Sends this process a signal at the nth progress report."""
+
+  def __init__(self, reports):
+    super().__init__(io.StringIO())
+    self.reports = reports
+
+  @contextmanager
+  def phase(self, name, total_steps, first_step):
+    def show(report):
+      del report
+      self.reports -= 1
+      if self.reports == 0:
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    start = Report(name, first_step, total_steps, 0.0, None, {})
+    yield PhaseProgress(start, show)
+
+
+def train(workdir, config=None, console=None):
+  """Trains the tiny config, or another one."""
+  console = console or Console(io.StringIO())
+  runner.train(validate(config or tiny_config()), workdir, console)
+
+
+def timeless(workdir):
+  """Returns the records of a run without what the clock decides."""
+  return [
+    {k: v for k, v in record.items() if k not in ("seconds", "images_per_second")}
+    for record in read_metrics(workdir)
+  ]
+
+
+def copy_of(run: Path, target: Path) -> Path:
+  """Copies a run directory."""
+  return shutil.copytree(run, target)
+
+
+def assert_same_bits(run: Path, other: Path) -> None:
+  """Fails unless the last states of both runs are equal, bit for bit."""
+  for phase in ("sae", "gan"):
+    (step, arrays), (expected_step, expected) = saved(run, phase), saved(other, phase)
+    assert step == expected_step
+    assert all((a == b).all() for a, b in zip(arrays, expected, strict=True))
