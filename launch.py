@@ -6,6 +6,8 @@ from pathlib import Path
 from absl import app, flags
 from ml_collections import ConfigDict, config_flags
 
+from sgae import command_line
+
 DEFAULT_CONFIG = str(Path(__file__).parent / "configs" / "digits.py")
 MODES = ["train", "evaluate", "sample", "compile", "compare"]
 _WORKDIR = flags.DEFINE_string("workdir", "", "Run directory; '': runs/<config name>.")
@@ -25,12 +27,9 @@ def read_flags(arguments: list[str]) -> tuple[ConfigDict, dict, str]:
   """Parses the command line: (config, fields set by --config.field=value, its name)."""
   holder = config_flags.DEFINE_config_file("config", DEFAULT_CONFIG, "Config file.")
   app.define_help_flags()
-  if rest := flags.FLAGS(arguments)[1:]:
+  if rest := flags.FLAGS(command_line.with_json_config(arguments))[1:]:
     raise ValueError(f"unexpected argument {rest[0]!r}: flags begin with --")
-  flag = flags.FLAGS["config"]
-  if not (path := Path(config_flags.get_config_filename(flag).split(":")[0])).exists():
-    raise ValueError(f"config file {path} does not exist: see configs/")
-  return holder.value, config_flags.get_override_values(flag), path.stem
+  return holder.value, *command_line.overrides_and_name(flags.FLAGS["config"])
 
 
 def main(arguments: list[str]) -> int:
@@ -40,14 +39,14 @@ def main(arguments: list[str]) -> int:
   except SystemExit:  # --help
     return 0
   except Exception as error:  # a config file is code and can fail in any way
-    said = " ".join(f"{error} ({type(error).__name__})".replace("\\n", " ").split())
+    said = command_line.one_line(error)
     sys.stderr.write(f"error: {said} in: {' '.join(arguments[1:])}; see --help\n")
     return 2
+  command_line.interrupt_on_sigterm()
   try:
     return run(config, overrides, name)
-  except KeyboardInterrupt:
-    sys.stderr.write("error: stopped by SIGINT while nothing was in training\n")
-    return 130
+  except KeyboardInterrupt as interrupt:
+    return command_line.interrupted(interrupt)
 
 
 def run(config: ConfigDict, overrides: dict, name: str) -> int:

@@ -75,7 +75,7 @@ class PhaseRun:
       dataset: the data.
       placement: how its training images come into a step.
       source: what the placement's `gather` reads, on the devices.
-      stop: filled by a signal; see `noted_signals`.
+      stop: filled by a signal; see sgae/signals.py.
 
     Returns:
       The last state.
@@ -239,6 +239,8 @@ class PhaseRun:
     with self._aside():
       if not parallel.all_finite(state):
         self._diverged(step, "a parameter is not finite")
+      if self.journal is not None:
+        self.journal.require_there()
       self.checkpoints.save(step, state)
 
   def _judge(self, pending, progress, state, step) -> tuple[int, dict]:
@@ -282,24 +284,3 @@ class PhaseRun:
     yield
     self.aside += perf_counter() - begin
     self.aside_since_record += perf_counter() - begin
-
-
-@contextmanager
-def noted_signals() -> Iterator[list[int]]:
-  """Gives a list that the first SIGINT or SIGTERM is put into; a second one kills."""
-  received: list[int] = []
-
-  def note(number, frame):
-    del frame
-    received.append(number)
-    for each in before:
-      signal.signal(each, signal.SIG_DFL)
-
-  before = {
-    number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)
-  }
-  try:
-    yield received
-  finally:
-    for number, handler in before.items():
-      signal.signal(number, handler)

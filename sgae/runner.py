@@ -1,5 +1,6 @@
 """A run from its config to its last phase: checks, data, devices, phases in order."""
 
+import signal
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
@@ -18,13 +19,14 @@ from sgae.data.cache import cache_root
 from sgae.data.dataset import Dataset
 from sgae.data.order import ENDLESS
 from sgae.data.placement import Placement, choose
-from sgae.errors import UserError
+from sgae.errors import StoppedBySignal, UserError
 from sgae.judge import Judge
-from sgae.loop import PhaseRun, noted_signals
+from sgae.loop import PhaseRun
 from sgae.observation import OBSERVERS
 from sgae.phases import PHASES
 from sgae.reporting.console import Console
 from sgae.reporting.journal import Journal
+from sgae.signals import noted_signals
 
 
 def train(config: Any, workdir: Path, console: Console) -> None:
@@ -142,39 +144,48 @@ def _train_phases(
   writer = nullcontext()
   if processes.is_leader():
     writer = Journal(workdir, position, console)
-  with writer as journal, noted_signals() as stop:
-    for name in config.phases:
-      best = None
-      if name == "gan" and config.evaluation.keep_best:
-        best = best_of(config, workdir)
-      run = PhaseRun(
-        PHASES[name](config, mean_image),
-        OBSERVERS[name](config, judge, mesh),
-        config,
-        workdir,
-        mesh,
-        checkpoints[name],
-        best,
-        journal,
-        console,
-      )
-      try:
-        finished[name] = run.train(
-          position.get(name), finished, dataset, placement, source, stop
+  with writer as journal:
+    with noted_signals() as stop:
+      for name in config.phases:
+        best = None
+        if name == "gan" and config.evaluation.keep_best:
+          best = best_of(config, workdir)
+        run = PhaseRun(
+          PHASES[name](config, mean_image),
+          OBSERVERS[name](config, judge, mesh),
+          config,
+          workdir,
+          mesh,
+          checkpoints[name],
+          best,
+          journal,
+          console,
         )
-      finally:
-        checkpoints[name].close()
-        if best is not None:
-          best.close()
+        try:
+          finished[name] = run.train(
+            position.get(name), finished, dataset, placement, source, stop
+          )
+        finally:
+          checkpoints[name].close()
+          if best is not None:
+            best.close()
+      stopped = processes.any_of_us(bool(stop))
+    # All is saved; a signal from here on ends the run at once.
+    if stopped:
+      number = stop[0] if stop else signal.SIGTERM
+      raise StoppedBySignal(
+        f"stopped by {signal.Signals(number).name} after the last step, saved: run the "
+        "same command again for the evaluation",
+        number,
+      )
     states = {
       name: (int(parallel.at_hand(state.step)), state)
       for name, state in finished.items()
     }
     if "gan" in states and config.evaluation.keep_best:
       phase = PHASES["gan"](config, mean_image)
-      states["gan"] = (
-        read_state(config, workdir, phase, mesh, console.line) or states["gan"]
-      )
+      best_state = read_state(config, workdir, phase, mesh, console.line)
+      states["gan"] = best_state or states["gan"]
     assess(config, workdir, judge, mesh, states, console, afresh=False)
 
 

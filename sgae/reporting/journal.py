@@ -44,6 +44,13 @@ class Journal:
     """Returns the last record of a phase, or None."""
     return self._metrics.last(phase)
 
+  def require_there(self) -> None:
+    """Raises UserError where the run directory was removed under the run.
+
+    What is written next would make it anew, without the files that make it a run.
+    """
+    self._metrics.require_there()
+
   def write(self, record: Mapping[str, Any]) -> None:
     """Writes one record of metrics; says so when it tells an illness."""
     self._metrics.write(record)
@@ -77,6 +84,7 @@ class Journal:
       drawn: pictures by title.
       detail: lists by name; those of the phase's newest evaluation are kept.
     """
+    self.require_there()
     for title, picture in drawn.items():
       name = f"{phase}_{title}_{step:06d}.png"
       pictures.write_png(self._workdir / "images" / name, picture)
@@ -94,8 +102,10 @@ class Journal:
 
   def close(self) -> None:
     """Closes the files and builds the report for the last time."""
+    there = self._metrics.is_there()
     self._metrics.close()
-    write_report(self._workdir, self._events)
+    if there:  # a report alone in a new directory would keep the run from starting anew
+      write_report(self._workdir, self._events)
 
   def _follow(self, record: Mapping[str, Any]) -> list[Event]:
     """Takes in one record, old or new; returns the illnesses that begin with it."""

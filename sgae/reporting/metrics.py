@@ -2,6 +2,7 @@
 
 import json
 import math
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
@@ -35,17 +36,17 @@ class MetricsWriter:
     self._position = dict(position)
     self._events: dict[str, EventFile] = {}
     self._last: dict[str, dict] = {}
-    self._written: set[tuple] = set()
+    self._written: dict[str, set[tuple]] = {}  # keys of each phase's newest step
 
-    lines, rewound = [], set()
+    lines, rewound, kept = [], set(), set()
     for record in read_metrics(workdir):
       key = _key(record)
       phase, step, _ = key
       if step > self._position.get(phase, 0):
         rewound.add(phase)
-      elif key not in self._written:
-        self._written.add(key)
-        self._last[phase] = record
+      elif key not in kept:
+        kept.add(key)
+        self._note(key, record)
         lines.append(_line(record))
     # TensorBoard first: once the lines are gone, nothing tells what is to be purged.
     for phase in sorted(rewound):
@@ -70,19 +71,35 @@ class MetricsWriter:
     key = _key(plain)
     phase, step, _ = key
     # A resumed run evaluates again at the step it resumes from.
-    if key in self._written:
+    if key in self._written.get(phase, ()):
       return
+    self.require_there()
     with explained(self._path):
       self._file.write(_line(plain))
       self._file.flush()
-    self._written.add(key)
-    self._last[phase] = plain
+    self._note(key, plain)
     scalars = {
       name if "/" in name else f"{phase}/{name}": float(value)
       for name, value in plain.items()
       if name != "step" and isinstance(value, int | float)
     }
     self._events_of(phase).write(step, scalars)
+
+  def is_there(self) -> bool:
+    """Says whether the file still stands in the run directory.
+
+    Writing to a file that was removed, or replaced with its directory, fails nowhere.
+    """
+    try:
+      return os.path.samestat(os.stat(self._path), os.fstat(self._file.fileno()))
+    except FileNotFoundError:
+      return False
+
+  def require_there(self) -> None:
+    """Raises UserError where the file was removed or replaced."""
+    with explained(self._path):
+      if not self.is_there():
+        raise OSError("it was removed or replaced while the run wrote to it")
 
   def last(self, phase: str) -> dict | None:
     """Returns the last record of `phase`, kept at the opening or written since.
@@ -104,6 +121,14 @@ class MetricsWriter:
 
   def __exit__(self, *_) -> None:
     self.close()
+
+  def _note(self, key: tuple, record: dict) -> None:
+    phase, step, _ = key
+    last = self._last.get(phase)
+    if last is None or last["step"] != step:
+      self._written[phase] = set()
+    self._written[phase].add(key)
+    self._last[phase] = record
 
   def _events_of(self, phase: str) -> EventFile:
     # One folder per phase: a purge hides all later steps of a folder, whatever their

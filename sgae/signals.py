@@ -1,0 +1,49 @@
+"""SIGINT and SIGTERM while a run trains: the first is noted, the second ends it."""
+
+import os
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+@contextmanager
+def noted_signals() -> Iterator[list[int]]:
+  """Gives a list that the first SIGINT or SIGTERM is put into.
+
+  A second one ends the process at once, without saving.
+  """
+  received: list[int] = []
+
+  def note(number, frame):
+    del frame
+    received.append(number)
+
+  # A handler of Python's waits until the main thread is back from compiling or from a
+  # compiled call, which can take a minute; what the system writes into a pipe does not.
+  reader, writer = os.pipe()
+  os.set_blocking(writer, False)
+  before = {number: signal.signal(number, note) for number in SIGNALS}
+  pipe_before = signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
+  watcher = threading.Thread(target=_end_at_the_second, args=(reader,), daemon=True)
+  watcher.start()
+  try:
+    yield received
+  finally:
+    signal.set_wakeup_fd(pipe_before)
+    for number, handler in before.items():
+      signal.signal(number, handler)
+    os.close(writer)
+    watcher.join()
+    os.close(reader)
+
+
+def _end_at_the_second(reader: int) -> None:
+  count = 0
+  while byte := os.read(reader, 1):  # b"": closed
+    count += byte[0] in SIGNALS
+    if count == 2:
+      os.write(2, b"error: stopped at once by a second signal, without saving\n")
+      os._exit(128 + byte[0])

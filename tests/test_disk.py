@@ -1,0 +1,129 @@
+"""Full disks and directories that vanish: one line, code 2, and the run goes on."""
+
+import contextlib
+import io
+import os
+import shutil
+import subprocess
+
+import pytest
+
+from sgae.checkpoint import Checkpoints
+from sgae.errors import UserError
+from sgae.reporting.console import Console, PhaseProgress, Report
+from tests.commands import Forked
+from tests.runs import assert_same_bits, timeless, train
+
+NEEDED = 1200  # KiB that the files of `tests.runs.tiny_config` take, and a reserve
+
+
+@pytest.fixture
+def disk(tmp_path):
+  """A file system of 4 MiB in memory."""
+  place = tmp_path / "disk"
+  place.mkdir()
+  mount = ["mount", "-t", "tmpfs", "-o", "size=4m", "none", str(place)]
+  if os.getuid() or subprocess.run(mount, capture_output=True).returncode:
+    pytest.skip("only root may mount a small disk")
+  yield place
+  subprocess.run(["umount", "-l", str(place)], check=True)
+
+
+def leave_free(disk, kibibytes):
+  """Fills a disk up to the last so many KiB."""
+  ballast = disk / "ballast"
+  ballast.unlink(missing_ok=True)
+  free = shutil.disk_usage(disk).free - kibibytes * 1024
+  ballast.write_bytes(b"\0" * max(free, 0))
+
+
+def run_on_a_full_disk(disk, arguments, kibibytes, output):
+  """Trains with so much room; returns what was said and whether the disk was full."""
+  workdir = disk / "run"
+  leave_free(disk, kibibytes)
+  process = Forked([f"--workdir={workdir}", *arguments], output)
+  code, said = process.wait(120), output.read_text()
+  assert "Traceback" not in said, said
+  errors = [line for line in said.splitlines() if line.startswith("error: ")]
+  if code == 0:
+    assert not errors
+    return said, False
+  assert code == 2, said
+  assert len(errors) == 1, said
+  assert "No space left" in errors[0] or "RESOURCE_EXHAUSTED" in errors[0], said
+  for phase in ("sae", "gan"):
+    step, faults = Checkpoints(workdir / phase / "checkpoints", 2).newest_whole()
+    assert not faults, (step, faults)
+  assert not list(disk.rglob("*.partial"))
+  return said, True
+
+
+def finish(disk, arguments, output, whole_run):
+  """Goes on with enough room; fails unless all is as on a large disk."""
+  (disk / "ballast").unlink()
+  process = Forked([f"--workdir={disk}/run", *arguments], output)
+  assert process.wait(120) == 0, output.read_text()
+  assert_same_bits(disk / "run", whole_run)
+  assert timeless(disk / "run") == timeless(whole_run)
+
+
+def test_a_full_disk_is_one_line_and_the_run_goes_on_after(tmp_path, disk, whole_run):
+  arguments = [f"--config={whole_run}/config.json"]
+  output = tmp_path / "said.txt"
+  full = [
+    run_on_a_full_disk(disk, arguments, free, output)[1] for free in (2, 150, 300)
+  ]
+  assert all(full)
+  finish(disk, arguments, output, whole_run)
+
+
+@pytest.mark.soak
+def test_a_disk_that_is_full_at_each_write(tmp_path, disk, whole_run, capsys):
+  arguments = [f"--config={whole_run}/config.json"]
+  output, places = tmp_path / "said.txt", set()
+  for free in range(0, NEEDED, 24):
+    said, full = run_on_a_full_disk(disk, arguments, free, output)
+    if full:
+      (line,) = [line for line in said.splitlines() if line.startswith("error: ")]
+      places.add(line[:60])
+    finish(disk, arguments, output, whole_run)
+    shutil.rmtree(disk / "run")
+  with capsys.disabled():
+    print(f"\nwrites that found no room: {sorted(places)}")  # noqa: T201
+
+
+def test_a_disk_that_takes_no_writes_is_one_line(tmp_path, disk, whole_run):
+  subprocess.run(["mount", "-o", "remount,ro", str(disk)], check=True)
+  with pytest.raises(UserError, match=f"cannot read or write {disk}/run: Read-only"):
+    train(disk / "run")
+
+
+class RemovingConsole(Console):
+  """Removes a directory at the nth progress report."""
+
+  def __init__(self, reports, directory):
+    super().__init__(io.StringIO())
+    self.reports, self.directory = reports, directory
+
+  @contextlib.contextmanager
+  def phase(self, name, total_steps, first_step):
+    def show(report):
+      del report
+      self.reports -= 1
+      if self.reports == 0:
+        shutil.rmtree(self.directory)
+
+    start = Report(name, first_step, total_steps, 0.0, None, {})
+    yield PhaseProgress(start, show)
+
+
+@pytest.mark.parametrize("reports", [1, 6])
+def test_a_directory_that_is_removed_under_the_run_is_one_line(
+  tmp_path, whole_run, reports
+):
+  workdir = tmp_path / "run"
+  with pytest.raises(UserError, match="run/metrics.jsonl: it was removed"):
+    train(workdir, console=RemovingConsole(reports, workdir))
+  # nothing that a new start would take for files of something else
+  train(workdir)
+  assert_same_bits(workdir, whole_run)
