@@ -13,6 +13,7 @@ from etils import epath
 
 from sgae import parallel, seal
 from sgae.errors import UserError
+from sgae.hushed import hush_failing_saves
 from sgae.phases import Phase
 
 
@@ -240,6 +241,7 @@ class Checkpoints:
 
   def _manager(self) -> ocp.CheckpointManager:
     if self._opened is None:
+      hush_failing_saves()
       self._opened = ocp.CheckpointManager(
         self._directory,
         options=ocp.CheckpointManagerOptions(

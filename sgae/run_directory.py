@@ -12,7 +12,7 @@ from ml_collections import ConfigDict
 
 from sgae.config import changed_fields, flatten, validate
 from sgae.errors import UserError
-from sgae.reporting.files import explained, write_json
+from sgae.reporting.files import PARTIAL, explained, write_json
 
 FILE_NAME = "config.json"
 LOCK_NAME = ".lock"
@@ -84,7 +84,11 @@ def claimed(
       raise UserError(
         f"another process trains in {workdir}: wait for it, or choose another --workdir"
       ) from error
-    yield check(workdir, config)
+    stored = check(workdir, config)
+    with explained(workdir):  # of runs that were killed while they wrote a file
+      for path in workdir.rglob(PARTIAL):
+        path.unlink(missing_ok=True)
+    yield stored
 
 
 def write(

@@ -11,6 +11,8 @@ from typing import Any
 
 from sgae.errors import UserError
 
+PARTIAL = ".*.[0-9]*.partial"  # what `write_atomically` is writing, or was when killed
+
 
 @contextmanager
 def explained(path: str | os.PathLike) -> Iterator[None]:

@@ -1,5 +1,6 @@
 """What a run writes down of itself: metrics, pictures, illnesses, the report."""
 
+import contextlib
 from collections.abc import Mapping
 from pathlib import Path
 from time import perf_counter
@@ -7,6 +8,7 @@ from typing import Any, Self
 
 import numpy as np
 
+from sgae.errors import UserError
 from sgae.health import Event, Health
 from sgae.reporting import pictures
 from sgae.reporting.console import Console
@@ -118,5 +120,7 @@ class Journal:
   def __enter__(self) -> Self:
     return self
 
-  def __exit__(self, *_) -> None:
-    self.close()
+  def __exit__(self, kind, *_) -> None:
+    # what ended the run is to be told, not that the report does not fit either
+    with contextlib.suppress(*[UserError] if kind else []):
+      self.close()
