@@ -58,9 +58,10 @@ def _main(arguments, output, environment):
   with open(output, "w") as file:
     os.dup2(file.fileno(), 1)
     os.dup2(file.fileno(), 2)
+  sys.argv = ["launch.py", *arguments]  # where config_flags looks for overrides
   import launch
 
-  code = launch.main(["launch.py", *arguments])
+  code = launch.main(sys.argv)
   sys.stdout.flush()
   os._exit(code)
 

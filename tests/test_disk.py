@@ -85,7 +85,7 @@ def test_a_disk_that_is_full_at_each_write(tmp_path, disk, whole_run, capsys):
     said, full = run_on_a_full_disk(disk, arguments, free, output)
     if full:
       (line,) = [line for line in said.splitlines() if line.startswith("error: ")]
-      places.add(line[:60])
+      places.add(line.split(str(disk))[1].split(":")[0].split(" ")[0])
     finish(disk, arguments, output, whole_run)
     shutil.rmtree(disk / "run")
   with capsys.disabled():

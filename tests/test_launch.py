@@ -168,7 +168,7 @@ def test_a_signal_saves_and_a_kill_loses_nothing_saved(tmp_path, number, code):
   workdir, long = tmp_path / "r", ["--config.sae.steps=10000"]
   process = start(f"--workdir={workdir}", *SMALL, *long)
   process.send_signal(number)
-  _, errors = process.communicate(timeout=60)
+  _, errors = process.communicate(timeout=15)
   assert process.returncode == code, errors
   (line,) = errors.strip().splitlines()
   assert "run the same command again to go on" in line

@@ -1,0 +1,105 @@
+"""Signals at every stage of a command: what is saved, how soon, and with which code."""
+
+import os
+import signal
+import time
+
+import pytest
+
+from sgae.errors import StoppedBySignal
+from tests.commands import Forked, wait_for_records
+from tests.runs import (
+  CALLS,
+  SignallingConsole,
+  assert_same_bits,
+  timeless,
+  tiny_config,
+  train,
+)
+
+
+def test_a_second_signal_ends_a_run_at_once(tmp_path, whole_run):
+  workdir, output = tmp_path / "run", tmp_path / "said.txt"
+  long = [f"--config.sae.{name}=300000" for name in ("steps", "log_every")]
+  long += [f"--config.sae.{name}_every=300000" for name in ("evaluate", "save")]
+  process = Forked(
+    [f"--config={whole_run}/config.json", f"--workdir={workdir}", *long], output
+  )
+  wait_for_records(process, workdir, 1)  # next is a compiled call of many seconds
+  time.sleep(0.5)
+  os.kill(process.pid, signal.SIGINT)
+  time.sleep(0.5)
+  assert process.poll() is None, output.read_text()  # it waits for the call, to save
+  os.kill(process.pid, signal.SIGINT)
+  begin = time.monotonic()
+  assert process.wait(60) == 130
+  assert time.monotonic() - begin < 2
+  assert "stopped at once by a second signal" in output.read_text()
+
+
+def test_a_signal_after_the_last_step_does_not_wait_for_the_evaluation(
+  tmp_path, whole_run
+):
+  workdir = tmp_path / "run"
+  with pytest.raises(StoppedBySignal, match="after the last step") as stopped:
+    train(workdir, console=SignallingConsole(2 * CALLS))
+  assert stopped.value.exit_code == 143
+  assert not (workdir / "evaluation.json").exists()
+  train(workdir)
+  assert (workdir / "evaluation.json").exists()
+  assert_same_bits(workdir, whole_run)
+  assert timeless(workdir) == timeless(whole_run)
+
+
+@pytest.mark.parametrize(
+  ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)]
+)
+def test_a_signal_while_data_are_read_is_one_line(tmp_path, number, code):
+  endless, output = tmp_path / "endless.npz", tmp_path / "said.txt"
+  os.mkfifo(endless)
+  process = Forked(
+    [
+      f"--workdir={tmp_path}/run",
+      "--config.data.source=npz",
+      f"--config.data.path={endless}",
+    ],
+    output,
+  )
+  time.sleep(2)  # it waits for the other end of the pipe, which never comes
+  assert process.poll() is None, output.read_text()
+  os.kill(process.pid, number)
+  assert process.wait(15) == code
+  name = signal.Signals(number).name
+  assert output.read_text() == (
+    f"error: stopped by {name} while nothing was in training\n"
+  )
+  assert not (tmp_path / "run").exists()
+
+
+def memory() -> float:
+  """Returns the resident memory of this process in MiB."""
+  with open("/proc/self/statm") as file:
+    return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 2**20
+
+
+@pytest.mark.soak
+def test_memory_stays_flat_over_20000_logging_intervals(tmp_path, capsys):
+  seen = {}
+
+  class Measuring(SignallingConsole):
+    @property
+    def reports(self):
+      return 1
+
+    @reports.setter
+    def reports(self, value):
+      seen[len(seen)] = memory()
+
+  config = tiny_config(sae__steps=20_000, sae__log_every=1, sae__evaluate_every=20_000)
+  config.sae.save_every = 5_000
+  config.phases = ("sae",)
+  train(tmp_path / "run", config, Measuring(0))
+  figures = {at: round(seen[at], 1) for at in (1_000, 5_000, 10_000, 15_000, 19_999)}
+  with capsys.disabled():
+    print(f"\nMiB after so many intervals: {figures}")  # noqa: T201
+  assert figures[19_999] - figures[5_000] < 10
