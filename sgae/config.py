@@ -82,6 +82,11 @@ def validate(config: Any) -> Any:
 
 
 def _validate(config):
+  for field, value in flatten(config.to_dict()).items():
+    if value is None:  # which a ConfigDict takes for any type
+      raise UserError(
+        f"{field}=None is not allowed: give a value such as configs/default.py has"
+      )
   if tuple(config.phases) not in PHASES:
     raise UserError(
       f"phases={tuple(config.phases)} is not allowed: choose one of "
@@ -103,8 +108,6 @@ def _validate(config):
     ("checkpoint.keep", 1),
   ):
     _at_least(field, _get(config, field), least)
-  if config.seed >= 2**32:
-    raise UserError(f"seed={config.seed} is too large: choose one below 2**32")
   over_batch = [
     f"{field}='{name}'"
     for field, name in (
@@ -427,6 +430,8 @@ def _choice(field: str, value: Any, allowed: Collection[str]) -> None:
 def _at_least(field: str, value: int, least: int) -> None:
   if value < least:
     raise UserError(f"{field}={value} is too small: choose {least} or more")
+  if value >= 2**32:  # what a step, an index or a seed is counted in
+    raise UserError(f"{field}={value} is too large: choose one below 2**32")
 
 
 def _positive(field: str, value: float) -> None:

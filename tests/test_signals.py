@@ -96,10 +96,10 @@ def test_memory_stays_flat_over_20000_logging_intervals(tmp_path, capsys):
       seen[len(seen)] = memory()
 
   config = tiny_config(sae__steps=20_000, sae__log_every=1, sae__evaluate_every=20_000)
-  config.sae.save_every = 5_000
+  config.sae.save_every = 2_500  # the first ones start threads that stay
   config.phases = ("sae",)
   train(tmp_path / "run", config, Measuring(0))
   figures = {at: round(seen[at], 1) for at in (1_000, 5_000, 10_000, 15_000, 19_999)}
   with capsys.disabled():
     print(f"\nMiB after so many intervals: {figures}")  # noqa: T201
-  assert figures[19_999] - figures[5_000] < 10
+  assert figures[19_999] - figures[10_000] < 5

@@ -1,0 +1,351 @@
+"""Generated configs: sound ones build, broken ones are refused by the field's name.
+
+    pytest -m soak tests/test_config_properties.py
+
+takes 2,000 of them, builds each sound one and trains a sample.
+"""
+
+import io
+import json
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from configs import stored
+from sgae import config as rules
+from sgae import phases, runner
+from sgae.data.placement import PLACEMENTS
+from sgae.errors import TrainingDiverged, UserError
+from sgae.reporting.console import Console
+from sgae.training.states import Batch
+from tests.commands import Forked
+from tests.systems import small_config
+
+MEAN = np.zeros((4, 4, 1), np.float32)
+QUICK = settings(
+  max_examples=60,
+  deadline=None,
+  database=None,
+  derandomize=True,  # the same ones each time: a failure is not a matter of luck
+  suppress_health_check=list(HealthCheck),
+)
+
+
+def one_of(names):
+  return st.sampled_from(sorted(names))
+
+
+rates = st.floats(0, 1, exclude_max=True, width=32)
+weights = st.sampled_from([0.0, 1e-6, 0.01, 1.0, 30.0])
+widths = st.lists(st.integers(1, 9), max_size=3).map(tuple)
+optimizers = st.fixed_dictionaries(
+  {
+    "name": one_of(rules.OPTIMIZERS),
+    "schedule": one_of(rules.SCHEDULES),
+    "learning_rate": st.floats(0, 0.1),
+    "beta1": rates,
+    "beta2": rates,
+    "warmup_updates": st.integers(0, 10),
+  }
+)
+
+
+@st.composite
+def sound_configs(draw):
+  """Draws a config that `validate` has to take."""
+  config = small_config()
+  config.seed = draw(st.integers(0, 2**32 - 1))
+  config.phases = draw(st.sampled_from(rules.PHASES))
+  config.data.image_size = draw(st.integers(0, 64))
+  config.data.placement = draw(one_of(["auto", *PLACEMENTS]))
+  config.parallel.mode = draw(one_of(rules.MODES))
+  config.precision.compute = draw(one_of(rules.PRECISIONS))
+  config.checkpoint.keep = draw(st.integers(1, 5))
+  for name in ("sae", "gan", "classifier"):
+    _draw_cadence(draw, config[name])
+  _draw_code(draw, config)
+  _draw_sae(draw, config)
+  _draw_gan(draw, config)
+  classifier = config.classifier
+  classifier.channels = draw(st.tuples(*[st.integers(1, 6)] * len(rules.KERNELS)))
+  classifier.dropout = draw(rates)
+  classifier.optimizer.update(draw(optimizers))
+  evaluation = config.evaluation
+  measures = draw(st.sets(st.sampled_from(sorted(rules.MEASURES))))
+  evaluation.measures = tuple(sorted(measures))
+  evaluation.num_samples = draw(st.integers(rules.LEAST_SAMPLES, 100))
+  if "frechet" in measures:
+    evaluation.keep_best = draw(st.booleans())
+    evaluation.patience = draw(st.integers(0, 3))
+  return config
+
+
+def _draw_cadence(draw, section):
+  section.batch_size = draw(st.integers(1, 20))
+  section.log_every = draw(st.integers(1, 5))
+  for field in ("steps", "evaluate_every", "save_every"):
+    section[field] = section.log_every * draw(st.integers(1, 4))
+
+
+def _draw_code(draw, config):
+  code = config.code
+  code.num_latents = draw(st.integers(1, 30))
+  code.k = draw(st.integers(1, code.num_latents))
+  code.sparsity_map = draw(one_of(rules.SPARSITY_MAPS))
+  needed = {"kl": "sigmoid", "l0": "jumprelu"}  # what a penalty works on
+  code.penalty = draw(
+    one_of(
+      name
+      for name in rules.SPARSITY_PENALTIES
+      if needed.get(name, code.sparsity_map) == code.sparsity_map
+    )
+  )
+  code.threshold = draw(st.floats(1e-3, 10))
+  code.bandwidth = draw(st.floats(1e-3, 10))
+  code.rho = draw(st.floats(0.01, 0.99))
+
+
+def _draw_sae(draw, config):
+  sae, code = config.sae, config.code
+  sae.encoder_hidden, sae.decoder_hidden = draw(widths), draw(widths)
+  sae.tied_start = not sae.encoder_hidden and not sae.decoder_hidden
+  sae.unit_norm_atoms = draw(st.booleans())
+  sae.activation = draw(one_of(rules.ACTIVATIONS))
+  sae.output = draw(one_of(rules.OUTPUT_ACTIVATIONS))
+  sae.sparsity_weight = 0.0 if code.penalty == "none" else draw(weights)
+  lives = code.sparsity_map in ("sigmoid", "none")
+  sae.auxiliary_weight = 0.0 if lives else draw(weights)
+  sae.auxiliary_k = draw(st.integers(1, code.num_latents))
+  sae.dead_after = draw(st.integers(1, 10))
+  sae.optimizer.update(draw(optimizers))
+
+
+def _draw_gan(draw, config):
+  gan = config.gan
+  gan.generator = draw(one_of(rules.GENERATORS))
+  sparse = gan.generator == "sparse"
+  penalised = sparse and config.code.penalty != "none"
+  gan.sparsity_weight = draw(weights) if penalised else 0.0
+  gan.decoder_rate_factor = draw(weights) if sparse else 1.0
+  gan.latent_dim = draw(st.integers(1, 9))
+  gan.latent_distribution = draw(one_of(rules.LATENT_DISTRIBUTIONS))
+  gan.loss = draw(one_of(rules.ADVERSARIAL_LOSSES))
+  gan.generator_output = draw(one_of(rules.OUTPUT_ACTIVATIONS))
+  for player in ("generator", "discriminator"):
+    gan[f"{player}_hidden"] = draw(widths)
+    gan[f"{player}_activation"] = draw(one_of(rules.ACTIVATIONS))
+    gan[f"{player}_updates"] = draw(st.integers(1, 3))
+    gan[f"{player}_optimizer"].update(draw(optimizers))
+  for name in rules.PENALTIES:
+    gan.penalties[name] = draw(weights)
+  gan.ema_decay = draw(rates)
+
+
+def bad_whole(least):
+  return [least - 1, -7, 2**40, None, 1.5, "4", (1,)]
+
+
+BAD_WEIGHTS = [-1.0, float("nan"), float("inf"), None, "x"]
+BAD_SHARES = [-0.1, 1.0, float("nan"), None, "x"]
+BAD_WIDTHS = [(0,), (-3, 4), ("a",), (1.5,), None, 5]
+BAD_NAMES = ["bogus", "", None, 5]
+BAD_FLAGS = [None, "yes", 2]
+OPTIMIZER_FIELDS = {
+  "name": BAD_NAMES,
+  "schedule": BAD_NAMES,
+  "learning_rate": BAD_WEIGHTS,
+  "beta1": BAD_SHARES,
+  "beta2": BAD_SHARES,
+  "warmup_updates": bad_whole(0),
+}
+# Fields, and values that are wrong whatever the others are.
+WRONG = {
+  "seed": bad_whole(0),
+  "phases": [("gan", "sae"), (), ("sae", "sae"), (1,), None, "sae"],
+  "data.source": BAD_NAMES,
+  "data.name": [None, 5],
+  "data.path": ["images.npz", None],
+  "data.image_size": bad_whole(0),
+  "data.placement": BAD_NAMES,
+  "data.stacked_digits": [2, 7, None],
+  "debug": BAD_FLAGS,
+  "precision.compute": BAD_NAMES,
+  "parallel.mode": BAD_NAMES,
+  "parallel.devices": bad_whole(0),
+  "train.microbatches": bad_whole(1),
+  "profile.steps": bad_whole(0),
+  "code.sparsity_map": BAD_NAMES,
+  "code.penalty": BAD_NAMES,
+  "code.num_latents": bad_whole(1),
+  "code.threshold": [0.0, *BAD_WEIGHTS],
+  "code.bandwidth": [0.0, *BAD_WEIGHTS],
+  "code.rho": [0.0, *BAD_SHARES],
+  "sae.encoder_hidden": BAD_WIDTHS,
+  "sae.decoder_hidden": BAD_WIDTHS,
+  "sae.activation": BAD_NAMES,
+  "sae.output": BAD_NAMES,
+  "sae.tied_start": BAD_FLAGS,
+  "sae.sparsity_weight": BAD_WEIGHTS,
+  "sae.auxiliary_weight": BAD_WEIGHTS,
+  "sae.dead_after": bad_whole(1),
+  "gan.generator": BAD_NAMES,
+  "gan.latent_dim": bad_whole(1),
+  "gan.latent_distribution": BAD_NAMES,
+  "gan.loss": BAD_NAMES,
+  "gan.generator_hidden": BAD_WIDTHS,
+  "gan.discriminator_hidden": BAD_WIDTHS,
+  "gan.generator_activation": BAD_NAMES,
+  "gan.discriminator_activation": BAD_NAMES,
+  "gan.generator_output": BAD_NAMES,
+  "gan.generator_updates": bad_whole(1),
+  "gan.discriminator_updates": bad_whole(1),
+  "gan.penalties": [None, 5],
+  "gan.penalties.r1": BAD_WEIGHTS,
+  "gan.penalties.r2": BAD_WEIGHTS,
+  "gan.penalties.gradient_penalty": BAD_WEIGHTS,
+  "gan.sparsity_weight": BAD_WEIGHTS,
+  "gan.decoder_rate_factor": BAD_WEIGHTS,
+  "gan.ema_decay": BAD_SHARES,
+  "classifier.channels": [(3, 3), *BAD_WIDTHS],
+  "classifier.num_classes": bad_whole(2),
+  "classifier.num_features": bad_whole(1),
+  "classifier.shift": bad_whole(0),
+  "classifier.flip": BAD_FLAGS,
+  "classifier.dropout": BAD_SHARES,
+  "evaluation.measures": [("bogus",), None, "frechet"],
+  "evaluation.num_samples": bad_whole(rules.LEAST_SAMPLES),
+  "evaluation.final_samples": bad_whole(rules.LEAST_SAMPLES),
+  "evaluation.patience": bad_whole(0),
+  "checkpoint.keep": bad_whole(1),
+}
+for _phase in ("sae", "gan", "classifier"):
+  for _field in ("batch_size", "steps", "log_every", "evaluate_every", "save_every"):
+    WRONG[f"{_phase}.{_field}"] = bad_whole(1)
+for _optimizer in (
+  "sae.optimizer",
+  "gan.generator_optimizer",
+  "gan.discriminator_optimizer",
+  "classifier.optimizer",
+):
+  for _field, _values in OPTIMIZER_FIELDS.items():
+    WRONG[f"{_optimizer}.{_field}"] = _values
+
+faults = st.lists(
+  st.sampled_from(sorted(WRONG)).flatmap(
+    lambda field: st.tuples(st.just(field), st.sampled_from(WRONG[field]))
+  ),
+  min_size=1,
+  max_size=2,
+  unique_by=lambda fault: tuple(fault[0].split(".")[:2]),
+)
+
+
+def builds(config):
+  """Fails unless each phase starts and steps by shapes alone."""
+  for name in config.phases:
+    phase = phases.PHASES[name](config, MEAN)
+    state = jax.eval_shape(phase.init, {})
+    images = jnp.zeros((*phase.batch_shape, *MEAN.shape))
+    labels = jnp.zeros(phase.batch_shape, jnp.int32)
+    positions = jnp.arange(phase.batch_shape[-1])
+    after, metrics = jax.eval_shape(phase.step, state, Batch(images, labels, positions))
+    assert jax.tree.structure(after) == jax.tree.structure(state)
+    assert all(leaf.shape == () for leaf in metrics.values())
+
+
+def is_refused_by_name(config, wrong, file):
+  """Fails unless a config, read from JSON, is refused in a line that names a fault."""
+  plain = config.to_dict()
+  for field, value in wrong:
+    *path, last = field.split(".")
+    section = plain
+    for part in path:
+      section = section[part]
+    section[last] = value
+  file.write_text(json.dumps(plain))
+  with pytest.raises((UserError, ValueError)) as refusal:
+    rules.validate(stored.get_config(str(file)))
+  line = str(refusal.value)
+  assert "\n" not in line
+  assert "has not the fields and types" not in line, line
+  assert any(field in line for field, _ in wrong), line
+
+
+def trains(config, workdir):
+  """Fails unless the config trains two steps of each phase on the digits."""
+  config.data.image_size = 4
+  for name in ("sae", "gan", "classifier"):
+    config[name].update(steps=2, log_every=1, evaluate_every=2, save_every=2)
+  config.classifier.num_classes = 10
+  config.evaluation.update(final_samples=40, controls=False)
+  runner.train(rules.validate(config), workdir, Console(io.StringIO()))
+
+
+@QUICK
+@given(sound_configs())
+def test_sound_configs_are_taken(config):
+  assert rules.validate(config).phases == config.phases
+
+
+@settings(QUICK, max_examples=3)
+@given(sound_configs())
+def test_sound_configs_build(config):
+  builds(rules.validate(config))
+
+
+@settings(QUICK, max_examples=120)
+@given(sound_configs(), faults)
+def test_broken_configs_are_refused_by_the_name_of_a_field(
+  tmp_path_factory, config, wrong
+):
+  is_refused_by_name(config, wrong, tmp_path_factory.getbasetemp() / "config.json")
+
+
+@pytest.mark.soak
+@settings(QUICK, max_examples=1000)
+@given(sound_configs())
+def test_a_thousand_sound_configs_build(config):
+  builds(rules.validate(config))
+
+
+@pytest.mark.soak
+@settings(QUICK, max_examples=1000)
+@given(sound_configs(), faults)
+def test_a_thousand_broken_configs_are_refused(tmp_path_factory, config, wrong):
+  is_refused_by_name(config, wrong, tmp_path_factory.getbasetemp() / "config.json")
+
+
+@pytest.mark.soak
+@settings(QUICK, max_examples=30)
+@given(sound_configs())
+def test_a_sample_of_sound_configs_trains(tmp_path_factory, config):
+  try:
+    trains(config, tmp_path_factory.mktemp("run") / "run")
+  except TrainingDiverged as diverged:  # at rates and weights drawn without care
+    assert "became" in str(diverged) or "is not finite" in str(diverged)  # noqa: PT017
+
+
+@pytest.mark.parametrize(
+  ("field", "value"), [("code.k", "x"), ("sae.steps", 7), ("gan.penalties", None)]
+)
+def test_the_command_refuses_a_broken_config_in_one_line(tmp_path, field, value):
+  section, name = field.split(".")
+  file, output = tmp_path / "config.json", tmp_path / "said.txt"
+  file.write_text(json.dumps({section: {name: value}}))
+  process = Forked([f"--config={file}", f"--workdir={tmp_path}/run"], output)
+  assert process.wait(60) == 2
+  (line,) = output.read_text().splitlines()
+  assert line.startswith("error: ")
+  assert field in line
+  assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("field", ["seed", "code.k", "gan.penalties", "data.name"])
+def test_none_is_no_value_of_any_field(field):
+  config = small_config(**{field.replace(".", "__"): None})
+  with pytest.raises(UserError, match=f"{field}=None is not allowed"):
+    rules.validate(config)
