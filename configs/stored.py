@@ -48,7 +48,7 @@ def get_config(arg: str = "") -> Any:
 
 def _fill(section: Any, stored: Any, prefix: str) -> None:
   if not isinstance(stored, dict):
-    raise ValueError(f"{prefix or 'the file'} is {stored!r:.60}: give an object")
+    raise ValueError(f"{prefix[:-1] or 'the file'} is {stored!r:.60}: give an object")
   for name, value in stored.items():
     field = f"{prefix}{name}"
     if name not in section:

@@ -70,7 +70,9 @@ def _read(path: str, file: str) -> dict[str, np.ndarray]:
   try:
     # Not numpy.load, which takes all but zip files and .npy for pickles.
     with open(path, "rb") as handle, NpzFile(handle, allow_pickle=False) as stored:
-      return {key: _array(file, stored, key) for key in _layout(file, stored.files)}
+      keys = _layout(file, stored.files)
+      _check_size(file, stored)
+      return {key: _array(file, stored, key) for key in keys}
   except UserError:
     raise
   except OSError as error:
@@ -95,6 +97,22 @@ def _layout(file: str, keys: list[str]) -> tuple[str, ...]:
     f"or 'arr_0', with 'labels' or without, or else {', '.join(map(repr, _KERAS))}; "
     f"{_ANEW}"
   )
+
+
+def _check_size(file: str, stored: Any) -> None:
+  """Refuses a file that unpacks to more than fits, before anything is unpacked."""
+  # Honest or not: no more than is declared is ever read.
+  declared, memory = sum(info.file_size for info in stored.zip.infolist()), _memory()
+  if declared > memory:
+    raise UserError(
+      f"{file} unpacks to {declared / 2**30:,.2f} GiB, more than the "
+      f"{memory / 2**30:,.2f} GiB of memory here; store less"
+    )
+
+
+def _memory() -> int:
+  """Returns the memory of this machine (bytes)."""
+  return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
 
 
 def _array(file: str, stored: Any, key: str) -> np.ndarray:
