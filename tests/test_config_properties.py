@@ -31,7 +31,7 @@ QUICK = settings(
   deadline=None,
   database=None,
   derandomize=True,  # the same ones each time: a failure is not a matter of luck
-  suppress_health_check=list(HealthCheck),
+  suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
 )
 
 

@@ -1,0 +1,103 @@
+"""Image files and archives damaged at random: one line, or pixels of a sane shape.
+
+pytest -m soak tests/data/test_data_damage.py
+"""
+
+import io
+import random
+import struct
+import zlib
+
+import numpy as np
+import pytest
+
+from sgae.data import sources
+from sgae.errors import UserError
+from tests.image_files import encode, pixels
+
+KINDS = ("PNG", "JPEG", "BMP", "WEBP", "npz")
+GOOD = pixels(16, 16, 3)
+
+
+def file_of(kind):
+  if kind != "npz":
+    return encode(GOOD, kind)
+  buffer = io.BytesIO()
+  np.savez(buffer, images=pixels(12, 4, 4), labels=np.arange(12))
+  return buffer.getvalue()
+
+
+def damaged(data, rng):
+  """Returns data cut off, overwritten, moved or with bytes of another kind."""
+  data = bytearray(data)
+  at, length = rng.randrange(len(data)), rng.choice([1, 1, 2, 4, 16])
+  # at the beginning stand magic numbers, sizes and numbers of channels
+  at = rng.choice([at, min(at, rng.randrange(64))])
+  match rng.randrange(5):
+    case 0:
+      del data[at:]
+    case 1:
+      del data[at : at + length]
+    case 2:
+      data[at : at + length] = rng.randbytes(length)
+    case 3:
+      data[at : at + length] = rng.choice([b"\x00", b"\xff", b"\x7f"]) * length
+    case 4:
+      data[at:at] = rng.randbytes(length)
+  return bytes(data)
+
+
+def load_damaged(make_config, tmp_path, count, seed):
+  """Loads so many damaged files; returns how many of them were refused."""
+  rng, refused = random.Random(seed), 0
+  for number in range(count):
+    kind = KINDS[number % len(KINDS)]
+    folder = tmp_path / str(number)
+    folder.mkdir()
+    data = damaged(file_of(kind), rng)
+    (folder / f"1.{kind.lower()}").write_bytes(data)
+    if kind == "npz":
+      config = make_config(source="npz", path=str(folder / "1.npz"))
+    else:
+      (folder / "0.png").write_bytes(encode(GOOD))
+      config = make_config(source="folder", path=str(folder), image_size=8)
+    try:
+      dataset = sources.load(config, lambda line: None)
+    except UserError as refusal:
+      assert str(refusal).isprintable()
+      assert str(folder) in str(refusal)
+      refused += 1
+    else:
+      for split in (dataset.train, dataset.test):
+        assert split.images.dtype == np.uint8
+        assert split.images.ndim == 4
+        assert len(split.images) == len(split.labels) > 0
+        assert split.labels.min() >= 0
+        assert split.labels.max() < dataset.num_classes
+  return refused
+
+
+def test_damaged_files_are_refused_in_one_line_or_read(make_config, tmp_path):
+  assert load_damaged(make_config, tmp_path, 60, seed=0) > 20
+
+
+@pytest.mark.soak
+def test_a_thousand_damaged_files(make_config, tmp_path, capsys):
+  refused = load_damaged(make_config, tmp_path, 1000, seed=1)
+  with capsys.disabled():
+    print(f"\n1,000 damaged files: {refused} refused, the others read")  # noqa: T201
+  assert refused > 300
+
+
+@pytest.mark.parametrize("side", [20_000, 2**31 - 1])
+def test_a_png_that_declares_a_huge_size_is_refused_before_it_is_decoded(
+  make_config, tmp_path, side
+):
+  data = bytearray(encode(GOOD))
+  data[16:24] = struct.pack(">II", side, side)
+  data[29:33] = struct.pack(">I", zlib.crc32(data[12:29]))
+  for name in ("0.png", "1.png"):
+    (tmp_path / name).write_bytes(data)
+  config = make_config(source="folder", path=str(tmp_path), image_size=8)
+  with pytest.raises(UserError, match=r"1\.png has more pixels than Pillow's limit"):
+    sources.load(config, pytest.fail)
