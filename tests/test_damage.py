@@ -160,6 +160,15 @@ def test_half_written_folders_are_no_checkpoints(tmp_path, whole_run):
   assert_same_bits(workdir, whole_run)
 
 
+def test_files_that_a_killed_run_was_writing_are_swept(tmp_path, whole_run):
+  workdir = copy_of(whole_run, tmp_path / "run")
+  for name in (".details.json.77.partial", "images/.gan_samples.png.8.partial"):
+    (workdir / name).write_bytes(b"half")
+  (workdir / ".mine.partial").write_bytes(b"not of sgae")
+  trained(workdir)
+  assert [path.name for path in workdir.rglob("*.partial")] == [".mine.partial"]
+
+
 def test_checkpoints_of_a_version_without_digests_are_used(tmp_path, whole_run):
   workdir = copy_of(whole_run, tmp_path / "run")
   for path in workdir.rglob(seal.SUMS):
