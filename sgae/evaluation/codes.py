@@ -17,7 +17,8 @@ def reconstruction_measures(
 ) -> dict[str, Figure]:
   """Returns the mean squared error and the fraction of variance unexplained.
 
-  FVU = sum |x - x_hat|^2 / sum |x - mean|^2; its error is that of the numerator.
+  FVU = sum |x - x_hat|^2 / sum |x - mean|^2; its error is that of the numerator. Where
+  all images are alike there is no variance to explain, and no FVU.
 
   Args:
     images_nhwc, reconstructions_nhwc: float32 [N, H, W, C] in model range.
@@ -27,6 +28,8 @@ def reconstruction_measures(
   error_n = np.square(images_nhwc - reconstructions_nhwc, dtype=np.float64).mean(pixels)
   variance = np.square(images_nhwc - mean_image_hwc[None], dtype=np.float64).mean()
   mse = mean_figure(error_n)
+  if not variance:
+    return {"mse": mse}
   error = None if mse.error is None else float(mse.error / variance)
   return {"mse": mse, "fvu": Figure(float(mse.value / variance), error)}
 

@@ -5,7 +5,12 @@ import itertools
 import numpy as np
 import pytest
 
-from sgae.evaluation.codes import dictionary_stability, firing_rates, probe_error
+from sgae.evaluation.codes import (
+  dictionary_stability,
+  firing_rates,
+  probe_error,
+  reconstruction_measures,
+)
 
 
 def test_firing_rates_by_hand():
@@ -74,3 +79,10 @@ def test_atoms_of_length_zero_and_dictionaries_of_two_sizes():
     2 / 3
   )
   assert dictionary_stability(atoms, np.eye(4)[:, :3]).value == pytest.approx(1)
+
+
+def test_images_that_are_all_alike_have_no_variance_to_explain():
+  images = np.zeros((4, 2, 2, 1), np.float32)
+  figures = reconstruction_measures(images, images + 1, images[0])
+  assert set(figures) == {"mse"}
+  assert figures["mse"].value == 1
