@@ -1,0 +1,38 @@
+"""Checks of a single value of a config, each refusal one line that names its field."""
+
+from collections.abc import Collection
+from typing import Any
+
+from sgae.errors import UserError
+
+
+def choice(field: str, value: Any, allowed: Collection[str]) -> None:
+  """Refuses a name that is not one of those allowed."""
+  if value not in allowed:
+    raise UserError(f"{field}={value!r} is unknown: choose one of {', '.join(allowed)}")
+
+
+def at_least(field: str, value: int, least: int) -> None:
+  """Refuses a count below the least, or beyond what counts are kept in."""
+  if value < least:
+    raise UserError(f"{field}={value} is too small: choose {least} or more")
+  if value >= 2**32:  # what a step, an index or a seed is counted in
+    raise UserError(f"{field}={value} is too large: choose one below 2**32")
+
+
+def positive(field: str, value: float) -> None:
+  """Refuses all but finite numbers above 0."""
+  if not 0 < value < float("inf"):
+    raise UserError(f"{field}={value} is not allowed: choose a finite number above 0")
+
+
+def non_negative(field: str, value: float) -> None:
+  """Refuses all but finite numbers from 0 up."""
+  if not 0 <= value < float("inf"):
+    raise UserError(f"{field}={value} is not allowed: choose a finite number from 0 up")
+
+
+def widths(field: str, widths: Any) -> None:
+  """Refuses widths that are not whole numbers from 1 up."""
+  if not all(isinstance(width, int) and width >= 1 for width in widths):
+    raise UserError(f"{field}={tuple(widths)} is not allowed: choose whole widths >= 1")
