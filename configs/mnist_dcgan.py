@@ -1,0 +1,48 @@
+"""MNIST with convolutions: an autoencoder whose code has places, then DCGAN's pair.
+
+    python launch.py --config=configs/mnist_dcgan.py
+
+30 minutes on one core of an AMD EPYC that others use as well, seed 0: Frechet distance
+35.8 (standard error 1.1; 10,000 samples, feature network mnist dc386622b326; floor 1.8,
+AE + mixture of 100: 10.7, of 10: 37.0), recall .80, precision .55, all ten classes. It
+still falls at the end, and is behind configs/mnist.py at the same images and seconds.
+Batch normalization in both players with the non-saturating loss and no penalties had
+come to 153 after 4,000 rounds, where this is at 100.
+"""
+
+from typing import Any
+
+from configs import default
+
+
+def get_config(arg: str = "") -> Any:
+  """Returns the config; see configs/default.py for every field."""
+  config = default.get_config(arg)
+  config.data.source = "tfds"
+  config.data.name = "mnist"
+  config.code.update(num_latents=32, k=256)  # of 7 x 7 x 32
+  config.sae.update(
+    architecture="convolutional",
+    encoder_hidden=(32,),
+    decoder_hidden=(32,),
+    tied_start=False,
+    batch_size=128,
+    steps=500,
+    evaluate_every=250,
+    save_every=250,
+  )
+  gan = config.gan
+  gan.update(
+    generator_architecture="dcgan",
+    generator_hidden=(128,),
+    generator_normalization="batch",
+    discriminator_architecture="dcgan",
+    discriminator_hidden=(32, 64),
+    batch_size=64,
+    ema_decay=0.999,
+  )
+  gan.penalties.update(r1=1.0, r2=1.0)
+  for player in ("generator", "discriminator"):
+    gan[f"{player}_optimizer"].schedule = "constant"
+  gan.update(steps=20_000, log_every=100, evaluate_every=2000, save_every=4000)
+  return config

@@ -1,0 +1,46 @@
+"""Stacked MNIST by the protocol of VEEGAN and PacGAN: 1,000 modes, who covers how many?
+
+    python launch.py --config=configs/stacked_mnist.py
+
+DCGAN with batch normalization on 128,000 fixed images, 50 epochs of the discriminator
+and twice as many updates of the generator; 26,000 samples. VEEGAN: Srivastava et al.
+2017 (arXiv 1705.07761), PacGAN: Lin et al. 2018 (arXiv 1712.04086).
+"""
+
+from typing import Any
+
+from configs import default
+
+
+def get_config(arg: str = "") -> Any:
+  """Returns the config; see configs/default.py for every field."""
+  config = default.get_config(arg)
+  config.phases = ("gan",)
+  config.data.source = "stacked"
+  config.data.name = "mnist"
+  gan = config.gan
+  gan.update(
+    generator="plain",
+    sparsity_weight=0.0,
+    latent_dim=100,
+    latent_distribution="uniform",
+    generator_architecture="dcgan",
+    generator_hidden=(512, 256, 128, 64),
+    generator_activation="relu",
+    generator_normalization="batch",
+    discriminator_architecture="dcgan",
+    discriminator_hidden=(64, 128, 256, 512),
+    discriminator_normalization="batch",
+    kernel_size=5,
+    loss="non_saturating",
+    generator_updates=2,
+    batch_size=64,
+  )
+  gan.penalties.update(r1=0.0, r2=0.0)
+  for player in ("generator", "discriminator"):
+    gan[f"{player}_optimizer"].update(
+      learning_rate=2e-4, beta1=0.5, beta2=0.999, schedule="constant"
+    )
+  gan.update(steps=100_000, log_every=50, evaluate_every=5000, save_every=5000)
+  config.evaluation.final_samples = 26_000
+  return config
