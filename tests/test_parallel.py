@@ -45,7 +45,7 @@ for sparsity_map, penalty, loss in (
   cases += [("sae", fields), ("gan", fields)]
 # few of many latents, whose atoms are gathered
 few = dict(code__num_latents=128, code__k=2, sae__auxiliary_k=2, sae__dead_after=1)
-cases += [("sae", few), ("gan", few)]
+cases += [("sae", few)]
 cases += [("classifier", dict(classifier__flip=True))]
 cases += [("gan", dict(gan__loss="minimax")), ("gan", dict(gan__loss="least_squares"))]
 cases += [

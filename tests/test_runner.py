@@ -28,7 +28,7 @@ REWRITTEN = ("config.json", "metrics.jsonl", "report.html")  # by every start
 
 def test_a_run_stopped_again_and_again_ends_in_the_same_bits(tmp_path, whole_run):
   workdir, stops = tmp_path / "run", []
-  for _ in range(4):
+  for _ in range(5):
     try:
       train(workdir, console=SignallingConsole(1))
     except StoppedBySignal as stopped:
@@ -39,6 +39,7 @@ def test_a_run_stopped_again_and_again_ends_in_the_same_bits(tmp_path, whole_run
     "stopped by SIGTERM at sae step 10",
     "stopped by SIGTERM at gan step 0",
     "stopped by SIGTERM at gan step 10",
+    "stopped by SIGTERM after the last step",
   ]
   for phase in ("sae", "gan"):
     step, arrays = saved(workdir, phase)

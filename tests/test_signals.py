@@ -65,15 +65,26 @@ def test_a_signal_while_data_are_read_is_one_line(tmp_path, number, code):
     ],
     output,
   )
-  time.sleep(2)  # it waits for the other end of the pipe, which never comes
-  assert process.poll() is None, output.read_text()
+  pipe = opened_for_writing(endless, process)
+  time.sleep(0.5)  # it waits for what is written, which never comes
   os.kill(process.pid, number)
   assert process.wait(15) == code
+  os.close(pipe)
   name = signal.Signals(number).name
   assert output.read_text() == (
     f"error: stopped by {name} while nothing was in training\n"
   )
   assert not (tmp_path / "run").exists()
+
+
+def opened_for_writing(pipe, process) -> int:
+  """Opens a named pipe once somebody reads from it."""
+  while process.poll() is None:
+    try:
+      return os.open(pipe, os.O_WRONLY | os.O_NONBLOCK)
+    except OSError:  # nobody does
+      time.sleep(0.1)
+  raise AssertionError("the process ended before it read")
 
 
 def memory() -> float:
