@@ -3,6 +3,7 @@
 import os
 import signal
 import time
+from pathlib import Path
 
 import pytest
 
@@ -65,11 +66,9 @@ def test_a_signal_while_data_are_read_is_one_line(tmp_path, number, code):
     ],
     output,
   )
-  pipe = opened_for_writing(endless, process)
-  time.sleep(0.5)  # it waits for what is written, which never comes
+  wait_until_it_opens_a_pipe(process)
   os.kill(process.pid, number)
   assert process.wait(15) == code
-  os.close(pipe)
   name = signal.Signals(number).name
   assert output.read_text() == (
     f"error: stopped by {name} while nothing was in training\n"
@@ -77,14 +76,14 @@ def test_a_signal_while_data_are_read_is_one_line(tmp_path, number, code):
   assert not (tmp_path / "run").exists()
 
 
-def opened_for_writing(pipe, process) -> int:
-  """Opens a named pipe once somebody reads from it."""
-  while process.poll() is None:
-    try:
-      return os.open(pipe, os.O_WRONLY | os.O_NONBLOCK)
-    except OSError:  # nobody does
-      time.sleep(0.1)
-  raise AssertionError("the process ended before it read")
+def wait_until_it_opens_a_pipe(process):
+  """Waits until a process waits for the other end of a pipe, which never comes."""
+  waits = Path(f"/proc/{process.pid}/wchan")
+  if not waits.exists():
+    time.sleep(5)
+  while waits.exists() and waits.read_text() != "wait_for_partner":
+    time.sleep(0.1)
+  assert process.poll() is None
 
 
 def memory() -> float:
