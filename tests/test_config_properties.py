@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from configs import stored
 from sgae import config as rules
-from sgae import phases, runner
+from sgae import config_phases, phases, runner
 from sgae.data.placement import PLACEMENTS
 from sgae.errors import TrainingDiverged, UserError
 from sgae.reporting.console import Console
@@ -44,8 +44,8 @@ weights = st.sampled_from([0.0, 1e-6, 0.01, 1.0, 30.0])
 widths = st.lists(st.integers(1, 9), max_size=3).map(tuple)
 optimizers = st.fixed_dictionaries(
   {
-    "name": one_of(rules.OPTIMIZERS),
-    "schedule": one_of(rules.SCHEDULES),
+    "name": one_of(config_phases.OPTIMIZERS),
+    "schedule": one_of(config_phases.SCHEDULES),
     "learning_rate": st.floats(0, 0.1),
     "beta1": rates,
     "beta2": rates,
@@ -71,7 +71,9 @@ def sound_configs(draw):
   _draw_sae(draw, config)
   _draw_gan(draw, config)
   classifier = config.classifier
-  classifier.channels = draw(st.tuples(*[st.integers(1, 6)] * len(rules.KERNELS)))
+  classifier.channels = draw(
+    st.tuples(*[st.integers(1, 6)] * len(config_phases.KERNELS))
+  )
   classifier.dropout = draw(rates)
   classifier.optimizer.update(draw(optimizers))
   evaluation = config.evaluation
@@ -95,12 +97,12 @@ def _draw_code(draw, config):
   code = config.code
   code.num_latents = draw(st.integers(1, 30))
   code.k = draw(st.integers(1, code.num_latents))
-  code.sparsity_map = draw(one_of(rules.SPARSITY_MAPS))
+  code.sparsity_map = draw(one_of(config_phases.SPARSITY_MAPS))
   needed = {"kl": "sigmoid", "l0": "jumprelu"}  # what a penalty works on
   code.penalty = draw(
     one_of(
       name
-      for name in rules.SPARSITY_PENALTIES
+      for name in config_phases.SPARSITY_PENALTIES
       if needed.get(name, code.sparsity_map) == code.sparsity_map
     )
   )
@@ -114,8 +116,8 @@ def _draw_sae(draw, config):
   sae.encoder_hidden, sae.decoder_hidden = draw(widths), draw(widths)
   sae.tied_start = not sae.encoder_hidden and not sae.decoder_hidden
   sae.unit_norm_atoms = draw(st.booleans())
-  sae.activation = draw(one_of(rules.ACTIVATIONS))
-  sae.output = draw(one_of(rules.OUTPUT_ACTIVATIONS))
+  sae.activation = draw(one_of(config_phases.ACTIVATIONS))
+  sae.output = draw(one_of(config_phases.OUTPUT_ACTIVATIONS))
   sae.sparsity_weight = 0.0 if code.penalty == "none" else draw(weights)
   lives = code.sparsity_map in ("sigmoid", "none")
   sae.auxiliary_weight = 0.0 if lives else draw(weights)
@@ -126,21 +128,21 @@ def _draw_sae(draw, config):
 
 def _draw_gan(draw, config):
   gan = config.gan
-  gan.generator = draw(one_of(rules.GENERATORS))
+  gan.generator = draw(one_of(config_phases.GENERATORS))
   sparse = gan.generator == "sparse"
   penalised = sparse and config.code.penalty != "none"
   gan.sparsity_weight = draw(weights) if penalised else 0.0
   gan.decoder_rate_factor = draw(weights) if sparse else 1.0
   gan.latent_dim = draw(st.integers(1, 9))
-  gan.latent_distribution = draw(one_of(rules.LATENT_DISTRIBUTIONS))
-  gan.loss = draw(one_of(rules.ADVERSARIAL_LOSSES))
-  gan.generator_output = draw(one_of(rules.OUTPUT_ACTIVATIONS))
+  gan.latent_distribution = draw(one_of(config_phases.LATENT_DISTRIBUTIONS))
+  gan.loss = draw(one_of(config_phases.ADVERSARIAL_LOSSES))
+  gan.generator_output = draw(one_of(config_phases.OUTPUT_ACTIVATIONS))
   for player in ("generator", "discriminator"):
     gan[f"{player}_hidden"] = draw(widths)
-    gan[f"{player}_activation"] = draw(one_of(rules.ACTIVATIONS))
+    gan[f"{player}_activation"] = draw(one_of(config_phases.ACTIVATIONS))
     gan[f"{player}_updates"] = draw(st.integers(1, 3))
     gan[f"{player}_optimizer"].update(draw(optimizers))
-  for name in rules.PENALTIES:
+  for name in config_phases.PENALTIES:
     gan.penalties[name] = draw(weights)
   gan.ema_decay = draw(rates)
 
