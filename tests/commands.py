@@ -4,6 +4,7 @@ import contextlib
 import multiprocessing
 import os
 import re
+import signal
 import subprocess
 import sys
 import time
@@ -58,6 +59,8 @@ def _main(arguments, output, environment):
   with open(output, "w") as file:
     os.dup2(file.fileno(), 1)
     os.dup2(file.fileno(), 2)
+  # a shell's background job, which this may be part of, starts with it ignored
+  signal.signal(signal.SIGINT, signal.default_int_handler)
   sys.argv = ["launch.py", *arguments]  # where config_flags looks for overrides
   import launch
 
