@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from sgae.networks import dcgan, mlp, residual, sparsity, spatial
+from sgae.networks import dcgan, layers, mlp, residual, sparsity, spatial
 from sgae.networks.autoencoder import Autoencoder, make_autoencoder
 from sgae.networks.classifier import Classifier, make_classifier
 from sgae.networks.generator import (
@@ -127,7 +127,7 @@ def _sparse(config, mean_image_hwc):
   places = ()
   if config.sae.architecture == "convolutional":
     strides = 1 + len(config.sae.decoder_hidden)
-    places = spatial.code_places(mean_image_hwc.shape, strides)
+    places = layers.halved(mean_image_hwc.shape, strides)
   coder = GENERATOR_BODIES[gan.generator_architecture](
     gan, (*places, num_latents), "linear"
   )

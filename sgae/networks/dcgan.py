@@ -39,15 +39,14 @@ def dcgan_generator(
   Returns:
     BatchNetwork with latents_bz [B, latent_dim] -> float32 [B, H, W, C].
   """
-  *size, channels = image_shape
-  sizes = [layers.halved((size[0], size[1]), i) for i in range(len(hidden), -1, -1)]
+  sizes = [layers.halved(image_shape, i) for i in range(len(hidden), -1, -1)]
   inner, edge = NORMALIZATIONS[normalization](), at_edges(normalization)
   stack = {
     "dense": layers.dense(
       latent_dim, (*sizes[0], hidden[0]), network.HIDDEN_INIT, inner
     )
   }
-  widths = [*hidden, channels]
+  widths = [*hidden, image_shape[2]]
   for i, (inputs, outputs) in enumerate(pairwise(widths)):
     last = i == len(hidden) - 1
     stack[f"transposed_{i}"] = layers.transposed_convolution(
@@ -81,9 +80,8 @@ def dcgan_discriminator(
   Returns:
     BatchNetwork with images_bhwc in [-1, 1] -> float32 [B].
   """
-  height, width, channels = image_shape
   inner, edge = NORMALIZATIONS[normalization](), at_edges(normalization)
-  widths = [channels, *hidden]
+  widths = [image_shape[2], *hidden]
   stack = {
     f"convolution_{i}": layers.convolution(
       inputs,
@@ -95,7 +93,7 @@ def dcgan_discriminator(
     )
     for i, (inputs, outputs) in enumerate(pairwise(widths))
   }
-  rows, columns = layers.halved((height, width), len(hidden))
+  rows, columns = layers.halved(image_shape, len(hidden))
   flat = rows * columns * widths[-1]
   stack["dense"] = layers.dense(flat, (1,), network.OUTPUT_INIT, edge)
   body = layers.chain(stack, network.ACTIVATIONS[activation])

@@ -4,7 +4,7 @@ Each is a `BatchNetwork`, and so is a chain of them.
 """
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import jax
@@ -14,13 +14,16 @@ from flax import linen as nn
 from sgae.networks import network
 from sgae.networks.convolution import convolve, convolve_transposed
 from sgae.networks.network import BatchNetwork, Params
-from sgae.networks.normalization import Normalization
+from sgae.networks.normalization import NONE, Normalization
 
 Initializer = Callable[..., jax.Array]
 
 
 def dense(
-  inputs: int, shape: tuple[int, ...], init: Initializer, normalization: Normalization
+  inputs: int,
+  shape: tuple[int, ...],
+  init: Initializer,
+  normalization: Normalization = NONE,
 ) -> BatchNetwork:
   """[B, ...] with `inputs` numbers each -> [B, *shape], channels last."""
 
@@ -35,7 +38,7 @@ def convolution(
   outputs: int,
   side: int,
   init: Initializer,
-  normalization: Normalization,
+  normalization: Normalization = NONE,
   *,
   stride: int = 1,
   groups: int = 1,
@@ -55,7 +58,7 @@ def transposed_convolution(
   side: int,
   size: tuple[int, int],
   init: Initializer,
-  normalization: Normalization,
+  normalization: Normalization = NONE,
 ) -> BatchNetwork:
   """[B, h, w, inputs] -> [B, *size, outputs], where h, w are half of `size`."""
 
@@ -111,9 +114,9 @@ def after_update_of(
   return after_update
 
 
-def halved(size: tuple[int, int], times: int) -> tuple[int, int]:
-  """Returns height and width after so many strides of 2, each rounded up."""
-  height, width = size
+def halved(shape: Sequence[int], times: int) -> tuple[int, int]:
+  """Returns (H, W) of a shape (H, W, ...) after so many strides of 2, rounded up."""
+  height, width = shape[:2]
   return -(-height // 2**times), -(-width // 2**times)
 
 
@@ -137,6 +140,6 @@ def _layer(product, kernel_shape, channels, kernel_init, normalization) -> Batch
   def apply(params, x, *, train, axis=None):
     x = product(x, normalization.kernel(params))
     x, statistics = normalization.outputs(params, x, train=train, axis=axis)
-    return x + params["bias"].reshape((1,) * (x.ndim - 1) + (-1,)), statistics
+    return x + network.along_last(params["bias"], x), statistics
 
   return BatchNetwork(init, apply, normalization.after_update)

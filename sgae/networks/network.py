@@ -85,6 +85,11 @@ def computed_in(network: AnyNetwork, precision: str) -> AnyNetwork:
 PRECISIONS = {"float32": jnp.float32, "bfloat16": jnp.bfloat16}
 
 
+def along_last(values_c: jax.Array, like: jax.Array) -> jax.Array:
+  """Returns [C] as [1, ..., 1, C], to stand beside every place of `like` [..., C]."""
+  return jnp.expand_dims(values_c, range(like.ndim - 1))
+
+
 def leaky_relu(x: jax.Array) -> jax.Array:
   """Leaky ReLU with the slope 0.2 that GANs have used since DCGAN."""
   return nn.leaky_relu(x, 0.2)

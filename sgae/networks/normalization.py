@@ -12,7 +12,7 @@ import jax
 import jax.numpy as jnp
 
 from sgae import reduction
-from sgae.networks.network import Params
+from sgae.networks.network import Params, along_last
 
 EPSILON = 1e-5
 RUNNING_DECAY = 0.9  # of the batch statistics that are kept, per update
@@ -35,16 +35,24 @@ class Normalization(NamedTuple):
   after_update: Callable[[Params, Params], Params]
 
 
-def make_none() -> Normalization:
-  """Leaves the layer as it is."""
+def _plain_kernel(params):
+  return params["kernel"]
 
-  def outputs(params, x, *, train, axis):
-    del params, train, axis
-    return x, {}
 
-  return Normalization(
-    lambda key, kernel, channels: {}, _plain_kernel, outputs, _unchanged
-  )
+def _unchanged(params, statistics):
+  del statistics
+  return params
+
+
+def _plain_outputs(params, x, *, train, axis):
+  del params, train, axis
+  return x, {}
+
+
+# Leaves the layer as it is.
+NONE = Normalization(
+  lambda key, kernel, channels: {}, _plain_kernel, _plain_outputs, _unchanged
+)
 
 
 def make_batch() -> Normalization:
@@ -64,12 +72,14 @@ def make_batch() -> Normalization:
     if train:
       places = tuple(range(x.ndim - 1))
       mean = reduction.mean(wide.mean(places), axis)
-      variance = reduction.mean(((wide - _last(mean, x)) ** 2).mean(places), axis)
+      variance = reduction.mean(((wide - along_last(mean, x)) ** 2).mean(places), axis)
       statistics = {"mean": mean, "variance": variance}
     else:
       mean, variance = params["mean"], params["variance"]
       statistics = {}
-    normal = (wide - _last(mean, x)) * _last(jax.lax.rsqrt(variance + EPSILON), x)
+    normal = (wide - along_last(mean, x)) * along_last(
+      jax.lax.rsqrt(variance + EPSILON), x
+    )
     return _with_scale(params, normal, x), statistics
 
   def after_update(params, statistics):
@@ -133,11 +143,11 @@ def make_spectral() -> Normalization:
     turned = _unit(_unit(matrix @ params["singular"]) @ matrix)
     return params | {"singular": turned}
 
-  return Normalization(init, kernel, make_none().outputs, after_update)
+  return Normalization(init, kernel, _plain_outputs, after_update)
 
 
 NORMALIZATIONS: dict[str, Callable[[], Normalization]] = {
-  "none": make_none,
+  "none": lambda: NONE,
   "batch": make_batch,
   "layer": lambda: make_group(None),
   "group": lambda: make_group(GROUP_CHANNELS),
@@ -147,16 +157,7 @@ NORMALIZATIONS: dict[str, Callable[[], Normalization]] = {
 
 def at_edges(name: str) -> Normalization:
   """Returns what the first and last layers do, whose outputs are not normalised."""
-  return make_spectral() if name == "spectral" else make_none()
-
-
-def _plain_kernel(params):
-  return params["kernel"]
-
-
-def _unchanged(params, statistics):
-  del statistics
-  return params
+  return make_spectral() if name == "spectral" else NONE
 
 
 def _scale(key, kernel, channels):
@@ -165,11 +166,7 @@ def _scale(key, kernel, channels):
 
 
 def _with_scale(params, normal, like):
-  return normal.astype(like.dtype) * _last(params["scale"], like)
-
-
-def _last(channels, x):
-  return channels.reshape((1,) * (x.ndim - 1) + (-1,))
+  return normal.astype(like.dtype) * along_last(params["scale"], like)
 
 
 def _unit(vector):

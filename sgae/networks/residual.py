@@ -11,11 +11,9 @@ import jax.numpy as jnp
 from flax import linen as nn
 
 from sgae.networks import layers, network
-from sgae.networks.network import BatchNetwork
-from sgae.networks.normalization import make_none
+from sgae.networks.network import BatchNetwork, Network, rowwise
 
 EXPANSION = 2  # of the channels inside a block
-PLAIN = make_none()
 
 
 def residual_generator(
@@ -44,17 +42,16 @@ def residual_generator(
   Returns:
     BatchNetwork with latents_bz [B, latent_dim] -> float32 [B, H, W, C].
   """
-  height, width, channels = image_shape
   stages = len(hidden)
-  parts = {"basis": _basis(latent_dim, _size(height, width, stages - 1), hidden[0])}
+  smallest = layers.halved(image_shape, stages - 1)
+  parts = {"basis": _basis(latent_dim, smallest, hidden[0])}
   for i, outputs in enumerate(hidden):
     if i:
-      size = _size(height, width, stages - 1 - i)
+      size = layers.halved(image_shape, stages - 1 - i)
       parts[f"enlarge_{i}"] = _transition(hidden[i - 1], outputs, size)
     parts |= _blocks(f"stage_{i}", outputs, stages * blocks, blocks, groups, activation)
-  parts["image"] = layers.convolution(
-    hidden[-1], channels, 1, network.OUTPUT_INIT, PLAIN
-  )
+  channels = image_shape[2]
+  parts["image"] = layers.convolution(hidden[-1], channels, 1, network.OUTPUT_INIT)
   # the blocks hold their own activations
   return layers.chain(parts, lambda x: x).then(network.OUTPUT_ACTIVATIONS[output])
 
@@ -76,41 +73,33 @@ def residual_discriminator(
   Returns:
     BatchNetwork with images_bhwc in [-1, 1] -> float32 [B].
   """
-  height, width, channels = image_shape
-  stages = len(hidden)
-  parts = {
-    "image": layers.convolution(channels, hidden[0], 1, network.HIDDEN_INIT, PLAIN)
-  }
+  stages, channels = len(hidden), image_shape[2]
+  parts = {"image": layers.convolution(channels, hidden[0], 1, network.HIDDEN_INIT)}
   for i, outputs in enumerate(hidden):
     if i:
-      parts[f"reduce_{i}"] = _transition(
-        hidden[i - 1], outputs, _size(height, width, i)
-      )
+      size = layers.halved(image_shape, i)
+      parts[f"reduce_{i}"] = _transition(hidden[i - 1], outputs, size)
     parts |= _blocks(f"stage_{i}", outputs, stages * blocks, blocks, groups, activation)
-  parts["basis"] = _weighted_sum(_size(height, width, stages - 1), hidden[-1])
-  parts["logit"] = layers.dense(hidden[-1], (1,), network.OUTPUT_INIT, PLAIN)
+  parts["basis"] = _weighted_sum(layers.halved(image_shape, stages - 1), hidden[-1])
+  parts["logit"] = layers.dense(hidden[-1], (1,), network.OUTPUT_INIT)
   body = layers.chain(parts, lambda x: x)
   return body.then(lambda logits_b1: logits_b1[:, 0])
 
 
-def _size(height, width, halvings):
-  return layers.halved((height, width), halvings)
-
-
 def _basis(latent_dim, size, channels) -> BatchNetwork:
   """Noise -> a learned image for each channel, times a linear function of the noise."""
-  weight = layers.dense(latent_dim, (channels,), network.OUTPUT_INIT, PLAIN)
+  weight = layers.dense(latent_dim, (channels,), network.OUTPUT_INIT)
 
   def init(key):
     basis_key, weight_key = jax.random.split(key)
     basis = jax.random.normal(basis_key, (*size, channels))
     return {"basis": basis, "weight": weight.init(weight_key)}
 
-  def apply(params, latents_bz, *, train, axis=None):
-    weights_bc, _ = weight.apply(params["weight"], latents_bz, train=train, axis=axis)
-    return params["basis"][None] * weights_bc[:, None, None], {}
+  def apply(params, latents_bz):
+    weights_bc, _ = weight.apply(params["weight"], latents_bz, train=False)
+    return params["basis"][None] * weights_bc[:, None, None]
 
-  return BatchNetwork(init, apply, lambda params, statistics: params)
+  return rowwise(Network(init, apply))
 
 
 def _weighted_sum(size, channels) -> BatchNetwork:
@@ -120,16 +109,15 @@ def _weighted_sum(size, channels) -> BatchNetwork:
     shape = (*size, channels)
     return {"basis": jax.random.normal(key, shape) / jnp.sqrt(size[0] * size[1])}
 
-  def apply(params, x_bhwc, *, train, axis=None):
-    del train, axis
-    return jnp.sum(x_bhwc * params["basis"][None], axis=(1, 2)), {}
+  def apply(params, x_bhwc):
+    return jnp.sum(x_bhwc * params["basis"][None], axis=(1, 2))
 
-  return BatchNetwork(init, apply, lambda params, statistics: params)
+  return rowwise(Network(init, apply))
 
 
 def _transition(inputs, outputs, size) -> BatchNetwork:
   """Resamples to `size`, smoothed when it gets smaller, and changes the width."""
-  narrow = layers.convolution(inputs, outputs, 1, network.OUTPUT_INIT, PLAIN)
+  narrow = layers.convolution(inputs, outputs, 1, network.OUTPUT_INIT)
 
   def apply(params, x_bhwc, *, train, axis=None):
     shape = (len(x_bhwc), *size, inputs)
@@ -154,9 +142,9 @@ def _block(channels, blocks_in_all, groups, activation) -> BatchNetwork:
   wide = EXPANSION * channels
   branch = layers.chain(
     {
-      "wide": layers.convolution(channels, wide, 1, init, PLAIN),
-      "spatial": layers.convolution(wide, wide, 3, init, PLAIN, groups=groups),
-      "narrow": layers.convolution(wide, channels, 1, nn.initializers.zeros, PLAIN),
+      "wide": layers.convolution(channels, wide, 1, init),
+      "spatial": layers.convolution(wide, wide, 3, init, groups=groups),
+      "narrow": layers.convolution(wide, channels, 1, nn.initializers.zeros),
     },
     network.ACTIVATIONS[activation],
   )

@@ -15,7 +15,7 @@ import jax
 import jax.numpy as jnp
 
 from sgae import reduction
-from sgae.networks.network import Params
+from sgae.networks.network import Params, along_last
 
 # Latents for each one kept from which `lax.top_k` beats bisection on a CPU, 3 times at
 # 512 (of 512 examples).
@@ -168,7 +168,7 @@ def make_jumprelu(threshold: float, bandwidth: float) -> SparsityMap:
 
   def apply(params, pre_bk, *, train, axis=None):
     del train, axis
-    threshold = jnp.expand_dims(params["threshold"], range(pre_bk.ndim - 1))
+    threshold = along_last(params["threshold"], pre_bk)
     active_bk = _step(pre_bk, threshold, bandwidth)
     return Code(_jumprelu(pre_bk, threshold, bandwidth), _total_b(active_bk))
 

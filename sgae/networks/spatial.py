@@ -15,14 +15,6 @@ from sgae.networks import layers, network
 from sgae.networks.convolution import convolve_transposed
 from sgae.networks.mlp import start_of_bias, unit_norm
 from sgae.networks.network import Network
-from sgae.networks.normalization import make_none
-
-PLAIN = make_none()
-
-
-def code_places(image_shape: tuple[int, int, int], layers_of_stride: int) -> tuple:
-  """Returns (h, w) of the code behind so many convolutions of stride 2."""
-  return layers.halved((image_shape[0], image_shape[1]), layers_of_stride)
 
 
 def spatial_encoder(
@@ -55,7 +47,6 @@ def spatial_encoder(
         outputs,
         kernel_size,
         network.HIDDEN_INIT if i < len(hidden) else network.OUTPUT_INIT,
-        PLAIN,
         stride=2,
       )
       for i, (inputs, outputs) in enumerate(pairwise(widths))
@@ -100,9 +91,8 @@ def spatial_decoder(
     Network with `apply(params, code_bhwk [B, h, w, K]) -> float32 [B, H, W, C]`.
   """
   mean = np.asarray(mean_image_hwc, np.float32)
-  height, width, channels = mean.shape
-  widths = [*hidden, channels]
-  sizes = [layers.halved((height, width), i) for i in range(len(hidden), -1, -1)]
+  widths = [*hidden, mean.shape[2]]
+  sizes = [layers.halved(mean.shape, i) for i in range(len(hidden), -1, -1)]
   activate = network.ACTIVATIONS[activation]
   output_activation = network.OUTPUT_ACTIVATIONS[output]
   tail = {
@@ -114,7 +104,6 @@ def spatial_decoder(
       layers.TRANSPOSED_HIDDEN_INIT
       if i + 1 < len(hidden)
       else layers.TRANSPOSED_OUTPUT_INIT,
-      PLAIN,
     )
     for i, (inputs, outputs) in enumerate(pairwise(widths))
   }

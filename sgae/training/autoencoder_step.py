@@ -11,6 +11,7 @@ from sgae.losses import reconstruction
 from sgae.losses.sparsity import Omega
 from sgae.networks.autoencoder import Autoencoder
 from sgae.networks.mlp import unit_norm
+from sgae.networks.network import along_last
 from sgae.networks.sparsity import fired, keep_largest
 from sgae.training.gradients import apply_gradients, mean_gradient
 from sgae.training.states import AutoencoderState, Batch, PlayerState
@@ -75,19 +76,15 @@ def make_autoencoder_step(
     value = mse + settings["sparsity_weight"] * penalty
     metrics = {"sae/mse": mse, "sae/omega": penalty}
     if auxiliary_k:
-
-      def auxiliary():
-        dead = jnp.expand_dims(dead_k, range(pre_bk.ndim - 1))
-        dead_bk = jnp.where(dead, jax.nn.relu(pre_bk), 0.0)
-        dead_code = keep_largest(dead_bk, auxiliary_k)
-        silent = autoencoder.decode(params, jnp.zeros_like(code.values[:1]))
-        return reconstruction.auxiliary_error(
-          images_bhwc - outputs, autoencoder.decode(params, dead_code) - silent
-        )
-
       # Without dead latents the error is 1 and has no gradient: it says nothing, and
       # is not computed. (Not a bare 0: either is to vary over devices.)
-      error = jax.lax.cond(dead_k.any(), auxiliary, lambda: 0.0 * mse)
+      error = jax.lax.cond(
+        dead_k.any(),
+        lambda: _auxiliary_error(
+          autoencoder, params, images_bhwc - outputs, pre_bk, dead_k, auxiliary_k
+        ),
+        lambda: 0.0 * mse,
+      )
       value += settings["auxiliary_weight"] * error
       metrics["sae/auxiliary"] = error
     variance = reconstruction.squared_error(
@@ -122,6 +119,14 @@ def make_autoencoder_step(
     return new_state, metrics
 
   return step
+
+
+def _auxiliary_error(autoencoder, params, residual_bhwc, pre_bk, dead_k, k):
+  """Returns what the k largest dead latents leave unexplained of the residual."""
+  dead_bk = jnp.where(along_last(dead_k, pre_bk), jax.nn.relu(pre_bk), 0.0)
+  silent = autoencoder.decode(params, jnp.zeros_like(pre_bk[:1]))
+  spoken = autoencoder.decode(params, keep_largest(dead_bk, k))
+  return reconstruction.auxiliary_error(residual_bhwc, spoken - silent)
 
 
 def _on_atoms(tree, function, params):
