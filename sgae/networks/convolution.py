@@ -1,8 +1,9 @@
 """The one convolution of this code base, and its transpose, quick on every backend.
 
 GPUs and TPUs run XLA's native convolution. On a CPU that is slow inside a loop, so
-there the image is cut into cells of stride x stride pixels (space to depth), and each
-shift of the cells is one matrix product with its part of the kernel.
+there the image is cut into cells of stride x stride pixels (space to depth), which
+leaves a stride of 1. It is done with Winograd's products where these are fewer, else
+with one matrix product for each shift of the cells and its part of the kernel.
 """
 
 import functools
@@ -11,9 +12,13 @@ from collections.abc import Callable
 import jax
 import jax.numpy as jnp
 
+from sgae.networks import winograd
+
 # Below so many numbers in a cell, one product of all shifts beside each other is
 # quicker than a sum of narrow ones.
 NARROW_CELL = 32
+# Share of the products that Winograd's way may take: its sums of tiles cost time too.
+WORTH_IT = 0.85
 
 
 def convolve(
@@ -104,23 +109,56 @@ def _as_matrix_products(x_bhwc, kernel_hwio, stride, groups):
     y = jax.vmap(alone, in_axes=3, out_axes=3)(x, kernel)
     return y.reshape(*y.shape[:3], -1)
   rows, columns = (-(-size // stride) for size in x_bhwc.shape[1:3])
-  cells = _cells(x_bhwc, kernel_hwio.shape[:2], stride)
+  sides = kernel_hwio.shape[:2]
+  cells = _cells(x_bhwc, sides, stride)
+  narrow = stride**2 * x_bhwc.shape[3] < NARROW_CELL
+  if not narrow and _saves_products(rows, columns, sides, stride):
+    flat = cells.reshape(*cells.shape[:3], -1)
+    return winograd.correlate(flat, _cells_of_kernel(kernel_hwio, stride))
   outputs = kernel_hwio.shape[3]
   shifts = []
-  for i in range(0, kernel_hwio.shape[0], stride):
-    for j in range(0, kernel_hwio.shape[1], stride):
+  for i in range(0, sides[0], stride):
+    for j in range(0, sides[1], stride):
       part = kernel_hwio[i : i + stride, j : j + stride]
       row, column, (height, width) = i // stride, j // stride, part.shape[:2]
       seen = cells[
         :, row : row + rows, column : column + columns, :height, :width
       ].reshape(-1, part[..., 0].size)
       shifts.append((seen, part.reshape(-1, outputs)))
-  if stride**2 * x_bhwc.shape[3] < NARROW_CELL:
+  if narrow:
     seen, parts = zip(*shifts, strict=True)
     y = jnp.concatenate(seen, axis=1) @ jnp.concatenate(parts)
   else:
     y = functools.reduce(jnp.add, (seen @ part for seen, part in shifts))
   return y.reshape(-1, rows, columns, outputs)
+
+
+def _saves_products(rows, columns, sides, stride):
+  """Says whether Winograd's way pays, from the products for each pair of channels.
+
+  Counted are those of the value and of both gradients; that of the image is made at
+  every cell that an output sees.
+  """
+  height, width = sides
+  cells = -(-height // stride)
+  if height != width or cells not in winograd.TRANSFORMS:
+    return False
+  margin = cells - 1
+  inner = winograd.products(rows, columns, cells)
+  outer = winograd.products(rows + margin, columns + margin, cells)
+  plain = 3 * rows * columns * height * width
+  return (2 * inner + outer) * stride**2 <= WORTH_IT * plain
+
+
+def _cells_of_kernel(kernel_hwio, stride):
+  """Fills up a kernel with zeros and cuts it as `_cells` does: [r, r, s * s * I, O]."""
+  sides, outputs = kernel_hwio.shape[:2], kernel_hwio.shape[3]
+  counts = [-(-side // stride) for side in sides]
+  pads = [(0, n * stride - side) for n, side in zip(counts, sides, strict=True)]
+  padded = jnp.pad(kernel_hwio, (*pads, (0, 0), (0, 0)))
+  rows, columns = counts
+  cells = padded.reshape(rows, stride, columns, stride, -1, outputs)
+  return cells.transpose(0, 2, 1, 3, 4, 5).reshape(rows, columns, -1, outputs)
 
 
 def _cells(x_bhwc, kernel_shape, stride):
