@@ -209,6 +209,10 @@ def test_networks_that_do_not_fit_each_other_are_refused():
   config.code.update(num_latents=8, k=100)  # of 49 places
   config.sae.auxiliary_k = 8
   validate(config)
+  config.code.k = 0
+  with pytest.raises(UserError, match="code.k=0 is too small: choose 1 or more$"):
+    validate(config)
+  config.code.k = 100
   config.gan.generator_hidden = ()
   with pytest.raises(UserError, match="gan.generator_hidden=()"):
     validate(config)
