@@ -52,13 +52,14 @@ def validate_sae(config: Any) -> None:
       f"{tuple(sae.decoder_hidden)} meet at different sizes of the code: give "
       "sae.architecture='convolutional' as many widths in both"
     )
-  # a code with places has more elements than latents
-  most = code.num_latents if sae.architecture == "mlp" else code.k
-  if code.sparsity_map in ("topk", "batch_topk") and not 1 <= code.k <= most:
-    raise UserError(
-      f"code.k={code.k} is not allowed: choose one from 1 to "
-      f"code.num_latents={code.num_latents}"
-    )
+  if code.sparsity_map in ("topk", "batch_topk"):
+    # a code with places has more elements than latents
+    if sae.architecture == "mlp" and not 1 <= code.k <= code.num_latents:
+      raise UserError(
+        f"code.k={code.k} is not allowed: choose one from 1 to "
+        f"code.num_latents={code.num_latents}"
+      )
+    at_least("code.k", code.k, 1)
   widths("sae.encoder_hidden", sae.encoder_hidden)
   widths("sae.decoder_hidden", sae.decoder_hidden)
   choice("sae.activation", sae.activation, ACTIVATIONS)
@@ -72,16 +73,16 @@ def validate_sae(config: Any) -> None:
   for field in ("sparsity_weight", "auxiliary_weight"):
     non_negative(f"sae.{field}", sae[field])
   _needs_penalty("sae", config)
-  if sae.auxiliary_weight and config.code.sparsity_map in ("sigmoid", "none"):
+  if sae.auxiliary_weight and code.sparsity_map in ("sigmoid", "none"):
     raise UserError(
       f"sae.auxiliary_weight={sae.auxiliary_weight} does nothing for code.sparsity_map="
-      f"'{config.code.sparsity_map}', whose latents never die: set it to 0"
+      f"'{code.sparsity_map}', whose latents never die: set it to 0"
     )
   at_least("sae.dead_after", sae.dead_after, 1)
-  if sae.auxiliary_weight and not 1 <= sae.auxiliary_k <= config.code.num_latents:
+  if sae.auxiliary_weight and not 1 <= sae.auxiliary_k <= code.num_latents:
     raise UserError(
       f"sae.auxiliary_k={sae.auxiliary_k} is not allowed: choose one from 1 to "
-      f"code.num_latents={config.code.num_latents}, or sae.auxiliary_weight=0"
+      f"code.num_latents={code.num_latents}, or sae.auxiliary_weight=0"
     )
   _validate_optimizer("sae.optimizer", sae.optimizer)
   _validate_cadence("sae", sae)

@@ -1,7 +1,6 @@
 """The only training loop: steps, evaluation, saving and stopping of one phase."""
 
 import functools
-import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,13 +14,14 @@ from sgae import parallel, processes
 from sgae.checkpoint import Checkpoints
 from sgae.data.dataset import Dataset
 from sgae.data.placement import Placement
-from sgae.errors import StoppedBySignal, TrainingDiverged
+from sgae.errors import TrainingDiverged
 from sgae.in_memory import indices_of_call
 from sgae.observation import Observer
 from sgae.phases import Phase
 from sgae.reporting.console import Console
 from sgae.reporting.journal import Journal
 from sgae.reporting.profile import traced
+from sgae.signals import stopped
 from sgae.training.transfer import describe_transfer
 
 
@@ -127,7 +127,8 @@ class PhaseRun:
           self._save(step, state)
         if processes.any_of_us(bool(stop)):
           self._record(pending, progress)
-          self._stop(stop[0] if stop else signal.SIGTERM, step, state)
+          self._save(step, state)  # whole once the runner has closed the checkpoints
+          raise stopped(stop, f"at {name} step {step}", "to go on")
         try:
           state, stacked = compiled(state, source, upcoming)
         except FloatingPointError as error:  # from the checks of config.debug
@@ -224,15 +225,6 @@ class PhaseRun:
     raise TrainingDiverged(
       f"{self.phase.name} diverged at step {step}: {what}; {kept} in {self.workdir}: "
       "lower a learning rate or raise a penalty's weight, in another --workdir"
-    )
-
-  def _stop(self, number, step, state) -> None:
-    name = self.phase.name
-    self._save(step, state)  # whole by the time that the runner closes the checkpoints
-    raise StoppedBySignal(
-      f"stopped by {signal.Signals(number).name} at {name} step {step}, saved: run the "
-      "same command again to go on",
-      number,
     )
 
   def _save(self, step, state) -> None:

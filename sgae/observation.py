@@ -16,6 +16,7 @@ from sgae.data.dataset import Dataset
 from sgae.evaluation import suite
 from sgae.evaluation.classes import class_shares
 from sgae.evaluation.codes import (
+  active_latents,
   code_measures,
   firing_rates,
   largest,
@@ -76,8 +77,7 @@ def make_autoencoder_observer(config: Any, judge: Judge, mesh: Any) -> Observer:
   run = parallel.compile_over_rows(some, mesh)
 
   def pooled(params, images):
-    code = some(params, images)[1]
-    return code.max(axis=range(1, code.ndim - 1))
+    return largest(some(params, images)[1])
 
   encode = parallel.compile_over_rows(pooled, mesh)
   labels = dataset.train.labels[:EXAMPLES_PROBED]
@@ -130,7 +130,7 @@ def make_autoencoder_observer(config: Any, judge: Judge, mesh: Any) -> Observer:
     return {
       "firing_rate": np.sort(firing_rates(codes))[::-1].tolist(),
       "code_values": _histogram(codes[codes > 0]),
-      "active_latents": _histogram((codes > 0).reshape(len(codes), -1).sum(axis=1)),
+      "active_latents": _histogram(active_latents(codes)),
     }
 
   return Observer(observe, measure, draw, detail, prefix="test_")

@@ -18,6 +18,7 @@ import numpy as np
 from jax.experimental import topologies
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
+from sgae import machine
 from sgae.errors import UserError
 from sgae.training.states import Batch
 
@@ -91,8 +92,7 @@ def memory_of_device(mesh: Mesh) -> int:
   stats = mesh.local_devices[0].memory_stats()
   if stats is not None:
     return stats["bytes_limit"]
-  machine = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-  return machine // len(mesh.local_devices)
+  return machine.memory() // len(mesh.local_devices)
 
 
 def replicate(tree: Any, mesh: Mesh) -> Any:

@@ -1,6 +1,5 @@
 """A run from its config to its last phase: checks, data, devices, phases in order."""
 
-import signal
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
@@ -19,14 +18,14 @@ from sgae.data.cache import cache_root
 from sgae.data.dataset import Dataset
 from sgae.data.order import ENDLESS
 from sgae.data.placement import Placement, choose
-from sgae.errors import StoppedBySignal, UserError
+from sgae.errors import UserError
 from sgae.judge import Judge
 from sgae.loop import PhaseRun
 from sgae.observation import OBSERVERS
 from sgae.phases import PHASES
 from sgae.reporting.console import Console
 from sgae.reporting.journal import Journal
-from sgae.signals import noted_signals
+from sgae.signals import noted_signals, stopped
 
 
 def train(config: Any, workdir: Path, console: Console) -> None:
@@ -169,15 +168,10 @@ def _train_phases(
           checkpoints[name].close()
           if best is not None:
             best.close()
-      stopped = processes.any_of_us(bool(stop))
+      stopping = processes.any_of_us(bool(stop))
     # All is saved; a signal from here on ends the run at once.
-    if stopped:
-      number = stop[0] if stop else signal.SIGTERM
-      raise StoppedBySignal(
-        f"stopped by {signal.Signals(number).name} after the last step, saved: run the "
-        "same command again for the evaluation",
-        number,
-      )
+    if stopping:
+      raise stopped(stop, "after the last step", "for the evaluation")
     states = {
       name: (int(parallel.at_hand(state.step)), state)
       for name, state in finished.items()

@@ -6,6 +6,8 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from sgae.errors import StoppedBySignal
+
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
@@ -38,6 +40,22 @@ def noted_signals() -> Iterator[list[int]]:
     os.close(writer)
     watcher.join()
     os.close(reader)
+
+
+def stopped(received: list[int], where: str, what_next: str) -> StoppedBySignal:
+  """Returns what ends a run that is saved because of a signal.
+
+  Args:
+    received: from `noted_signals`; empty where another process got the signal.
+    where: the run stands.
+    what_next: the same command does.
+  """
+  number = received[0] if received else signal.SIGTERM
+  return StoppedBySignal(
+    f"stopped by {signal.Signals(number).name} {where}, saved: run the same command "
+    f"again {what_next}",
+    number,
+  )
 
 
 def _end_at_the_second(reader: int) -> None:

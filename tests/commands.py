@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from tests.systems import ROOT
 
@@ -33,11 +34,32 @@ def launched(arguments: list[str], output: Path) -> subprocess.Popen:
 class Forked:
   """launch.py in a process of its own that did not have to import what it needs."""
 
-  def __init__(self, arguments: list[str], output: Path):
-    cache = os.environ["SGAE_CACHE_DIR"]  # not known yet to the one that is forked
-    environment = {"JAX_PLATFORMS": "cpu", "SGAE_CACHE_DIR": cache}
-    output.write_bytes(b"")
-    self._process = _forks.Process(target=_main, args=(arguments, output, environment))
+  def __init__(
+    self,
+    arguments: list[str],
+    output: Path,
+    errors: Path | None = None,
+    devices: int = 1,
+  ):
+    """Starts it.
+
+    Args:
+      arguments: of launch.py.
+      output: gets what it prints.
+      errors: gets what it prints to standard error; None: `output` does.
+      devices: as which the CPU appears.
+    """
+    environment = {
+      "SGAE_CACHE_DIR": os.environ["SGAE_CACHE_DIR"],  # not known to what is forked
+      "JAX_PLATFORMS": "cpu",
+      "XLA_FLAGS": f"--xla_force_host_platform_device_count={devices}",
+    }
+    self.errors = errors or output
+    for file in (output, self.errors):
+      file.write_bytes(b"")
+    self._process = _forks.Process(
+      target=_main, args=(arguments, output, self.errors, environment)
+    )
     self._process.start()
     self.kill = self._process.kill
     assert self._process.pid
@@ -46,19 +68,20 @@ class Forked:
   def poll(self) -> int | None:
     return self._process.exitcode
 
-  def wait(self, timeout: float) -> int | None:
+  def wait(self, timeout: float) -> int:
     self._process.join(timeout)
-    if self.poll() is None:
+    code = self.poll()
+    if code is None:
       self.kill()
       raise TimeoutError(f"still there after {timeout} s")
-    return self.poll()
+    return code
 
 
-def _main(arguments, output, environment):
+def _main(arguments, output, errors, environment):
   os.environ.update(environment)
-  with open(output, "w") as file:
-    os.dup2(file.fileno(), 1)
-    os.dup2(file.fileno(), 2)
+  for descriptor, path in ((1, output), (2, errors)):
+    with open(path, "a") as file:
+      os.dup2(file.fileno(), descriptor)
   # a shell's background job, which this may be part of, starts with it ignored
   signal.signal(signal.SIGINT, signal.default_int_handler)
   sys.argv = ["launch.py", *arguments]  # where config_flags looks for overrides
@@ -67,6 +90,16 @@ def _main(arguments, output, environment):
   code = launch.main(sys.argv)
   sys.stdout.flush()
   os._exit(code)
+
+
+def forked(*arguments: str) -> subprocess.CompletedProcess:
+  """Runs launch.py to its end, as `tests.systems.launch` does but sooner there."""
+  with TemporaryDirectory() as folder:
+    output, errors = Path(folder) / "output.txt", Path(folder) / "errors.txt"
+    code = Forked(list(arguments), output, errors).wait(300)
+    return subprocess.CompletedProcess(
+      arguments, code, output.read_text(), errors.read_text()
+    )
 
 
 def wait_for(process, words: str, output: Path, timeout: float = 120) -> None:

@@ -36,12 +36,12 @@ def tiny_config(**fields):
   return config
 
 
-class SignallingConsole(Console):
-  """Sends this process a signal at the nth progress report."""
+class ActingConsole(Console):
+  """Does something to the run at the nth progress report."""
 
-  def __init__(self, reports):
+  def __init__(self, reports, act):
     super().__init__(io.StringIO())
-    self.reports = reports
+    self.reports, self.act = reports, act
 
   @contextmanager
   def phase(self, name, total_steps, first_step):
@@ -49,10 +49,15 @@ class SignallingConsole(Console):
       del report
       self.reports -= 1
       if self.reports == 0:
-        os.kill(os.getpid(), signal.SIGTERM)
+        self.act()
 
     start = Report(name, first_step, total_steps, 0.0, None, {})
     yield PhaseProgress(start, show)
+
+
+def stopping_console(reports):
+  """Returns a console that sends this process a signal at the nth progress report."""
+  return ActingConsole(reports, lambda: os.kill(os.getpid(), signal.SIGTERM))
 
 
 def train(workdir, config=None, console=None):

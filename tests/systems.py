@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import orbax.checkpoint as ocp
 
@@ -69,7 +70,16 @@ def batches(phase: phases.Phase, seed: int, steps: int) -> Batch:
     seed, phase.name, 0, steps, phase.batch_shape, len(IMAGES)
   )
   positions = np.tile(np.arange(phase.batch_shape[-1], dtype=np.int32), (steps, 1))
-  return Batch(*resident.gather(EXAMPLES, indices), jax.numpy.asarray(positions))
+  return Batch(*resident.gather(EXAMPLES, indices), jnp.asarray(positions))
+
+
+def blank_batch(phase: phases.Phase, mean_image: np.ndarray) -> Batch:
+  """Returns a batch of zeros that fits a phase and images like `mean_image`."""
+  return Batch(
+    jnp.zeros((*phase.batch_shape, *mean_image.shape)),
+    jnp.zeros(phase.batch_shape, jnp.int32),
+    jnp.arange(phase.batch_shape[-1]),
+  )
 
 
 def saved(workdir: Path, phase: str) -> tuple[int, list[np.ndarray]]:

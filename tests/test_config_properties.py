@@ -9,7 +9,6 @@ import io
 import json
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -21,9 +20,8 @@ from sgae import config_phases, phases, runner
 from sgae.data.placement import PLACEMENTS
 from sgae.errors import TrainingDiverged, UserError
 from sgae.reporting.console import Console
-from sgae.training.states import Batch
 from tests.commands import Forked
-from tests.systems import small_config
+from tests.systems import blank_batch, small_config
 
 MEAN = np.zeros((4, 4, 1), np.float32)
 QUICK = settings(
@@ -251,10 +249,7 @@ def builds(config):
   for name in config.phases:
     phase = phases.PHASES[name](config, MEAN)
     state = jax.eval_shape(phase.init, {})
-    images = jnp.zeros((*phase.batch_shape, *MEAN.shape))
-    labels = jnp.zeros(phase.batch_shape, jnp.int32)
-    positions = jnp.arange(phase.batch_shape[-1])
-    after, metrics = jax.eval_shape(phase.step, state, Batch(images, labels, positions))
+    after, metrics = jax.eval_shape(phase.step, state, blank_batch(phase, MEAN))
     assert jax.tree.structure(after) == jax.tree.structure(state)
     assert all(leaf.shape == () for leaf in metrics.values())
 

@@ -6,7 +6,6 @@ import re
 from pathlib import Path
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 import pytest
 from ml_collections import ConfigDict
@@ -15,7 +14,7 @@ from configs import default
 from sgae import phases
 from sgae.config import RESUMABLE, changed_fields, flatten, validate
 from sgae.errors import UserError
-from sgae.training.states import Batch
+from tests.systems import blank_batch
 
 ROOT = Path(__file__).parents[1]
 CONFIGS = sorted(path.stem for path in (ROOT / "configs").glob("*.py"))
@@ -34,10 +33,7 @@ def test_config_validates_and_builds(name):
   for phase_name in config.phases:
     phase = phases.PHASES[phase_name](config, mean)
     state = jax.eval_shape(phase.init, {})
-    images = jnp.zeros((*phase.batch_shape, *mean.shape))
-    labels = jnp.zeros(phase.batch_shape, jnp.int32)
-    positions = jnp.arange(phase.batch_shape[-1])
-    after, metrics = jax.eval_shape(phase.step, state, Batch(images, labels, positions))
+    after, metrics = jax.eval_shape(phase.step, state, blank_batch(phase, mean))
     assert jax.tree.map(lambda leaf: (leaf.shape, leaf.dtype), state) == jax.tree.map(
       lambda leaf: (leaf.shape, leaf.dtype), after
     )
@@ -209,6 +205,10 @@ def test_networks_that_do_not_fit_each_other_are_refused():
   config.code.update(num_latents=8, k=100)  # of 49 places
   config.sae.auxiliary_k = 8
   validate(config)
+  config.code.k = 0
+  with pytest.raises(UserError, match="code.k=0 is too small: choose 1 or more$"):
+    validate(config)
+  config.code.k = 100
   config.gan.generator_hidden = ()
   with pytest.raises(UserError, match="gan.generator_hidden=()"):
     validate(config)

@@ -1,7 +1,5 @@
 """Full disks and directories that vanish: one line, code 2, and the run goes on."""
 
-import contextlib
-import io
 import os
 import shutil
 import subprocess
@@ -10,9 +8,8 @@ import pytest
 
 from sgae.checkpoint import Checkpoints
 from sgae.errors import UserError
-from sgae.reporting.console import Console, PhaseProgress, Report
 from tests.commands import Forked
-from tests.runs import assert_same_bits, timeless, train
+from tests.runs import ActingConsole, assert_same_bits, timeless, train
 
 NEEDED = 1200  # KiB that the files of `tests.runs.tiny_config` take, and a reserve
 
@@ -96,29 +93,10 @@ def test_a_disk_that_takes_no_writes_is_one_line(tmp_path, disk, whole_run):
     train(disk / "run")
 
 
-class RemovingConsole(Console):
-  """Removes a directory at the nth progress report."""
-
-  def __init__(self, reports, directory):
-    super().__init__(io.StringIO())
-    self.reports, self.directory = reports, directory
-
-  @contextlib.contextmanager
-  def phase(self, name, total_steps, first_step):
-    def show(report):
-      del report
-      self.reports -= 1
-      if self.reports == 0:
-        shutil.rmtree(self.directory)
-
-    start = Report(name, first_step, total_steps, 0.0, None, {})
-    yield PhaseProgress(start, show)
-
-
 def test_a_directory_that_is_removed_under_the_run_is_one_line(tmp_path, whole_run):
   workdir = tmp_path / "run"
   with pytest.raises(UserError, match="run/metrics.jsonl: it was removed"):
-    train(workdir, console=RemovingConsole(6, workdir))
+    train(workdir, console=ActingConsole(6, lambda: shutil.rmtree(workdir)))
   # nothing that a new start would take for files of something else
   train(workdir)
   assert_same_bits(workdir, whole_run)

@@ -3,14 +3,11 @@
 import json
 import os
 import signal
-import subprocess
-import sys
-import time
-from pathlib import Path
 
 import pytest
 
-from tests.systems import ROOT, launch, run_python, saved
+from tests.commands import Forked, forked, wait_for_records
+from tests.systems import launch, run_python, saved
 
 SMALL = [
   "--config.code.num_latents=32",
@@ -28,23 +25,6 @@ for _phase in ("sae", "gan"):
 # a decaying rate depends on the number of steps, which one test changes on resume
 for _player in ("generator", "discriminator"):
   SMALL += [f"--config.gan.{_player}_optimizer.schedule=constant"]
-
-
-def start(*arguments):
-  """Starts a run and returns the process once its first record is written."""
-  process = subprocess.Popen(
-    [sys.executable, "launch.py", *arguments],
-    cwd=ROOT,
-    env=os.environ | {"JAX_PLATFORMS": "cpu"},
-    stdout=subprocess.PIPE,
-    stderr=subprocess.PIPE,
-    text=True,
-  )
-  (workdir,) = [a.split("=")[1] for a in arguments if a.startswith("--workdir=")]
-  metrics = Path(workdir) / "metrics.jsonl"
-  while process.poll() is None and not (metrics.exists() and metrics.stat().st_size):
-    time.sleep(0.01)
-  return process
 
 
 def test_a_run_makes_what_it_promises_and_resumes(tmp_path):
@@ -67,26 +47,26 @@ def test_a_run_makes_what_it_promises_and_resumes(tmp_path):
   assert (whole / "images" / "gan_samples_000020.png").exists()
 
   # ended within the second phase by a smaller number of rounds, then continued
-  assert launch(f"--workdir={parts}", *SMALL, "--config.gan.steps=10").returncode == 0
-  assert launch(f"--workdir={parts}", *SMALL).returncode == 0
+  assert forked(f"--workdir={parts}", *SMALL, "--config.gan.steps=10").returncode == 0
+  assert forked(f"--workdir={parts}", *SMALL).returncode == 0
   for phase in ("sae", "gan"):
     step, arrays = saved(whole, phase)
     again, resumed = saved(parts, phase)
     assert step == again == 20
     assert all((a == b).all() for a, b in zip(arrays, resumed, strict=True))
 
-  assert "all 20 steps are done" in launch(f"--workdir={whole}", *SMALL).stdout
-  assert launch(f"--workdir={whole}", "--mode=evaluate").returncode == 0
+  assert "all 20 steps are done" in forked(f"--workdir={whole}", *SMALL).stdout
+  assert forked(f"--workdir={whole}", "--mode=evaluate").returncode == 0
   measured = json.loads((whole / "evaluation.json").read_text())
   assert {"fvu", "probe_error"} <= measured["sae"]["figures"].keys()
   assert measured["gan"]["figures"].keys() >= measured["gan"]["floor"].keys()
   assert "<html" in (whole / "report.html").read_text()
-  sampled = launch(f"--workdir={whole}", "--mode=sample", "--num_samples=3")
+  sampled = forked(f"--workdir={whole}", "--mode=sample", "--num_samples=3")
   assert sampled.returncode == 0, sampled.stderr
   assert (whole / "samples" / "000002.png").exists()
 
   # another experiment in the same directory
-  refused = launch(f"--workdir={whole}", *SMALL, "--config.code.k=5")
+  refused = forked(f"--workdir={whole}", *SMALL, "--config.code.k=5")
   assert refused.returncode == 2
   assert "code.k: 4 -> 5" in refused.stderr
 
@@ -112,7 +92,7 @@ def test_bad_input_gets_one_line_and_code_2(arguments, words, tmp_path):
   workdir = (
     [] if any("workdir" in a for a in arguments) else [f"--workdir={tmp_path}/r"]
   )
-  done = launch(*workdir, *arguments)
+  done = forked(*workdir, *arguments)
   assert done.returncode == 2, done.stderr
   lines = done.stderr.strip().splitlines()
   assert len(lines) == 1, done.stderr
@@ -121,7 +101,7 @@ def test_bad_input_gets_one_line_and_code_2(arguments, words, tmp_path):
 
 
 def test_debug_names_the_operation_that_gives_a_nan(tmp_path):
-  done = launch(
+  done = forked(
     f"--workdir={tmp_path}/r",
     *SMALL,
     "--config.debug=True",
@@ -149,7 +129,7 @@ def test_a_platform_that_is_not_there_is_one_line(tmp_path):
 
 
 def test_divergence_ends_with_code_3_and_names_the_metric(tmp_path):
-  done = launch(
+  done = forked(
     f"--workdir={tmp_path}/r",
     *SMALL,
     "--config.phases=('gan',)",
@@ -165,19 +145,22 @@ def test_divergence_ends_with_code_3_and_names_the_metric(tmp_path):
   ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)]
 )
 def test_a_signal_saves_and_a_kill_loses_nothing_saved(tmp_path, number, code):
-  workdir, long = tmp_path / "r", ["--config.sae.steps=10000"]
-  process = start(f"--workdir={workdir}", *SMALL, *long)
-  process.send_signal(number)
-  _, errors = process.communicate(timeout=15)
-  assert process.returncode == code, errors
-  (line,) = errors.strip().splitlines()
+  workdir, errors = tmp_path / "r", tmp_path / "errors.txt"
+  arguments = [f"--workdir={workdir}", *SMALL, "--config.sae.steps=10000"]
+  process = Forked(arguments, tmp_path / "said.txt", errors)
+  wait_for_records(process, workdir, 1)
+  os.kill(process.pid, number)
+  assert process.wait(15) == code, errors.read_text()
+  (line,) = errors.read_text().splitlines()
   assert "run the same command again to go on" in line
   step, _ = saved(workdir, "sae")
   assert f"at sae step {step}, saved" in line
 
-  process = start(f"--workdir={workdir}", *SMALL, *long)
+  process = Forked(arguments, tmp_path / "said.txt")
+  before = (workdir / "metrics.jsonl").read_bytes().count(b"\n")
+  wait_for_records(process, workdir, before + 1)
   process.kill()
-  process.communicate(timeout=60)
+  process.wait(60)
   again, _ = saved(workdir, "sae")
   assert again >= step
 

@@ -17,6 +17,10 @@ from tests.systems import CONVOLUTIONAL, EXAMPLES, make_phase, small_config
 
 auxiliary = []
 
+# Compiling takes the time here. What the modes have in common, that one state is split
+# and summed in the right places, holds before a compiler has optimised anything.
+jax.config.update("jax_disable_most_optimizations", True)
+
 def final(name, config, mode, devices):
   phase = make_phase(name, config)
   mesh = parallel.make_mesh(devices)
@@ -47,19 +51,20 @@ for sparsity_map, penalty, loss in (
 few = dict(code__num_latents=128, code__k=2, sae__auxiliary_k=2, sae__dead_after=1)
 cases += [("sae", few)]
 cases += [("classifier", dict(classifier__flip=True))]
-cases += [("gan", dict(gan__loss="minimax")), ("gan", dict(gan__loss="least_squares"))]
+cases += [("gan", dict(gan__loss="least_squares"))]
 cases += [
   ("sae", CONVOLUTIONAL),
   ("gan", CONVOLUTIONAL | dict(
     gan__discriminator_normalization="batch", gan__penalties__r1=0.0,
-    gan__penalties__r2=0.0)),
+    gan__penalties__r2=0.0, gan__loss="minimax")),
 ]
 worst = 0.0
-for name, fields in cases:
+for number, (name, fields) in enumerate(cases):
   config = small_config(**fields)
   reference = final(name, config, "jit", 1)
-  # what differs in a loss alone is tried once: pmap goes through shard_map
-  for mode in parallel.MODES if "code__sparsity_map" in fields else ["shard_map"]:
+  # A step reduces by hand in shard_map; pmap hands the same axis to the same step, and
+  # jit none at all: how they place and gather is seen in one case of each phase.
+  for mode in parallel.MODES if number < 2 else ["shard_map"]:
     for a, b in zip(reference, final(name, config, mode, 8), strict=True):
       worst = max(worst, float(np.max(np.abs(a - b)) / (1e-3 + np.max(np.abs(a)))))
 

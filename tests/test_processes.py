@@ -3,17 +3,14 @@
 import os
 import signal
 import socket
-import subprocess
-import sys
 import time
-from pathlib import Path
 
 import numpy as np
 import pytest
 
+from tests.commands import Forked
 from tests.systems import saved
 
-ROOT = Path(__file__).parents[1]
 SMALL = [
   "--config.code.num_latents=32",
   "--config.code.k=4",
@@ -37,18 +34,15 @@ def start(workdir, count, devices, *arguments, last=()):
   """
   with socket.create_server(("127.0.0.1", 0)) as free:
     port = free.getsockname()[1]
-  flags = f"--xla_force_host_platform_device_count={devices}"
   place = [f"--coordinator=127.0.0.1:{port}", f"--num_processes={count}"]
   return [
-    subprocess.Popen(
-      [sys.executable, "launch.py", f"--workdir={workdir}", *SMALL, *arguments]
+    Forked(
+      [f"--workdir={workdir}", *SMALL, *arguments]
       + ([*place, f"--process_id={i}"] if count > 1 else [])
       + (list(last) if i == count - 1 else []),
-      cwd=ROOT,
-      env=os.environ | {"JAX_PLATFORMS": "cpu", "XLA_FLAGS": flags},
-      stdout=subprocess.PIPE,
-      stderr=subprocess.PIPE,
-      text=True,
+      workdir.with_name(f"said by {i}"),
+      workdir.with_name(f"errors of {i}"),
+      devices,
     )
     for i in range(count)
   ]
@@ -57,11 +51,11 @@ def start(workdir, count, devices, *arguments, last=()):
 def finish(processes):
   """Returns (exit codes, standard errors) of processes that end by themselves."""
   try:
-    errors = [process.communicate(timeout=120)[1] for process in processes]
+    codes = [process.wait(120) for process in processes]
   finally:
     for process in processes:
       process.kill()
-  return [process.returncode for process in processes], errors
+  return codes, [process.errors.read_text() for process in processes]
 
 
 def wait_for_checkpoint(workdir, phase, step, processes):
@@ -79,6 +73,7 @@ def test_two_processes_killed_and_resumed_as_one_end_where_one_would(tmp_path):
   whole, parts = tmp_path / "whole", tmp_path / "parts"
   codes, errors = finish(start(whole, 1, 4))
   assert codes == [0], errors
+  assert " 4 x cpu" in (tmp_path / "said by 0").read_text()
 
   processes = start(parts, 2, 2, "--config.data.placement=streamed")
   wait_for_checkpoint(parts, "gan", 10, processes)
@@ -100,6 +95,7 @@ def test_two_processes_killed_and_resumed_as_one_end_where_one_would(tmp_path):
 def test_two_processes_end_together(tmp_path):
   codes, errors = finish(start(tmp_path / "r", 2, 2, "--config.phases=('sae',)"))
   assert codes == [0, 0], errors
+  assert " 4 x cpu" in (tmp_path / "said by 0").read_text()
   assert saved(tmp_path / "r", "sae")[0] == 20
 
 
@@ -126,7 +122,7 @@ def test_a_process_that_loses_another_ends_with_one_line(tmp_path, victim):
 def test_a_signal_to_one_process_stops_and_saves_them_all(tmp_path):
   processes = start(tmp_path / "r", 2, 2, "--config.gan.steps=100000")
   wait_for_checkpoint(tmp_path / "r", "gan", 10, processes)
-  processes[1].send_signal(signal.SIGTERM)
+  os.kill(processes[1].pid, signal.SIGTERM)
   codes, errors = finish(processes)
   assert codes == [143, 143], errors
   for text in errors:

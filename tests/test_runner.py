@@ -15,8 +15,8 @@ from sgae.reporting.console import Console
 from sgae.reporting.metrics import read_metrics
 from tests.runs import (
   CALLS,
-  SignallingConsole,
   copy_of,
+  stopping_console,
   timeless,
   tiny_config,
   train,
@@ -30,7 +30,7 @@ def test_a_run_stopped_again_and_again_ends_in_the_same_bits(tmp_path, whole_run
   workdir, stops = tmp_path / "run", []
   for _ in range(5):
     try:
-      train(workdir, console=SignallingConsole(1))
+      train(workdir, console=stopping_console(1))
     except StoppedBySignal as stopped:
       assert stopped.exit_code == 143
       stops.append(str(stopped).split(",")[0])
@@ -53,7 +53,7 @@ def test_a_run_stopped_again_and_again_ends_in_the_same_bits(tmp_path, whole_run
 def test_a_stop_is_followed_by_the_same_bits(tmp_path, whole_run, reports):
   workdir = tmp_path / "run"
   with pytest.raises(StoppedBySignal, match="SIGTERM"):
-    train(workdir, console=SignallingConsole(reports))
+    train(workdir, console=stopping_console(reports))
   train(workdir)
   for phase in ("sae", "gan"):
     expected, arrays = saved(whole_run, phase)[1], saved(workdir, phase)[1]
@@ -64,7 +64,7 @@ def test_streamed_images_give_the_bits_that_resident_ones_give(tmp_path, whole_r
   workdir = tmp_path / "run"
   config = tiny_config(data__placement="streamed")
   with pytest.raises(StoppedBySignal):
-    train(workdir, config, SignallingConsole(CALLS + 1))
+    train(workdir, config, stopping_console(CALLS + 1))
   train(workdir, config)
   for phase in ("sae", "gan"):
     expected, arrays = saved(whole_run, phase)[1], saved(workdir, phase)[1]
@@ -90,7 +90,7 @@ def test_checkpoints_can_lie_elsewhere(tmp_path, whole_run):
   elsewhere = tmp_path / "elsewhere"
   config = tiny_config(checkpoint__directory=str(elsewhere))
   with pytest.raises(StoppedBySignal):
-    train(tmp_path / "run", config, SignallingConsole(CALLS + 1))
+    train(tmp_path / "run", config, stopping_console(CALLS + 1))
   train(tmp_path / "run", config)
   assert not (tmp_path / "run" / "gan").exists()
   expected, arrays = saved(whole_run, "gan")[1], saved(elsewhere, "gan")[1]

@@ -11,8 +11,9 @@ from sgae.errors import StoppedBySignal
 from tests.commands import Forked, wait_for_records
 from tests.runs import (
   CALLS,
-  SignallingConsole,
+  ActingConsole,
   assert_same_bits,
+  stopping_console,
   timeless,
   tiny_config,
   train,
@@ -43,7 +44,7 @@ def test_a_signal_after_the_last_step_does_not_wait_for_the_evaluation(
 ):
   workdir = tmp_path / "run"
   with pytest.raises(StoppedBySignal, match="after the last step") as stopped:
-    train(workdir, console=SignallingConsole(2 * CALLS))
+    train(workdir, console=stopping_console(2 * CALLS))
   assert stopped.value.exit_code == 143
   assert not (workdir / "evaluation.json").exists()
   train(workdir)
@@ -94,21 +95,17 @@ def memory() -> float:
 
 @pytest.mark.soak
 def test_memory_stays_flat_over_20000_logging_intervals(tmp_path, capsys):
-  seen = {}
+  seen = [memory()]
 
-  class Measuring(SignallingConsole):
-    @property
-    def reports(self):
-      return 1
+  def measure():
+    seen.append(memory())
+    console.reports = 1
 
-    @reports.setter
-    def reports(self, value):
-      seen[len(seen)] = memory()
-
+  console = ActingConsole(1, measure)
   config = tiny_config(sae__steps=20_000, sae__log_every=1, sae__evaluate_every=20_000)
   config.sae.save_every = 2_500  # the first ones start threads that stay
   config.phases = ("sae",)
-  train(tmp_path / "run", config, Measuring(0))
+  train(tmp_path / "run", config, console)
   figures = {at: round(seen[at], 1) for at in (1_000, 5_000, 10_000, 15_000, 19_999)}
   with capsys.disabled():
     print(f"\nMiB after so many intervals: {figures}")  # noqa: T201

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.lib.npyio import NpzFile
 
+from sgae import machine
 from sgae.data import local
 from sgae.data.dataset import Dataset, Split
 from sgae.data.decode import one_line
@@ -102,17 +103,13 @@ def _layout(file: str, keys: list[str]) -> tuple[str, ...]:
 def _check_size(file: str, stored: Any) -> None:
   """Refuses a file that unpacks to more than fits, before anything is unpacked."""
   # Honest or not: no more than is declared is ever read.
-  declared, memory = sum(info.file_size for info in stored.zip.infolist()), _memory()
+  declared = sum(info.file_size for info in stored.zip.infolist())
+  memory = machine.memory()
   if declared > memory:
     raise UserError(
       f"{file} unpacks to {declared / 2**30:,.2f} GiB, more than the "
       f"{memory / 2**30:,.2f} GiB of memory here; store less"
     )
-
-
-def _memory() -> int:
-  """Returns the memory of this machine (bytes)."""
-  return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
 
 
 def _array(file: str, stored: Any, key: str) -> np.ndarray:

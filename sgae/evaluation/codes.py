@@ -1,6 +1,7 @@
 """Measures of a sparse autoencoder on a set of images; pure functions of arrays."""
 
 import warnings
+from typing import Any
 
 import numpy as np
 from scipy.optimize import linear_sum_assignment
@@ -47,11 +48,16 @@ def code_measures(code_nk: np.ndarray) -> dict[str, Figure]:
   """
   density_k = firing_rates(code_nk)
   return {
-    "l0": mean_figure((code_nk > 0).reshape(len(code_nk), -1).sum(axis=1)),
+    "l0": mean_figure(active_latents(code_nk)),
     "never_fired": Figure(float((density_k == 0).mean())),
     "density_median": Figure(float(np.median(density_k))),
     "density_max": Figure(float(density_k.max())),
   }
+
+
+def active_latents(code_nk: np.ndarray) -> np.ndarray:
+  """Returns how many latents are active on each example, at each place: [N]."""
+  return (code_nk > 0).reshape(len(code_nk), -1).sum(axis=1)
 
 
 def firing_rates(code_nk: np.ndarray) -> np.ndarray:
@@ -64,8 +70,11 @@ def firing_rates(code_nk: np.ndarray) -> np.ndarray:
   return (largest(code_nk) > 0).mean(axis=0)
 
 
-def largest(code_nk: np.ndarray) -> np.ndarray:
-  """Returns the largest value of each latent over places: [N, h, w, K] -> [N, K]."""
+def largest(code_nk: Any) -> Any:
+  """Returns the largest value of each latent over places: [N, h, w, K] -> [N, K].
+
+  Takes and returns an array of NumPy, or of JAX within what is compiled.
+  """
   return code_nk.max(axis=tuple(range(1, code_nk.ndim - 1)))
 
 

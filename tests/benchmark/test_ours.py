@@ -9,8 +9,14 @@ from sgae.config import validate
 
 
 @pytest.mark.parametrize("row", rows.ROWS, ids=lambda row: row.name)
-def test_the_config_of_every_row_is_valid(row):
-  validate(ours.config_of(row, "float32"))
+def test_the_config_of_every_row_is_valid_and_of_its_size(row):
+  config = validate(ours.config_of(row, "float32"))
+  phase = config.sae if row.network == "sae" else config.gan
+  assert phase.batch_size == row.batch
+  if row.network == "sae":
+    assert config.code.num_latents == row.latents
+  else:
+    assert phase.generator_architecture == row.network
 
 
 @pytest.mark.parametrize(

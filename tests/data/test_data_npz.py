@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from sgae.data import npz, sources
+from sgae import machine
+from sgae.data import sources
 from sgae.errors import UserError
 from sgae.reporting.metrics import read_metrics
 from tests.image_files import pixels
@@ -292,7 +293,7 @@ def test_a_file_that_unpacks_to_more_than_the_memory(tmp_path, refusal, monkeypa
   path = tmp_path / "faces.npz"
   np.savez_compressed(path, images=np.zeros((100, 64, 64), np.uint8))
   assert path.stat().st_size < 2000
-  monkeypatch.setattr(npz, "_memory", lambda: 300_000)
+  monkeypatch.setattr(machine, "memory", lambda: 300_000)
   monkeypatch.setattr(np.lib.format, "read_array", pytest.fail)  # not even begun
   assert "unpacks to 0.00 GiB, more than the 0.00 GiB of memory" in refusal(path)
 

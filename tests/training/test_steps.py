@@ -18,9 +18,13 @@ from tests.systems import (
   small_config,
 )
 
+pytestmark = pytest.mark.usefixtures("quick_to_compile")
 
-def first(stacked):
-  return jax.tree.map(lambda leaf: leaf[0], stacked)
+
+def one_step(phase, state):
+  """Runs the phase's pure step, compiled, over the first batch."""
+  batch = jax.tree.map(lambda leaf: leaf[0], batches(phase, 0, 1))
+  return jax.jit(phase.step)(state, batch)
 
 
 def same(a, b):
@@ -48,15 +52,16 @@ def test_every_sparsity_map_trains_finitely(name, sparsity_map, penalty):
 
 
 @pytest.mark.parametrize("loss", ADVERSARIAL_LOSSES)
-@pytest.mark.parametrize("generator", ["sparse", "plain"])
-@pytest.mark.parametrize("penalised", [True, False])
+@pytest.mark.parametrize(
+  ("generator", "penalised"), [("sparse", True), ("plain", False)]
+)
 def test_every_adversarial_loss_trains_finitely(loss, generator, penalised):
   config = small_config(gan__loss=loss, gan__generator=generator)
   weight = 0.1 if penalised else 0.0
   config.gan.penalties.update(r1=weight, r2=weight, gradient_penalty=weight)
   phase = make_phase("gan", config)
   start = phase.init({})
-  state, metrics = phase.step(start, first(batches(phase, 0, 1)))
+  state, metrics = one_step(phase, start)
   assert all(np.isfinite(value) for value in metrics.values())
   assert ("gan/r1" in metrics) == penalised
   assert not same(start.generator.params, state.generator.params)
@@ -82,7 +87,7 @@ def test_every_normalization_trains_finitely(normalization):
 def test_running_statistics_are_averaged_with_the_weights():
   phase = make_phase("gan", small_config(**CONVOLUTIONAL))
   start = phase.init({})
-  state, _ = phase.step(start, first(batches(phase, 0, 1)))
+  state, _ = one_step(phase, start)
   before, after, average = (
     params["coder"]["dense"]["mean"]
     for params in (start.average, state.generator.params, state.average)
@@ -125,7 +130,7 @@ def test_a_player_with_rate_zero_stays_while_the_other_moves(frozen):
   config.gan[f"{frozen}_optimizer"].learning_rate = 0.0
   phase = make_phase("gan", config)
   start = phase.init({})
-  state, _ = phase.step(start, first(batches(phase, 0, 1)))
+  state, _ = one_step(phase, start)
   moved = {"generator", "discriminator"} - {frozen}
   assert same(getattr(start, frozen).params, getattr(state, frozen).params)
   (other,) = moved
@@ -194,9 +199,12 @@ def test_idle_counters_by_hand():
 
 @pytest.mark.parametrize("name", ["sae", "gan"])
 def test_same_seed_same_bits_and_other_seed_other_bits(name):
+  phase = make_phase(name, small_config())  # the seed is in the state alone
+  run = jax.jit(lambda state, stacked: run_steps(phase, state, stacked)[0])
+
   def final(seed):
-    phase = make_phase(name, small_config(seed=seed))
-    return run_steps(phase, phase.init({}), batches(phase, seed, 3))[0]
+    start = make_phase(name, small_config(seed=seed)).init({})
+    return run(start, batches(phase, 0, 3))
 
   one, again, other = final(0), final(0), final(1)
 

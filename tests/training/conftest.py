@@ -1,0 +1,12 @@
+"""What the tests of steps share."""
+
+import jax
+import pytest
+
+
+@pytest.fixture
+def quick_to_compile():
+  """Leaves out most of XLA's optimizations: for what a step does, not how fast."""
+  jax.config.update("jax_disable_most_optimizations", True)
+  yield
+  jax.config.update("jax_disable_most_optimizations", False)
