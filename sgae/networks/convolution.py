@@ -8,6 +8,7 @@ with one matrix product for each shift of the cells and its part of the kernel.
 
 import functools
 from collections.abc import Callable
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -101,7 +102,7 @@ def _native(x_bhwc, kernel_hwio, stride, groups):
   )
 
 
-def _as_matrix_products(x_bhwc, kernel_hwio, stride, groups):
+def _as_matrix_products(x_bhwc, kernel_hwio, stride, groups) -> Any:
   if groups > 1:
     x = x_bhwc.reshape(*x_bhwc.shape[:3], groups, -1)
     kernel = kernel_hwio.reshape(*kernel_hwio.shape[:3], groups, -1)

@@ -151,13 +151,15 @@ def _transformed(matrix: np.ndarray, parts: Sequence[Sequence[Any]]) -> list[lis
   return [_sums(matrix, row) for row in zip(*columns, strict=True)]
 
 
-def _sums(matrix, parts):
+def _sums(matrix: np.ndarray, parts: Sequence[Any]) -> list[Any]:
   """Returns matrix @ parts, for a list of arrays, without products by 0 and 1."""
+
+  def weighted(weight, part):
+    if abs(weight) != 1:
+      return float(weight) * part
+    return part if weight > 0 else -part
+
   return [
-    sum(
-      part if weight == 1 else -part if weight == -1 else float(weight) * part
-      for weight, part in zip(row, parts, strict=True)
-      if weight
-    )
+    sum(weighted(*pair) for pair in zip(row, parts, strict=True) if pair[0])
     for row in matrix
   ]

@@ -92,7 +92,9 @@ def make_adversarial_step(
 
     def train_discriminator(player, numbered_images):
       i, images_bhwc = numbered_images
-      latents_key, mix_key = jax.random.split(discriminator_key(i))
+      latents_key, mix_key = (
+        randomness.fold_in(discriminator_key(i), number) for number in (0, 1)
+      )
       return update_discriminator(
         player,
         state.generator.params,
