@@ -259,7 +259,7 @@ def compile_function(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def compile_over_rows(
-  function: Callable[..., Any], mesh: Mesh, rows_per_call: int = 512
+  function: Callable[..., Any], mesh: Mesh, rows_per_call: int = 1024
 ) -> Callable[..., Any]:
   """Compiles a function of rows that do not see each other, to run on all devices.
 
@@ -278,15 +278,32 @@ def compile_over_rows(
   batch = -(-rows_per_call // mesh.size) * mesh.size
 
   def run(tree, rows):
-    parts = []
-    for start in range(0, len(rows), batch):
+    def begin(start):
       # the last call is filled up, so that one program serves any number of rows
       some = rows.take(range(start, start + batch), axis=0, mode="clip")
       placed = jax.make_array_from_callback(some.shape, spread, some.__getitem__)
-      parts.append(jax.device_get(program(tree, placed)))
-    return jax.tree.map(lambda *part: np.concatenate(part)[: len(rows)], *parts)
+      return program(tree, placed)
+
+    under_way, results = begin(0), None
+    for start in range(0, len(rows), batch):
+      done = under_way
+      if start + batch < len(rows):  # so that the devices need not wait for the host
+        under_way = begin(start + batch)
+      part = jax.device_get(done)
+      if results is None:
+        results = jax.tree.map(functools.partial(_empty, len(rows)), part)
+      jax.tree.map(functools.partial(_write, start), results, part)
+    return results
 
   return run
+
+
+def _empty(count, like):
+  return np.empty((count, *like.shape[1:]), like.dtype)
+
+
+def _write(start, into, rows):
+  into[start : start + len(rows)] = rows[: len(into) - start]
 
 
 def all_finite(tree: Any) -> bool:
