@@ -6,7 +6,6 @@ was measured, `--precision=bfloat16` computes in it (PyTorch: under autocast). W
 PyTorch (the extra `benchmark`) our column stands alone.
 """
 
-import argparse
 import importlib.util
 import json
 import os
@@ -16,7 +15,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from sgae.benchmark import table
+from sgae.benchmark import options, table
 from sgae.benchmark.rows import LINES, ROWS, VARIANTS, Row
 from sgae.benchmark.worker import Failed, Worker
 
@@ -27,7 +26,9 @@ PRODUCT_SECONDS = 0.3
 
 def main() -> int:
   """Measures the rows asked for and prints each as it is done; 1 if one failed."""
-  args = _arguments()
+  parser = options.parser("sgae.benchmark", __doc__, LINES)
+  parser.add_argument("--precision", choices=("float32", "bfloat16"), default="float32")
+  args = parser.parse_args()
   with_pytorch = importlib.util.find_spec("torch") is not None
   machine = describe_machine(with_pytorch)
   _say(" | ".join(f"{name}: {value}" for name, value in machine.items()))
@@ -128,21 +129,6 @@ def _processor() -> str:
     if line.startswith("model name"):
       return line.partition(":")[2].strip()
   return platform.processor() or platform.machine()
-
-
-def _arguments() -> Any:
-  def lines(text):
-    chosen = text.split(",")
-    for name in chosen:
-      if name not in LINES:
-        raise argparse.ArgumentTypeError(f"{name!r} is not one of {', '.join(LINES)}")
-    return chosen
-
-  parser = argparse.ArgumentParser("python -m sgae.benchmark", description=__doc__)
-  parser.add_argument("--only", type=lines, default=LINES, help=", ".join(LINES))
-  parser.add_argument("--json", metavar="PATH", help="write what was measured there")
-  parser.add_argument("--precision", choices=("float32", "bfloat16"), default="float32")
-  return parser.parse_args()
 
 
 def _say(text: str) -> None:

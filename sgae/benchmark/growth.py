@@ -6,7 +6,6 @@ Each point is a process of its own; `--only=batch,width` chooses curves, `--json
 keeps the points.
 """
 
-import argparse
 import importlib
 import json
 import multiprocessing
@@ -18,6 +17,7 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any, NamedTuple
 
+from sgae.benchmark import options
 from sgae.benchmark.rows import Row
 
 SECONDS = 2.0  # of each point
@@ -105,7 +105,7 @@ def measure(point: Point, cache: str) -> dict[str, float]:
   parallel.keep_compiled_programs(Path(cache))
   config = ConfigDict(point.config)
   start = perf_counter()
-  work, *_ = training_of(config, point.phase, point.steps, point.shape, point.devices)
+  work = training_of(config, point.phase, point.steps, point.shape, point.devices)
   work()
   first = perf_counter() - start
   start = perf_counter()
@@ -120,18 +120,11 @@ def main() -> None:
   """Measures and prints the curves asked for."""
   chosen = list(points())
   curves = list(dict.fromkeys(point.curve for point in chosen))
-  parser = argparse.ArgumentParser("python -m sgae.benchmark.growth")
-  parser.add_argument("--only", default=",".join(curves), help=", ".join(curves))
-  parser.add_argument("--json", metavar="PATH", help="write the points there")
-  args = parser.parse_args()
-  if unknown := set(args.only.split(",")) - set(curves):
-    parser.error(
-      f"--only={unknown.pop()!r} is unknown: choose from {', '.join(curves)}"
-    )
+  args = options.parser("sgae.benchmark.growth", __doc__, curves).parse_args()
   found = []
   with tempfile.TemporaryDirectory() as cache:
     for point in chosen:
-      if point.curve not in args.only.split(","):
+      if point.curve not in args.only:
         continue
       figures = alone(point, cache)
       if point.compiles:

@@ -18,26 +18,27 @@ from sgae.networks import sparse_product
 from sgae.training.states import Batch
 
 PRODUCT_SIDE = 2048
+PART = 64  # images of a convolutional batch that a CPU takes at once
 
 
 def config_of(row: Row, precision: str) -> Any:
   """Returns the config whose phase does a row's work; `precision` is the config's."""
   config = seed.get_config()
   config.precision.compute = precision
+  config.code.penalty, config.sae.sparsity_weight = "none", 0.0
   if row.network == "sae":
-    config.code.update(
-      num_latents=row.latents, sparsity_map="topk", k=ACTIVE, penalty="none"
-    )
+    config.phases = ("sae",)
+    config.code.update(num_latents=row.latents, sparsity_map="topk", k=ACTIVE)
     config.sae.update(
       encoder_hidden=(),
       decoder_hidden=(),
       output="linear",
       tied_start=True,
       unit_norm_atoms=True,
-      sparsity_weight=0.0,
       batch_size=row.batch,
     )
     return config
+  config.phases = ("gan",)
   config.gan.update(batch_size=row.batch, discriminator_updates=1, generator_updates=1)
   if row.network == "dcgan":
     config.gan.update(
@@ -47,6 +48,9 @@ def config_of(row: Row, precision: str) -> Any:
       discriminator_hidden=(64, 128),
       kernel_size=4,
     )
+    # larger parts fall out of a CPU's cache; a GPU is to have all at once
+    if jax.default_backend() == "cpu" and row.line != "sampling":
+      config.train.microbatches = -(-row.batch // PART)
     config.gan.discriminator_optimizer.update(
       name="adam", learning_rate=2e-4, beta1=0.5
     )
@@ -62,11 +66,10 @@ def config_of(row: Row, precision: str) -> Any:
 
 def training(row: Row, precision: str) -> tuple[Callable[[], float], float]:
   """Returns what trains a row for one call, as `training_of`, and one image's FLOP."""
-  phase_name = "sae" if row.network == "sae" else "gan"
-  work, phase, state = training_of(config_of(row, precision), phase_name, row.steps)
+  config = config_of(row, precision)
   if row.network == "sae":
-    return work, flops_of_autoencoder(row.latents)
-  return work, flops_of_step(phase, state) / row.batch
+    return training_of(config, "sae", row.steps), flops_of_autoencoder(row.latents)
+  return training_of(config, "gan", row.steps), flops_of_step(config, "gan") / row.batch
 
 
 def training_of(
@@ -75,14 +78,13 @@ def training_of(
   steps: int,
   shape: tuple[int, int, int] = (28, 28, 1),
   devices: int = 1,
-) -> tuple[Callable[[], float], phases.Phase, Any]:
-  """Returns what trains a phase on random images, the phase and its first state.
+) -> Callable[[], float]:
+  """Returns what trains a phase on random images and returns how many it has seen.
 
   Args:
     config: validated or like it.
     name: of the phase.
-    steps: of one call, after which the work waits for its end and returns the number
-      of images it has seen.
+    steps: of one call, after which it waits for their end.
     shape: (H, W, C) of the images.
     devices: how many take part.
   """
@@ -94,8 +96,7 @@ def training_of(
     phase.step, resident.gather, mesh, "jit", phase.batch_shape
   )
   source = parallel.replicate(Split(images, np.zeros(EXAMPLES, np.int32)), mesh)
-  first = phase.init({})
-  state, done = parallel.replicate(first, mesh), 0
+  state, done = parallel.replicate(phase.init({}), mesh), 0
 
   def work():
     nonlocal state, done
@@ -107,7 +108,7 @@ def training_of(
     done += steps
     return steps * phase.batch_shape[-1]
 
-  return work, phase, first
+  return work
 
 
 def flops_of_autoencoder(latents: int) -> float:
@@ -122,19 +123,21 @@ def flops_of_autoencoder(latents: int) -> float:
   return 2.0 * 784 * (2 * latents + 3 * read)
 
 
-def flops_of_step(phase: phases.Phase, state: Any) -> float:
-  """Returns the FLOP of one step as XLA counts them in the program of that step alone.
+def flops_of_step(config: Any, name: str) -> float:
+  """Returns the FLOP of a phase's step as XLA counts them in its program alone.
 
-  In a scan it would count the body once, whatever its number of turns.
+  In a loop it would count the body once, whatever its number of turns.
   """
+  config.train.microbatches = 1
+  phase = phases.PHASES[name](config, np.zeros((28, 28, 1), np.float32))
   shape = (*phase.batch_shape, 28, 28, 1)
   batch = Batch(
     jnp.zeros(shape),
     jnp.zeros(phase.batch_shape, jnp.int32),
     jnp.zeros(phase.batch_shape[-1:], jnp.int32),
   )
-  program = parallel.compile_function(phase.step).lower(state, batch).compile()
-  costs: Any = program.cost_analysis()
+  step = parallel.compile_function(phase.step)
+  costs: Any = step.lower(phase.init({}), batch).compile().cost_analysis()
   return costs["flops"]
 
 
