@@ -96,12 +96,12 @@ def test_a_disk_that_takes_no_writes_is_one_line(tmp_path, disk, whole_run):
     train(disk / "run")
 
 
-class RemovingConsole(Console):
-  """Removes a directory at the nth progress report."""
+class ActingConsole(Console):
+  """Does something to the run's directory at the nth progress report."""
 
-  def __init__(self, reports, directory):
+  def __init__(self, reports, act):
     super().__init__(io.StringIO())
-    self.reports, self.directory = reports, directory
+    self.reports, self.act = reports, act
 
   @contextlib.contextmanager
   def phase(self, name, total_steps, first_step):
@@ -109,7 +109,7 @@ class RemovingConsole(Console):
       del report
       self.reports -= 1
       if self.reports == 0:
-        shutil.rmtree(self.directory)
+        self.act()
 
     start = Report(name, first_step, total_steps, 0.0, None, {})
     yield PhaseProgress(start, show)
@@ -118,7 +118,35 @@ class RemovingConsole(Console):
 def test_a_directory_that_is_removed_under_the_run_is_one_line(tmp_path, whole_run):
   workdir = tmp_path / "run"
   with pytest.raises(UserError, match="run/metrics.jsonl: it was removed"):
-    train(workdir, console=RemovingConsole(6, workdir))
+    train(workdir, console=ActingConsole(6, lambda: shutil.rmtree(workdir)))
   # nothing that a new start would take for files of something else
   train(workdir)
   assert_same_bits(workdir, whole_run)
+
+
+def immutable(sign, *directories):
+  """Sets (+) or takes back (-) that nobody, not even root, may change directories."""
+  command = ["chattr", f"{sign}i", *map(str, directories)]
+  try:
+    return subprocess.run(command, capture_output=True).returncode == 0
+  except FileNotFoundError:
+    return False
+
+
+def test_a_directory_made_read_only_under_the_run_is_one_line(tmp_path, whole_run):
+  workdir, locked = tmp_path / "run", []
+  if not immutable("+", tmp_path) or not immutable("-", tmp_path):
+    pytest.skip("only root may make a directory immutable, and not on each file system")
+
+  def protect():
+    locked.extend([workdir, *(path for path in workdir.rglob("*") if path.is_dir())])
+    assert immutable("+", *locked)
+
+  try:
+    with pytest.raises(UserError, match=f"{workdir}.*not permitted"):
+      train(workdir, console=ActingConsole(6, protect))
+  finally:
+    immutable("-", *locked)
+  train(workdir)
+  assert_same_bits(workdir, whole_run)
+  assert timeless(workdir) == timeless(whole_run)
