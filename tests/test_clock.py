@@ -9,7 +9,7 @@ from sgae.reporting.metrics import read_metrics
 from sgae.reporting.tensorboard import EventFile
 from tests.runs import assert_same_bits, timeless, train
 
-JUMP = 30  # seconds; a leap of minutes makes orbax give up a save that is under way
+JUMP = 1  # second; far more than steps take, and orbax waits by this clock
 
 
 def jumping(monkeypatch):
