@@ -2,7 +2,7 @@
 
 import functools
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -54,8 +54,7 @@ class PhaseRun:
     last = (journal and journal.last(phase.name)) or {}
     self.seconds = float(last.get("seconds") or 0.0)
     self.clock = perf_counter()
-    # Seconds in which the device waits for the host: pictures, measures, metrics,
-    # checkpoints.
+    # Seconds in which the device waits for the host: pictures, measures, checkpoints.
     self.aside = self.aside_since_record = 0.0
 
   def train(
@@ -150,7 +149,7 @@ class PhaseRun:
     total = perf_counter() - start
     self.console.line(
       f"{name}: {step - first_step} steps in {total:.1f} s, {self.aside / total:.1%} "
-      "of it aside (pictures, measures, metrics, checkpoints); "
+      "of it aside (pictures, measures, checkpoints); "
       f"{compiled.traces} compilation(s)"
     )
     return state
@@ -167,14 +166,18 @@ class PhaseRun:
     return parallel.replicate(state, self.mesh)
 
   def _record(
-    self, pending, progress, evaluate: Callable[[], dict[str, float]] = dict
+    self,
+    pending,
+    progress,
+    evaluate: Callable[[], dict[str, float]] | None = None,
   ) -> tuple[int, dict]:
     """Fetches, checks and writes the metrics of one call, if there are any.
 
     Args:
       pending: (step, stacked metrics); empty ones where no call is outstanding.
       progress: the console's.
-      evaluate: gives more numbers for the record, from the state after that call.
+      evaluate: gives more numbers for the record, from the state after that call; the
+        device waits for it.
 
     Returns:
       What is pending now: nothing.
@@ -183,11 +186,13 @@ class PhaseRun:
     stacked = jax.device_get(stacked)
     self._check(stacked, step - self.cadence.log_every)
     now = perf_counter()
-    seconds = now - self.clock
-    busy = max(seconds - self.aside_since_record, 1e-9)
-    with self._aside():
-      values = {key: float(np.mean(column)) for key, column in stacked.items()}
-      measures = evaluate()
+    seconds = self.seconds + now - self.clock
+    busy = now - self.clock - self.aside_since_record
+    values = {key: float(np.mean(column)) for key, column in stacked.items()}
+    if values:  # the next one's time begins
+      self.seconds, self.clock, self.aside_since_record = seconds, now, 0.0
+    with self._aside() if evaluate else nullcontext():
+      measures = evaluate() if evaluate else {}
       if self.journal is None:
         return step, {}
       if values or measures:
@@ -196,7 +201,7 @@ class PhaseRun:
           "phase": self.phase.name,
           "step": step,
           "images_seen": step * self.images_per_step,
-          "seconds": self.seconds + seconds,
+          "seconds": seconds,
           "images_per_second": speed,
         }
         self.journal.write(record | values | measures)
@@ -204,8 +209,6 @@ class PhaseRun:
         self.journal.report()
       if values:
         progress.update(step, speed, self.phase.to_show(values))
-        self.seconds += perf_counter() - self.clock
-        self.clock, self.aside_since_record = perf_counter(), 0.0
     return step, {}
 
   def _check(self, stacked, first_step) -> None:

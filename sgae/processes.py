@@ -53,7 +53,9 @@ def join(coordinator: str, num_processes: int, process_id: int) -> None:
       f"--process_id={process_id} is too large: choose one below {num_processes}"
     )
   # Otherwise JAX ends this process with a stack trace when another one is lost, before
-  # `_watch` can do it with a line; and takes SIGTERM for itself.
+  # `_watch` can do it with a line; and takes SIGTERM for itself, which is also how a
+  # TPU VM is told that it will be preempted: one process notes it (sgae/signals.py),
+  # `any_of_us` tells the others, and all save.
   jax.config.update("jax_enable_recoverability", True)
   jax.config.update("jax_enable_preemption_service", False)
   try:

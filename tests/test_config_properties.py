@@ -111,7 +111,11 @@ def _draw_code(draw, config):
 
 def _draw_sae(draw, config):
   sae, code = config.sae, config.code
+  sae.architecture = draw(one_of(config_phases.AUTOENCODERS))
+  sae.kernel_size = draw(st.integers(1, 5))
   sae.encoder_hidden, sae.decoder_hidden = draw(widths), draw(widths)
+  if sae.architecture == "convolutional":
+    sae.decoder_hidden = sae.encoder_hidden[::-1]
   sae.tied_start = not sae.encoder_hidden and not sae.decoder_hidden
   sae.unit_norm_atoms = draw(st.booleans())
   sae.activation = draw(one_of(config_phases.ACTIVATIONS))
@@ -135,14 +139,38 @@ def _draw_gan(draw, config):
   gan.latent_distribution = draw(one_of(config_phases.LATENT_DISTRIBUTIONS))
   gan.loss = draw(one_of(config_phases.ADVERSARIAL_LOSSES))
   gan.generator_output = draw(one_of(config_phases.OUTPUT_ACTIVATIONS))
+  _draw_architectures(draw, config, sparse)
   for player in ("generator", "discriminator"):
-    gan[f"{player}_hidden"] = draw(widths)
     gan[f"{player}_activation"] = draw(one_of(config_phases.ACTIVATIONS))
     gan[f"{player}_updates"] = draw(st.integers(1, 3))
     gan[f"{player}_optimizer"].update(draw(optimizers))
+  apart = gan.discriminator_normalization != "batch"
   for name in config_phases.PENALTIES:
-    gan.penalties[name] = draw(weights)
+    gan.penalties[name] = draw(weights) if apart else 0.0
   gan.ema_decay = draw(rates)
+
+
+def _draw_architectures(draw, config, sparse):
+  gan = config.gan
+  bodies = sorted(config_phases.GENERATOR_BODIES)
+  if sparse:
+    with_places = config.sae.architecture == "convolutional"
+    bodies = [name for name in bodies if (name != "mlp") == with_places]
+  gan.generator_architecture = draw(st.sampled_from(bodies))
+  gan.discriminator_architecture = draw(one_of(config_phases.DISCRIMINATORS))
+  gan.kernel_size = draw(st.integers(1, 5))
+  gan.residual.blocks = draw(st.integers(1, 2))
+  grouped = []
+  for player in ("generator", "discriminator"):
+    architecture = gan[f"{player}_architecture"]
+    hidden = draw(widths.filter(bool) if architecture != "mlp" else widths)
+    gan[f"{player}_hidden"] = hidden
+    if architecture == "residual":
+      grouped += [config_phases.EXPANSION * width for width in hidden]
+    if architecture == "dcgan":
+      gan[f"{player}_normalization"] = draw(one_of(config_phases.NORMALIZATIONS))
+  divisors = [n for n in range(1, 19) if not any(width % n for width in grouped)]
+  gan.residual.groups = draw(st.sampled_from(divisors))
 
 
 def bad_whole(least):
@@ -184,6 +212,8 @@ WRONG = {
   "code.threshold": [0.0, *BAD_WEIGHTS],
   "code.bandwidth": [0.0, *BAD_WEIGHTS],
   "code.rho": [0.0, *BAD_SHARES],
+  "sae.architecture": BAD_NAMES,
+  "sae.kernel_size": bad_whole(1),
   "sae.encoder_hidden": BAD_WIDTHS,
   "sae.decoder_hidden": BAD_WIDTHS,
   "sae.activation": BAD_NAMES,
@@ -196,6 +226,14 @@ WRONG = {
   "gan.latent_dim": bad_whole(1),
   "gan.latent_distribution": BAD_NAMES,
   "gan.loss": BAD_NAMES,
+  "gan.generator_architecture": BAD_NAMES,
+  "gan.discriminator_architecture": BAD_NAMES,
+  "gan.kernel_size": bad_whole(1),
+  "gan.residual": [None, 5],
+  "gan.residual.blocks": bad_whole(1),
+  "gan.residual.groups": bad_whole(1),
+  "gan.generator_normalization": BAD_NAMES,
+  "gan.discriminator_normalization": BAD_NAMES,
   "gan.generator_hidden": BAD_WIDTHS,
   "gan.discriminator_hidden": BAD_WIDTHS,
   "gan.generator_activation": BAD_NAMES,

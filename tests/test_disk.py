@@ -100,3 +100,31 @@ def test_a_directory_that_is_removed_under_the_run_is_one_line(tmp_path, whole_r
   # nothing that a new start would take for files of something else
   train(workdir)
   assert_same_bits(workdir, whole_run)
+
+
+def immutable(sign, *directories):
+  """Sets (+) or takes back (-) that nobody, not even root, may change directories."""
+  command = ["chattr", f"{sign}i", *map(str, directories)]
+  try:
+    return subprocess.run(command, capture_output=True).returncode == 0
+  except FileNotFoundError:
+    return False
+
+
+def test_a_directory_made_read_only_under_the_run_is_one_line(tmp_path, whole_run):
+  workdir, locked = tmp_path / "run", []
+  if not immutable("+", tmp_path) or not immutable("-", tmp_path):
+    pytest.skip("only root may make a directory immutable, and not on each file system")
+
+  def protect():
+    locked.extend([workdir, *(path for path in workdir.rglob("*") if path.is_dir())])
+    assert immutable("+", *locked)
+
+  try:
+    with pytest.raises(UserError, match=f"{workdir}.*not permitted"):
+      train(workdir, console=ActingConsole(6, protect))
+  finally:
+    immutable("-", *locked)
+  train(workdir)
+  assert_same_bits(workdir, whole_run)
+  assert timeless(workdir) == timeless(whole_run)

@@ -22,6 +22,8 @@ from tensorboardX.record_writer import masked_crc32c
 
 from sgae.reporting.files import explained
 
+_NAME = "events.out.tfevents."  # and nanoseconds since 1970
+
 
 class EventFile:
   """One new event file in the folder of one phase (one "run" in TensorBoard)."""
@@ -37,10 +39,14 @@ class EventFile:
       UserError: the folder cannot be written.
     """
     self._folder = folder
-    # TensorBoard reads the files of a folder in the order of their names.
-    path = folder / f"events.out.tfevents.{time.time_ns()}"
     with explained(folder):
       folder.mkdir(parents=True, exist_ok=True)
+      # TensorBoard reads the files of a folder in the order of their names, which a
+      # clock that was set back must not change.
+      newest = max(
+        (int(path.suffix[1:]) for path in folder.glob(f"{_NAME}*")), default=0
+      )
+      path = folder / f"{_NAME}{max(time.time_ns(), newest + 1):019d}"
       self._file = open(path, "xb")  # noqa: SIM115 (closed by `close`)
     self._append(Event(wall_time=time.time(), file_version="brain.Event:2"))
     start = SessionLog(status=SessionLog.START)

@@ -127,7 +127,7 @@ def test_stacks_are_uniform_and_their_parts_independent(first):
   indices = stack_indices(np.arange(first, first + 100_000), 3, 10)
   assert indices.shape == (100_000, 3)
   assert indices.dtype == np.int32
-  counts = np.bincount(indices @ [100, 10, 1], minlength=1000)
+  counts = np.bincount(indices @ np.array([100, 10, 1]), minlength=1000)
   assert stats.chisquare(counts).pvalue > 1e-3
   # neighbours in the list do not resemble each other either
   pairs = indices[:-1, 0] * 10 + indices[1:, 0]
