@@ -24,8 +24,24 @@ SECONDS = 2.0  # of each point
 IMAGES_PER_CALL = 8192
 PIXELS = (28, 28, 1)
 # Shapes of the images that configs are for, where they are not MNIST's.
-SHAPES = {"digits": (16, 16, 1), "cifar10": (32, 32, 3), "stacked_mnist": (28, 28, 3)}
-CONFIGS = ("digits", "mnist", "mnist_dcgan", "cifar10", "stacked_mnist", "classifier")
+SHAPES = {
+  "digits": (16, 16, 1),
+  "ring": (1, 1, 2),
+  "stacked_mnist": (28, 28, 3),
+  "cifar10": (32, 32, 3),
+}
+# All but those whose programs are another one's: fashion_mnist's, grid's.
+CONFIGS = (
+  "digits",
+  "mnist",
+  "seed",
+  "ring",
+  "classifier",
+  "mnist_dcgan",
+  "stacked_mnist",
+  "cifar10",
+  "cifar10:residual",
+)
 
 
 class Point(NamedTuple):
@@ -76,9 +92,10 @@ def points() -> Iterator[Point]:
   for devices in (1, 2):
     yield Point("devices", str(devices), pair(512), "gan", calls(512), devices=devices)
   for name in CONFIGS:
-    config = importlib.import_module(f"configs.{name}").get_config()
+    file, _, arg = name.partition(":")
+    config = importlib.import_module(f"configs.{file}").get_config(arg)
     for phase in config.phases:
-      shape = SHAPES.get(name, PIXELS)
+      shape = SHAPES.get(file, PIXELS)
       at = f"{name} {phase}"
       yield Point("compile", at, config.to_dict(), phase, 2, shape, compiles=True)
 
