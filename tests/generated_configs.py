@@ -1,0 +1,257 @@
+"""Strategies that draw configs, and values that are wrong in them."""
+
+from hypothesis import strategies as st
+
+from sgae import config as rules
+from sgae import config_phases
+from sgae.data.placement import PLACEMENTS
+from tests.systems import small_config
+
+
+def one_of(names):
+  return st.sampled_from(sorted(names))
+
+
+rates = st.floats(0, 1, exclude_max=True, width=32)
+weights = st.sampled_from([0.0, 1e-6, 0.01, 1.0, 30.0])
+widths = st.lists(st.integers(1, 9), max_size=3).map(tuple)
+optimizers = st.fixed_dictionaries(
+  {
+    "name": one_of(config_phases.OPTIMIZERS),
+    "schedule": one_of(config_phases.SCHEDULES),
+    "learning_rate": st.floats(0, 0.1),
+    "beta1": rates,
+    "beta2": rates,
+    "warmup_updates": st.integers(0, 10),
+  }
+)
+
+
+@st.composite
+def sound_configs(draw):
+  """Draws a config that `validate` has to take."""
+  config = small_config()
+  config.seed = draw(st.integers(0, 2**32 - 1))
+  config.phases = draw(st.sampled_from(rules.PHASES))
+  config.data.image_size = draw(st.integers(0, 64))
+  config.data.placement = draw(one_of(["auto", *PLACEMENTS]))
+  config.parallel.mode = draw(one_of(rules.MODES))
+  config.precision.compute = draw(one_of(rules.PRECISIONS))
+  config.checkpoint.keep = draw(st.integers(1, 5))
+  for name in ("sae", "gan", "classifier"):
+    _draw_cadence(draw, config[name])
+  _draw_code(draw, config)
+  _draw_sae(draw, config)
+  _draw_gan(draw, config)
+  classifier = config.classifier
+  classifier.channels = draw(
+    st.tuples(*[st.integers(1, 6)] * len(config_phases.KERNELS))
+  )
+  classifier.dropout = draw(rates)
+  classifier.optimizer.update(draw(optimizers))
+  evaluation = config.evaluation
+  measures = draw(st.sets(st.sampled_from(sorted(rules.MEASURES))))
+  evaluation.measures = tuple(sorted(measures))
+  evaluation.num_samples = draw(st.integers(rules.LEAST_SAMPLES, 100))
+  if "frechet" in measures:
+    evaluation.keep_best = draw(st.booleans())
+    evaluation.patience = draw(st.integers(0, 3))
+  return config
+
+
+def _draw_cadence(draw, section):
+  section.batch_size = draw(st.integers(1, 20))
+  section.log_every = draw(st.integers(1, 5))
+  for field in ("steps", "evaluate_every", "save_every"):
+    section[field] = section.log_every * draw(st.integers(1, 4))
+
+
+def _draw_code(draw, config):
+  code = config.code
+  code.num_latents = draw(st.integers(1, 30))
+  code.k = draw(st.integers(1, code.num_latents))
+  code.sparsity_map = draw(one_of(config_phases.SPARSITY_MAPS))
+  needed = {"kl": "sigmoid", "l0": "jumprelu"}  # what a penalty works on
+  code.penalty = draw(
+    one_of(
+      name
+      for name in config_phases.SPARSITY_PENALTIES
+      if needed.get(name, code.sparsity_map) == code.sparsity_map
+    )
+  )
+  code.threshold = draw(st.floats(1e-3, 10))
+  code.bandwidth = draw(st.floats(1e-3, 10))
+  code.rho = draw(st.floats(0.01, 0.99))
+
+
+def _draw_sae(draw, config):
+  sae, code = config.sae, config.code
+  sae.architecture = draw(one_of(config_phases.AUTOENCODERS))
+  sae.kernel_size = draw(st.integers(1, 5))
+  sae.encoder_hidden, sae.decoder_hidden = draw(widths), draw(widths)
+  if sae.architecture == "convolutional":
+    sae.decoder_hidden = sae.encoder_hidden[::-1]
+  sae.tied_start = not sae.encoder_hidden and not sae.decoder_hidden
+  sae.unit_norm_atoms = draw(st.booleans())
+  sae.activation = draw(one_of(config_phases.ACTIVATIONS))
+  sae.output = draw(one_of(config_phases.OUTPUT_ACTIVATIONS))
+  sae.sparsity_weight = 0.0 if code.penalty == "none" else draw(weights)
+  lives = code.sparsity_map in ("sigmoid", "none")
+  sae.auxiliary_weight = 0.0 if lives else draw(weights)
+  sae.auxiliary_k = draw(st.integers(1, code.num_latents))
+  sae.dead_after = draw(st.integers(1, 10))
+  sae.optimizer.update(draw(optimizers))
+
+
+def _draw_gan(draw, config):
+  gan = config.gan
+  gan.generator = draw(one_of(config_phases.GENERATORS))
+  sparse = gan.generator == "sparse"
+  penalised = sparse and config.code.penalty != "none"
+  gan.sparsity_weight = draw(weights) if penalised else 0.0
+  gan.decoder_rate_factor = draw(weights) if sparse else 1.0
+  gan.latent_dim = draw(st.integers(1, 9))
+  gan.latent_distribution = draw(one_of(config_phases.LATENT_DISTRIBUTIONS))
+  gan.loss = draw(one_of(config_phases.ADVERSARIAL_LOSSES))
+  gan.generator_output = draw(one_of(config_phases.OUTPUT_ACTIVATIONS))
+  _draw_architectures(draw, config, sparse)
+  for player in ("generator", "discriminator"):
+    gan[f"{player}_activation"] = draw(one_of(config_phases.ACTIVATIONS))
+    gan[f"{player}_updates"] = draw(st.integers(1, 3))
+    gan[f"{player}_optimizer"].update(draw(optimizers))
+  apart = gan.discriminator_normalization != "batch"
+  for name in config_phases.PENALTIES:
+    gan.penalties[name] = draw(weights) if apart else 0.0
+  gan.ema_decay = draw(rates)
+
+
+def _draw_architectures(draw, config, sparse):
+  gan = config.gan
+  bodies = sorted(config_phases.GENERATOR_BODIES)
+  if sparse:
+    with_places = config.sae.architecture == "convolutional"
+    bodies = [name for name in bodies if (name != "mlp") == with_places]
+  gan.generator_architecture = draw(st.sampled_from(bodies))
+  gan.discriminator_architecture = draw(one_of(config_phases.DISCRIMINATORS))
+  gan.kernel_size = draw(st.integers(1, 5))
+  gan.residual.blocks = draw(st.integers(1, 2))
+  grouped = []
+  for player in ("generator", "discriminator"):
+    architecture = gan[f"{player}_architecture"]
+    hidden = draw(widths.filter(bool) if architecture != "mlp" else widths)
+    gan[f"{player}_hidden"] = hidden
+    if architecture == "residual":
+      grouped += [config_phases.EXPANSION * width for width in hidden]
+    if architecture == "dcgan":
+      gan[f"{player}_normalization"] = draw(one_of(config_phases.NORMALIZATIONS))
+  divisors = [n for n in range(1, 19) if not any(width % n for width in grouped)]
+  gan.residual.groups = draw(st.sampled_from(divisors))
+
+
+def bad_whole(least):
+  return [least - 1, -7, 2**40, None, 1.5, "4", (1,)]
+
+
+BAD_WEIGHTS = [-1.0, float("nan"), float("inf"), None, "x"]
+BAD_SHARES = [-0.1, 1.0, float("nan"), None, "x"]
+BAD_WIDTHS = [(0,), (-3, 4), ("a",), (1.5,), None, 5]
+BAD_NAMES = ["bogus", "", None, 5]
+BAD_FLAGS = [None, "yes", 2]
+OPTIMIZER_FIELDS = {
+  "name": BAD_NAMES,
+  "schedule": BAD_NAMES,
+  "learning_rate": BAD_WEIGHTS,
+  "beta1": BAD_SHARES,
+  "beta2": BAD_SHARES,
+  "warmup_updates": bad_whole(0),
+}
+# Fields, and values that are wrong whatever the others are.
+WRONG = {
+  "seed": bad_whole(0),
+  "phases": [("gan", "sae"), (), ("sae", "sae"), (1,), None, "sae"],
+  "data.source": BAD_NAMES,
+  "data.name": [None, 5],
+  "data.path": ["images.npz", None],
+  "data.image_size": bad_whole(0),
+  "data.placement": BAD_NAMES,
+  "data.stacked_digits": [2, 7, None],
+  "debug": BAD_FLAGS,
+  "precision.compute": BAD_NAMES,
+  "parallel.mode": BAD_NAMES,
+  "parallel.devices": bad_whole(0),
+  "train.microbatches": bad_whole(1),
+  "profile.steps": bad_whole(0),
+  "code.sparsity_map": BAD_NAMES,
+  "code.penalty": BAD_NAMES,
+  "code.num_latents": bad_whole(1),
+  "code.threshold": [0.0, *BAD_WEIGHTS],
+  "code.bandwidth": [0.0, *BAD_WEIGHTS],
+  "code.rho": [0.0, *BAD_SHARES],
+  "sae.architecture": BAD_NAMES,
+  "sae.kernel_size": bad_whole(1),
+  "sae.encoder_hidden": BAD_WIDTHS,
+  "sae.decoder_hidden": BAD_WIDTHS,
+  "sae.activation": BAD_NAMES,
+  "sae.output": BAD_NAMES,
+  "sae.tied_start": BAD_FLAGS,
+  "sae.sparsity_weight": BAD_WEIGHTS,
+  "sae.auxiliary_weight": BAD_WEIGHTS,
+  "sae.dead_after": bad_whole(1),
+  "gan.generator": BAD_NAMES,
+  "gan.latent_dim": bad_whole(1),
+  "gan.latent_distribution": BAD_NAMES,
+  "gan.loss": BAD_NAMES,
+  "gan.generator_architecture": BAD_NAMES,
+  "gan.discriminator_architecture": BAD_NAMES,
+  "gan.kernel_size": bad_whole(1),
+  "gan.residual": [None, 5],
+  "gan.residual.blocks": bad_whole(1),
+  "gan.residual.groups": bad_whole(1),
+  "gan.generator_normalization": BAD_NAMES,
+  "gan.discriminator_normalization": BAD_NAMES,
+  "gan.generator_hidden": BAD_WIDTHS,
+  "gan.discriminator_hidden": BAD_WIDTHS,
+  "gan.generator_activation": BAD_NAMES,
+  "gan.discriminator_activation": BAD_NAMES,
+  "gan.generator_output": BAD_NAMES,
+  "gan.generator_updates": bad_whole(1),
+  "gan.discriminator_updates": bad_whole(1),
+  "gan.penalties": [None, 5],
+  "gan.penalties.r1": BAD_WEIGHTS,
+  "gan.penalties.r2": BAD_WEIGHTS,
+  "gan.penalties.gradient_penalty": BAD_WEIGHTS,
+  "gan.sparsity_weight": BAD_WEIGHTS,
+  "gan.decoder_rate_factor": BAD_WEIGHTS,
+  "gan.ema_decay": BAD_SHARES,
+  "classifier.channels": [(3, 3), *BAD_WIDTHS],
+  "classifier.num_classes": bad_whole(2),
+  "classifier.num_features": bad_whole(1),
+  "classifier.shift": bad_whole(0),
+  "classifier.flip": BAD_FLAGS,
+  "classifier.dropout": BAD_SHARES,
+  "evaluation.measures": [("bogus",), None, "frechet"],
+  "evaluation.num_samples": bad_whole(rules.LEAST_SAMPLES),
+  "evaluation.final_samples": bad_whole(rules.LEAST_SAMPLES),
+  "evaluation.patience": bad_whole(0),
+  "checkpoint.keep": bad_whole(1),
+}
+for _phase in ("sae", "gan", "classifier"):
+  for _field in ("batch_size", "steps", "log_every", "evaluate_every", "save_every"):
+    WRONG[f"{_phase}.{_field}"] = bad_whole(1)
+for _optimizer in (
+  "sae.optimizer",
+  "gan.generator_optimizer",
+  "gan.discriminator_optimizer",
+  "classifier.optimizer",
+):
+  for _field, _values in OPTIMIZER_FIELDS.items():
+    WRONG[f"{_optimizer}.{_field}"] = _values
+
+faults = st.lists(
+  st.sampled_from(sorted(WRONG)).flatmap(
+    lambda field: st.tuples(st.just(field), st.sampled_from(WRONG[field]))
+  ),
+  min_size=1,
+  max_size=2,
+  unique_by=lambda fault: tuple(fault[0].split(".")[:2]),
+)
