@@ -235,7 +235,7 @@ class PhaseRun:
       if not parallel.all_finite(state):
         self._diverged(step, "a parameter is not finite")
       if self.journal is not None:
-        self.journal.require_there()
+        self.journal.settle()
       self.checkpoints.save(step, state)
 
   def _judge(self, pending, progress, state, step) -> tuple[int, dict]:

@@ -3,11 +3,14 @@
 import os
 import shutil
 import subprocess
+import threading
+import time
 
 import pytest
 
 from sgae.checkpoint import Checkpoints
 from sgae.errors import UserError
+from sgae.reporting.metrics import MetricsWriter
 from tests.commands import Forked
 from tests.runs import ActingConsole, assert_same_bits, timeless, train
 
@@ -95,8 +98,13 @@ def test_a_disk_that_takes_no_writes_is_one_line(tmp_path, disk, whole_run):
 
 def test_a_directory_that_is_removed_under_the_run_is_one_line(tmp_path, whole_run):
   workdir = tmp_path / "run"
+
+  def remove():
+    time.sleep(1)  # until the pictures are written, before the next save begins
+    shutil.rmtree(workdir)
+
   with pytest.raises(UserError, match="run/metrics.jsonl: it was removed"):
-    train(workdir, console=ActingConsole(6, lambda: shutil.rmtree(workdir)))
+    train(workdir, console=ActingConsole(6, remove))
   # nothing that a new start would take for files of something else
   train(workdir)
   assert_same_bits(workdir, whole_run)
@@ -126,5 +134,23 @@ def test_a_directory_made_read_only_under_the_run_is_one_line(tmp_path, whole_ru
   finally:
     immutable("-", *locked)
   train(workdir)
+  assert_same_bits(workdir, whole_run)
+  assert timeless(workdir) == timeless(whole_run)
+
+
+def test_a_write_that_hangs_holds_up_no_step_before_the_next_save(
+  tmp_path, whole_run, monkeypatch
+):
+  """The first record hangs until the second one's progress is shown."""
+  workdir, write = tmp_path / "run", MetricsWriter.write
+  stepped, waited = threading.Event(), []
+
+  def hang(writer, record):
+    waited.append(stepped.wait(60))
+    write(writer, record)
+
+  monkeypatch.setattr(MetricsWriter, "write", hang)
+  train(workdir, console=ActingConsole(2, stepped.set))
+  assert all(waited)
   assert_same_bits(workdir, whole_run)
   assert timeless(workdir) == timeless(whole_run)

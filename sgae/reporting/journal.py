@@ -11,6 +11,7 @@ import numpy as np
 from sgae.errors import UserError
 from sgae.health import Event, Health
 from sgae.reporting import pictures
+from sgae.reporting.background import Background
 from sgae.reporting.console import Console
 from sgae.reporting.files import read_json, write_json
 from sgae.reporting.metrics import MetricsWriter, read_metrics
@@ -21,7 +22,10 @@ REPORT_SHARE = 0.02  # of a run's time, at most, that its report may take on the
 
 
 class Journal:
-  """Writes into a run directory; one process of a run has one."""
+  """Writes into a run directory, in the background; one process of a run has one.
+
+  Any method may raise what a disk said to an earlier one.
+  """
 
   def __init__(self, workdir: Path, position: Mapping[str, int], console: Console):
     """Opens the files.
@@ -34,6 +38,7 @@ class Journal:
     self._workdir = Path(workdir)
     self._console = console
     self._metrics = MetricsWriter(workdir, position)
+    self._background = Background()
     records = read_metrics(workdir)
     self._health = Health()
     self._events: list[Event] = []
@@ -44,18 +49,22 @@ class Journal:
 
   def last(self, phase: str) -> dict | None:
     """Returns the last record of a phase, or None."""
+    self._background.settle()
     return self._metrics.last(phase)
 
-  def require_there(self) -> None:
-    """Raises UserError where the run directory was removed under the run.
+  def settle(self) -> None:
+    """Waits until all is written, without which no checkpoint may be saved.
 
-    What is written next would make it anew, without the files that make it a run.
+    Raises:
+      UserError: the disk refused, or the run directory was removed under the run:
+        what is written next would make it anew, without what makes it a run.
     """
+    self._background.settle()
     self._metrics.require_there()
 
   def write(self, record: Mapping[str, Any]) -> None:
     """Writes one record of metrics; says so when it tells an illness."""
-    self._metrics.write(record)
+    self._background.do(self._metrics.write, record)
     for event in self._follow(record):
       self._console.line(
         f"{event.phase} step {event.step}: {event.kind}: {event.saw}; {event.advice}"
@@ -86,28 +95,38 @@ class Journal:
       drawn: pictures by title.
       detail: lists by name; those of the phase's newest evaluation are kept.
     """
-    self.require_there()
-    for title, picture in drawn.items():
-      name = f"{phase}_{title}_{step:06d}.png"
-      pictures.write_png(self._workdir / "images" / name, picture)
-    if detail:
-      path = self._workdir / "details.json"
-      write_json(path, read_json(path) | {phase: {"step": step, **detail}})
+
+    def write():
+      self._metrics.require_there()
+      for title, picture in drawn.items():
+        name = f"{phase}_{title}_{step:06d}.png"
+        pictures.write_png(self._workdir / "images" / name, picture)
+      if detail:
+        path = self._workdir / "details.json"
+        write_json(path, read_json(path) | {phase: {"step": step, **detail}})
+
+    self._background.do(write)
 
   def report(self) -> None:
     """Builds the report, unless that would take too much of the run's time."""
+    self._background.do(self._report, list(self._events))
+
+  def _report(self, events) -> None:
     start = perf_counter()
     if start >= self._next_report:
-      write_report(self._workdir, self._events)
+      write_report(self._workdir, events)
       took = perf_counter() - start
       self._next_report = perf_counter() + took / REPORT_SHARE
 
   def close(self) -> None:
     """Closes the files and builds the report for the last time."""
-    there = self._metrics.is_there()
-    self._metrics.close()
-    if there:  # a report alone in a new directory would keep the run from starting anew
-      write_report(self._workdir, self._events)
+    try:
+      self._background.close()
+    finally:
+      there = self._metrics.is_there()
+      self._metrics.close()
+      if there:  # a report alone in a new directory would keep it from starting anew
+        write_report(self._workdir, self._events)
 
   def _follow(self, record: Mapping[str, Any]) -> list[Event]:
     """Takes in one record, old or new; returns the illnesses that begin with it."""

@@ -57,6 +57,7 @@ def make_discriminator_update(
     metrics["gan/d_loss"] = value
     metrics["gan/d_real"] = jnp.mean(real_b)
     metrics["gan/d_fake"] = jnp.mean(fake_b)
+    # among the metrics, since they are means over devices and microbatches as well
     return value, (metrics | {"statistics": statistics}, None)
 
   def update(
