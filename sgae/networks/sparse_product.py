@@ -10,6 +10,8 @@ import functools
 import jax
 import jax.numpy as jnp
 
+from sgae.networks.selection import top_k
+
 
 def is_worth_it(num_latents: int, active: int) -> bool:
   """Says whether gathering `active` of so many latents beats the product on a CPU.
@@ -63,7 +65,7 @@ def _sparse(active, code_bk, atoms_kd):
 
 def _forward(active, code_bk, atoms_kd):
   # behind a barrier, or XLA takes a slice of it for one of a whole sort (JAX 0.10.2)
-  chosen_ba = jax.lax.optimization_barrier(jax.lax.top_k(code_bk, active)[1])
+  chosen_ba = jax.lax.optimization_barrier(top_k(code_bk, active)[1])
   values_ba = jnp.take_along_axis(code_bk, chosen_ba, axis=1)
 
   def term(i):

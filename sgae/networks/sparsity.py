@@ -16,6 +16,7 @@ import jax.numpy as jnp
 
 from sgae import reduction
 from sgae.networks.network import Params, along_last
+from sgae.networks.selection import top_k
 
 # Latents for each one kept from which `lax.top_k` beats bisection on a CPU, 3 times at
 # 512 (of 512 examples).
@@ -87,7 +88,7 @@ def keep_largest(values_bk: jax.Array, k: int) -> jax.Array:
   rows = fixed.reshape(len(fixed), -1)
   if rows.shape[1] >= FEW * k:
     # the least of them, not the last: XLA turns a slice of this into a sort (0.10.2)
-    thresholds = jax.lax.top_k(rows, k)[0].min(axis=1)
+    thresholds = top_k(rows, k)[0].min(axis=1)
   else:
     thresholds = jax.vmap(lambda row: kth_largest(row, k))(rows)
   return jnp.where(fixed >= _for_examples(thresholds, values_bk), values_bk, 0.0)

@@ -1,0 +1,33 @@
+"""The few largest of many numbers."""
+
+import jax
+import jax.numpy as jnp
+
+BLOCK = 32  # numbers of which, at first, only the largest is looked at
+# Blocks for each number that is asked for, from which looking at blocks first pays on a
+# CPU: 1.7 times as quick at 512 numbers for each one, 3 times at 2,048.
+FEW = 8
+
+
+def top_k(values_bk: jax.Array, k: int) -> tuple[jax.Array, jax.Array]:
+  """Finds the k largest of each row, as `lax.top_k`, sooner where they are few of many.
+
+  They lie in the k blocks whose largest numbers are largest. Of equal numbers any may
+  be taken.
+
+  Args:
+    values_bk: float [B, K].
+    k: from 1 to K.
+
+  Returns:
+    (values [B, k], the largest first; int32 places [B, k]).
+  """
+  count, width = values_bk.shape
+  if width % BLOCK or width < FEW * BLOCK * k:
+    return jax.lax.top_k(values_bk, k)
+  blocks = values_bk.reshape(count, -1, BLOCK)
+  _, chosen_bk = jax.lax.top_k(blocks.max(axis=2), k)
+  near = jnp.take_along_axis(blocks, chosen_bk[:, :, None], axis=1)
+  values, places = jax.lax.top_k(near.reshape(count, -1), k)
+  first = BLOCK * jnp.take_along_axis(chosen_bk, places // BLOCK, axis=1)
+  return values, first + places % BLOCK

@@ -1,0 +1,28 @@
+"""The few largest of many are found in two stages as in one."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from sgae.networks import selection
+
+
+@pytest.mark.parametrize("width", [100, 512, 1024], ids=str)
+def test_top_k_is_that_of_jax(width):
+  # with many equal numbers, and rows of one number alone
+  values = jnp.round(jax.random.normal(jax.random.key(0), (40, width)), 1)
+  values = values.at[0].set(0.0)
+  found, places = selection.top_k(values, 4)
+  np.testing.assert_array_equal(found, jax.lax.top_k(values, 4)[0])
+  np.testing.assert_array_equal(jnp.take_along_axis(values, places, axis=1), found)
+  assert all(len(set(row)) == 4 for row in places.tolist())
+
+
+def test_blocks_are_looked_at_first_where_few_of_many_are_asked_for():
+  def tops(width):
+    values = jax.ShapeDtypeStruct((2, width), jnp.float32)
+    return str(jax.make_jaxpr(lambda x: selection.top_k(x, 4))(values)).count("top_k[")
+
+  assert tops(selection.FEW * selection.BLOCK * 4) == 2
+  assert tops(selection.BLOCK * 4) == 1
