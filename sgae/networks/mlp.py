@@ -13,6 +13,7 @@ import numpy as np
 from flax import linen as nn
 
 from sgae.networks import network, sparse_product
+from sgae.networks.dense_product import dot_general
 from sgae.networks.network import Network
 
 
@@ -23,9 +24,12 @@ class _Layers(nn.Module):
 
   @nn.compact
   def __call__(self, x: jax.Array) -> jax.Array:
+    def dense(width, kernel_init):
+      return nn.Dense(width, kernel_init=kernel_init, dot_general=dot_general)
+
     for width in self.hidden:
-      x = self.activation(nn.Dense(width, kernel_init=network.HIDDEN_INIT)(x))
-    return nn.Dense(self.outputs, kernel_init=network.OUTPUT_INIT)(x)
+      x = self.activation(dense(width, network.HIDDEN_INIT)(x))
+    return dense(self.outputs, network.OUTPUT_INIT)(x)
 
 
 def mlp_encoder(
