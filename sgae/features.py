@@ -24,6 +24,7 @@ from sgae.errors import UserError
 from sgae.in_memory import train_in_memory
 from sgae.networks.classifier import Classifier, make_classifier
 from sgae.networks.network import Params
+from sgae.over_rows import compile_over_rows
 from sgae.phases import make_classifier_phase
 from sgae.reporting.console import Console
 from sgae.reporting.files import explained, write_atomically, write_json
@@ -122,7 +123,7 @@ def make_look(network: FeatureNetwork, mesh: Any) -> Look:
     features = classifier.features(params, resident.to_model_range(images))
     return features, jax.nn.softmax(classifier.logits(params, features))
 
-  run = parallel.compile_over_rows(some, mesh)
+  run = compile_over_rows(some, mesh)
   params = parallel.replicate(network.params, mesh)
   return lambda images: run(params, images)
 

@@ -29,6 +29,7 @@ from sgae.evaluation.suite import Seen
 from sgae.judge import Judge
 from sgae.networks.autoencoder import reconstruct
 from sgae.networks.build import build_autoencoder, build_classifier
+from sgae.over_rows import compile_over_rows
 from sgae.reporting import pictures
 from sgae.sampling import COLUMNS, ROWS, as_stored, make_interpolator, make_sampler
 
@@ -74,15 +75,15 @@ def make_autoencoder_observer(config: Any, judge: Judge, mesh: Any) -> Observer:
     outputs, code = reconstruct(autoencoder, params, resident.to_model_range(images))
     return outputs, code.values
 
-  run = parallel.compile_over_rows(some, mesh)
+  run = compile_over_rows(some, mesh)
 
   def pooled(params, images):
     return largest(some(params, images)[1])
 
-  encode = parallel.compile_over_rows(pooled, mesh)
+  encode = compile_over_rows(pooled, mesh)
   labels = dataset.train.labels[:EXAMPLES_PROBED]
   probed = 1 < len(np.unique(labels)) <= CLASSES_SHOWN
-  decode = parallel.compile_over_rows(autoencoder.decode, mesh)
+  decode = compile_over_rows(autoencoder.decode, mesh)
 
   def observe(state, full):
     params = state.player.params
@@ -198,7 +199,7 @@ def make_classifier_observer(config: Any, judge: Judge, mesh: Any) -> Observer:
     features = classifier.features(params, resident.to_model_range(images))
     return jnp.argmax(classifier.logits(params, features), axis=1)
 
-  run = parallel.compile_over_rows(some, mesh)
+  run = compile_over_rows(some, mesh)
 
   def measure(seen, full):
     del full

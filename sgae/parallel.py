@@ -1,4 +1,6 @@
-"""Devices: the mesh, placing of arrays, compilation. No other file names any of them.
+"""Devices: the mesh, placing of arrays, compilation of steps.
+
+No other file but sgae/over_rows.py names a device, a mesh or a compiler.
 
 One pure step is compiled in one of three ways that agree: `jit` over global arrays
 (the reference), `shard_map`, and `pmap`. Devices may be those at hand, or those of a
@@ -256,54 +258,6 @@ def rows_at_hand(mesh: Mesh, batch_size: int) -> np.ndarray:
 def compile_function(function: Callable[..., Any]) -> Callable[..., Any]:
   """Compiles a pure function of arrays that are whole on every device."""
   return jax.jit(function)
-
-
-def compile_over_rows(
-  function: Callable[..., Any], mesh: Mesh, rows_per_call: int = 1024
-) -> Callable[..., Any]:
-  """Compiles a function of rows that do not see each other, to run on all devices.
-
-  Args:
-    function: `function(tree, rows) -> tree of arrays with the rows' leading axis`.
-    mesh: from `make_mesh`; every process of it calls what is returned.
-    rows_per_call: least number of rows that one compiled call takes.
-
-  Returns:
-    `run(tree, rows)`: the tree whole on each device of the mesh, rows [N, ...] on the
-    host, N >= 1; gives NumPy arrays [N, ...], whole in every process.
-  """
-  whole = NamedSharding(mesh, PartitionSpec())
-  spread = NamedSharding(mesh, _split_at(0))
-  program = jax.jit(function, in_shardings=(whole, spread), out_shardings=whole)
-  batch = -(-rows_per_call // mesh.size) * mesh.size
-
-  def run(tree, rows):
-    def begin(start):
-      # the last call is filled up, so that one program serves any number of rows
-      some = rows.take(range(start, start + batch), axis=0, mode="clip")
-      placed = jax.make_array_from_callback(some.shape, spread, some.__getitem__)
-      return program(tree, placed)
-
-    under_way, results = begin(0), None
-    for start in range(0, len(rows), batch):
-      done = under_way
-      if start + batch < len(rows):  # so that the devices need not wait for the host
-        under_way = begin(start + batch)
-      part = jax.device_get(done)
-      if results is None:
-        results = jax.tree.map(functools.partial(_empty, len(rows)), part)
-      jax.tree.map(functools.partial(_write, start), results, part)
-    return results
-
-  return run
-
-
-def _empty(count, like):
-  return np.empty((count, *like.shape[1:]), like.dtype)
-
-
-def _write(start, into, rows):
-  into[start : start + len(rows)] = rows[: len(into) - start]
 
 
 def all_finite(tree: Any) -> bool:

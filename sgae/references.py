@@ -28,6 +28,7 @@ from sgae.in_memory import train_in_memory
 from sgae.judge import Judge
 from sgae.networks.autoencoder import reconstruct
 from sgae.networks.build import build_autoencoder
+from sgae.over_rows import compile_over_rows
 from sgae.phases import make_autoencoder_phase
 from sgae.reporting.console import Console
 from sgae.reporting.files import read_json, write_json
@@ -247,8 +248,8 @@ def _trained(run_config, fields, dataset: Dataset, console):
     code = autoencoder.sparsify(params, drawn_bk, train=False)
     return autoencoder.decode(params, code.values)
 
-  encode = parallel.compile_over_rows(encoded, mesh)
-  decode = parallel.compile_over_rows(decoded, mesh)
+  encode = compile_over_rows(encoded, mesh)
+  decode = compile_over_rows(decoded, mesh)
   params = state.player.params
   return (lambda images: encode(params, images)), (lambda drawn: decode(params, drawn))
 

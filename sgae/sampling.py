@@ -6,8 +6,9 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 
-from sgae import parallel, randomness
+from sgae import randomness
 from sgae.networks.build import build_generator
+from sgae.over_rows import compile_over_rows
 from sgae.reporting import pictures
 from sgae.training.latents import make_draw_latents
 
@@ -30,7 +31,7 @@ def make_sampler(
     latents = draw_latents(randomness.stream_key(key, "samples"), positions_b)
     return generator.apply(average, latents, train=False).images
 
-  run = parallel.compile_over_rows(some, mesh)
+  run = compile_over_rows(some, mesh)
 
   def sample(state, count):
     return run((state.average, state.key), np.arange(count, dtype=np.int32))
@@ -64,7 +65,7 @@ def make_interpolator(
       latents = (1 - share) * first + share * second
     return generator.apply(average, latents, train=False).images
 
-  run = parallel.compile_over_rows(some, mesh, ROWS * COLUMNS)
+  run = compile_over_rows(some, mesh, ROWS * COLUMNS)
   rows, columns = np.mgrid[:ROWS, :COLUMNS]
   shares = columns / (COLUMNS - 1)
   places = np.stack([2 * rows, 2 * rows + 1, shares], axis=-1).reshape(-1, 3)

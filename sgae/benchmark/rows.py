@@ -10,7 +10,8 @@ class Row(NamedTuple):
     line: the name that `--only` chooses it by.
     network: 'mlp', 'dcgan' or 'sae'.
     batch: images of one update; of `sampling`, all that are sampled.
-    steps: of one call, before anything waits for their end.
+    steps: of one call, before anything waits for their end: as many as a run's own
+      (`log_every`), or of about a second.
     target: least ratio of speeds that is asked for.
     latents: of the autoencoder, else 0.
   """
@@ -30,16 +31,16 @@ class Row(NamedTuple):
 
 
 ROWS = (
-  Row("mlp", "mlp", 64, 100, 3.0),
+  Row("mlp", "mlp", 64, 50, 3.0),
   Row("mlp", "mlp", 128, 50, 2.0),
-  Row("mlp", "mlp", 512, 20, 1.8),
-  Row("dcgan", "dcgan", 64, 8, 1.2),
-  Row("dcgan", "dcgan", 256, 2, 1.2),
+  Row("mlp", "mlp", 512, 50, 1.8),
+  Row("dcgan", "dcgan", 64, 20, 1.2),
+  Row("dcgan", "dcgan", 256, 6, 1.2),
   Row("penalised-mlp", "mlp", 128, 50, 1.5),
-  Row("penalised-dcgan", "dcgan", 64, 8, 1.5),
-  Row("sae", "sae", 512, 10, 1.5, 512),
-  Row("sae", "sae", 512, 5, 1.5, 4096),
-  Row("sae", "sae", 512, 2, 1.5, 16384),
+  Row("penalised-dcgan", "dcgan", 64, 15, 1.5),
+  Row("sae", "sae", 512, 50, 1.5, 512),
+  Row("sae", "sae", 512, 20, 1.5, 4096),
+  Row("sae", "sae", 512, 5, 1.5, 16384),
   Row("sampling", "mlp", 10_000, 1, 1.2),
   Row("sampling", "dcgan", 10_000, 1, 1.2),
 )

@@ -1,0 +1,85 @@
+"""Functions of rows that do not see each other, run on all devices, some at a time."""
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import numpy as np
+from jax.sharding import Mesh, NamedSharding, PartitionSpec
+
+from sgae.parallel import AXIS
+
+# Temporary bytes of a call on a CPU. Blocks of 32 MiB and more glibc takes from the
+# system and gives back each time; their pages cost a convolution half of its speed.
+KEPT_BY_MALLOC = 24 << 20
+
+
+def compile_over_rows(
+  function: Callable[..., Any], mesh: Mesh, rows_per_call: int = 1024
+) -> Callable[..., Any]:
+  """Compiles a function of rows that do not see each other, to run on all devices.
+
+  Args:
+    function: `function(tree, rows) -> tree of arrays with the rows' leading axis`.
+    mesh: from `parallel.make_mesh`; every process of it calls what is returned.
+    rows_per_call: how many rows one compiled call takes; fewer on a CPU where they need
+      much memory, a few more where the devices do not divide them.
+
+  Returns:
+    `run(tree, rows)`: the tree whole on each device of the mesh, of the same shapes at
+    each call, as each row is; rows [N, ...] on the host, N >= 1. Gives NumPy arrays
+    [N, ...], whole in every process.
+  """
+  whole = NamedSharding(mesh, PartitionSpec())
+  spread = NamedSharding(mesh, PartitionSpec(AXIS))
+
+  def flat(tree, rows):
+    # An image of one channel is computed number by number on a CPU, a flat one by the
+    # vector.
+    made = function(tree, rows)
+    return jax.tree.map(lambda leaf: leaf.reshape(len(leaf), -1), made)
+
+  program = jax.jit(flat, in_shardings=(whole, spread), out_shardings=whole)
+  batch, made = 0, None
+
+  def run(tree, rows):
+    nonlocal batch, made
+    if not batch:
+      batch = -(-rows_per_call // mesh.size) * mesh.size
+      some = jax.ShapeDtypeStruct((batch, *rows.shape[1:]), rows.dtype, sharding=spread)
+      made = jax.eval_shape(function, tree, some)
+      if mesh.devices.flat[0].platform == "cpu":
+        share = _share_that_fits(program.lower(tree, some).compile())
+        batch = max(int(share * batch) // mesh.size, 1) * mesh.size
+
+    def begin(start):
+      # the last call is filled up, so that one program serves any number of rows
+      some = rows.take(range(start, start + batch), axis=0, mode="clip")
+      placed = jax.make_array_from_callback(some.shape, spread, some.__getitem__)
+      return program(tree, placed)
+
+    under_way = begin(0)
+    results = jax.tree.map(functools.partial(_empty, len(rows)), made)
+    for start in range(0, len(rows), batch):
+      done = under_way
+      if start + batch < len(rows):  # so that the devices need not wait for the host
+        under_way = begin(start + batch)
+      jax.tree.map(functools.partial(_write, start), results, jax.device_get(done))
+    return results
+
+  return run
+
+
+def _share_that_fits(compiled: Any) -> float:
+  needed = compiled.memory_analysis().temp_size_in_bytes
+  return min(1.0, KEPT_BY_MALLOC / max(needed, 1))
+
+
+def _empty(count, like):
+  return np.empty((count, *like.shape[1:]), like.dtype)
+
+
+def _write(start, into, flat_rows):
+  some = into[start : start + len(flat_rows)]
+  some[:] = flat_rows[: len(some)].reshape(some.shape)
