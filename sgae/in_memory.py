@@ -61,7 +61,7 @@ def train_in_memory(
   indices = indices_of_call(config, phase, dataset, compiled.rows)
   examples = placement.examples(dataset.train, indices, 0, steps // chunk)
   source = parallel.replicate(dataset.train, mesh) if placement.resident else ()
-  state = parallel.replicate(phase.init({}), mesh)
+  state = parallel.created(phase.init, mesh, {})
   with console.phase(phase.name, steps, 0) as progress:
     for call, some in enumerate(examples):
       start = perf_counter()

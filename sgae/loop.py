@@ -159,11 +159,11 @@ class PhaseRun:
     if saved_step is not None:
       template = parallel.template(self.phase.init, self.mesh, finished)
       return self.checkpoints.restore(saved_step, template)
-    state = self.phase.init(parallel.at_hand(finished))
+    state = parallel.created(self.phase.init, self.mesh, parallel.at_hand(finished))
     if finished:
       trained = finished["sae"].player.params
       self.console.line(describe_transfer(trained, state.generator.params))
-    return parallel.replicate(state, self.mesh)
+    return state
 
   def _record(
     self,

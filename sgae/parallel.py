@@ -120,6 +120,11 @@ def at_hand(tree: Any) -> Any:
   return jax.tree.map(lambda leaf: leaf.addressable_data(0), tree)
 
 
+def created(init: Callable[..., Any], mesh: Mesh, *args: Any) -> Any:
+  """Returns `init(*args)`, computed as one program, whole on each device."""
+  return replicate(compile_function(init)(*args), mesh)
+
+
 def template(function: Callable[..., Any], mesh: Mesh, *args: Any) -> Any:
   """Returns the shapes of `function(*args)`, to be whole on each device; no values."""
   whole = NamedSharding(mesh, PartitionSpec())

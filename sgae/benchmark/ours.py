@@ -96,7 +96,7 @@ def training_of(
     phase.step, resident.gather, mesh, "jit", phase.batch_shape
   )
   source = parallel.replicate(Split(images, np.zeros(EXAMPLES, np.int32)), mesh)
-  state, done = parallel.replicate(phase.init({}), mesh), 0
+  state, done = parallel.created(phase.init, mesh, {}), 0
 
   def work():
     nonlocal state, done
@@ -147,7 +147,7 @@ def sampled(row: Row, precision: str) -> Callable[[], float]:
   mesh = parallel.make_mesh(1)
   mean = np.zeros((28, 28, 1), np.float32)
   sample = sampling.make_sampler(config, mean, mesh)
-  state = parallel.replicate(phases.make_gan_phase(config, mean).init({}), mesh)
+  state = parallel.created(phases.make_gan_phase(config, mean).init, mesh, {})
   return lambda: len(sample(state, row.batch))
 
 

@@ -22,6 +22,8 @@ NARROW_CELL = 32
 WORTH_IT = 0.85
 
 
+# compiled on its own only so that convolutions of the same shapes are traced once
+@functools.partial(jax.jit, static_argnames=("stride", "groups", "implementation"))
 def convolve(
   x_bhwc: jax.Array,
   kernel_hwio: jax.Array,
@@ -45,6 +47,7 @@ def convolve(
   return _choose(how, implementation, x_bhwc, kernel_hwio)
 
 
+@functools.partial(jax.jit, static_argnames=("stride", "shape", "implementation"))
 def convolve_transposed(
   y_bhwo: jax.Array,
   kernel_hwio: jax.Array,

@@ -48,7 +48,8 @@ def products(rows: int, columns: int, side: int) -> int:
   return tiles * (TILE + side - 1) ** 2
 
 
-@functools.partial(jax.custom_vjp, nondiff_argnums=(2,))
+# compiled on its own only so that calls of the same shapes are traced once
+@functools.partial(jax.jit, static_argnames="transposed")
 def correlate(
   x_bhwi: jax.Array, kernel_hwio: jax.Array, transposed: bool = False
 ) -> jax.Array:
@@ -62,6 +63,11 @@ def correlate(
   Returns:
     float [B, H - r + 1, W - r + 1, O]; [B, H + r - 1, W + r - 1, I] if transposed.
   """
+  return _correlate(x_bhwi, kernel_hwio, transposed)
+
+
+@functools.partial(jax.custom_vjp, nondiff_argnums=(2,))
+def _correlate(x_bhwi, kernel_hwio, transposed):
   side = len(kernel_hwio)
   transform, places = TRANSFORMS[side], range(side)
   if transposed:
@@ -93,7 +99,7 @@ def _backward(transposed, kept, gradient_bhwo):
   return x_gradient, _kernel_gradient(large, small, len(kernel_hwio))
 
 
-correlate.defvjp(_forward, _backward)
+_correlate.defvjp(_forward, _backward)
 
 
 def _kernel_gradient(large_bhwi, small_bhwo, side):
