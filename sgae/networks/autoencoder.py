@@ -4,10 +4,12 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import jax
-import jax.numpy as jnp
 
 from sgae.networks.network import Network, Params
 from sgae.networks.sparsity import Code, SparsityMap
+
+# (encoder's params, decoder's atoms) -> encoder's params
+Tie = Callable[[Params, jax.Array], Params]
 
 
 class Autoencoder(NamedTuple):
@@ -36,7 +38,7 @@ def make_autoencoder(
   sparsity: SparsityMap,
   decoder: Network,
   num_latents: int,
-  tied_start: bool,
+  tie: Tie | None,
 ) -> Autoencoder:
   """Composes an autoencoder.
 
@@ -45,8 +47,8 @@ def make_autoencoder(
     sparsity: pre_bk -> code_bk.
     decoder: code_bk -> images_bhwc.
     num_latents: length K of the code.
-    tied_start: start the encoder as the decoder's transpose, which keeps latents
-      alive (Gao et al. 2024); both must be single layers.
+    tie: starts the encoder as the decoder's transpose, which keeps latents alive (Gao
+      et al. 2024); both must be single layers. None: it starts by itself.
   """
 
   def init(key):
@@ -56,9 +58,8 @@ def make_autoencoder(
       "sparsity": sparsity.init(num_latents),
       "decoder": decoder.init(decoder_key),
     }
-    if tied_start:
-      (layer,) = params["encoder"]["layers"].values()
-      layer["kernel"] = jnp.moveaxis(params["decoder"]["atoms"], 0, -1)
+    if tie is not None:
+      params["encoder"] = tie(params["encoder"], params["decoder"]["atoms"])
     return params
 
   def preactivate(params, images_bhwc):

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from sgae.networks import dcgan, layers, mlp, residual, sparsity, spatial
-from sgae.networks.autoencoder import Autoencoder, make_autoencoder
+from sgae.networks.autoencoder import Autoencoder, Tie, make_autoencoder
 from sgae.networks.classifier import Classifier, make_classifier
 from sgae.networks.generator import (
   Generator,
@@ -33,14 +33,14 @@ def build_autoencoder(config: Any, mean_image_hwc: np.ndarray) -> Autoencoder:
     config: a validated config.
     mean_image_hwc: float32 [H, W, C] in [-1, 1], mean of the training images.
   """
-  build_encoder, _ = AUTOENCODERS[config.sae.architecture]
+  build_encoder, _, tie = AUTOENCODERS[config.sae.architecture]
   encoder = build_encoder(config, mean_image_hwc)
   return make_autoencoder(
     computed_in(encoder, config.precision.compute),
     SPARSITY_MAPS[config.code.sparsity_map](config.code),
     _build_decoder(config, mean_image_hwc),
     config.code.num_latents,
-    config.sae.tied_start,
+    tie if config.sae.tied_start else None,
   )
 
 
@@ -69,14 +69,16 @@ def build_classifier(config: Any, image_shape: tuple[int, int, int]) -> Classifi
 
 
 def _build_decoder(config, mean_image_hwc):
-  _, build = AUTOENCODERS[config.sae.architecture]
+  _, build, _ = AUTOENCODERS[config.sae.architecture]
   return computed_in(build(config, mean_image_hwc), config.precision.compute)
 
 
 def _mlp_encoder(config, mean_image_hwc):
-  sae = config.sae
+  sae, active = config.sae, _active(config)
+  if active is not None and sae.auxiliary_weight:
+    active += sae.auxiliary_k  # dead latents, which have a gradient from AuxK
   return mlp.mlp_encoder(
-    mean_image_hwc, sae.encoder_hidden, config.code.num_latents, sae.activation
+    mean_image_hwc, sae.encoder_hidden, config.code.num_latents, sae.activation, active
   )
 
 
@@ -88,8 +90,12 @@ def _mlp_decoder(config, mean_image_hwc):
     config.code.num_latents,
     sae.activation,
     sae.output,
-    config.code.k if config.code.sparsity_map == "topk" else None,
+    _active(config),
   )
+
+
+def _active(config):
+  return config.code.k if config.code.sparsity_map == "topk" else None
 
 
 def _spatial_encoder(config, mean_image_hwc):
@@ -115,10 +121,11 @@ def _spatial_decoder(config, mean_image_hwc):
   )
 
 
-# Encoder and decoder of the autoencoder; (config, mean_image_hwc) -> Network.
-AUTOENCODERS: dict[str, tuple[Callable[..., Network], Callable[..., Network]]] = {
-  "mlp": (_mlp_encoder, _mlp_decoder),
-  "convolutional": (_spatial_encoder, _spatial_decoder),
+# Encoder and decoder of the autoencoder, (config, mean_image_hwc) -> Network each, and
+# what ties the one to the other, see `make_autoencoder`.
+AUTOENCODERS: dict[str, tuple[Callable[..., Network], Callable[..., Network], Tie]] = {
+  "mlp": (_mlp_encoder, _mlp_decoder, mlp.tied_to_atoms),
+  "convolutional": (_spatial_encoder, _spatial_decoder, spatial.tied_to_atoms),
 }
 
 

@@ -14,10 +14,12 @@ from flax import linen as nn
 
 from sgae.networks import network, sparse_product
 from sgae.networks.dense_product import dot_general
-from sgae.networks.network import Network
+from sgae.networks.network import Network, Params
 
 
 class _Layers(nn.Module):
+  """Dense layers, an activation after each hidden one; `outputs` 0: those alone."""
+
   hidden: Sequence[int]
   outputs: int
   activation: Callable[[jax.Array], jax.Array]
@@ -29,13 +31,19 @@ class _Layers(nn.Module):
 
     for width in self.hidden:
       x = self.activation(dense(width, network.HIDDEN_INIT)(x))
-    return dense(self.outputs, network.OUTPUT_INIT)(x)
+    return dense(self.outputs, network.OUTPUT_INIT)(x) if self.outputs else x
 
 
 def mlp_encoder(
-  mean_image_hwc: np.ndarray, hidden: Sequence[int], num_latents: int, activation: str
+  mean_image_hwc: np.ndarray,
+  hidden: Sequence[int],
+  num_latents: int,
+  activation: str,
+  active: int | None = None,
 ) -> Network:
   """Image -> pre-activations of the code, the data mean subtracted first.
+
+  Each latent owns one row of `params['rows']`, [K, D], as of the decoder's atoms.
 
   The mean is stored with the weights (`params['mean']`, never trained), because a
   large |mean| / std of the inputs is what kills latents.
@@ -45,22 +53,34 @@ def mlp_encoder(
     hidden: widths between the image and the code.
     num_latents: length K of the code.
     activation: a name in `network.ACTIVATIONS`.
+    active: latents of an example that have a gradient, see `sparse_product.encode`.
 
   Returns:
     Network with `apply(params, images_bhwc in [-1, 1]) -> float32 [B, K]`.
   """
-  module = _Layers(hidden, num_latents, network.ACTIVATIONS[activation])
+  whole, body = (
+    _Layers(hidden, outputs, network.ACTIVATIONS[activation])
+    for outputs in (num_latents, 0)
+  )
   mean = np.asarray(mean_image_hwc, np.float32)
 
   def init(key):
-    layers = module.init(key, jnp.zeros((1, mean.size)))["params"]
-    return {"mean": jnp.array(mean), "layers": layers}
+    layers: Any = whole.init(key, jnp.zeros((1, mean.size)))["params"]
+    last = layers.pop(f"Dense_{len(hidden)}")
+    rows = {"rows": last["kernel"].T, "bias": last["bias"]}
+    return {"mean": jnp.array(mean), "layers": layers} | rows
 
   def apply(params, images_bhwc):
     centred = images_bhwc - jax.lax.stop_gradient(params["mean"])[None]
-    return module.apply({"params": params["layers"]}, _flatten(centred))
+    x = body.apply({"params": params["layers"]}, _flatten(centred))
+    return sparse_product.encode(x, params["rows"], active) + params["bias"][None]
 
   return Network(init, apply)
+
+
+def tied_to_atoms(params: Params, atoms_kd: jax.Array) -> Params:
+  """Returns parameters of an encoder without hidden layers as the atoms' transpose."""
+  return params | {"rows": jnp.copy(atoms_kd)}
 
 
 def mlp_decoder(
@@ -125,7 +145,11 @@ def start_of_bias(mean_image_hwc: np.ndarray, output: str) -> np.ndarray:
 
 def unit_norm(atoms: jax.Array) -> jax.Array:
   """Scales each atom of float [K, ...] to Euclidean norm 1 (a zero one stays zero)."""
-  norms = jnp.sqrt(jnp.sum(atoms**2, axis=range(1, atoms.ndim), keepdims=True))
+  flat = atoms.reshape(len(atoms), -1)
+  # A product, since within a sum XLA's CPU backend computes the optimizer's update anew
+  # and writes out each of its scalars at the atoms' size (JAX 0.10.2).
+  squares = jnp.dot(flat**2, jnp.ones(flat.shape[1]), precision="highest")
+  norms = jnp.sqrt(squares).reshape(-1, *(1,) * (atoms.ndim - 1))
   return atoms / jnp.maximum(norms, 1e-12)
 
 

@@ -1,8 +1,9 @@
-"""A sparse code times a dictionary, reading only the atoms that are in use.
+"""The products on both sides of a sparse code, leaving out latents that are not in use.
 
 Where few of many latents are active nearly all of a dense product multiplies zeros. On
-a CPU the chosen atoms are gathered and summed instead, and in the gradient scattered;
-GPUs and TPUs, whose matrix units beat their gathers at these sizes, take the product.
+a CPU the chosen atoms are gathered and summed instead, and gradients of atoms and of
+the encoder's rows are scattered; GPUs and TPUs, whose matrix units beat their gathers
+at these sizes, take the products.
 """
 
 import functools
@@ -80,18 +81,75 @@ def _backward(active, kept, gradient_bd):
   values_ba, chosen_ba, code_bk, atoms_kd = kept
   rows_b = jnp.arange(len(code_bk))
 
-  def added(i, sum_kd):
-    return sum_kd.at[chosen_ba[:, i]].add(values_ba[:, i, None] * gradient_bd)
-
   def slope(i):
     return jnp.sum(atoms_kd[chosen_ba[:, i]] * gradient_bd, axis=1)
 
-  atoms_gradient = jax.lax.fori_loop(
-    1, active, added, added(0, jnp.zeros_like(atoms_kd))
-  )
+  atoms_gradient = _scattered(values_ba, chosen_ba, gradient_bd, len(atoms_kd))
   slopes_ba = jax.lax.map(slope, jnp.arange(active)).T
   code_gradient = jnp.zeros_like(code_bk).at[rows_b[:, None], chosen_ba].add(slopes_ba)
   return code_gradient, atoms_gradient
 
 
 _sparse.defvjp(_forward, _backward)
+
+
+def _scattered(values_ba, chosen_ba, rows_bd, num_latents):
+  """Returns what `code_bk.T @ rows_bd` would be, for a code given by its places."""
+
+  def added(i, sum_kd):
+    return sum_kd.at[chosen_ba[:, i]].add(values_ba[:, i, None] * rows_bd)
+
+  nothing = jnp.zeros((num_latents, rows_bd.shape[1]), rows_bd.dtype)
+  return jax.lax.fori_loop(1, chosen_ba.shape[1], added, added(0, nothing))
+
+
+@functools.partial(jax.custom_vjp, nondiff_argnums=(2,))
+def encode(x_bd: jax.Array, rows_kd: jax.Array, active: int | None) -> jax.Array:
+  """Returns `x_bd @ rows_kd.T`; has no forward-mode derivative.
+
+  Args:
+    x_bd: float [B, D].
+    rows_kd: float [K, D], one row for each latent.
+    active: at how many latents of an example the result's gradient is not zero, as a
+      rule; None: any number. With more of them the rows' gradient is as exact.
+
+  Returns:
+    float [B, K].
+  """
+  del active
+  return x_bd @ rows_kd.T
+
+
+def _encode_forward(x_bd, rows_kd, active):
+  return encode(x_bd, rows_kd, active), (x_bd, rows_kd)
+
+
+def _encode_backward(active, kept, gradient_bk):
+  x_bd, rows_kd = kept
+
+  def dense(gradient_bk, x_bd):
+    # transposed behind a barrier as in networks/dense_product.py, for the same reason
+    return jax.lax.optimization_barrier(gradient_bk.T) @ x_bd
+
+  def sparse(gradient_bk, x_bd):
+    sizes_bk = jnp.abs(gradient_bk)
+    chosen_ba = jax.lax.optimization_barrier(top_k(sizes_bk, active)[1])
+    values_ba = jnp.take_along_axis(gradient_bk, chosen_ba, axis=1)
+    values_ba, x_bd = (array.astype(jnp.float32) for array in (values_ba, x_bd))
+    return _scattered(values_ba, chosen_ba, x_bd, len(rows_kd)).astype(rows_kd.dtype)
+
+  def checked(gradient_bk, x_bd):
+    fits = jnp.max(jnp.sum(gradient_bk != 0, axis=1)) <= active
+    return jax.lax.cond(fits, sparse, dense, gradient_bk, x_bd)
+
+  few = active is not None and is_worth_it(len(rows_kd), active)
+  rows_gradient = jax.lax.platform_dependent(
+    gradient_bk,
+    x_bd,
+    cpu=checked if few else dense,
+    default=lambda gradient_bk, x_bd: gradient_bk.T @ x_bd,
+  )
+  return gradient_bk @ rows_kd, rows_gradient
+
+
+encode.defvjp(_encode_forward, _encode_backward)

@@ -14,7 +14,7 @@ import numpy as np
 from sgae.networks import layers, network
 from sgae.networks.convolution import convolve_transposed
 from sgae.networks.mlp import start_of_bias, unit_norm
-from sgae.networks.network import Network
+from sgae.networks.network import Network, Params
 
 
 def spatial_encoder(
@@ -62,6 +62,13 @@ def spatial_encoder(
     return body.apply(params["layers"], centred, train=False)[0]
 
   return Network(init, apply)
+
+
+def tied_to_atoms(params: Params, atoms_khwc: jax.Array) -> Params:
+  """Returns parameters of an encoder without hidden layers as the atoms' transpose."""
+  ((name, layer),) = params["layers"].items()
+  tied = layer | {"kernel": jnp.moveaxis(atoms_khwc, 0, -1)}
+  return params | {"layers": {name: tied}}
 
 
 def spatial_decoder(

@@ -138,7 +138,9 @@ def test_a_linear_atom_is_a_patch_wherever_it_fires():
 def test_a_tied_spatial_encoder_is_the_transpose_of_the_decoder():
   encoder = spatial.spatial_encoder(0 * MEAN, (), 3, 4, "relu")
   decoder = spatial.spatial_decoder(0 * MEAN, (), 3, 4, "relu", "linear")
-  autoencoder = make_autoencoder(encoder, make_topk(2), decoder, 3, tied_start=True)
+  autoencoder = make_autoencoder(
+    encoder, make_topk(2), decoder, 3, spatial.tied_to_atoms
+  )
   params = autoencoder.init(KEY)
   images = jax.random.normal(jax.random.key(2), (2, 12, 12, 2))
   codes = jax.random.normal(jax.random.key(3), (2, 6, 6, 3))

@@ -31,10 +31,11 @@ def test_the_seed_article_shapes():
   }
   assert shapes["generator"] == [(100, 128), (128, 128), (128, 784)]
   assert shapes["discriminator"] == [(784, 128), (128, 128), (128, 1)]
-  # the decoder's leaves come first by name; atoms are its first layer
+  # the decoder's leaves come first by name; atoms are its first layer, as the encoder's
+  # rows are its last, one for each latent
   decoder, encoder = shapes["autoencoder"][:3], shapes["autoencoder"][3:]
   assert decoder == [(32, 64), (64, 128), (128, 784)]
-  assert encoder == [(784, 128), (128, 64), (64, 32)]
+  assert encoder == [(784, 128), (128, 64), (32, 64)]
 
 
 def test_discriminator_and_generator_shapes():
@@ -64,6 +65,25 @@ def test_encoder_subtracts_the_mean_it_stores():
   assert jnp.abs(encoder.apply(moved, MEAN[None])).max() > 0.1
   gradient = jax.grad(lambda p: encoder.apply(p, MEAN[None]).sum())(moved)
   assert not gradient["mean"].any()
+
+
+def test_encoder_with_hidden_layers_by_hand():
+  encoder = mlp.mlp_encoder(0 * MEAN, (6,), 5, "relu")
+  params = encoder.init(KEY)
+  params["bias"] = jnp.arange(5.0)
+  image = jax.random.normal(KEY, MEAN.shape)
+  (hidden,) = params["layers"].values()
+  x = np.maximum(np.ravel(image) @ hidden["kernel"] + hidden["bias"], 0)
+  wanted = x @ np.asarray(params["rows"]).T + params["bias"]
+  np.testing.assert_allclose(encoder.apply(params, image[None])[0], wanted, rtol=1e-5)
+
+
+def test_a_tied_encoder_reads_with_the_atoms():
+  params = mlp.mlp_encoder(MEAN, (), 5, "relu").init(KEY)
+  atoms = mlp.mlp_decoder(MEAN, (), 5, "relu", "linear").init(KEY)["atoms"]
+  tied = mlp.tied_to_atoms(params, atoms)
+  np.testing.assert_array_equal(tied["rows"], atoms)
+  assert tied["rows"] is not atoms  # a state that holds one buffer twice is not donated
 
 
 @pytest.mark.parametrize("hidden", [(), (6, 5)])

@@ -1,4 +1,4 @@
-"""The gathered product equals the dense one, also where it must not be taken."""
+"""The sparse products equal the dense ones, also where they must not be taken."""
 
 import jax
 import jax.numpy as jnp
@@ -72,3 +72,53 @@ def test_bfloat16_is_summed_in_float32():
   assert outputs.dtype == jnp.bfloat16
   exact = code_bk.astype(jnp.float32) @ atoms_kd.astype(jnp.float32)
   np.testing.assert_array_equal(outputs, exact.astype(jnp.bfloat16))
+
+
+X = jnp.asarray(NOISE.normal(size=(6, 5)), jnp.float32)
+ROWS = jnp.asarray(NOISE.normal(size=(LATENTS, 5)), jnp.float32)
+
+
+def code_loss_of(product, kept=ACTIVE):
+  """Returns a function of (x, rows) whose gradient is not zero at `kept` latents."""
+
+  def loss(x_bd, rows_kd):
+    code_bk = keep_largest(jax.nn.relu(product(x_bd, rows_kd)), kept)
+    return jnp.sum(jnp.sin(code_bk.astype(jnp.float32)))
+
+  return jax.value_and_grad(loss, (0, 1))
+
+
+def sparse_encoder(x_bd, rows_kd):
+  return sparse_product.encode(x_bd, rows_kd, ACTIVE)
+
+
+def dense_encoder(x_bd, rows_kd):
+  return x_bd @ rows_kd.T
+
+
+@pytest.mark.parametrize("active", [ACTIVE, None])
+@pytest.mark.parametrize("kept", [1, ACTIVE, ACTIVE + 1, LATENTS])
+def test_an_encoder_has_the_gradients_of_the_dense_product(kept, active):
+  def encoder(x_bd, rows_kd):
+    return sparse_product.encode(x_bd, rows_kd, active)
+
+  found = jax.jit(code_loss_of(encoder, kept))(X, ROWS)
+  assert_close(found, jax.jit(code_loss_of(dense_encoder, kept))(X, ROWS))
+
+
+def test_a_population_of_encoders():
+  x, rows = jnp.stack([X, -X]), jnp.stack([ROWS, ROWS + 1])
+  found = jax.vmap(code_loss_of(sparse_encoder))(x, rows)
+  assert_close(found, jax.vmap(code_loss_of(dense_encoder))(x, rows))
+
+
+def test_gradients_of_bfloat16_rows_are_summed_in_float32():
+  x, rows = (array.astype(jnp.bfloat16) for array in (X, ROWS))
+  _, (_, found) = code_loss_of(sparse_encoder)(x, rows)
+  assert found.dtype == jnp.bfloat16
+  # the gradient that reaches the rows is one number for each active latent
+  code, pull = jax.vjp(lambda pre: keep_largest(jax.nn.relu(pre), ACTIVE), x @ rows.T)
+  slopes = jnp.cos(code.astype(jnp.float32)).astype(jnp.bfloat16)
+  (reaching,) = pull(jnp.where(code > 0, slopes, 0))
+  exact = reaching.astype(jnp.float32).T @ x.astype(jnp.float32)
+  np.testing.assert_allclose(found.astype(jnp.float32), exact, rtol=2**-8, atol=1e-6)

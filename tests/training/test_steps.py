@@ -189,8 +189,8 @@ def test_atoms_keep_unit_norm_and_the_mean_is_not_trained():
 def test_idle_counters_by_hand():
   phase = make_phase("sae", small_config(code__sparsity_map="relu"))
   start = phase.init({})
-  kernel_path = start.player.params["encoder"]["layers"]["Dense_0"]
-  kernel_path["bias"] = kernel_path["bias"].at[5].set(-1e6)  # never fires
+  encoder = start.player.params["encoder"]
+  encoder["bias"] = encoder["bias"].at[5].set(-1e6)  # never fires
   state, metrics = run_steps(phase, start, batches(phase, 0, 4))
   assert int(state.idle_k[5]) == 4
   assert metrics["sae/dead_fraction"][1] == 0.0
