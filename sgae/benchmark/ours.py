@@ -114,13 +114,14 @@ def training_of(
 def flops_of_autoencoder(latents: int) -> float:
   """Returns the FLOP of the matrix products in which an image takes part in a step.
 
-  Two of the encoder (forward, weights) and three of the decoder (forward, code, atoms),
-  which reads active atoms alone where that is worth it. XLA would count both ways.
+  Two of the encoder (forward, rows) and three of the decoder (forward, code, atoms).
+  All but the first leave out latents that are not in use where that is worth it; XLA
+  would count both ways.
   """
   on_cpu = jax.default_backend() == "cpu"
   gathers = on_cpu and sparse_product.is_worth_it(latents, ACTIVE)
   read = ACTIVE if gathers else latents
-  return 2.0 * 784 * (2 * latents + 3 * read)
+  return 2.0 * 784 * (latents + 4 * read)
 
 
 def flops_of_step(config: Any, name: str) -> float:
