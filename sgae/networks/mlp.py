@@ -13,7 +13,7 @@ import numpy as np
 from flax import linen as nn
 
 from sgae.networks import network, sparse_product
-from sgae.networks.dense_product import dot_general
+from sgae.networks.dense_product import WIDE, dot_general
 from sgae.networks.network import Network, Params
 
 
@@ -146,9 +146,12 @@ def start_of_bias(mean_image_hwc: np.ndarray, output: str) -> np.ndarray:
 def unit_norm(atoms: jax.Array) -> jax.Array:
   """Scales each atom of float [K, ...] to Euclidean norm 1 (a zero one stays zero)."""
   flat = atoms.reshape(len(atoms), -1)
-  # A product, since within a sum XLA's CPU backend computes the optimizer's update anew
-  # and writes out each of its scalars at the atoms' size (JAX 0.10.2).
-  squares = jnp.dot(flat**2, jnp.ones(flat.shape[1]), precision="highest")
+  if len(atoms) < WIDE:
+    squares = jnp.sum(flat**2, axis=1)
+  else:
+    # A product, since within a sum XLA's CPU backend computes the optimizer's update
+    # anew and writes out each of its scalars at the atoms' size (JAX 0.10.2).
+    squares = jnp.dot(flat**2, jnp.ones(flat.shape[1]), precision="highest")
   norms = jnp.sqrt(squares).reshape(-1, *(1,) * (atoms.ndim - 1))
   return atoms / jnp.maximum(norms, 1e-12)
 

@@ -11,6 +11,7 @@ import functools
 import jax
 import jax.numpy as jnp
 
+from sgae.networks.dense_product import WIDE
 from sgae.networks.selection import top_k
 
 
@@ -128,8 +129,10 @@ def _encode_backward(active, kept, gradient_bk):
   x_bd, rows_kd = kept
 
   def dense(gradient_bk, x_bd):
-    # transposed behind a barrier as in networks/dense_product.py, for the same reason
-    return jax.lax.optimization_barrier(gradient_bk.T) @ x_bd
+    transposed_kb = gradient_bk.T
+    if len(rows_kd) >= WIDE:  # for the reason that stands in networks/dense_product.py
+      transposed_kb = jax.lax.optimization_barrier(transposed_kb)
+    return transposed_kb @ x_bd
 
   def sparse(gradient_bk, x_bd):
     sizes_bk = jnp.abs(gradient_bk)

@@ -7,6 +7,7 @@ import pytest
 
 from configs import seed
 from sgae.networks import build, mlp
+from sgae.networks.dense_product import WIDE
 
 KEY = jax.random.key(0)
 MEAN = np.linspace(-0.9, 0.9, 24, dtype=np.float32).reshape(2, 4, 3)
@@ -65,6 +66,13 @@ def test_encoder_subtracts_the_mean_it_stores():
   assert jnp.abs(encoder.apply(moved, MEAN[None])).max() > 0.1
   gradient = jax.grad(lambda p: encoder.apply(p, MEAN[None]).sum())(moved)
   assert not gradient["mean"].any()
+
+
+@pytest.mark.parametrize("count", [WIDE - 1, WIDE])
+def test_atoms_are_scaled_to_norm_1_and_zero_ones_stay_zero(count):
+  atoms = jax.random.normal(KEY, (count, 2, 3)).at[4].set(0.0)
+  norms = jnp.linalg.norm(mlp.unit_norm(atoms).reshape(count, -1), axis=1)
+  np.testing.assert_allclose(norms, jnp.ones(count).at[4].set(0.0), rtol=1e-6)
 
 
 def test_encoder_with_hidden_layers_by_hand():
