@@ -21,7 +21,7 @@ def test_the_config_of_every_row_is_valid_and_of_its_size(row):
   ("latents", "by_hand"), [(512, 4_014_080), (16384, 25_890_816)]
 )
 def test_flops_of_the_autoencoder(latents, by_hand):
-  # 10 x 784 x 512; 4 x 784 x 16384 + 6 x 784 x 32
+  # 10 x 784 x 512; 2 x 784 x 16384 + 8 x 784 x 32
   assert ours.flops_of_autoencoder(latents) == by_hand
 
 

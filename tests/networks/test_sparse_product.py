@@ -8,6 +8,7 @@ from jax.sharding import PartitionSpec
 
 from sgae import parallel, reduction
 from sgae.networks import sparse_product
+from sgae.networks.dense_product import WIDE
 from sgae.networks.sparsity import keep_largest
 
 ACTIVE, LATENTS = 2, 128
@@ -76,6 +77,7 @@ def test_bfloat16_is_summed_in_float32():
 
 X = jnp.asarray(NOISE.normal(size=(6, 5)), jnp.float32)
 ROWS = jnp.asarray(NOISE.normal(size=(LATENTS, 5)), jnp.float32)
+WIDE_ROWS = jnp.asarray(NOISE.normal(size=(WIDE, 5)), jnp.float32)
 
 
 def code_loss_of(product, kept=ACTIVE):
@@ -96,14 +98,15 @@ def dense_encoder(x_bd, rows_kd):
   return x_bd @ rows_kd.T
 
 
+@pytest.mark.parametrize("rows_kd", [ROWS, WIDE_ROWS], ids=["narrow", "wide"])
 @pytest.mark.parametrize("active", [ACTIVE, None])
 @pytest.mark.parametrize("kept", [1, ACTIVE, ACTIVE + 1, LATENTS])
-def test_an_encoder_has_the_gradients_of_the_dense_product(kept, active):
+def test_an_encoder_has_the_gradients_of_the_dense_product(kept, active, rows_kd):
   def encoder(x_bd, rows_kd):
     return sparse_product.encode(x_bd, rows_kd, active)
 
-  found = jax.jit(code_loss_of(encoder, kept))(X, ROWS)
-  assert_close(found, jax.jit(code_loss_of(dense_encoder, kept))(X, ROWS))
+  found = jax.jit(code_loss_of(encoder, kept))(X, rows_kd)
+  assert_close(found, jax.jit(code_loss_of(dense_encoder, kept))(X, rows_kd))
 
 
 def test_a_population_of_encoders():
