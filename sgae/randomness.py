@@ -50,7 +50,11 @@ def uniform(key: Key, positions_b: jax.Array, shape: tuple[int, ...]) -> jax.Arr
   """
   keys = _hashed(jax.random.key_data(key), positions_b.astype(jnp.uint32))
   places = jnp.arange(math.prod(shape), dtype=jnp.uint32)[None]
-  first, second = _hashed([word_b[:, None] for word_b in keys], places)
+  # behind a barrier: XLA takes exponentially long (JAX 0.11.2, 0.12.0) to fuse two
+  # draws, in whose rounds every number is used twice, with what is computed of both
+  first, second = jax.lax.optimization_barrier(
+    _hashed([word_b[:, None] for word_b in keys], places)
+  )
   # 23 bits behind the leading one: a number in [1, 2)
   bits = ((first ^ second) >> np.uint32(9)) | np.uint32(0x3F800000)
   from_one = jax.lax.bitcast_convert_type(bits, jnp.float32)
