@@ -40,3 +40,19 @@ def varying(tree: Any, axis: str | None) -> Any:
   if axis is None:
     return tree
   return jax.tree.map(lambda leaf: jax.lax.pcast(leaf, axis, to="varying"), tree)
+
+
+def alike(*arrays: jax.Array) -> tuple[jax.Array, ...]:
+  """Marks arrays as free to differ over every mapped axis over which one of them may.
+
+  What a function with derivatives of its own is given, so that it need not sum those
+  of an array that is equal on all devices.
+  """
+  over = [jax.typeof(array).manual_axis_type.varying for array in arrays]
+  every = frozenset().union(*over)
+
+  def marked(array, axes):
+    missing = tuple(every - axes)
+    return jax.lax.pcast(array, missing, to="varying") if missing else array
+
+  return tuple(map(marked, arrays, over))

@@ -10,6 +10,8 @@ from typing import Any
 
 import jax
 
+from sgae import reduction
+
 WIDE = 512  # outputs from which the copy pays
 
 
@@ -30,7 +32,7 @@ def dot_general(
   """
   if kernel.shape[1] < WIDE:
     return jax.lax.dot_general(x, kernel, dimension_numbers, precision)
-  return _product(x, kernel)
+  return _product(*reduction.alike(x, kernel))
 
 
 @jax.custom_vjp

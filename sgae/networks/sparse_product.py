@@ -11,6 +11,7 @@ import functools
 import jax
 import jax.numpy as jnp
 
+from sgae import reduction
 from sgae.networks.dense_product import WIDE
 from sgae.networks.selection import top_k
 
@@ -40,8 +41,7 @@ def decode(code_bk: jax.Array, atoms_kd: jax.Array, active: int | None) -> jax.A
   if active is None or not is_worth_it(code_bk.shape[1], active):
     return code_bk @ atoms_kd
   return jax.lax.platform_dependent(
-    code_bk,
-    atoms_kd,
+    *reduction.alike(code_bk, atoms_kd),
     cpu=functools.partial(_checked, active=active),
     default=jnp.matmul,
   )
@@ -104,7 +104,6 @@ def _scattered(values_ba, chosen_ba, rows_bd, num_latents):
   return jax.lax.fori_loop(1, chosen_ba.shape[1], added, added(0, nothing))
 
 
-@functools.partial(jax.custom_vjp, nondiff_argnums=(2,))
 def encode(x_bd: jax.Array, rows_kd: jax.Array, active: int | None) -> jax.Array:
   """Returns `x_bd @ rows_kd.T`; has no forward-mode derivative.
 
@@ -117,12 +116,17 @@ def encode(x_bd: jax.Array, rows_kd: jax.Array, active: int | None) -> jax.Array
   Returns:
     float [B, K].
   """
+  return _encode(*reduction.alike(x_bd, rows_kd), active)
+
+
+@functools.partial(jax.custom_vjp, nondiff_argnums=(2,))
+def _encode(x_bd, rows_kd, active):
   del active
   return x_bd @ rows_kd.T
 
 
 def _encode_forward(x_bd, rows_kd, active):
-  return encode(x_bd, rows_kd, active), (x_bd, rows_kd)
+  return _encode(x_bd, rows_kd, active), (x_bd, rows_kd)
 
 
 def _encode_backward(active, kept, gradient_bk):
@@ -155,4 +159,4 @@ def _encode_backward(active, kept, gradient_bk):
   return gradient_bk @ rows_kd, rows_gradient
 
 
-encode.defvjp(_encode_forward, _encode_backward)
+_encode.defvjp(_encode_forward, _encode_backward)
