@@ -1,9 +1,11 @@
 """The one convolution of this code base, and its transpose, quick on every backend.
 
-GPUs and TPUs run XLA's native convolution. On a CPU that is slow inside a loop, so
-there the image is cut into cells of stride x stride pixels (space to depth), which
-leaves a stride of 1. It is done with Winograd's products where these are fewer, else
-with one matrix product for each shift of the cells and its part of the kernel.
+GPUs and TPUs run XLA's native convolution, but for that of few channels, which cuDNN
+is slow at (without it a step of DCGAN on an H200 is 1.3 times as quick). On a CPU all
+of them are slow inside a loop. There, and for few channels, the image is cut into cells
+of stride x stride pixels (space to depth), which leaves a stride of 1. It is done with
+Winograd's products where these are fewer, else with one matrix product for each shift
+of the cells and its part of the kernel.
 """
 
 import functools
@@ -13,10 +15,11 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from sgae import reduction
 from sgae.networks import winograd
 
 # Below so many numbers in a cell, one product of all shifts beside each other is
-# quicker than a sum of narrow ones.
+# quicker than a sum of narrow ones, and than a GPU's own convolution.
 NARROW_CELL = 32
 # Share of the products that Winograd's way may take: its sums of tiles cost time too.
 WORTH_IT = 0.85
@@ -44,7 +47,8 @@ def convolve(
     float [B, ceil(H / stride), ceil(W / stride), O].
   """
   how = functools.partial(_correlate, stride=stride, groups=groups)
-  return _choose(how, implementation, x_bhwc, kernel_hwio)
+  narrow = groups == 1 and _is_narrow(stride, x_bhwc.shape[3])
+  return _choose(how, implementation, narrow, x_bhwc, kernel_hwio)
 
 
 @functools.partial(jax.jit, static_argnames=("stride", "shape", "implementation"))
@@ -68,10 +72,18 @@ def convolve_transposed(
     float [B, H, W, I].
   """
   how = functools.partial(_spread, stride=stride, shape=shape)
-  return _choose(how, implementation, y_bhwo, kernel_hwio)
+  narrow = _is_narrow(stride, kernel_hwio.shape[2])
+  return _choose(how, implementation, narrow, y_bhwo, kernel_hwio)
 
 
-def _choose(how, implementation, *arrays):
+def _is_narrow(stride, channels):
+  return stride**2 * channels < NARROW_CELL
+
+
+def _choose(how, implementation, narrow, *arrays):
+  arrays = reduction.alike(*arrays)
+  if implementation == "auto" and narrow:
+    implementation = "matrix_product"
   if implementation != "auto":
     return how(*arrays, product=IMPLEMENTATIONS[implementation])
   return jax.lax.platform_dependent(
@@ -86,15 +98,22 @@ def _correlate(x_bhwc, kernel_hwio, *, stride, groups, product):
 
 
 def _spread(y_bhwo, kernel_hwio, *, stride, shape, product):
+  return _transposed(
+    lambda x: product(x, kernel_hwio, stride, 1),
+    (len(y_bhwo), *shape, kernel_hwio.shape[2]),
+    y_bhwo,
+  )
+
+
+def _transposed(linear, shape, y):
   # made from the data, so that it varies over devices just as the data does
-  zero = 0 * y_bhwo.ravel()[0]
-  image = jnp.broadcast_to(zero, (len(y_bhwo), *shape, kernel_hwio.shape[2]))
+  zeros = jnp.broadcast_to(0 * y.ravel()[0], shape)
   # a linear function's derivative, wherever it is taken, is the function itself
-  _, transpose = jax.vjp(lambda x: product(x, kernel_hwio, stride, 1), image)
-  return transpose(y_bhwo)[0]
+  _, transpose = jax.vjp(linear, zeros)
+  return transpose(y)[0]
 
 
-def _native(x_bhwc, kernel_hwio, stride, groups):
+def _native_once(x_bhwc, kernel_hwio, stride, groups):
   return jax.lax.conv_general_dilated(
     x_bhwc,
     kernel_hwio,
@@ -103,6 +122,72 @@ def _native(x_bhwc, kernel_hwio, stride, groups):
     dimension_numbers=("NHWC", "HWIO", "NHWC"),
     feature_group_count=groups,
   )
+
+
+# cuDNN has programs of their own for the value, the image's gradient and the kernel's,
+# and XLA calls them only where it knows these again. It does not where the kernel's is
+# derived from an image's gradient (a transposed convolution, R1), which took up to half
+# of a step (JAX 0.11.2). So each of the three is given the other two as derivatives.
+
+
+@functools.partial(jax.custom_vjp, nondiff_argnums=(2, 3))
+def _native(x_bhwc, kernel_hwio, stride, groups):
+  return _native_once(x_bhwc, kernel_hwio, stride, groups)
+
+
+@functools.partial(jax.custom_vjp, nondiff_argnums=(2, 3, 4))
+def _native_image(y_bhwo, kernel_hwio, stride, groups, shape):
+  """The image's gradient: the transpose of `_native` in the image, of (H, W, C)."""
+  return _transposed(
+    lambda x_bhwc: _native_once(x_bhwc, kernel_hwio, stride, groups),
+    (len(y_bhwo), *shape),
+    y_bhwo,
+  )
+
+
+@functools.partial(jax.custom_vjp, nondiff_argnums=(2, 3, 4))
+def _native_kernel(x_bhwc, y_bhwo, stride, groups, shape):
+  """The kernel's gradient: the transpose of `_native` in it, of (h, w, I, O)."""
+  return _transposed(
+    lambda kernel_hwio: _native_once(x_bhwc, kernel_hwio, stride, groups),
+    shape,
+    y_bhwo,
+  )
+
+
+def _keeping(function):
+  return lambda first, second, *rest: (function(first, second, *rest), (first, second))
+
+
+def _native_backward(stride, groups, kept, y_bhwo):
+  x_bhwc, kernel_hwio = kept
+  return (
+    _native_image(y_bhwo, kernel_hwio, stride, groups, x_bhwc.shape[1:]),
+    _native_kernel(x_bhwc, y_bhwo, stride, groups, kernel_hwio.shape),
+  )
+
+
+def _native_image_backward(stride, groups, shape, kept, x_bhwc):
+  del shape
+  y_bhwo, kernel_hwio = kept
+  return (
+    _native(x_bhwc, kernel_hwio, stride, groups),
+    _native_kernel(x_bhwc, y_bhwo, stride, groups, kernel_hwio.shape),
+  )
+
+
+def _native_kernel_backward(stride, groups, shape, kept, kernel_hwio):
+  del shape
+  x_bhwc, y_bhwo = kept
+  return (
+    _native_image(y_bhwo, kernel_hwio, stride, groups, x_bhwc.shape[1:]),
+    _native(x_bhwc, kernel_hwio, stride, groups),
+  )
+
+
+_native.defvjp(_keeping(_native), _native_backward)
+_native_image.defvjp(_keeping(_native_image), _native_image_backward)
+_native_kernel.defvjp(_keeping(_native_kernel), _native_kernel_backward)
 
 
 def _as_matrix_products(x_bhwc, kernel_hwio, stride, groups) -> Any:
@@ -115,7 +200,7 @@ def _as_matrix_products(x_bhwc, kernel_hwio, stride, groups) -> Any:
   rows, columns = (-(-size // stride) for size in x_bhwc.shape[1:3])
   sides = kernel_hwio.shape[:2]
   cells = _cells(x_bhwc, sides, stride)
-  narrow = stride**2 * x_bhwc.shape[3] < NARROW_CELL
+  narrow = _is_narrow(stride, x_bhwc.shape[3])
   if not narrow and _saves_products(rows, columns, sides, stride):
     flat = cells.reshape(*cells.shape[:3], -1)
     return winograd.correlate(flat, _cells_of_kernel(kernel_hwio, stride))
