@@ -77,6 +77,11 @@ def _devices_at_hand() -> Sequence[Any]:
     ) from error
 
 
+def on_gpu() -> bool:
+  """Says whether steps will run on GPUs; some are written in another way for them."""
+  return jax.default_backend() == "gpu"
+
+
 def slice_devices(topology: str, **description: Any) -> Sequence[Any]:
   """Returns the chips of a TPU slice that need not be here, to compile for.
 

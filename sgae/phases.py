@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-from sgae import randomness
+from sgae import parallel, randomness
 from sgae.losses.adversarial import ADVERSARIAL_LOSSES
 from sgae.losses.penalties import PENALTIES
 from sgae.losses.sparsity import SPARSITY_PENALTIES
@@ -128,6 +128,7 @@ def make_gan_phase(config: Any, mean_image_hwc: np.ndarray) -> Phase:
       adversarial,
       penalties,
       config.train.microbatches,
+      one_pass=parallel.on_gpu() and gan.discriminator_normalization != "batch",
     ),
     make_generator_update(
       generator,

@@ -1,6 +1,6 @@
 """Gradient penalties on the discriminator, and the wrapper that adds them to a loss.
 
-Every penalty is `(discriminate, real_bhwc, fake_bhwc, mix_b) -> scalar`, where
+Every penalty is `(discriminate, real_bhwc, fake_bhwc, mix_b) -> scalar`, in which
 `discriminate` maps images_bhwc to logits_b, each a function of its own image alone, and
 `mix_b` is uniform noise in [0, 1), one number for each example. Images are float32
 [B, H, W, C] in [-1, 1], real and generated ones of one shape; gradients are taken with
@@ -16,48 +16,50 @@ import jax.numpy as jnp
 Discriminate = Callable[[jax.Array], jax.Array]
 
 
-def r1(discriminate: Discriminate, real_bhwc, fake_bhwc, mix_b) -> jax.Array:
-  """E |grad_x D(x)|^2 over real images. Mescheder et al. 2018 (arXiv 1801.04406)."""
-  del fake_bhwc, mix_b
-  return jnp.mean(_squared_gradient_norms(discriminate, real_bhwc))
-
-
-def r2(discriminate: Discriminate, real_bhwc, fake_bhwc, mix_b) -> jax.Array:
-  """E |grad_x D(x)|^2 over generated images. Mescheder et al. 2018."""
-  del real_bhwc, mix_b
-  return jnp.mean(_squared_gradient_norms(discriminate, fake_bhwc))
-
-
-def gradient_penalty(
-  discriminate: Discriminate, real_bhwc, fake_bhwc, mix_b
-) -> jax.Array:
-  """E (|grad_x D(x)| - 1)^2 between real and generated images.
-
-  x = mix * real + (1 - mix) * fake. Gulrajani et al. 2017 (arXiv 1704.00028).
-  """
-  mix = mix_b[:, None, None, None]
-  squared = _squared_gradient_norms(
-    discriminate, mix * real_bhwc + (1 - mix) * fake_bhwc
-  )
-  # sqrt has an infinite gradient at 0, where an untrained or dead D may well be
-  norms = jnp.sqrt(jnp.where(squared > 0, squared, 1.0))
-  return jnp.mean((jnp.where(squared > 0, norms, 0.0) - 1) ** 2)
-
-
 class Penalty(NamedTuple):
-  """A penalty and the factor that papers write in front of its weight."""
+  """A penalty as the images that it looks at, and what it makes of slopes there.
 
-  function: Callable[..., jax.Array]
+  Attributes:
+    images: `images(real_bhwc, fake_bhwc, mix_b) -> bhwc`.
+    value: `value(squared_b) -> scalar`, from |grad_x D(x)|^2 at each of them.
+    factor: what papers write in front of its weight.
+  """
+
+  images: Callable[..., jax.Array]
+  value: Callable[[jax.Array], jax.Array]
   factor: float
 
+  def __call__(
+    self, discriminate: Discriminate, real_bhwc, fake_bhwc, mix_b
+  ) -> jax.Array:
+    """Returns the penalty before its factor and its weight, a scalar."""
+    images_bhwc = self.images(real_bhwc, fake_bhwc, mix_b)
+    return self.value(_squared_gradient_norms(discriminate, images_bhwc))
 
-# R1 and R2 enter as gamma / 2, the gradient penalty as lambda: weights here are the
-# gammas and lambdas of the papers.
-PENALTIES = {
-  "r1": Penalty(r1, 0.5),
-  "r2": Penalty(r2, 0.5),
-  "gradient_penalty": Penalty(gradient_penalty, 1.0),
-}
+
+def _mixed(real_bhwc, fake_bhwc, mix_b):
+  mix = mix_b[:, None, None, None]
+  return mix * real_bhwc + (1 - mix) * fake_bhwc
+
+
+def _distance_from_one(squared_b):
+  # sqrt has an infinite gradient at 0, where an untrained or dead D may well be
+  norms = jnp.sqrt(jnp.where(squared_b > 0, squared_b, 1.0))
+  return jnp.mean((jnp.where(squared_b > 0, norms, 0.0) - 1) ** 2)
+
+
+# R1 and R2 enter as gamma / 2, the gradient penalty as lambda: weights are the gammas
+# and lambdas of the papers.
+
+# E |grad_x D(x)|^2 over real images. Mescheder et al. 2018 (arXiv 1801.04406).
+r1 = Penalty(lambda real_bhwc, fake_bhwc, mix_b: real_bhwc, jnp.mean, 0.5)
+# The same over generated images.
+r2 = Penalty(lambda real_bhwc, fake_bhwc, mix_b: fake_bhwc, jnp.mean, 0.5)
+# E (|grad_x D(x)| - 1)^2 between them, x = mix * real + (1 - mix) * fake. Gulrajani et
+# al. 2017 (arXiv 1704.00028).
+gradient_penalty = Penalty(_mixed, _distance_from_one, 1.0)
+
+PENALTIES = {"r1": r1, "r2": r2, "gradient_penalty": gradient_penalty}
 
 
 def penalised(
@@ -68,6 +70,7 @@ def penalised(
   real_bhwc: jax.Array,
   fake_bhwc: jax.Array,
   mix_b: jax.Array,
+  one_pass: bool = False,
 ) -> tuple[jax.Array, dict[str, jax.Array]]:
   """Adds `factor * weight * penalty` to a loss for each name in `names`.
 
@@ -78,16 +81,36 @@ def penalised(
     discriminate: images_bhwc -> logits_b.
     real_bhwc, fake_bhwc: float [B, H, W, C] in [-1, 1].
     mix_b: float [B] in [0, 1).
+    one_pass: whether slopes at the images of all penalties are taken in one pass.
 
   Returns:
     (loss, {name: penalty before its weight}).
   """
-  values = {}
-  for name in names:
-    penalty = PENALTIES[name]
-    values[name] = penalty.function(discriminate, real_bhwc, fake_bhwc, mix_b)
-    loss = loss + penalty.factor * weights[name] * values[name]
+  if one_pass and names:
+    images = [PENALTIES[name].images(real_bhwc, fake_bhwc, mix_b) for name in names]
+    squared = parted(_squared_gradient_norms(discriminate, joined(*images)), len(names))
+    parts = [PENALTIES[name].value(b) for name, b in zip(names, squared, strict=True)]
+  else:
+    arrays = (real_bhwc, fake_bhwc, mix_b)
+    parts = [PENALTIES[name](discriminate, *arrays) for name in names]
+  values = dict(zip(names, parts, strict=True))
+  for name, value in values.items():
+    loss = loss + PENALTIES[name].factor * weights[name] * value
   return loss, values
+
+
+def joined(*batches: jax.Array) -> jax.Array:
+  """Returns n batches [B, ...] as one of [n * B, ...], for one pass over all of them.
+
+  Example i of each lies beside that of the others, so that a device that holds some
+  examples of every batch has no need of another's.
+  """
+  return jnp.stack(batches, axis=1).reshape(-1, *batches[0].shape[1:])
+
+
+def parted(numbers_nb: jax.Array, count: int) -> tuple[jax.Array, ...]:
+  """Returns what was computed of each of `count` batches that were joined, [B] each."""
+  return tuple(numbers_nb.reshape(-1, count).T)
 
 
 def _squared_gradient_norms(discriminate, images_bhwc):

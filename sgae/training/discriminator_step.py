@@ -8,7 +8,7 @@ import optax
 
 from sgae import randomness
 from sgae.losses.adversarial import AdversarialLoss
-from sgae.losses.penalties import penalised
+from sgae.losses.penalties import joined, parted, penalised
 from sgae.networks.generator import Generator
 from sgae.networks.network import BatchNetwork
 from sgae.training.gradients import apply_gradients, mean_gradient
@@ -21,11 +21,18 @@ def make_discriminator_update(
   adversarial: AdversarialLoss,
   penalties: tuple[str, ...],
   microbatches: int = 1,
+  one_pass: bool = False,
 ) -> Callable[..., tuple]:
   """Binds the discriminator's update.
 
   loss = adversarial + sum of factor * weight * penalty, each weight read from
-  `settings['<name>_weight']`; `microbatches` as in `mean_gradient`.
+  `settings['<name>_weight']`.
+
+  Args:
+    penalties: keys of `PENALTIES`.
+    microbatches: see `mean_gradient`.
+    one_pass: whether real and generated images are judged in one pass, as a GPU does
+      sooner and a CPU later; not for a discriminator that looks at its whole batch.
 
   Returns:
     `update(player, generator_params, images_bhwc, latents_bz, positions_b, key,
@@ -42,8 +49,12 @@ def make_discriminator_update(
     def discriminate(images_bhwc):
       return judge(images_bhwc)[0]
 
-    real_b, statistics = judge(real_bhwc)
-    fake_b = discriminate(fake_bhwc)
+    if one_pass:
+      both_nb, statistics = judge(joined(real_bhwc, fake_bhwc))
+      real_b, fake_b = parted(both_nb, 2)
+    else:
+      real_b, statistics = judge(real_bhwc)
+      fake_b = discriminate(fake_bhwc)
     value, values = penalised(
       adversarial.discriminator(real_b, fake_b),
       penalties,
@@ -52,6 +63,7 @@ def make_discriminator_update(
       real_bhwc,
       fake_bhwc,
       mix_b,
+      one_pass,
     )
     metrics = {f"gan/{name}": penalty for name, penalty in values.items()}
     metrics["gan/d_loss"] = value

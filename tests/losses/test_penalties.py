@@ -3,8 +3,17 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 
-from sgae.losses.penalties import gradient_penalty, penalised, r1, r2
+from sgae.losses.penalties import (
+  PENALTIES,
+  gradient_penalty,
+  joined,
+  parted,
+  penalised,
+  r1,
+  r2,
+)
 
 WEIGHTS = jnp.arange(1.0, 5.0).reshape(1, 2, 2, 1)  # |w|^2 = 30
 REAL = jax.random.normal(jax.random.key(0), (3, 2, 2, 1))
@@ -58,3 +67,30 @@ def test_weights_are_gammas_and_lambdas():
   expected = 1 + 0.05 * 30 + 10 * (30**0.5 - 1) ** 2
   np.testing.assert_allclose(total, expected, rtol=1e-6)
   np.testing.assert_allclose(values["r1"], 30.0, rtol=1e-6)
+
+
+@pytest.mark.parametrize("names", [("r1",), ("r1", "r2"), tuple(PENALTIES)], ids=str)
+def test_one_pass_over_the_images_of_all_gives_the_same(names):
+  weights = {"r1": 0.1, "r2": 0.3, "gradient_penalty": 10.0}
+
+  def total(scale, one_pass):
+    def discriminate(images):
+      return scale * quadratic(images) + linear(images)
+
+    arrays = (REAL, FAKE, MIX)
+    return penalised(
+      jnp.float32(1), names, weights, discriminate, *arrays, one_pass=one_pass
+    )
+
+  once, apart = (
+    jax.value_and_grad(total, has_aux=True)(0.7, one_pass) for one_pass in (True, False)
+  )
+  for a, b in zip(jax.tree.leaves(once), jax.tree.leaves(apart), strict=True):
+    np.testing.assert_allclose(a, b, rtol=1e-5)
+
+
+def test_joined_batches_part_again():
+  numbers = jnp.arange(6.0).reshape(3, 2)
+  assert joined(numbers, -numbers)[:3].tolist() == [[0, 1], [0, -1], [2, 3]]
+  first, second = parted(joined(numbers, -numbers).sum(axis=1), 2)
+  assert (first.tolist(), second.tolist()) == ([1, 5, 9], [-1, -5, -9])

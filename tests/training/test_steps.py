@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from sgae import randomness
+from sgae import parallel, randomness
 from sgae.losses.adversarial import ADVERSARIAL_LOSSES
 from sgae.networks.normalization import NORMALIZATIONS
 from sgae.training.generator_step import update_average
@@ -29,6 +29,36 @@ def one_step(phase, state):
 
 def same(a, b):
   return all(jax.tree.leaves(jax.tree.map(lambda x, y: bool((x == y).all()), a, b)))
+
+
+@pytest.mark.parametrize(
+  "fields",
+  [
+    dict(gan__penalties__r1=0.0, gan__penalties__r2=0.0),
+    dict(gan__loss="hinge", gan__penalties__gradient_penalty=1.0),
+    dict(train__microbatches=2),
+    CONVOLUTIONAL | dict(gan__discriminator_normalization="spectral"),
+    CONVOLUTIONAL
+    | dict(
+      gan__discriminator_normalization="batch",
+      gan__penalties__r1=0.0,
+      gan__penalties__r2=0.0,
+    ),
+  ],
+  ids=["plain", "all penalties", "microbatches", "spectral", "batch"],
+)
+def test_a_gpu_judges_in_one_pass_to_the_same_end(fields, monkeypatch):
+  config = small_config(**fields)
+
+  def final(on_gpu):
+    monkeypatch.setattr(parallel, "on_gpu", lambda: on_gpu)
+    phase = make_phase("gan", config)
+    state, metrics = one_step(phase, phase.init({}))
+    return state.replace(key=0), metrics
+
+  together, apart = (jax.tree.leaves(final(on_gpu)) for on_gpu in (True, False))
+  for a, b in zip(together, apart, strict=True):
+    np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5)
 
 
 MAPS = [
