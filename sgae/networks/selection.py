@@ -1,5 +1,7 @@
 """The few largest of many numbers."""
 
+import functools
+
 import jax
 import jax.numpy as jnp
 
@@ -7,6 +9,9 @@ BLOCK = 32  # numbers of which, at first, only the largest is looked at
 # Blocks for each number that is asked for, from which looking at blocks first pays on a
 # CPU: 1.7 times as quick at 512 numbers for each one, 3 times at 2,048.
 FEW = 8
+# The same on a GPU: 1.1 times as quick at 64 numbers for each on an H200, 3 times at
+# 128, 12 times at 512.
+FEW_ON_GPU = 2
 
 
 def top_k(values_bk: jax.Array, k: int) -> tuple[jax.Array, jax.Array]:
@@ -22,9 +27,23 @@ def top_k(values_bk: jax.Array, k: int) -> tuple[jax.Array, jax.Array]:
   Returns:
     (values [B, k], the largest first; int32 places [B, k]).
   """
-  count, width = values_bk.shape
-  if width % BLOCK or width < FEW * BLOCK * k:
-    return jax.lax.top_k(values_bk, k)
+  width = values_bk.shape[1]
+
+  def whole(values_bk):
+    return tuple(jax.lax.top_k(values_bk, k))
+
+  by_blocks = functools.partial(_by_blocks, k=k)
+  if width % BLOCK or width < FEW_ON_GPU * BLOCK * k:
+    return whole(values_bk)
+  if width >= FEW * BLOCK * k:
+    return by_blocks(values_bk)
+  return jax.lax.platform_dependent(
+    values_bk, cuda=by_blocks, rocm=by_blocks, default=whole
+  )
+
+
+def _by_blocks(values_bk, k):
+  count = len(values_bk)
   blocks = values_bk.reshape(count, -1, BLOCK)
   _, chosen_bk = jax.lax.top_k(blocks.max(axis=2), k)
   near = jnp.take_along_axis(blocks, chosen_bk[:, :, None], axis=1)

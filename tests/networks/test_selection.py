@@ -8,6 +8,14 @@ import pytest
 from sgae.networks import selection
 
 
+@pytest.mark.parametrize("width", [256, 1024], ids=str)
+def test_blocks_give_the_largest_as_well(width):
+  values = jax.random.normal(jax.random.key(0), (40, width))
+  found, places = selection._by_blocks(values, 4)
+  np.testing.assert_array_equal(found, jax.lax.top_k(values, 4)[0])
+  np.testing.assert_array_equal(places, jax.lax.top_k(values, 4)[1])
+
+
 @pytest.mark.parametrize("width", [100, 512, 1024], ids=str)
 def test_top_k_is_that_of_jax(width):
   # with many equal numbers, and rows of one number alone
@@ -25,4 +33,6 @@ def test_blocks_are_looked_at_first_where_few_of_many_are_asked_for():
     return str(jax.make_jaxpr(lambda x: selection.top_k(x, 4))(values)).count("top_k[")
 
   assert tops(selection.FEW * selection.BLOCK * 4) == 2
+  # on a GPU from fewer on: its program, and the other one
+  assert tops(selection.FEW_ON_GPU * selection.BLOCK * 4) > 2
   assert tops(selection.BLOCK * 4) == 1
