@@ -2,10 +2,12 @@
 
 Each side of each row runs in a process of its own, compiled and warm before it counts,
 and the two are timed in turn. `--only=mlp,sae` chooses lines, `--json=PATH` keeps what
-was measured, `--precision=bfloat16` computes in it (PyTorch: under autocast). Without
-PyTorch (the extra `benchmark`) our column stands alone.
+was measured. `--precision=float32` keeps a GPU from TF32, `bfloat16` computes networks
+in it (PyTorch: under autocast). Without PyTorch (the extra `benchmark`) our column
+stands alone.
 """
 
+import contextlib
 import importlib.util
 import json
 import os
@@ -16,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from sgae.benchmark import options, table
-from sgae.benchmark.rows import LINES, ROWS, VARIANTS, Row
+from sgae.benchmark.rows import LINES, PRECISIONS, ROWS, Row, variants
 from sgae.benchmark.worker import Failed, Worker
 
 PAIRS = 5
@@ -27,7 +29,7 @@ PRODUCT_SECONDS = 0.3
 def main() -> int:
   """Measures the rows asked for and prints each as it is done; 1 if one failed."""
   parser = options.parser("sgae.benchmark", __doc__, LINES)
-  parser.add_argument("--precision", choices=("float32", "bfloat16"), default="float32")
+  parser.add_argument("--precision", choices=PRECISIONS, default=PRECISIONS[0])
   args = parser.parse_args()
   with_pytorch = importlib.util.find_spec("torch") is not None
   machine = describe_machine(with_pytorch)
@@ -60,54 +62,60 @@ def measure(
   Raises:
     Failed: if our side does not work.
   """
-  ours = Worker("ours", row.name, precision)
-  theirs, variant = None, ""
-  try:
+  with contextlib.ExitStack() as ends:
+
+    def start(*args):
+      worker = Worker(*args)
+      ends.callback(worker.close)
+      return worker
+
+    ours = start("ours", row.name, precision)
+    facts = ours.await_start()
+    sides = {}
     if with_pytorch:
-      theirs, variant = quickest(row, precision, notes)
+      for variant in variants(row, facts["platform"]):
+        sides[variant] = start("pytorch", row.name, precision, variant)
+    variant, their_peak_bytes = quickest(row, sides, notes)
+    theirs = sides.get(variant)
     rates: dict[str, list[float]] = {"ours": [], "theirs": [], "product": []}
-    ours_last = theirs_last = {"peak_bytes": 0}
     for _ in range(PAIRS):
-      ours_last = ours.ask("images", SECONDS)
-      rates["ours"].append(ours_last["rate"])
-      rates["product"].append(ours.ask("product", PRODUCT_SECONDS)["rate"])
+      rates["ours"].append(ours.ask("images", SECONDS))
+      rates["product"].append(ours.ask("product", PRODUCT_SECONDS))
       if theirs:
-        theirs_last = theirs.ask("images", SECONDS)
-        rates["theirs"].append(theirs_last["rate"])
+        rates["theirs"].append(theirs.ask("images", SECONDS))
     return table.Measured(
       row.name,
       row.target,
       **rates,
       variant=variant,
-      flops_per_image=ours.facts["flops_per_image"],
-      our_peak_bytes=ours_last["peak_bytes"],
-      their_peak_bytes=theirs_last["peak_bytes"],
+      flops_per_image=facts["flops_per_image"],
+      our_peak_bytes=facts["peak_bytes"],
+      their_peak_bytes=their_peak_bytes,
+      device=facts["device"],
     )
-  finally:
-    ours.close()
-    if theirs:
-      theirs.close()
 
 
-def quickest(row: Row, precision: str, notes: list[str]) -> tuple[Worker | None, str]:
-  """Returns the PyTorch side in the way of writing it that is quickest in one try.
+def quickest(row: Row, sides: dict[str, Worker], notes: list[str]) -> tuple[str, int]:
+  """Returns the way of writing the PyTorch side that is quickest in one try.
 
-  Each is tried in a process of its own, so that peak memory is that of one alone.
+  Each is a process of its own, so that peak memory is that of one alone. They compile
+  at the same time and are tried one after the other; the slower ones are closed.
+
+  Returns:
+    (its name, its peak memory in bytes); ('', 0) where none works.
   """
-  best, best_variant, best_rate = None, "", 0.0
-  for variant in VARIANTS[row.network]:
+  peaks = {}
+  for variant, side in sides.items():
     try:
-      worker = Worker("pytorch", row.name, precision, variant)
-      rate = worker.ask("images", SECONDS)["rate"]
+      peaks[variant] = side.await_start()["peak_bytes"]
     except Failed as failure:
       notes.append(f"{row.name}, PyTorch {variant}: {failure}")
-      continue
-    if rate > best_rate:
-      worker, best = best, worker
-      best_variant, best_rate = variant, rate
-    if worker:
-      worker.close()
-  return best, best_variant
+  rates = {variant: sides[variant].ask("images", SECONDS) for variant in peaks}
+  best = max(rates, key=rates.__getitem__, default="")
+  for variant, side in sides.items():
+    if variant != best:
+      side.close()
+  return best, peaks.get(best, 0)
 
 
 def describe_machine(with_pytorch: bool) -> dict[str, Any]:

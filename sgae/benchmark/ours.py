@@ -1,7 +1,6 @@
 """Our side of a row: `python -m sgae.benchmark.ours ROW PRECISION`."""
 
 import sys
-from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -12,19 +11,24 @@ from configs import seed
 from sgae import parallel, phases, sampling
 from sgae.benchmark import worker
 from sgae.benchmark.rows import ACTIVE, EXAMPLES, Row, row_named
+from sgae.benchmark.worker import Work
 from sgae.data import order, resident
 from sgae.data.dataset import Split
 from sgae.networks import sparse_product
 from sgae.training.states import Batch
 
-PRODUCT_SIDE = 2048
 PART = 64  # images of a convolutional batch that a CPU takes at once
 
 
+def dtype_of(precision: str) -> str:
+  """Returns the dtype in which networks are computed, as the config names it."""
+  return "bfloat16" if precision == "bfloat16" else "float32"
+
+
 def config_of(row: Row, precision: str) -> Any:
-  """Returns the config whose phase does a row's work; `precision` is the config's."""
+  """Returns the config whose phase does a row's work, in one of `rows.PRECISIONS`."""
   config = seed.get_config()
-  config.precision.compute = precision
+  config.precision.compute = dtype_of(precision)
   config.code.penalty, config.sae.sparsity_weight = "none", 0.0
   if row.network == "sae":
     config.phases = ("sae",)
@@ -64,12 +68,13 @@ def config_of(row: Row, precision: str) -> Any:
   return config
 
 
-def training(row: Row, precision: str) -> tuple[Callable[[], float], float]:
+def training(row: Row, precision: str) -> tuple[Work, float]:
   """Returns what trains a row for one call, as `training_of`, and one image's FLOP."""
   config = config_of(row, precision)
+  steps = row.steps_on(jax.default_backend())
   if row.network == "sae":
-    return training_of(config, "sae", row.steps), flops_of_autoencoder(row.latents)
-  return training_of(config, "gan", row.steps), flops_of_step(config, "gan") / row.batch
+    return training_of(config, "sae", steps), flops_of_autoencoder(row.latents)
+  return training_of(config, "gan", steps), flops_of_step(config, "gan") / row.batch
 
 
 def training_of(
@@ -78,7 +83,7 @@ def training_of(
   steps: int,
   shape: tuple[int, int, int] = (28, 28, 1),
   devices: int = 1,
-) -> Callable[[], float]:
+) -> Work:
   """Returns what trains a phase on random images and returns how many it has seen.
 
   Args:
@@ -96,16 +101,24 @@ def training_of(
     phase.step, resident.gather, mesh, "jit", phase.batch_shape
   )
   source = parallel.replicate(Split(images, np.zeros(EXAMPLES, np.int32)), mesh)
+
+  def place_next():
+    nonlocal done
+    done += steps
+    return run.place(
+      order.batch_indices(
+        config.seed, name, done - steps, steps, phase.batch_shape, EXAMPLES
+      )
+    )
+
   state, done = parallel.created(phase.init, mesh, {}), 0
+  examples = place_next()
 
   def work():
-    nonlocal state, done
-    examples = order.batch_indices(
-      config.seed, name, done, steps, phase.batch_shape, EXAMPLES
-    )
-    state, metrics = run(state, source, run.place(examples))
+    nonlocal state, examples
+    state, metrics = run(state, source, examples)
+    examples = place_next()  # while the device computes, as sgae/loop.py does
     jax.block_until_ready(metrics)
-    done += steps
     return steps * phase.batch_shape[-1]
 
   return work
@@ -142,7 +155,7 @@ def flops_of_step(config: Any, name: str) -> float:
   return costs["flops"]
 
 
-def sampled(row: Row, precision: str) -> Callable[[], float]:
+def sampled(row: Row, precision: str) -> Work:
   """Returns what samples a row's images once, as NumPy arrays."""
   config = config_of(row, precision)
   mesh = parallel.make_mesh(1)
@@ -152,30 +165,43 @@ def sampled(row: Row, precision: str) -> Callable[[], float]:
   return lambda: len(sample(state, row.batch))
 
 
-def product(precision: str) -> Callable[[], float]:
+def product(precision: str) -> Work:
   """Returns what multiplies two square matrices; its amount is in FLOP."""
-  matrix = jnp.ones((PRODUCT_SIDE, PRODUCT_SIDE), precision)
+  side = 2048 if jax.default_backend() == "cpu" else 8192
+  # not constants: a GPU multiplies these at a higher clock
+  noise = np.random.default_rng(0).standard_normal((side, side), np.float32)
+  matrix = jnp.asarray(noise, dtype_of(precision))
   multiply = parallel.compile_function(jnp.matmul)
 
   def work():
     multiply(matrix, matrix).block_until_ready()
-    return 2.0 * PRODUCT_SIDE**3
+    return 2.0 * side**3
 
   return work
 
 
 def main(name: str, precision: str) -> None:
   """Serves one row."""
+  if precision == "float32":
+    jax.config.update("jax_default_matmul_precision", "highest")
   row, flops = row_named(name), 0.0
   if row.line == "sampling":
     work = sampled(row, precision)
   else:
     work, flops = training(row, precision)
   worker.serve(
-    {"images": work, "product": product(precision)},
+    {"images": lambda: work, "product": lambda: product(precision)},
+    peak,
     flops_per_image=flops,
+    platform=jax.default_backend(),
     device=jax.devices()[0].device_kind,
   )
+
+
+def peak() -> int:
+  """Returns the memory [bytes] that the device gave at most; on a CPU the process's."""
+  of_device = jax.devices()[0].memory_stats()
+  return of_device["peak_bytes_in_use"] if of_device else worker.peak_bytes()
 
 
 if __name__ == "__main__":

@@ -18,6 +18,8 @@ from sgae.benchmark.pytorch_autoencoder import make_autoencoder_step
 from sgae.benchmark.rows import EXAMPLES, LATENT_DIM, Row, row_named
 
 DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
+# A CUDA graph holds the step count as well, where it is on the device.
+FUSED: Any = {"fused": True, "capturable": DEVICE == "cuda"}
 softplus = nn.functional.softplus
 # Parts in which 10,000 images are sampled soonest here.
 PARTS = {"mlp": 20, "dcgan": 40}
@@ -64,7 +66,8 @@ def make_gan_step(row: Row, variant: str, amp: Any) -> Callable[[torch.Tensor], 
 
   Args:
     row: what is trained.
-    variant: 'eager', 'compiled', 'channels_last' or 'channels_last_compiled'.
+    variant: 'eager' or 'channels_last'; with '_compiled' behind it (or 'compiled'
+      alone) losses and their gradients are compiled.
     amp: a context manager for forward passes.
   """
   generator, discriminator = (net.to(DEVICE) for net in networks(row.network))
@@ -74,13 +77,13 @@ def make_gan_step(row: Row, variant: str, amp: Any) -> Callable[[torch.Tensor], 
   penalised = row.line.startswith("penalised")
   beta1 = 0.0 if penalised else 0.5
   train_g = torch.optim.Adam(
-    generator.parameters(), lr=2e-4, betas=(beta1, 0.99), fused=True
+    generator.parameters(), lr=2e-4, betas=(beta1, 0.99), **FUSED
   )
   if row.line == "mlp":
     train_d = torch.optim.SGD(discriminator.parameters(), lr=1e-2, fused=True)
   else:
     train_d = torch.optim.Adam(
-      discriminator.parameters(), lr=2e-4, betas=(beta1, 0.99), fused=True
+      discriminator.parameters(), lr=2e-4, betas=(beta1, 0.99), **FUSED
     )
 
   def noise(count):
@@ -121,7 +124,7 @@ def make_gan_step(row: Row, variant: str, amp: Any) -> Callable[[torch.Tensor], 
 
   loss_d = penalised_discriminator_loss if penalised else discriminator_loss
   loss_g = relativistic_generator_loss if penalised else generator_loss
-  if variant.endswith("compiled"):
+  if "compiled" in variant:
     loss_d, loss_g = torch.compile(loss_d), torch.compile(loss_g)
 
   def step(real):
@@ -144,12 +147,13 @@ def make_gan_step(row: Row, variant: str, amp: Any) -> Callable[[torch.Tensor], 
 def batches(images: torch.Tensor, batch: int) -> Iterator[torch.Tensor]:
   """Yields batches for ever, each epoch in an order of its own."""
   while True:
-    order = torch.randperm(len(images), device=DEVICE)
+    # randperm makes small ones on the host; beside a CUDA graph they came out wrong
+    order = torch.rand(len(images), device=DEVICE).argsort()
     for start in range(0, len(images) - batch + 1, batch):
       yield images[order[start : start + batch]]
 
 
-def training(row: Row, variant: str, amp: Any) -> Callable[[], float]:
+def training(row: Row, variant: str, amp: Any) -> worker.Work:
   """Returns what trains for some steps and returns how many images it has seen."""
   images = torch.rand(EXAMPLES, 1, 28, 28, device=DEVICE) * 2 - 1
   if row.line == "sae":
@@ -158,23 +162,53 @@ def training(row: Row, variant: str, amp: Any) -> Callable[[], float]:
   else:
     step = make_gan_step(row, variant, amp)
   some = batches(images, row.batch)
+  if variant.endswith("graph"):
+    step = captured(step, next(some).clone())
+
+  steps = row.steps_on("gpu" if DEVICE == "cuda" else "cpu")
 
   def work():
-    for _ in range(row.steps):
+    for _ in range(steps):
       step(next(some))
     if DEVICE == "cuda":
       torch.cuda.synchronize()
-    return row.steps * row.batch
+    return steps * row.batch
 
   return work
 
 
-def sampled(row: Row, variant: str, amp: Any) -> Callable[[], float]:
+def captured(
+  step: Callable[[torch.Tensor], None], images: torch.Tensor
+) -> Callable[[torch.Tensor], None]:
+  """Returns the same step as one CUDA graph, with everything that it launches in it.
+
+  Args:
+    step: takes images; its optimizers are capturable.
+    images: of the shape of every batch; overwritten.
+  """
+  beside = torch.cuda.Stream()
+  beside.wait_stream(torch.cuda.current_stream())
+  with torch.cuda.stream(beside):  # compiles, and makes the optimizers' states
+    for _ in range(3):
+      step(images)
+  torch.cuda.current_stream().wait_stream(beside)
+  graph = torch.cuda.CUDAGraph()
+  with torch.cuda.graph(graph):
+    step(images)
+
+  def replay(batch):
+    images.copy_(batch)
+    graph.replay()
+
+  return replay
+
+
+def sampled(row: Row, variant: str, amp: Any) -> worker.Work:
   """Returns what samples a row's images once, into memory of the host."""
   generator = networks(row.network)[0].to(DEVICE).eval()
   if variant.startswith("channels_last"):
     _lay_channels_last(generator)
-  apply = torch.compile(generator) if variant.endswith("compiled") else generator
+  apply = torch.compile(generator) if "compiled" in variant else generator
   parts = PARTS[row.network]
 
   @torch.inference_mode()
@@ -196,15 +230,22 @@ def _lay_channels_last(network: Any) -> None:
 def main(name: str, precision: str, variant: str) -> None:
   """Serves one row in one way of writing it."""
   torch.manual_seed(0)
-  torch.set_float32_matmul_precision("high")  # as JAX does on a GPU; none on a CPU
+  in_full = precision == "float32"
+  # as JAX does on a GPU when nothing is said; a CPU takes no notice
+  torch.set_float32_matmul_precision("highest" if in_full else "high")
+  torch.backends.cudnn.allow_tf32 = not in_full
   row = row_named(name)
 
   def amp():
     low = precision == "bfloat16"
     return torch.autocast(DEVICE, torch.bfloat16, enabled=low)
 
+  def peak():
+    on_gpu = DEVICE == "cuda"
+    return torch.cuda.max_memory_allocated() if on_gpu else worker.peak_bytes()
+
   make = sampled if row.line == "sampling" else training
-  worker.serve({"images": make(row, variant, amp)}, device=DEVICE)
+  worker.serve({"images": lambda: make(row, variant, amp)}, peak)
 
 
 if __name__ == "__main__":

@@ -29,7 +29,11 @@ def make_autoencoder_step(
   nn.init.zeros_(encoder.bias)
   bias = nn.Parameter(mean.clone())
   train = torch.optim.Adam(
-    [*encoder.parameters(), atoms, bias], lr=1e-3, betas=(0.9, 0.999), fused=True
+    [*encoder.parameters(), atoms, bias],
+    lr=1e-3,
+    betas=(0.9, 0.999),
+    fused=True,
+    capturable=mean.is_cuda,  # into a CUDA graph, with the step count on the device
   )
 
   def loss_of(images):
@@ -38,7 +42,7 @@ def make_autoencoder_step(
       values, chosen = code.topk(ACTIVE, dim=1, sorted=False)
       if variant.startswith("sparse"):
         outputs = nn.functional.embedding_bag(
-          chosen, atoms, per_sample_weights=values, mode="sum"
+          chosen, atoms, per_sample_weights=values.to(atoms.dtype), mode="sum"
         )
       else:
         outputs = torch.zeros_like(code).scatter(1, chosen, values) @ atoms
@@ -53,7 +57,7 @@ def make_autoencoder_step(
   def normalise():
     atoms.div_(atoms.norm(dim=1, keepdim=True).clamp_min(1e-12))
 
-  if variant.endswith("compiled"):
+  if "compiled" in variant:
     loss_of = torch.compile(loss_of)
     project, normalise = torch.compile(project), torch.compile(normalise)
 

@@ -2,6 +2,8 @@
 
 from typing import NamedTuple
 
+LOG_EVERY = 50  # steps, as in configs/default.py
+
 
 class Row(NamedTuple):
   """One comparison.
@@ -10,8 +12,7 @@ class Row(NamedTuple):
     line: the name that `--only` chooses it by.
     network: 'mlp', 'dcgan' or 'sae'.
     batch: images of one update; of `sampling`, all that are sampled.
-    steps: of one call, before anything waits for their end: as many as a run's own
-      (`log_every`), or of about a second.
+    steps: of one call on a CPU, of about a second at most; see `steps_on`.
     target: least ratio of speeds that is asked for.
     latents: of the autoencoder, else 0.
   """
@@ -22,6 +23,13 @@ class Row(NamedTuple):
   steps: int
   target: float
   latents: int = 0
+
+  def steps_on(self, platform: str) -> int:
+    """Returns the steps of one call on JAX's platform of that name.
+
+    Nothing waits for their end before it: as in a run, at most `log_every` of them.
+    """
+    return self.steps if platform == "cpu" else LOG_EVERY
 
   @property
   def name(self) -> str:
@@ -50,12 +58,27 @@ EXAMPLES = 10_000  # of 28 x 28 pixels, in memory
 LATENT_DIM = 100  # numbers of noise that a generator starts from
 ACTIVE = 32  # latents that an example of the autoencoder may use
 
+# What both sides compute in: float32 with products as JAX takes them when nothing is
+# said (on a GPU in TF32), in full, or networks in bfloat16.
+PRECISIONS = ("default", "float32", "bfloat16")
+
 # Ways in which the PyTorch side of a network is written; the quickest counts.
 VARIANTS = {
   "mlp": ("eager", "compiled"),
   "dcgan": ("eager", "channels_last", "channels_last_compiled"),
   "sae": ("dense", "sparse", "dense_compiled", "sparse_compiled"),
 }
+
+
+def variants(row: Row, platform: str) -> tuple[str, ...]:
+  """Returns the ways to try for a row on JAX's platform of that name.
+
+  On a GPU each is tried as well with the whole step captured in one CUDA graph.
+  """
+  plain = VARIANTS[row.network]
+  if platform != "gpu" or row.line == "sampling":
+    return plain
+  return plain + tuple(f"{variant}_graph" for variant in plain)
 
 
 def row_named(name: str) -> Row:

@@ -15,7 +15,9 @@ class Measured(NamedTuple):
     variant: the way of writing the PyTorch side that was quickest.
     product: rate of the matrix product beside each of ours [FLOP/s].
     flops_per_image: FLOP that our program does for one image; 0: not counted.
-    our_peak_bytes, their_peak_bytes: memory that either process took at most.
+    our_peak_bytes, their_peak_bytes: memory that either side took at most: on a GPU of
+      the device, else the process.
+    device: the kind that ours ran on.
   """
 
   name: str
@@ -27,6 +29,7 @@ class Measured(NamedTuple):
   flops_per_image: float
   our_peak_bytes: int
   their_peak_bytes: int
+  device: str
 
 
 def figures(row: Measured) -> dict[str, Any]:
@@ -42,6 +45,7 @@ def figures(row: Measured) -> dict[str, Any]:
   ]
   return {
     "row": row.name,
+    "device": row.device,
     "images_per_second": median(row.ours),
     "pytorch_images_per_second": median(row.theirs) if row.theirs else None,
     "pytorch_variant": row.variant or None,

@@ -6,6 +6,7 @@ the machine does meets both alike. One line of JSON answers each line of the par
 
 import contextlib
 import json
+import os
 import resource
 import subprocess
 import sys
@@ -13,6 +14,9 @@ import tempfile
 from collections.abc import Callable
 from time import perf_counter
 from typing import Any
+
+# Does some work, waits for its end and returns how much it was.
+Work = Callable[[], float]
 
 
 class Failed(Exception):
@@ -23,11 +27,9 @@ class Worker:
   """The parent's end of one process of one side."""
 
   def __init__(self, side: str, *args: str):
-    """Starts `python -m sgae.benchmark.<side> args` and waits until it is warm.
-
-    Raises:
-      Failed: if it ends instead.
-    """
+    """Starts `python -m sgae.benchmark.<side> args`; `await_start` waits for it."""
+    # neither side may take all of a GPU's memory before the other one starts
+    environment = os.environ | {"XLA_PYTHON_CLIENT_PREALLOCATE": "false"}
     with contextlib.ExitStack() as files:
       self._errors = files.enter_context(tempfile.TemporaryFile("w+"))
       self._process = subprocess.Popen(
@@ -35,19 +37,31 @@ class Worker:
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=self._errors,
+        env=environment,
         text=True,
       )
       files.callback(self._process.communicate)
       files.callback(self._process.kill)
-      self.facts = self._answer()
       self._ends = files.pop_all()
 
-  def ask(self, question: str, seconds: float) -> dict[str, Any]:
-    """Returns what the side answers; see `serve`."""
+  def await_start(self) -> dict[str, Any]:
+    """Waits until the side is compiled and warm; returns what it says of itself.
+
+    Raises:
+      Failed: if it ends instead.
+    """
+    return self._answer()
+
+  def ask(self, question: str, seconds: float) -> float:
+    """Returns the rate that the side answers; see `serve`.
+
+    Raises:
+      Failed: if it ends instead.
+    """
     pipe: Any = self._process.stdin
     pipe.write(f"{question} {seconds}\n")
     pipe.flush()
-    return self._answer()
+    return self._answer()["rate"]
 
   def close(self) -> None:
     """Ends the process."""
@@ -63,26 +77,31 @@ class Worker:
     raise Failed(lines[-1][:200] if lines else "it ended without a word")
 
 
-def serve(questions: dict[str, Callable[[], float]], **facts: Any) -> None:
+def serve(
+  questions: dict[str, Callable[[], Work]], peak: Callable[[], int], **facts: Any
+) -> None:
   """Answers the parent until it goes, in a process of a side.
 
   Args:
-    questions: by name a function that does some work, waits for its end and returns
-      how much it was; each is warmed up first. An answer is its rate per second over
-      the seconds asked for, and the process's peak memory [bytes] so far.
-    facts: what the parent is told at the start.
+    questions: by name what makes some work, which is then warmed up. An answer is its
+      rate per second over the seconds asked for.
+    peak: returns the most memory so far [bytes]: the device's, or `peak_bytes`. The
+      parent is told that of the first question.
+    facts: what else the parent is told at the start.
   """
-  for work in questions.values():
-    work()
-    work()
+  works: dict[str, Work] = {}
+  for name, make in questions.items():
+    works[name] = make()
+    works[name]()
+    works[name]()
+    facts.setdefault("peak_bytes", peak())
   _write(facts)
   for line in sys.stdin:
     question, seconds = line.split()
-    answer = {"rate": rate(questions[question], float(seconds))}
-    _write(answer | {"peak_bytes": peak_bytes()})
+    _write({"rate": rate(works[question], float(seconds))})
 
 
-def rate(work: Callable[[], float], seconds: float) -> float:
+def rate(work: Work, seconds: float) -> float:
   """Returns how much work is done per second, over at least so many seconds."""
   done, start = 0.0, perf_counter()
   while perf_counter() - start < seconds:
