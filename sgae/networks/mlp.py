@@ -72,7 +72,7 @@ def mlp_encoder(
 
   def apply(params, images_bhwc):
     centred = images_bhwc - jax.lax.stop_gradient(params["mean"])[None]
-    x = body.apply({"params": params["layers"]}, _flatten(centred))
+    x: Any = body.apply({"params": params["layers"]}, _flatten(centred))
     return sparse_product.encode(x, params["rows"], active) + params["bias"][None]
 
   return Network(init, apply)

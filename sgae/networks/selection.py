@@ -30,7 +30,8 @@ def top_k(values_bk: jax.Array, k: int) -> tuple[jax.Array, jax.Array]:
   width = values_bk.shape[1]
 
   def whole(values_bk):
-    return tuple(jax.lax.top_k(values_bk, k))
+    values, places = jax.lax.top_k(values_bk, k)
+    return values, places
 
   by_blocks = functools.partial(_by_blocks, k=k)
   if width % BLOCK or width < FEW_ON_GPU * BLOCK * k:
