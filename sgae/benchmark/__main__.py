@@ -13,6 +13,7 @@ import json
 import os
 import platform
 import sys
+from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -71,18 +72,21 @@ def measure(
 
     ours = start("ours", row.name, precision)
     facts = ours.await_start()
-    sides = {}
+    theirs, variant, their_peak_bytes = None, "", 0
     if with_pytorch:
-      for variant in variants(row, facts["platform"]):
-        sides[variant] = start("pytorch", row.name, precision, variant)
-    variant, their_peak_bytes = quickest(row, sides, notes)
-    theirs = sides.get(variant)
+      theirs, variant, their_peak_bytes = quickest(
+        row, precision, facts["platform"], start, notes
+      )
     rates: dict[str, list[float]] = {"ours": [], "theirs": [], "product": []}
     for _ in range(PAIRS):
       rates["ours"].append(ours.ask("images", SECONDS))
       rates["product"].append(ours.ask("product", PRODUCT_SECONDS))
       if theirs:
-        rates["theirs"].append(theirs.ask("images", SECONDS))
+        try:
+          rates["theirs"].append(theirs.ask("images", SECONDS))
+        except Failed as failure:
+          notes.append(f"{row.name}, PyTorch {variant}: {failure}")
+          theirs, variant, their_peak_bytes, rates["theirs"] = None, "", 0, []
     return table.Measured(
       row.name,
       row.target,
@@ -95,27 +99,37 @@ def measure(
     )
 
 
-def quickest(row: Row, sides: dict[str, Worker], notes: list[str]) -> tuple[str, int]:
-  """Returns the way of writing the PyTorch side that is quickest in one try.
+def quickest(
+  row: Row,
+  precision: str,
+  platform: str,
+  start: Callable[..., Worker],
+  notes: list[str],
+) -> tuple[Worker | None, str, int]:
+  """Finds the way of writing the PyTorch side that is quickest in one try.
 
   Each is a process of its own, so that peak memory is that of one alone. They compile
-  at the same time and are tried one after the other; the slower ones are closed.
+  one after the other, since a GPU's compilers choose by what they time. `start` makes
+  a `Worker` of its arguments.
 
   Returns:
-    (its name, its peak memory in bytes); ('', 0) where none works.
+    (the quickest, its name, its peak memory in bytes); (None, "", 0) if none works.
   """
-  peaks = {}
-  for variant, side in sides.items():
+  best, best_rate = (None, "", 0), 0.0
+  for variant in variants(row, platform):
+    side = start("pytorch", row.name, precision, variant)
     try:
-      peaks[variant] = side.await_start()["peak_bytes"]
+      peak_bytes = side.await_start()["peak_bytes"]
+      rate = side.ask("images", SECONDS)
     except Failed as failure:
       notes.append(f"{row.name}, PyTorch {variant}: {failure}")
-  rates = {variant: sides[variant].ask("images", SECONDS) for variant in peaks}
-  best = max(rates, key=rates.__getitem__, default="")
-  for variant, side in sides.items():
-    if variant != best:
-      side.close()
-  return best, peaks.get(best, 0)
+      rate, peak_bytes = 0.0, 0
+    slower = side
+    if rate > best_rate:
+      slower, best, best_rate = best[0], (side, variant, peak_bytes), rate
+    if slower:
+      slower.close()
+  return best
 
 
 def describe_machine(with_pytorch: bool) -> dict[str, Any]:

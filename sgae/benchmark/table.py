@@ -15,8 +15,8 @@ class Measured(NamedTuple):
     variant: the way of writing the PyTorch side that was quickest.
     product: rate of the matrix product beside each of ours [FLOP/s].
     flops_per_image: FLOP that our program does for one image; 0: not counted.
-    our_peak_bytes, their_peak_bytes: memory that either side took at most: on a GPU of
-      the device, else the process.
+    our_peak_bytes, their_peak_bytes: memory that either side took at most until it was
+      warm, compiling included: on a GPU of the device, else the process.
     device: the kind that ours ran on.
   """
 

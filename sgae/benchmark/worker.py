@@ -59,8 +59,9 @@ class Worker:
       Failed: if it ends instead.
     """
     pipe: Any = self._process.stdin
-    pipe.write(f"{question} {seconds}\n")
-    pipe.flush()
+    with contextlib.suppress(BrokenPipeError):  # ended meanwhile; its errors say why
+      pipe.write(f"{question} {seconds}\n")
+      pipe.flush()
     return self._answer()["rate"]
 
   def close(self) -> None:

@@ -4,9 +4,11 @@ import importlib.util
 import json
 import sys
 
+import pytest
+
 from sgae.benchmark import __main__ as benchmark
 from sgae.benchmark import rows
-from sgae.benchmark.worker import Failed
+from sgae.benchmark.worker import Failed, Worker
 
 
 def test_without_pytorch_a_row_is_measured_and_kept(monkeypatch, tmp_path, capsys):
@@ -34,18 +36,20 @@ def test_a_side_that_fails_is_told_in_one_line(monkeypatch, capsys):
 
 
 class Side:
-  """Stands for a process that is warm, or that failed (rate 0)."""
+  """Stands for a process: of some rate, or one that fails at its start or later."""
 
-  def __init__(self, rate):
-    self.rate, self.closed = rate, False
+  def __init__(self, rate, starts=True):
+    self.rate, self.starts, self.closed = rate, starts, False
 
   def await_start(self):
-    if not self.rate:
+    if not self.starts:
       raise Failed("no such kernel")
-    return {"peak_bytes": 10 * self.rate}
+    return {"peak_bytes": 10 * (self.rate or 0)}
 
   def ask(self, question, seconds):
     assert question == "images"
+    if self.rate is None:
+      raise Failed("an assertion")
     return self.rate
 
   def close(self):
@@ -53,13 +57,39 @@ class Side:
 
 
 def test_the_quickest_way_that_works_is_kept_and_the_others_closed():
-  sides = {"eager": Side(2), "compiled": Side(0), "eager_graph": Side(3)}
-  notes: list[str] = []
-  best = benchmark.quickest(rows.row_named("mlp 64"), sides, notes)  # pyright: ignore
-  assert best == ("eager_graph", 30)
-  assert [side.closed for side in sides.values()] == [True, True, False]
-  assert notes == ["mlp 64, PyTorch compiled: no such kernel"]
-  assert benchmark.quickest(rows.row_named("mlp 64"), {}, notes) == ("", 0)
+  sides = {
+    "eager": Side(2),
+    "compiled": Side(9, starts=False),
+    "eager_graph": Side(3),
+    "compiled_graph": Side(None),
+  }
+  row, notes = rows.row_named("mlp 64"), []
+
+  def start(side, name, precision, variant):
+    assert (side, name, precision) == ("pytorch", "mlp 64", "default")
+    return sides[variant]
+
+  def quickest():
+    return benchmark.quickest(row, "default", "gpu", start, notes)
+
+  assert quickest() == (sides["eager_graph"], "eager_graph", 30)
+  assert [side.closed for side in sides.values()] == [True, True, False, True]
+  assert notes == [
+    "mlp 64, PyTorch compiled: no such kernel",
+    "mlp 64, PyTorch compiled_graph: an assertion",
+  ]
+  for side in sides.values():
+    side.rate = None
+  assert quickest() == (None, "", 0)
+
+
+def test_a_side_that_has_ended_says_why(monkeypatch):
+  monkeypatch.setattr(sys, "executable", "false")
+  side = Worker("ours")
+  side._process.wait()
+  with pytest.raises(Failed, match="ended without a word"):
+    side.ask("images", 0.1)
+  side.close()
 
 
 def test_on_a_gpu_every_way_is_tried_as_a_cuda_graph_too():
