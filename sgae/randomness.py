@@ -50,8 +50,8 @@ def uniform(key: Key, positions_b: jax.Array, shape: tuple[int, ...]) -> jax.Arr
   """
   keys = _hashed(jax.random.key_data(key), positions_b.astype(jnp.uint32))
   places = jnp.arange(math.prod(shape), dtype=jnp.uint32)[None]
-  # behind a barrier: XLA takes exponentially long (JAX 0.11.2, 0.12.0) to fuse two
-  # draws, in whose rounds every number is used twice, with what is computed of both
+  # behind a barrier: to fuse two draws, in whose rounds every number is used twice,
+  # with what is computed of both takes XLA longer than ten minutes (JAX 0.11.2, 0.12.0)
   first, second = jax.lax.optimization_barrier(
     _hashed([word_b[:, None] for word_b in keys], places)
   )

@@ -55,7 +55,9 @@ cases += [("sae", few)]
 cases += [("gan", dict(gan__generator_hidden=(512,), gan__discriminator_hidden=(512,)))]
 cases += [("classifier", dict(classifier__flip=True))]
 cases += [("gan", dict(gan__loss="least_squares"))]
-cases += [
+cases += [  # of few channels, and of some
+  ("gan", CONVOLUTIONAL | dict(
+    gan__generator_hidden=(12, 8), gan__discriminator_hidden=(8, 12))),
   ("sae", CONVOLUTIONAL),
   ("gan", CONVOLUTIONAL | dict(
     gan__discriminator_normalization="batch", gan__penalties__r1=0.0,

@@ -31,8 +31,11 @@ def make_discriminator_update(
   Args:
     penalties: keys of `PENALTIES`.
     microbatches: see `mean_gradient`.
-    one_pass: whether real and generated images are judged in one pass, as a GPU does
-      sooner and a CPU later; not for a discriminator that looks at its whole batch.
+    one_pass: whether real and generated images are judged in one pass, which is quicker
+      on a GPU and slower on a CPU; not for a discriminator that looks at its whole
+      batch. The order of sums is another, so that gradients which cancel in two passes
+      (of a bias before a relativistic loss) may leave rounding noise, which Adam
+      enlarges; D's logits then shift together, and the loss does not.
 
   Returns:
     `update(player, generator_params, images_bhwc, latents_bz, positions_b, key,

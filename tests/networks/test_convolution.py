@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from jax import extend
 from scipy.signal import correlate2d
 
 from sgae.networks.convolution import (
@@ -150,9 +151,65 @@ def test_a_convolution_sums_the_correlations_that_scipy_gives(implementation):
     np.testing.assert_allclose(ours, expected, rtol=1e-4, atol=1e-4)
 
 
+@pytest.mark.parametrize("stride", [1, 2])
+def test_derivatives_with_groups_are_those_of_the_matrix_product(stride):
+  x, kernel, _ = arrays(((9, 8), 3, 1, 16, 6))
+  kernel = kernel[:, :, :8]
+
+  @jax.jit
+  def both(x, kernel):
+    def all_of(implementation):
+      def loss(x, kernel):
+        return jnp.sum(jnp.tanh(convolve(x, kernel, stride, 2, implementation)))
+
+      def steepness(x, kernel):
+        slopes = jax.grad(loss, argnums=(0, 1))(x, kernel)
+        return sum(jnp.sum(slope**2) for slope in slopes)
+
+      arguments = (0, 1)
+      return jax.grad(loss, arguments)(x, kernel), jax.grad(steepness, arguments)(
+        x, kernel
+      )
+
+    return all_of("matrix_product"), all_of("native")
+
+  assert_close(*both(x, kernel))
+
+
+def test_a_gpu_sees_every_gradient_of_a_kernel_as_one():
+  """Over all of the image, spread by the stride, of an image that is not."""
+  x, kernel, stride = arrays(((8, 8), 3, 2, 8, 3))
+  y = convolve(x, kernel, stride)
+
+  def steepness(kernel):
+    def loss(y):
+      image = convolve_transposed(y, kernel, stride, (8, 8), "native")
+      return jnp.sum(jnp.tanh(image) ** 2)
+
+    return r1(x, kernel, stride, "native") + jnp.sum(jax.grad(loss)(y) ** 2)
+
+  found = list(convolutions(jax.make_jaxpr(jax.grad(steepness))(kernel).jaxpr))
+  of_kernels = [p for shape, p in found if shape == (3, 3)]
+  assert len(of_kernels) == 4  # two of each convolution
+  for params in of_kernels:
+    assert params["lhs_dilation"] == (1, 1)
+    assert params["rhs_dilation"] == (stride, stride)
+
+
+def convolutions(jaxpr):
+  """Yields (places of the result, parameters) of every convolution, inner ones too."""
+  for equation in jaxpr.eqns:
+    if equation.primitive.name == "conv_general_dilated":
+      places = equation.params["dimension_numbers"].out_spec[2:]
+      shape = equation.outvars[0].aval.shape
+      yield tuple(shape[place] for place in places), equation.params
+    for inner in extend.core.jaxprs_in_params(equation.params):
+      yield from convolutions(inner)
+
+
 @pytest.mark.skipif(jax.default_backend() != "cpu", reason="is about CPUs")
 def test_on_a_cpu_auto_is_the_matrix_product():
-  x, kernel, stride = arrays(((7, 6), 3, 2, 3, 4))
+  x, kernel, stride = arrays(((9, 6), 3, 2, 8, 3))
 
   def compiled(implementation):
     function = jax.jit(convolve, static_argnums=(2, 3, 4))
@@ -167,7 +224,7 @@ def test_on_a_cpu_auto_is_the_matrix_product():
 
 
 def test_auto_goes_through_every_transformation():
-  x, kernel, stride = arrays(((7, 6), 3, 2, 3, 4))
+  x, kernel, stride = arrays(((9, 6), 3, 2, 8, 3))
 
   def second_order(x, kernel, implementation):
     return jax.grad(r1, argnums=1)(x, kernel, stride, implementation)
