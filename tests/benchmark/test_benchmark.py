@@ -3,6 +3,7 @@
 import importlib.util
 import json
 import sys
+from typing import Any
 
 import pytest
 
@@ -38,7 +39,7 @@ def test_a_side_that_fails_is_told_in_one_line(monkeypatch, capsys):
 class Side:
   """Stands for a process: of some rate, or one that fails at its start or later."""
 
-  def __init__(self, rate, starts=True):
+  def __init__(self, rate: Any, starts: bool = True):
     self.rate, self.starts, self.closed = rate, starts, False
 
   def await_start(self):
@@ -65,7 +66,7 @@ def test_the_quickest_way_that_works_is_kept_and_the_others_closed():
   }
   row, notes = rows.row_named("mlp 64"), []
 
-  def start(side, name, precision, variant):
+  def start(side, name, precision, variant) -> Any:
     assert (side, name, precision) == ("pytorch", "mlp 64", "default")
     return sides[variant]
 
