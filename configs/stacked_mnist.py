@@ -5,6 +5,12 @@
 DCGAN with batch normalization on 128,000 fixed images, 50 epochs of the discriminator
 and twice as many updates of the generator; 26,000 samples. VEEGAN: Srivastava et al.
 2017 (arXiv 1705.07761), PacGAN: Lin et al. 2018 (arXiv 1712.04086).
+
+The full run is for a GPU, and was not done. The first hundredth of it (--config.gan.
+steps=1000) took 16 minutes on 2 cores of an Intel Xeon that others use as well, seed 0:
+modes covered 4, 16, 41, 54 after 250, 500, 750, 1,000 rounds, then reverse KL 4.285
++- .008 (26,000 samples; floor 1,000 modes, .024; feature network mnist dc386622b326).
+Both still improve. In VEEGAN's table the full run of DCGAN has 99 modes and 3.40.
 """
 
 from typing import Any
