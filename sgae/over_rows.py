@@ -8,7 +8,7 @@ import jax
 import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
-from sgae.parallel import AXIS
+from sgae.parallel import AXIS, on_cpu
 
 # Temporary bytes of a call on a CPU. Blocks of 32 MiB and more glibc takes from the
 # system and gives back each time; their pages cost a convolution half of its speed.
@@ -49,7 +49,7 @@ def compile_over_rows(
       batch = -(-rows_per_call // mesh.size) * mesh.size
       some = jax.ShapeDtypeStruct((batch, *rows.shape[1:]), rows.dtype, sharding=spread)
       made = jax.eval_shape(function, tree, some)
-      if mesh.devices.flat[0].platform == "cpu":
+      if on_cpu(mesh):
         share = _share_that_fits(program.lower(tree, some).compile())
         batch = max(int(share * batch) // mesh.size, 1) * mesh.size
 

@@ -82,6 +82,11 @@ def on_gpu() -> bool:
   return jax.default_backend() == "gpu"
 
 
+def on_cpu(mesh: Mesh) -> bool:
+  """Says whether a mesh is of CPU devices."""
+  return mesh.devices.flat[0].platform == "cpu"
+
+
 def slice_devices(topology: str, **description: Any) -> Sequence[Any]:
   """Returns the chips of a TPU slice that need not be here, to compile for.
 
@@ -128,8 +133,7 @@ def at_hand(tree: Any) -> Any:
 def created(init: Callable[..., Any], mesh: Mesh, *args: Any) -> Any:
   """Returns `init(*args)`, computed as one program, whole on each device."""
   # it runs once: a CPU compiles it up to three times as quickly, to the same bits
-  on_cpu = mesh.devices.flat[0].platform == "cpu"
-  options = {"xla_backend_optimization_level": 1} if on_cpu else None
+  options = {"xla_backend_optimization_level": 1} if on_cpu(mesh) else None
   return replicate(jax.jit(init, compiler_options=options)(*args), mesh)
 
 

@@ -31,7 +31,7 @@ def batch_minimum(x: jax.Array, axis: str | None) -> jax.Array:
   return jnp.min(x) if axis is None else jax.lax.pmin(jnp.min(x), axis)
 
 
-def varying(tree: Any, axis: str | None) -> Any:
+def varying(tree: Any, axis: str | tuple[str, ...] | None) -> Any:
   """Marks leaves that are equal on all devices as free to differ between them.
 
   Under `shard_map` the gradient with respect to a replicated parameter is summed over
@@ -53,6 +53,6 @@ def alike(*arrays: jax.Array) -> tuple[jax.Array, ...]:
 
   def marked(array, axes):
     missing = tuple(every - axes)
-    return jax.lax.pcast(array, missing, to="varying") if missing else array
+    return varying(array, missing or None)
 
   return tuple(map(marked, arrays, over))

@@ -17,9 +17,10 @@ from sgae.benchmark import worker
 from sgae.benchmark.pytorch_autoencoder import make_autoencoder_step
 from sgae.benchmark.rows import EXAMPLES, LATENT_DIM, Row, row_named
 
-DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
+ON_GPU = torch.cuda.is_available()
+DEVICE = "cuda" if ON_GPU else "cpu"
 # A CUDA graph holds the step count as well, where it is on the device.
-FUSED: Any = {"fused": True, "capturable": DEVICE == "cuda"}
+FUSED: Any = {"fused": True, "capturable": ON_GPU}
 softplus = nn.functional.softplus
 # Parts in which 10,000 images are sampled soonest here.
 PARTS = {"mlp": 20, "dcgan": 40}
@@ -165,12 +166,12 @@ def training(row: Row, variant: str, amp: Any) -> worker.Work:
   if variant.endswith("graph"):
     step = captured(step, next(some).clone())
 
-  steps = row.steps_on("gpu" if DEVICE == "cuda" else "cpu")
+  steps = row.steps_on("gpu" if ON_GPU else "cpu")
 
   def work():
     for _ in range(steps):
       step(next(some))
-    if DEVICE == "cuda":
+    if ON_GPU:
       torch.cuda.synchronize()
     return steps * row.batch
 
@@ -241,8 +242,7 @@ def main(name: str, precision: str, variant: str) -> None:
     return torch.autocast(DEVICE, torch.bfloat16, enabled=low)
 
   def peak():
-    on_gpu = DEVICE == "cuda"
-    return torch.cuda.max_memory_allocated() if on_gpu else worker.peak_bytes()
+    return torch.cuda.max_memory_allocated() if ON_GPU else worker.peak_bytes()
 
   make = sampled if row.line == "sampling" else training
   worker.serve({"images": lambda: make(row, variant, amp)}, peak)

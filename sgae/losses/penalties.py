@@ -13,6 +13,8 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
+from sgae import interleaving
+
 Discriminate = Callable[[jax.Array], jax.Array]
 
 
@@ -88,8 +90,10 @@ def penalised(
   """
   if one_pass and names:
     images = [PENALTIES[name].images(real_bhwc, fake_bhwc, mix_b) for name in names]
-    squared = parted(_squared_gradient_norms(discriminate, joined(*images)), len(names))
-    parts = [PENALTIES[name].value(b) for name, b in zip(names, squared, strict=True)]
+    together = interleaving.rejoin(jnp.stack(images))
+    squared_b = _squared_gradient_norms(discriminate, together)
+    dealt = interleaving.deal(squared_b, len(names))
+    parts = [PENALTIES[name].value(b) for name, b in zip(names, dealt, strict=True)]
   else:
     arrays = (real_bhwc, fake_bhwc, mix_b)
     parts = [PENALTIES[name](discriminate, *arrays) for name in names]
@@ -97,20 +101,6 @@ def penalised(
   for name, value in values.items():
     loss = loss + PENALTIES[name].factor * weights[name] * value
   return loss, values
-
-
-def joined(*batches: jax.Array) -> jax.Array:
-  """Returns n batches [B, ...] as one of [n * B, ...], for one pass over all of them.
-
-  Example i of each lies beside that of the others, so that a device that holds some
-  examples of every batch has no need of another's.
-  """
-  return jnp.stack(batches, axis=1).reshape(-1, *batches[0].shape[1:])
-
-
-def parted(numbers_nb: jax.Array, count: int) -> tuple[jax.Array, ...]:
-  """Returns what was computed of each of `count` batches that were joined, [B] each."""
-  return tuple(numbers_nb.reshape(-1, count).T)
 
 
 def _squared_gradient_norms(discriminate, images_bhwc):

@@ -6,9 +6,9 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from sgae import randomness
+from sgae import interleaving, randomness
 from sgae.losses.adversarial import AdversarialLoss
-from sgae.losses.penalties import joined, parted, penalised
+from sgae.losses.penalties import penalised
 from sgae.networks.generator import Generator
 from sgae.networks.network import BatchNetwork
 from sgae.training.gradients import apply_gradients, mean_gradient
@@ -53,8 +53,9 @@ def make_discriminator_update(
       return judge(images_bhwc)[0]
 
     if one_pass:
-      both_nb, statistics = judge(joined(real_bhwc, fake_bhwc))
-      real_b, fake_b = parted(both_nb, 2)
+      both = interleaving.rejoin(jnp.stack([real_bhwc, fake_bhwc]))
+      both_b, statistics = judge(both)
+      real_b, fake_b = interleaving.deal(both_b, 2)
     else:
       real_b, statistics = judge(real_bhwc)
       fake_b = discriminate(fake_bhwc)

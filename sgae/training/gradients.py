@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from sgae import reduction
+from sgae import interleaving, reduction
 from sgae.networks.network import Params
 from sgae.training.states import PlayerState
 
@@ -49,31 +49,17 @@ def mean_gradient(
         gradients, (metrics, extras) = differentiate(params, part, *args)
         return jax.tree.map(jnp.add, total, (gradients, metrics)), extras
 
-      parts = jax.tree.map(lambda leaf: _strided(leaf, microbatches), examples)
+      parts = jax.tree.map(lambda leaf: interleaving.deal(leaf, microbatches), examples)
       first = jax.tree.map(lambda leaf: leaf[0], parts)
       shapes = jax.eval_shape(lambda p, x: differentiate(p, x, *args), params, first)
       nothing = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), shapes)
       start = reduction.varying((nothing[0], nothing[1][0]), axis)
       total, extras = jax.lax.scan(add, start, parts)
       gradients, metrics = jax.tree.map(lambda leaf: leaf / microbatches, total)
-      extras = jax.tree.map(_rejoined, extras)
+      extras = jax.tree.map(interleaving.rejoin, extras)
     return reduction.mean(gradients, axis), reduction.mean(metrics, axis), extras
 
   return compute
-
-
-def _strided(leaf_b, parts: int):
-  """[B, ...] -> [parts, B / parts, ...]; part i holds examples i, i + parts, ...
-
-  Strides, so that each device, which holds neighbouring examples, has its share of
-  every part.
-  """
-  return leaf_b.reshape(-1, parts, *leaf_b.shape[1:]).swapaxes(0, 1)
-
-
-def _rejoined(leaf_pb):
-  """The inverse of `_strided`."""
-  return leaf_pb.swapaxes(0, 1).reshape(-1, *leaf_pb.shape[2:])
 
 
 def apply_gradients(

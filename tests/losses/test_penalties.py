@@ -5,15 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from sgae.losses.penalties import (
-  PENALTIES,
-  gradient_penalty,
-  joined,
-  parted,
-  penalised,
-  r1,
-  r2,
-)
+from sgae.losses.penalties import PENALTIES, gradient_penalty, penalised, r1, r2
 
 WEIGHTS = jnp.arange(1.0, 5.0).reshape(1, 2, 2, 1)  # |w|^2 = 30
 REAL = jax.random.normal(jax.random.key(0), (3, 2, 2, 1))
@@ -87,10 +79,3 @@ def test_one_pass_over_the_images_of_all_gives_the_same(names):
   )
   for a, b in zip(jax.tree.leaves(once), jax.tree.leaves(apart), strict=True):
     np.testing.assert_allclose(a, b, rtol=1e-5)
-
-
-def test_joined_batches_part_again():
-  numbers = jnp.arange(6.0).reshape(3, 2)
-  assert joined(numbers, -numbers)[:3].tolist() == [[0, 1], [0, -1], [2, 3]]
-  first, second = parted(joined(numbers, -numbers).sum(axis=1), 2)
-  assert (first.tolist(), second.tolist()) == ([1, 5, 9], [-1, -5, -9])

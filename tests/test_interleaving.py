@@ -1,0 +1,14 @@
+"""Parts of a batch lie in it example beside example."""
+
+import jax.numpy as jnp
+
+from sgae.interleaving import deal, rejoin
+
+
+def test_rejoined_parts_are_dealt_again():
+  numbers = jnp.arange(6.0).reshape(3, 2)
+  together = rejoin(jnp.stack([numbers, -numbers]))
+  assert together[:3].tolist() == [[0, 1], [0, -1], [2, 3]]
+  first, second = deal(together.sum(axis=1), 2)
+  assert (first.tolist(), second.tolist()) == ([1, 5, 9], [-1, -5, -9])
+  assert deal(together, 2).tolist() == [numbers.tolist(), (-numbers).tolist()]
