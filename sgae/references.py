@@ -246,7 +246,7 @@ def _trained(run_config, fields, dataset: Dataset, console):
   def decoded(params, drawn_bk):
     # what was drawn is no code yet: the map makes it as sparse as codes are
     code = autoencoder.sparsify(params, drawn_bk, train=False)
-    return autoencoder.decode(params, code.values)
+    return autoencoder.decode(params, code.values, code.few)
 
   encode = compile_over_rows(encoded, mesh)
   decode = compile_over_rows(decoded, mesh)

@@ -6,6 +6,7 @@ from typing import NamedTuple
 import jax
 
 from sgae.networks.network import Network, Params
+from sgae.networks.sparse_product import Few, is_worth_it
 from sgae.networks.sparsity import Code, SparsityMap
 
 # (encoder's params, decoder's atoms) -> encoder's params
@@ -20,16 +21,17 @@ class Autoencoder(NamedTuple):
 
   Attributes:
     init: `init(key) -> params`.
-    preactivate: `preactivate(params, images_bhwc) -> pre_bk`.
-    sparsify: `sparsify(params, pre_bk, *, train, axis) -> Code`.
-    decode: `decode(params, code_bk) -> images_bhwc`.
+    preactivate: `preactivate(params, images_bhwc) -> (pre_bk, few)`, `few` the largest
+      of each example where a code is made of these alone, else None.
+    sparsify: `sparsify(params, pre_bk, few=None, *, train, axis) -> Code`.
+    decode: `decode(params, code_bk, few=None) -> images_bhwc`, `few` as in a `Code`.
     after_update: `after_update(params, code_bk, axis) -> params`.
   """
 
   init: Callable[[jax.Array], Params]
-  preactivate: Callable[[Params, jax.Array], jax.Array]
+  preactivate: Callable[[Params, jax.Array], tuple[jax.Array, Few | None]]
   sparsify: Callable[..., Code]
-  decode: Callable[[Params, jax.Array], jax.Array]
+  decode: Callable[..., jax.Array]
   after_update: Callable[..., Params]
 
 
@@ -43,13 +45,16 @@ def make_autoencoder(
   """Composes an autoencoder.
 
   Args:
-    encoder: images_bhwc -> pre_bk.
+    encoder: (images_bhwc, active) -> (pre_bk, the `active` largest of each or None).
     sparsity: pre_bk -> code_bk.
-    decoder: code_bk -> images_bhwc.
+    decoder: (code_bk, few) -> images_bhwc.
     num_latents: length K of the code.
     tie: starts the encoder as the decoder's transpose, which keeps latents alive (Gao
       et al. 2024); both must be single layers. None: it starts by itself.
   """
+  active = sparsity.active
+  if active is not None and not is_worth_it(num_latents, active):
+    active = None
 
   def init(key):
     encoder_key, decoder_key = jax.random.split(key)
@@ -63,13 +68,13 @@ def make_autoencoder(
     return params
 
   def preactivate(params, images_bhwc):
-    return encoder.apply(params["encoder"], images_bhwc)
+    return encoder.apply(params["encoder"], images_bhwc, active=active)
 
-  def sparsify(params, pre_bk, *, train, axis=None):
-    return sparsity.apply(params["sparsity"], pre_bk, train=train, axis=axis)
+  def sparsify(params, pre_bk, few=None, *, train, axis=None):
+    return sparsity.apply(params["sparsity"], pre_bk, train=train, axis=axis, few=few)
 
-  def decode(params, code_bk):
-    return decoder.apply(params["decoder"], code_bk)
+  def decode(params, code_bk, few=None):
+    return decoder.apply(params["decoder"], code_bk, few=few)
 
   def after_update(params, code_bk, axis):
     updated = sparsity.after_update(params["sparsity"], code_bk, axis)
@@ -86,6 +91,7 @@ def reconstruct(
   Returns:
     (reconstructions_bhwc, code), each row a function of its own image alone.
   """
-  pre_bk = autoencoder.preactivate(params, images_bhwc)
-  code = autoencoder.sparsify(params, pre_bk, train=False)
-  return autoencoder.decode(params, code.values), code
+  code = autoencoder.sparsify(
+    params, *autoencoder.preactivate(params, images_bhwc), train=False
+  )
+  return autoencoder.decode(params, code.values, code.few), code

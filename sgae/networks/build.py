@@ -74,11 +74,9 @@ def _build_decoder(config, mean_image_hwc):
 
 
 def _mlp_encoder(config, mean_image_hwc):
-  sae, active = config.sae, _active(config)
-  if active is not None and sae.auxiliary_weight:
-    active += sae.auxiliary_k  # dead latents, which have a gradient from AuxK
+  sae = config.sae
   return mlp.mlp_encoder(
-    mean_image_hwc, sae.encoder_hidden, config.code.num_latents, sae.activation, active
+    mean_image_hwc, sae.encoder_hidden, config.code.num_latents, sae.activation
   )
 
 
@@ -90,12 +88,7 @@ def _mlp_decoder(config, mean_image_hwc):
     config.code.num_latents,
     sae.activation,
     sae.output,
-    _active(config),
   )
-
-
-def _active(config):
-  return config.code.k if config.code.sparsity_map == "topk" else None
 
 
 def _spatial_encoder(config, mean_image_hwc):

@@ -65,7 +65,7 @@ def make_sparse_generator(
       params["coder"], latents_bz, train=train, axis=axis
     )
     code = sparsity.apply(params["sparsity"], pre_bk, train=train, axis=axis)
-    images_bhwc = decoder.apply(params["decoder"], code.values)
+    images_bhwc = decoder.apply(params["decoder"], code.values, few=code.few)
     return Generated(images_bhwc, code, statistics)
 
   def after_update(params, code, statistics, axis):

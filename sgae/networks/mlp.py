@@ -39,7 +39,6 @@ def mlp_encoder(
   hidden: Sequence[int],
   num_latents: int,
   activation: str,
-  active: int | None = None,
 ) -> Network:
   """Image -> pre-activations of the code, the data mean subtracted first.
 
@@ -53,10 +52,10 @@ def mlp_encoder(
     hidden: widths between the image and the code.
     num_latents: length K of the code.
     activation: a name in `network.ACTIVATIONS`.
-    active: latents of an example that have a gradient, see `sparse_product.encode`.
 
   Returns:
-    Network with `apply(params, images_bhwc in [-1, 1]) -> float32 [B, K]`.
+    Network with `apply(params, images_bhwc in [-1, 1], active=None)`, which returns
+    what `sparse_product.encode` does: float32 [B, K] and, if asked for, its largest.
   """
   whole, body = (
     _Layers(hidden, outputs, network.ACTIVATIONS[activation])
@@ -70,10 +69,10 @@ def mlp_encoder(
     rows = {"rows": last["kernel"].T, "bias": last["bias"]}
     return {"mean": jnp.array(mean), "layers": layers} | rows
 
-  def apply(params, images_bhwc):
+  def apply(params, images_bhwc, active=None):
     centred = images_bhwc - jax.lax.stop_gradient(params["mean"])[None]
     x: Any = body.apply({"params": params["layers"]}, _flatten(centred))
-    return sparse_product.encode(x, params["rows"], active) + params["bias"][None]
+    return sparse_product.encode(x, params["rows"], params["bias"], active)
 
   return Network(init, apply)
 
@@ -89,7 +88,6 @@ def mlp_decoder(
   num_latents: int,
   activation: str,
   output: str,
-  active: int | None = None,
 ) -> Network:
   """Sparse code -> image. Each latent owns one row of `params['atoms']`.
 
@@ -104,10 +102,10 @@ def mlp_decoder(
     num_latents: length K of the code.
     activation: a name in `network.ACTIVATIONS`.
     output: a name in `network.OUTPUT_ACTIVATIONS`.
-    active: latents of an example that are not zero, see `sparse_product.decode`.
 
   Returns:
-    Network with `apply(params, code_bk) -> float32 [B, H, W, C]`.
+    Network with `apply(params, code_bk, few=None) -> float32 [B, H, W, C]`; `few` as in
+    `sparse_product.decode`.
   """
   mean = np.asarray(mean_image_hwc, np.float32)
   hidden_activation = network.ACTIVATIONS[activation]
@@ -128,8 +126,8 @@ def mlp_decoder(
     last["bias"] = jnp.array(start)
     return params
 
-  def apply(params, code_bk):
-    x = sparse_product.decode(code_bk, params["atoms"], active) + params["bias"][None]
+  def apply(params, code_bk, few=None):
+    x = sparse_product.decode(code_bk, few, params["atoms"]) + params["bias"][None]
     if tail is not None:
       x = tail.apply({"params": params["layers"]}, hidden_activation(x))
     return output_activation(x).reshape(-1, *mean.shape)

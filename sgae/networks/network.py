@@ -77,7 +77,10 @@ def computed_in(network: AnyNetwork, precision: str) -> AnyNetwork:
   def apply(params, x, **how):
     low = jax.tree.map(lambda leaf: leaf.astype(dtype), (params, x))
     outputs = network.apply(*low, **how)
-    return jax.tree.map(lambda leaf: leaf.astype(jnp.float32), outputs)
+    return jax.tree.map(back, outputs)
+
+  def back(leaf):
+    return leaf.astype(jnp.float32) if jnp.issubdtype(leaf, jnp.floating) else leaf
 
   return network._replace(apply=apply)
 

@@ -1,12 +1,14 @@
 """The products on both sides of a sparse code, leaving out latents that are not in use.
 
-Where few of many latents are active nearly all of a dense product multiplies zeros. On
-a CPU the chosen atoms are gathered and summed instead, and gradients of atoms and of
-the encoder's rows are scattered; GPUs and TPUs, whose matrix units beat their gathers
-at these sizes, take the products.
+Where few of many latents are active nearly all of a dense product multiplies zeros. The
+few are selected once, on their way from the encoder to the code. On a CPU everything
+after that sees them alone: chosen atoms are gathered and summed, gradients of atoms and
+of the encoder's rows are scattered. GPUs and TPUs, whose matrix units beat their
+gathers at these sizes, take the products.
 """
 
 import functools
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -14,6 +16,18 @@ import jax.numpy as jnp
 from sgae import reduction
 from sgae.networks.dense_product import WIDE
 from sgae.networks.selection import top_k
+
+
+class Few(NamedTuple):
+  """The few latents of each example that may be active.
+
+  Attributes:
+    values: float [B, a], what stands at their places.
+    places: int32 [B, a], different ones for each example.
+  """
+
+  values: jax.Array
+  places: jax.Array
 
 
 def is_worth_it(num_latents: int, active: int) -> bool:
@@ -25,138 +39,274 @@ def is_worth_it(num_latents: int, active: int) -> bool:
   return num_latents >= 64 * active
 
 
-def decode(code_bk: jax.Array, atoms_kd: jax.Array, active: int | None) -> jax.Array:
-  """Returns `code_bk @ atoms_kd`.
+def largest(values_bk: jax.Array, k: int) -> Few:
+  """Selects the k largest of each example of float [B, K].
 
-  Args:
-    code_bk: float [B, K], non-negative where `active` is given.
-    atoms_kd: float [K, D].
-    active: how many latents of an example are not zero, as a rule; None: any number.
-      An example with more of them is decoded as exactly. The gradient with respect to
-      the code may then be zero at latents that are zero, which must not see it.
-
-  Returns:
-    float [B, D].
+  Their values have a gradient on a CPU alone, where `spread` and `decode` go by it.
   """
-  if active is None or not is_worth_it(code_bk.shape[1], active):
-    return code_bk @ atoms_kd
-  return jax.lax.platform_dependent(
-    *reduction.alike(code_bk, atoms_kd),
-    cpu=functools.partial(_checked, active=active),
-    default=jnp.matmul,
-  )
-
-
-def _checked(code_bk, atoms_kd, active):
-  # equal activations may leave more of them than were asked for
-  fits = jnp.max(jnp.sum(code_bk != 0, axis=1)) <= active
-  product_bd = jax.lax.cond(
-    fits,
-    functools.partial(_sparse, active),
-    jnp.matmul,
-    code_bk.astype(jnp.float32),  # in which a dense product would add up
-    atoms_kd.astype(jnp.float32),
-  )
-  return product_bd.astype(code_bk.dtype)
+  few: Any = _largest(k, values_bk)
+  return few
 
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(0,))
-def _sparse(active, code_bk, atoms_kd):
-  return _forward(active, code_bk, atoms_kd)[0]
+def _largest(k, values_bk):
+  # Behind a barrier, or XLA takes a slice of it for one of a whole sort; one for each,
+  # or XLA can fail on a pair that is not taken apart (JAX 0.10.2).
+  return Few(*map(jax.lax.optimization_barrier, top_k(values_bk, k)))
 
 
-def _forward(active, code_bk, atoms_kd):
-  # behind a barrier, or XLA takes a slice of it for one of a whole sort (JAX 0.10.2)
-  chosen_ba = jax.lax.optimization_barrier(top_k(code_bk, active)[1])
-  values_ba = jnp.take_along_axis(code_bk, chosen_ba, axis=1)
-
-  def term(i):
-    return values_ba[:, i, None] * atoms_kd[chosen_ba[:, i]]
-
-  # one latent of every example at a time: XLA fuses each gather into its sum
-  product = jax.lax.fori_loop(1, active, lambda i, sum_bd: sum_bd + term(i), term(0))
-  return product, (values_ba, chosen_ba, code_bk, atoms_kd)
+def _largest_forward(k, values_bk):
+  few: Any = _largest(k, values_bk)
+  return few, (values_bk, few.places)
 
 
-def _backward(active, kept, gradient_bd):
-  values_ba, chosen_ba, code_bk, atoms_kd = kept
-  rows_b = jnp.arange(len(code_bk))
-
-  def slope(i):
-    return jnp.sum(atoms_kd[chosen_ba[:, i]] * gradient_bd, axis=1)
-
-  atoms_gradient = _scattered(values_ba, chosen_ba, gradient_bd, len(atoms_kd))
-  slopes_ba = jax.lax.map(slope, jnp.arange(active)).T
-  code_gradient = jnp.zeros_like(code_bk).at[rows_b[:, None], chosen_ba].add(slopes_ba)
-  return code_gradient, atoms_gradient
-
-
-_sparse.defvjp(_forward, _backward)
+def _largest_backward(k, kept, gradient):
+  del k
+  values_bk, places_ba = kept
+  gradient_bk = jax.lax.platform_dependent(
+    gradient.values,
+    places_ba,
+    cpu=lambda gradient_ba, places_ba: _at_places(gradient_ba, places_ba, values_bk),
+    default=lambda gradient_ba, places_ba: jnp.zeros_like(values_bk),
+  )
+  return (gradient_bk,)
 
 
-def _scattered(values_ba, chosen_ba, rows_bd, num_latents):
-  """Returns what `code_bk.T @ rows_bd` would be, for a code given by its places."""
-
-  def added(i, sum_kd):
-    return sum_kd.at[chosen_ba[:, i]].add(values_ba[:, i, None] * rows_bd)
-
-  nothing = jnp.zeros((num_latents, rows_bd.shape[1]), rows_bd.dtype)
-  return jax.lax.fori_loop(1, chosen_ba.shape[1], added, added(0, nothing))
+_largest.defvjp(_largest_forward, _largest_backward)
 
 
-def encode(x_bd: jax.Array, rows_kd: jax.Array, active: int | None) -> jax.Array:
-  """Returns `x_bd @ rows_kd.T`; has no forward-mode derivative.
+def _at_places(values_ba, places_ba, like_bk):
+  """Returns an array like another, zero but for the given values at their places."""
+  rows_b1 = jnp.arange(len(values_ba))[:, None]
+  return (
+    jnp.zeros_like(like_bk).at[rows_b1, places_ba].set(values_ba, unique_indices=True)
+  )
+
+
+def spread(values_bk: jax.Array, few: Few) -> jax.Array:
+  """Returns an array with all but the few set to zero.
+
+  Args:
+    values_bk: float [B, K], non-negative.
+    few: its largest ones, by `largest`. Of numbers equal to the least of them a CPU
+      keeps those that are there, others all.
+
+  Returns:
+    float [B, K], whose gradient goes to `few.values` on a CPU, else to `values_bk`.
+  """
+
+  def scattered(values_bk, few):
+    return _at_places(few.values, few.places, values_bk)
+
+  def masked(values_bk, few):
+    least_b = jax.lax.stop_gradient(few.values).min(axis=1, keepdims=True)
+    return jnp.where(values_bk >= least_b, values_bk, 0.0)
+
+  return jax.lax.platform_dependent(values_bk, few, cpu=scattered, default=masked)
+
+
+def frequency(values_bk: jax.Array, few: Few) -> jax.Array:
+  """Returns in which part of the examples each latent is above zero: float32 [K]."""
+
+  def counted(values_bk, few):
+    nothing = jnp.zeros(values_bk.shape[1])
+    return nothing.at[few.places].add(few.values > 0) / len(values_bk)
+
+  def averaged(values_bk, few):
+    del few
+    return (values_bk > 0).mean(axis=0)
+
+  return jax.lax.platform_dependent(values_bk, few, cpu=counted, default=averaged)
+
+
+def decode(code_bk: jax.Array, few: Few | None, atoms_kd: jax.Array) -> jax.Array:
+  """Returns `code_bk @ atoms_kd`; has no forward-mode derivative where `few` is given.
+
+  Args:
+    code_bk: float [B, K].
+    few: where all that is not zero in it stands, if that is known.
+    atoms_kd: float [K, D].
+
+  Returns:
+    float [B, D], whose gradient goes to `few.values` on a CPU, else to `code_bk`.
+  """
+  if few is None:
+    return code_bk @ atoms_kd
+  code_bk, values_ba, places_ba, atoms_kd = reduction.alike(code_bk, *few, atoms_kd)
+  return _decode(code_bk, values_ba, places_ba, atoms_kd)
+
+
+@jax.custom_vjp
+def _decode(code_bk, values_ba, places_ba, atoms_kd):
+  def gathered(code_bk, values_ba, places_ba, atoms_kd):
+    # in float32, in which a dense product would add up
+    values, atoms = _in_float32(values_ba, atoms_kd)
+    return _gathered(values, places_ba, atoms).astype(code_bk.dtype)
+
+  def dense(code_bk, values_ba, places_ba, atoms_kd):
+    del values_ba, places_ba
+    return code_bk @ atoms_kd
+
+  return jax.lax.platform_dependent(
+    code_bk, values_ba, places_ba, atoms_kd, cpu=gathered, default=dense
+  )
+
+
+def _decode_forward(*operands):
+  return _decode(*operands), operands
+
+
+def _decode_backward(operands, gradient_bd):
+  def sparse(code_bk, values_ba, places_ba, atoms_kd, gradient_bd):
+    low = atoms_kd.dtype
+    values, atoms, gradient = _in_float32(values_ba, atoms_kd, gradient_bd)
+
+    def slope(i):
+      return jnp.sum(atoms[places_ba[:, i]] * gradient, axis=1)
+
+    slopes_ba = jax.lax.map(slope, jnp.arange(values.shape[1])).T
+    atoms_gradient = _scattered(values, places_ba, gradient, len(atoms))
+    return (
+      jnp.zeros_like(code_bk),
+      slopes_ba.astype(values_ba.dtype),
+      atoms_gradient.astype(low),
+    )
+
+  def dense(code_bk, values_ba, places_ba, atoms_kd, gradient_bd):
+    del places_ba
+    atoms_gradient = code_bk.T @ gradient_bd
+    return gradient_bd @ atoms_kd.T, jnp.zeros_like(values_ba), atoms_gradient
+
+  code, values, atoms = jax.lax.platform_dependent(
+    *operands, gradient_bd, cpu=sparse, default=dense
+  )
+  return code, values, None, atoms
+
+
+_decode.defvjp(_decode_forward, _decode_backward)
+
+
+def encode(
+  x_bd: jax.Array, rows_kd: jax.Array, bias_k: jax.Array, active: int | None = None
+) -> tuple[jax.Array, Few | None]:
+  """Multiplies with the encoder's rows; has no forward-mode derivative.
 
   Args:
     x_bd: float [B, D].
     rows_kd: float [K, D], one row for each latent.
-    active: at how many latents of an example the result's gradient is not zero, as a
-      rule; None: any number. With more of them the rows' gradient is as exact.
+    bias_k: float [K].
+    active: how many of an example's largest to select; None: none.
 
   Returns:
-    float [B, K].
+    (`x_bd @ rows_kd.T + bias_k`, float [B, K]; its few largest, if asked for).
+    Gradients that reach it by way of the few are, on a CPU, theirs alone.
   """
-  return _encode(*reduction.alike(x_bd, rows_kd), active)
+  x_bd, rows_kd, bias_k = reduction.alike(x_bd, rows_kd, bias_k)
+  if active is None:
+    return _encode(x_bd, rows_kd) + bias_k[None], None
+  found: Any = _encode_few(active, x_bd, rows_kd, bias_k)
+  return found
 
 
-@functools.partial(jax.custom_vjp, nondiff_argnums=(2,))
-def _encode(x_bd, rows_kd, active):
-  del active
+@jax.custom_vjp
+def _encode(x_bd, rows_kd):
   return x_bd @ rows_kd.T
 
 
-def _encode_forward(x_bd, rows_kd, active):
-  return _encode(x_bd, rows_kd, active), (x_bd, rows_kd)
+def _encode_forward(x_bd, rows_kd):
+  return _encode(x_bd, rows_kd), (x_bd, rows_kd)
 
 
-def _encode_backward(active, kept, gradient_bk):
+def _encode_backward(kept, gradient_bk):
   x_bd, rows_kd = kept
-
-  def dense(gradient_bk, x_bd):
-    transposed_kb = gradient_bk.T
-    if len(rows_kd) >= WIDE:  # for the reason that stands in networks/dense_product.py
-      transposed_kb = jax.lax.optimization_barrier(transposed_kb)
-    return transposed_kb @ x_bd
-
-  def sparse(gradient_bk, x_bd):
-    sizes_bk = jnp.abs(gradient_bk)
-    chosen_ba = jax.lax.optimization_barrier(top_k(sizes_bk, active)[1])
-    values_ba = jnp.take_along_axis(gradient_bk, chosen_ba, axis=1)
-    values_ba, x_bd = (array.astype(jnp.float32) for array in (values_ba, x_bd))
-    return _scattered(values_ba, chosen_ba, x_bd, len(rows_kd)).astype(rows_kd.dtype)
-
-  def checked(gradient_bk, x_bd):
-    fits = jnp.max(jnp.sum(gradient_bk != 0, axis=1)) <= active
-    return jax.lax.cond(fits, sparse, dense, gradient_bk, x_bd)
-
-  few = active is not None and is_worth_it(len(rows_kd), active)
-  rows_gradient = jax.lax.platform_dependent(
-    gradient_bk,
-    x_bd,
-    cpu=checked if few else dense,
-    default=lambda gradient_bk, x_bd: gradient_bk.T @ x_bd,
-  )
-  return gradient_bk @ rows_kd, rows_gradient
+  return gradient_bk @ rows_kd, _rows_gradient(gradient_bk, x_bd)
 
 
 _encode.defvjp(_encode_forward, _encode_backward)
+
+
+def _rows_gradient(gradient_bk, x_bd):
+  def on_cpu(gradient_bk, x_bd):
+    transposed_kb = gradient_bk.T
+    if len(transposed_kb) >= WIDE:  # for the reason in networks/dense_product.py
+      transposed_kb = jax.lax.optimization_barrier(transposed_kb)
+    return transposed_kb @ x_bd
+
+  return jax.lax.platform_dependent(
+    gradient_bk, x_bd, cpu=on_cpu, default=lambda gradient, x: gradient.T @ x
+  )
+
+
+@functools.partial(jax.custom_vjp, nondiff_argnums=(0,))
+def _encode_few(active, x_bd, rows_kd, bias_k):
+  pre_bk = x_bd @ rows_kd.T + bias_k[None]
+  return pre_bk, largest(pre_bk, active)
+
+
+def _encode_few_forward(active, x_bd, rows_kd, bias_k):
+  found: Any = _encode_few(active, x_bd, rows_kd, bias_k)
+  pre_bk, few = found
+  return (pre_bk, few), (x_bd, rows_kd, few.places)
+
+
+def _encode_few_backward(active, kept, gradients):
+  del active
+  x_bd, rows_kd, places_ba = kept
+  gradient_bk, gradient = gradients
+
+  def dense(gradient_bk, gradient_ba, x_bd, rows_kd, places_ba):
+    del gradient_ba, places_ba
+    return (
+      gradient_bk @ rows_kd,
+      _rows_gradient(gradient_bk, x_bd),
+      gradient_bk.sum(axis=0),
+    )
+
+  def sparse(gradient_bk, gradient_ba, x_bd, rows_kd, places_ba):
+    slopes, x, rows = _in_float32(gradient_ba, x_bd, rows_kd)
+    bias = jnp.zeros(len(rows)).at[places_ba].add(slopes)
+    few = (
+      _gathered(slopes, places_ba, rows),
+      _scattered(slopes, places_ba, x, len(rows)),
+      bias,
+    )
+    few = tuple(one.astype(rows_kd.dtype) for one in few)
+
+    def with_others():
+      others = dense(gradient_bk, gradient_ba, x_bd, rows_kd, places_ba)
+      return tuple(map(jnp.add, few, others))
+
+    return jax.lax.cond((gradient_bk != 0).any(), with_others, lambda: few)
+
+  operands = (gradient_bk, gradient.values, x_bd, rows_kd, places_ba)
+  return jax.lax.platform_dependent(*operands, cpu=sparse, default=dense)
+
+
+_encode_few.defvjp(_encode_few_forward, _encode_few_backward)
+
+
+def _in_float32(*arrays):
+  return tuple(array.astype(jnp.float32) for array in arrays)
+
+
+def _gathered(values_ba, places_ba, rows_kd):
+  """Returns `code_bk @ rows_kd`, for a code given by its places."""
+
+  def term(i):
+    return values_ba[:, i, None] * rows_kd[places_ba[:, i]]
+
+  # one latent of every example at a time: XLA fuses each gather into its sum
+  count = places_ba.shape[1]
+  return jax.lax.fori_loop(1, count, lambda i, sum_bd: sum_bd + term(i), term(0))
+
+
+def _scattered(values_ba, places_ba, rows_bd, num_latents):
+  """Returns `code_bk.T @ rows_bd`, for a code given by its places."""
+
+  def added(i, sum_kd):
+    return sum_kd.at[places_ba[:, i]].add(values_ba[:, i, None] * rows_bd)
+
+  # of what is scattered, or XLA keeps one array of zeros for all such sums of a program
+  # and copies it for each, which takes longer than to write them
+  nothing = jnp.full((num_latents, rows_bd.shape[1]), 0.0 * values_ba[0, 0])
+  return jax.lax.fori_loop(1, places_ba.shape[1], added, added(0, nothing))

@@ -15,8 +15,10 @@ import jax
 import jax.numpy as jnp
 
 from sgae import reduction
+from sgae.networks import sparse_product
 from sgae.networks.network import Params, along_last
 from sgae.networks.selection import top_k
+from sgae.networks.sparse_product import Few
 
 # Latents for each one kept from which `lax.top_k` beats bisection on a CPU, 3 times at
 # 512 (of 512 examples).
@@ -31,10 +33,12 @@ class Code(NamedTuple):
       non-negative.
     l0: float32 [B], number of active latents; it has a gradient (for the threshold)
       under `jumprelu` alone.
+    few: where all that is not zero in `values` stands, if few of many latents are.
   """
 
   values: jax.Array
   l0: jax.Array
+  few: Few | None = None
 
 
 class SparsityMap(NamedTuple):
@@ -42,16 +46,18 @@ class SparsityMap(NamedTuple):
 
   Attributes:
     init: `init(num_latents) -> params` (an empty dict where nothing is kept).
-    apply: `apply(params, pre_bk, *, train, axis) -> Code`. `train` says whether
+    apply: `apply(params, pre_bk, *, train, axis, few) -> Code`. `train` says whether
       statistics of the batch may be used; without it, each row depends on itself
-      alone.
+      alone. `few` may give the `active` largest of each row, if they are known.
     after_update: `after_update(params, code_bk, axis) -> params`, run after each
       optimizer update with the values of the training batch's code.
+    active: how many of a row's largest are all that it looks at; None: it needs all.
   """
 
   init: Callable[[int], Params]
   apply: Callable[..., Code]
   after_update: Callable[[Params, jax.Array, str | None], Params]
+  active: int | None = None
 
 
 def kth_largest(values_bk: jax.Array, k: int, axis: str | None = None) -> jax.Array:
@@ -103,13 +109,40 @@ def keep_largest(values_bk: jax.Array, k: int) -> jax.Array:
   return jnp.where(fixed >= _for_examples(thresholds, values_bk), values_bk, 0.0)
 
 
-def fired(values_bk: jax.Array) -> jax.Array:
-  """Says which latents fire somewhere in each example: bool [B, K].
+def top_code(pre_bk: jax.Array, k: int, few: Few | None = None) -> Code:
+  """Keeps the k largest rectified numbers of each example of a [B, ...] array.
 
   Args:
-    values_bk: float [B, K] or [B, h, w, K], of a code.
+    pre_bk: float, of either sign.
+    k: how many.
+    few: the k largest, if they are known.
+
+  Returns:
+    The code, with its few where they are few of many and have no places.
   """
-  return (values_bk > 0).any(axis=range(1, values_bk.ndim - 1))
+  if (
+    few is None and pre_bk.ndim == 2 and sparse_product.is_worth_it(pre_bk.shape[1], k)
+  ):
+    few = sparse_product.largest(pre_bk, k)
+  code_bk = jax.nn.relu(pre_bk)
+  if few is None:
+    return _counted(keep_largest(code_bk, k))
+  few = few._replace(values=jax.nn.relu(few.values))
+  l0_b = (few.values > 0).sum(axis=1).astype(jnp.float32)
+  return Code(sparse_product.spread(code_bk, few), l0_b, few)
+
+
+def density(code: Code, axis: str | None) -> jax.Array:
+  """Returns in which part of the examples each latent fires somewhere: float32 [K].
+
+  Args:
+    code: of a batch.
+    axis: mapped axis over which the batch is spread, or None.
+  """
+  if code.few is not None:
+    return reduction.mean(sparse_product.frequency(code.values, code.few), axis)
+  fired_bk = (code.values > 0).any(axis=range(1, code.values.ndim - 1))
+  return reduction.batch_mean(fired_bk.astype(jnp.float32), axis)
 
 
 def make_relu() -> SparsityMap:
@@ -132,7 +165,12 @@ def make_topk(k: int) -> SparsityMap:
 
   Makhzani & Frey 2013 (arXiv 1312.5663); Gao et al. 2024 (arXiv 2406.04093).
   """
-  return _stateless(lambda pre_bk: keep_largest(jax.nn.relu(pre_bk), k))
+
+  def apply(params, pre_bk, *, train, axis=None, few=None):
+    del params, train, axis
+    return top_code(pre_bk, k, few)
+
+  return SparsityMap(lambda num_latents: {}, apply, _unchanged, active=k)
 
 
 def make_batch_topk(k: int, threshold_decay: float = 0.99) -> SparsityMap:
@@ -142,7 +180,8 @@ def make_batch_topk(k: int, threshold_decay: float = 0.99) -> SparsityMap:
   the smallest kept activation. Bussmann et al. 2024 (arXiv 2412.06410).
   """
 
-  def apply(params, pre_bk, *, train, axis=None):
+  def apply(params, pre_bk, *, train, axis=None, few=None):
+    del few
     code = jax.nn.relu(pre_bk)
     if not train:
       return _counted(jnp.where(code >= params["threshold"], code, 0.0))
@@ -176,8 +215,8 @@ def make_jumprelu(threshold: float, bandwidth: float) -> SparsityMap:
     bandwidth: width of the kernel, > 0, in the same unit.
   """
 
-  def apply(params, pre_bk, *, train, axis=None):
-    del train, axis
+  def apply(params, pre_bk, *, train, axis=None, few=None):
+    del train, axis, few
     threshold = along_last(params["threshold"], pre_bk)
     active_bk = _step(pre_bk, threshold, bandwidth)
     return Code(_jumprelu(pre_bk, threshold, bandwidth), _total_b(active_bk))
@@ -224,8 +263,8 @@ def _rectangle(x):
 
 
 def _stateless(function) -> SparsityMap:
-  def apply(params, pre_bk, *, train, axis=None):
-    del params, train, axis
+  def apply(params, pre_bk, *, train, axis=None, few=None):
+    del params, train, axis, few
     return _counted(function(pre_bk))
 
   return SparsityMap(lambda num_latents: {}, apply, _unchanged)

@@ -36,7 +36,8 @@ def spatial_encoder(
     activation: a name in `network.ACTIVATIONS`.
 
   Returns:
-    Network with `apply(params, images_bhwc in [-1, 1]) -> float32 [B, h, w, K]`.
+    Network with `apply(params, images_bhwc in [-1, 1], active=None)`, which returns
+    (float32 [B, h, w, K], None): of a code with places no few are selected.
   """
   mean = np.asarray(mean_image_hwc, np.float32)
   widths = [mean.shape[2], *hidden, num_latents]
@@ -57,9 +58,10 @@ def spatial_encoder(
   def init(key):
     return {"mean": jnp.array(mean), "layers": body.init(key)}
 
-  def apply(params, images_bhwc):
+  def apply(params, images_bhwc, active=None):
+    del active
     centred = images_bhwc - jax.lax.stop_gradient(params["mean"])[None]
-    return body.apply(params["layers"], centred, train=False)[0]
+    return body.apply(params["layers"], centred, train=False)[0], None
 
   return Network(init, apply)
 
@@ -95,7 +97,8 @@ def spatial_decoder(
     output: a name in `network.OUTPUT_ACTIVATIONS`.
 
   Returns:
-    Network with `apply(params, code_bhwk [B, h, w, K]) -> float32 [B, H, W, C]`.
+    Network with `apply(params, code_bhwk [B, h, w, K], few=None)`, which returns
+    float32 [B, H, W, C].
   """
   mean = np.asarray(mean_image_hwc, np.float32)
   widths = [*hidden, mean.shape[2]]
@@ -127,7 +130,8 @@ def spatial_decoder(
       params |= {"bias": jnp.zeros(widths[0]), "layers": body.init(tail_key)}
     return params
 
-  def apply(params, code_bhwk):
+  def apply(params, code_bhwk, few=None):
+    del few
     kernel = jnp.moveaxis(params["atoms"], 0, -1)
     x = convolve_transposed(code_bhwk, kernel, 2, sizes[0])
     if body is not None:

@@ -12,8 +12,8 @@ from sgae.losses.sparsity import Omega
 from sgae.networks.autoencoder import Autoencoder
 from sgae.networks.mlp import unit_norm
 from sgae.networks.network import along_last
-from sgae.networks.sparsity import fired, keep_largest
-from sgae.training.gradients import apply_gradients, mean_gradient
+from sgae.networks.sparsity import density, top_code
+from sgae.training.gradients import apply_gradients, mean_gradient, norm
 from sgae.training.states import AutoencoderState, Batch, PlayerState
 
 Metrics = dict[str, jax.Array]
@@ -68,9 +68,9 @@ def make_autoencoder_step(
   """
 
   def loss(params, images_bhwc, dead_k, settings, axis):
-    pre_bk = autoencoder.preactivate(params, images_bhwc)
-    code = autoencoder.sparsify(params, pre_bk, train=True, axis=axis)
-    outputs = autoencoder.decode(params, code.values)
+    pre_bk, few = autoencoder.preactivate(params, images_bhwc)
+    code = autoencoder.sparsify(params, pre_bk, few, train=True, axis=axis)
+    outputs = autoencoder.decode(params, code.values, code.few)
     mse = reconstruction.squared_error(images_bhwc, outputs)
     penalty = omega(code, settings["rho"], axis)
     value = mse + settings["sparsity_weight"] * penalty
@@ -90,26 +90,25 @@ def make_autoencoder_step(
     variance = reconstruction.squared_error(
       images_bhwc, jnp.broadcast_to(params["encoder"]["mean"], images_bhwc.shape)
     )
-    return value, (metrics | {"sae/loss": value, "variance": variance}, code.values)
+    return value, (metrics | {"sae/loss": value, "variance": variance}, code)
 
   def step(state: AutoencoderState, batch: Batch, *, axis: str | None = None):
     dead_k = state.idle_k >= dead_after
-    gradients, metrics, code_bk = mean_gradient(loss, axis, microbatches)(
+    gradients, metrics, code = mean_gradient(loss, axis, microbatches)(
       state.player.params, batch.images, dead_k, state.settings, axis
     )
-    metrics["sae/grad_norm"] = optax.tree.norm(gradients)
+    metrics["sae/grad_norm"] = norm(gradients)
     if unit_norm_atoms:
       gradients = _on_atoms(gradients, _project_out, state.player.params)
     player = apply_gradients(state.player, optimizer, gradients)
-    params = autoencoder.after_update(player.params, code_bk, axis)
+    params = autoencoder.after_update(player.params, code.values, axis)
     if unit_norm_atoms:
       params = _on_atoms(params, lambda atoms, _: unit_norm(atoms), params)
 
-    density_k = reduction.batch_mean(fired(code_bk).astype(jnp.float32), axis)
+    density_k = density(code, axis)
     idle_k = jnp.where(density_k > 0, 0, state.idle_k + 1)
     metrics["sae/fvu"] = metrics["sae/mse"] / metrics.pop("variance")
-    active_bk = (code_bk > 0).astype(jnp.float32)
-    metrics["sae/l0"] = jnp.sum(reduction.batch_mean(active_bk, axis))
+    metrics["sae/l0"] = reduction.batch_mean(code.l0, axis)
     metrics["sae/dead_fraction"] = jnp.mean(idle_k >= dead_after)
     metrics["sae/density_median"] = jnp.median(density_k)
     metrics["sae/density_max"] = jnp.max(density_k)
@@ -123,9 +122,10 @@ def make_autoencoder_step(
 
 def _auxiliary_error(autoencoder, params, residual_bhwc, pre_bk, dead_k, k):
   """Returns what the k largest dead latents leave unexplained of the residual."""
-  dead_bk = jnp.where(along_last(dead_k, pre_bk), jax.nn.relu(pre_bk), 0.0)
+  dead_bk = jnp.where(along_last(dead_k, pre_bk), pre_bk, 0.0)
   silent = autoencoder.decode(params, jnp.zeros_like(pre_bk[:1]))
-  spoken = autoencoder.decode(params, keep_largest(dead_bk, k))
+  loud = top_code(dead_bk, k)
+  spoken = autoencoder.decode(params, loud.values, loud.few)
   return reconstruction.auxiliary_error(residual_bhwc, spoken - silent)
 
 

@@ -8,7 +8,7 @@ import optax
 
 from sgae import randomness
 from sgae.networks.classifier import Classifier
-from sgae.training.gradients import apply_gradients, mean_gradient
+from sgae.training.gradients import apply_gradients, mean_gradient, norm
 from sgae.training.states import Batch, ClassifierState, PlayerState
 
 Metrics = dict[str, jax.Array]
@@ -75,7 +75,7 @@ def make_classifier_step(
     gradients, metrics, _ = mean_gradient(loss, axis, microbatches)(
       state.player.params, (images, batch.labels, kept_bd)
     )
-    metrics["classifier/grad_norm"] = optax.tree.norm(gradients)
+    metrics["classifier/grad_norm"] = norm(gradients)
     player = apply_gradients(state.player, optimizer, gradients)
     return state.replace(step=state.step + 1, player=player), metrics
 

@@ -11,7 +11,7 @@ from sgae.losses.adversarial import AdversarialLoss
 from sgae.losses.penalties import penalised
 from sgae.networks.generator import Generator
 from sgae.networks.network import BatchNetwork
-from sgae.training.gradients import apply_gradients, mean_gradient
+from sgae.training.gradients import apply_gradients, mean_gradient, norm
 
 
 def make_discriminator_update(
@@ -87,7 +87,7 @@ def make_discriminator_update(
       player.params, examples, weights, axis
     )
     statistics = metrics.pop("statistics")
-    metrics["discriminator/grad_norm"] = optax.tree.norm(gradients)
+    metrics["discriminator/grad_norm"] = norm(gradients)
     player = apply_gradients(player, optimizer, gradients)
     params = discriminator.after_update(player.params, statistics)
     return player.replace(params=params), metrics

@@ -6,13 +6,12 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from sgae import reduction
 from sgae.losses.adversarial import AdversarialLoss
 from sgae.losses.sparsity import Omega
 from sgae.networks.generator import Generator
 from sgae.networks.network import BatchNetwork, Params
-from sgae.networks.sparsity import fired
-from sgae.training.gradients import apply_gradients, mean_gradient
+from sgae.networks.sparsity import density
+from sgae.training.gradients import apply_gradients, mean_gradient, norm
 
 
 def make_generator_update(
@@ -63,7 +62,7 @@ def make_generator_update(
       player.params, examples, discriminator_params, settings, axis
     )
     statistics = metrics.pop("statistics")
-    metrics["generator/grad_norm"] = optax.tree.norm(gradients)
+    metrics["generator/grad_norm"] = norm(gradients)
 
     def scale(updates):
       if code is None:
@@ -75,8 +74,7 @@ def make_generator_update(
     player = apply_gradients(player, optimizer, gradients, scale)
     params = generator.after_update(player.params, code, statistics, axis)
     if code is not None:
-      fired_bk = fired(code.values).astype(jnp.float32)
-      metrics["gan/code_used"] = jnp.mean(reduction.batch_mean(fired_bk, axis) > 0)
+      metrics["gan/code_used"] = jnp.mean(density(code, axis) > 0)
     return player.replace(params=params), metrics
 
   return update

@@ -72,3 +72,10 @@ def apply_gradients(
   updates, state = optimizer.update(gradients, player.optimizer, player.params)
   params = optax.apply_updates(player.params, scale(updates))
   return PlayerState(params=params, optimizer=state)
+
+
+def norm(tree: Params) -> jax.Array:
+  """Returns the Euclidean norm of all leaves together, a scalar."""
+  # behind a barrier, or XLA's CPU backend takes these squares and those of Adam for one
+  # and, since two need them, writes them out (JAX 0.10.2)
+  return optax.tree.norm(jax.lax.optimization_barrier(tree))

@@ -61,10 +61,10 @@ def test_hidden_layers_start_from_he_and_last_ones_from_lecun():
 def test_encoder_subtracts_the_mean_it_stores():
   encoder = mlp.mlp_encoder(MEAN, (), 5, "relu")
   params = encoder.init(KEY)
-  np.testing.assert_array_equal(encoder.apply(params, MEAN[None]), np.zeros((1, 5)))
+  np.testing.assert_array_equal(encoder.apply(params, MEAN[None])[0], np.zeros((1, 5)))
   moved = params | {"mean": params["mean"] - 1}
-  assert jnp.abs(encoder.apply(moved, MEAN[None])).max() > 0.1
-  gradient = jax.grad(lambda p: encoder.apply(p, MEAN[None]).sum())(moved)
+  assert jnp.abs(encoder.apply(moved, MEAN[None])[0]).max() > 0.1
+  gradient = jax.grad(lambda p: encoder.apply(p, MEAN[None])[0].sum())(moved)
   assert not gradient["mean"].any()
 
 
@@ -83,7 +83,9 @@ def test_encoder_with_hidden_layers_by_hand():
   (hidden,) = params["layers"].values()
   x = np.maximum(np.ravel(image) @ hidden["kernel"] + hidden["bias"], 0)
   wanted = x @ np.asarray(params["rows"]).T + params["bias"]
-  np.testing.assert_allclose(encoder.apply(params, image[None])[0], wanted, rtol=1e-5)
+  np.testing.assert_allclose(
+    encoder.apply(params, image[None])[0][0], wanted, rtol=1e-5
+  )
 
 
 def test_a_tied_encoder_reads_with_the_atoms():

@@ -1,4 +1,4 @@
-"""The sparse products equal the dense ones, also where they must not be taken."""
+"""A code by its few places has the values and gradients of dense products."""
 
 import jax
 import jax.numpy as jnp
@@ -9,21 +9,44 @@ from jax.sharding import PartitionSpec
 from sgae import parallel, reduction
 from sgae.networks import sparse_product
 from sgae.networks.dense_product import WIDE
-from sgae.networks.sparsity import keep_largest
+from sgae.networks.sparsity import density, keep_largest, top_code
 
 ACTIVE, LATENTS = 2, 128
 NOISE = np.random.default_rng(0)
-PRE = jnp.asarray(NOISE.normal(size=(6, LATENTS)), jnp.float32)
-ATOMS = jnp.asarray(NOISE.normal(size=(LATENTS, 5)), jnp.float32)
-WANTED = jnp.asarray(NOISE.normal(size=(6, 5)), jnp.float32)
 
 
-def loss_of(active):
-  def loss(pre_bk, atoms_kd):
-    code_bk = keep_largest(jax.nn.relu(pre_bk), ACTIVE)
-    outputs = sparse_product.decode(code_bk, atoms_kd, active)
-    return jnp.sum((outputs - WANTED[: len(pre_bk)]) ** 2)
+def noise(*shape):
+  return jnp.asarray(NOISE.normal(size=shape), jnp.float32)
 
+
+PRE, ATOMS, WANTED = noise(6, LATENTS), noise(LATENTS, 5), noise(6, 5)
+X, ROWS, BIAS = noise(6, 5), noise(LATENTS, 5), noise(LATENTS)
+
+
+@pytest.fixture(params=["cpu", "another"])
+def platform(request, monkeypatch):
+  """Takes what is meant for a CPU, then what is for platforms without a name."""
+
+  def chosen(*operands, default, **named):
+    return named.get(request.param, default)(*operands)
+
+  monkeypatch.setattr(jax.lax, "platform_dependent", chosen)
+
+
+def few_loss(pre_bk, atoms_kd):
+  code = top_code(pre_bk, ACTIVE)
+  outputs = sparse_product.decode(code.values, code.few, atoms_kd)
+  # once by what is decoded, and once by the code itself, as a penalty would
+  return jnp.sum((outputs - WANTED[: len(pre_bk)]) ** 2) + jnp.sum(code.values**3)
+
+
+def dense_loss(pre_bk, atoms_kd):
+  code_bk = keep_largest(jax.nn.relu(pre_bk), ACTIVE)
+  outputs = code_bk @ atoms_kd
+  return jnp.sum((outputs - WANTED[: len(pre_bk)]) ** 2) + jnp.sum(code_bk**3)
+
+
+def both(loss):
   return jax.value_and_grad(loss, (0, 1))
 
 
@@ -34,94 +57,117 @@ def assert_close(found, wanted):
 
 @pytest.mark.parametrize(
   "pre_bk",
-  [PRE, PRE.at[1].set(-1.0), PRE.at[2].set(1.0), PRE.at[3, 1:].set(-1.0)],
-  ids=["usual", "all zero", "all equal", "one active"],
+  [PRE, PRE.at[1].set(-1.0), PRE.at[2].set(0.0), PRE.at[3, 1:].set(-1.0)],
+  ids=["usual", "all negative", "all zero", "one active"],
 )
+@pytest.mark.usefixtures("platform")
 def test_value_and_gradients_are_those_of_the_dense_product(pre_bk):
-  found = jax.jit(loss_of(ACTIVE))(pre_bk, ATOMS)
-  assert_close(found, jax.jit(loss_of(None))(pre_bk, ATOMS))
+  assert_close(both(few_loss)(pre_bk, ATOMS), both(dense_loss)(pre_bk, ATOMS))
+
+
+def test_of_equal_numbers_a_cpu_keeps_as_many_as_were_asked_for():
+  code = top_code(PRE.at[2].set(1.0), ACTIVE)
+  assert (code.values > 0).sum(axis=1).tolist() == code.l0.tolist() == [ACTIVE] * 6
 
 
 def test_few_of_many_are_gathered():
-  assert sparse_product.is_worth_it(LATENTS, ACTIVE)
-  assert not sparse_product.is_worth_it(LATENTS - 1, ACTIVE)
+  assert top_code(PRE, ACTIVE).few is not None
+  assert top_code(PRE[:, 1:], ACTIVE).few is None
+  assert top_code(PRE[:, None], ACTIVE).few is None  # this one has places
 
 
+@pytest.mark.usefixtures("platform")
 def test_a_population_of_autoencoders():
   pre, atoms = jnp.stack([PRE, -PRE]), jnp.stack([ATOMS, ATOMS + 1])
-  found = jax.vmap(loss_of(ACTIVE))(pre, atoms)
-  assert_close(found, jax.vmap(loss_of(None))(pre, atoms))
+  found = jax.vmap(both(few_loss))(pre, atoms)
+  assert_close(found, jax.vmap(both(dense_loss))(pre, atoms))
 
 
+@pytest.mark.usefixtures("platform")
 def test_under_shard_map():
   def local(pre_bk, atoms_kd):
-    value, gradients = loss_of(ACTIVE)(pre_bk, reduction.varying(atoms_kd, "data"))
+    value, gradients = both(few_loss)(pre_bk, reduction.varying(atoms_kd, "data"))
     return jax.lax.psum((value, gradients[1]), "data")
 
   whole, spread = PartitionSpec(), PartitionSpec("data")
   mapped = jax.shard_map(
     local, mesh=parallel.make_mesh(1), in_specs=(spread, whole), out_specs=whole
   )
-  value, (_, atoms) = loss_of(None)(PRE, ATOMS)
+  value, (_, atoms) = both(dense_loss)(PRE, ATOMS)
   assert_close(jax.jit(mapped)(PRE, ATOMS), (value, atoms))
 
 
 def test_bfloat16_is_summed_in_float32():
-  code_bk = keep_largest(jax.nn.relu(PRE), ACTIVE).astype(jnp.bfloat16)
+  code = top_code(PRE.astype(jnp.bfloat16), ACTIVE)
   atoms_kd = ATOMS.astype(jnp.bfloat16)
-  outputs = sparse_product.decode(code_bk, atoms_kd, ACTIVE)
+  outputs = sparse_product.decode(code.values, code.few, atoms_kd)
   assert outputs.dtype == jnp.bfloat16
-  exact = code_bk.astype(jnp.float32) @ atoms_kd.astype(jnp.float32)
+  exact = code.values.astype(jnp.float32) @ atoms_kd.astype(jnp.float32)
   np.testing.assert_array_equal(outputs, exact.astype(jnp.bfloat16))
 
 
-X = jnp.asarray(NOISE.normal(size=(6, 5)), jnp.float32)
-ROWS = jnp.asarray(NOISE.normal(size=(LATENTS, 5)), jnp.float32)
-WIDE_ROWS = jnp.asarray(NOISE.normal(size=(WIDE, 5)), jnp.float32)
+@pytest.mark.usefixtures("platform")
+def test_how_often_latents_fire():
+  code = top_code(PRE, ACTIVE)
+  fired = keep_largest(jax.nn.relu(PRE), ACTIVE) > 0
+  np.testing.assert_array_equal(density(code, None), fired.mean(axis=0))
 
 
-def code_loss_of(product, kept=ACTIVE):
-  """Returns a function of (x, rows) whose gradient is not zero at `kept` latents."""
+def by_rows(active, penalty=0.0):
+  """Returns the loss of an encoder; a penalty sees more than what is kept."""
 
-  def loss(x_bd, rows_kd):
-    code_bk = keep_largest(jax.nn.relu(product(x_bd, rows_kd)), kept)
-    return jnp.sum(jnp.sin(code_bk.astype(jnp.float32)))
+  def loss(x_bd, rows_kd, bias_k):
+    pre_bk, few = sparse_product.encode(x_bd, rows_kd, bias_k, active)
+    code = top_code(pre_bk, ACTIVE, few)
+    return jnp.sum(jnp.sin(code.values)) + penalty * jnp.sum(pre_bk**2)
 
-  return jax.value_and_grad(loss, (0, 1))
-
-
-def sparse_encoder(x_bd, rows_kd):
-  return sparse_product.encode(x_bd, rows_kd, ACTIVE)
+  return jax.value_and_grad(loss, (0, 1, 2))
 
 
-def dense_encoder(x_bd, rows_kd):
-  return x_bd @ rows_kd.T
+def by_dense_rows(penalty=0.0):
+  def loss(x_bd, rows_kd, bias_k):
+    pre_bk = x_bd @ rows_kd.T + bias_k
+    code_bk = keep_largest(jax.nn.relu(pre_bk), ACTIVE)
+    return jnp.sum(jnp.sin(code_bk)) + penalty * jnp.sum(pre_bk**2)
+
+  return jax.value_and_grad(loss, (0, 1, 2))
 
 
-@pytest.mark.parametrize("rows_kd", [ROWS, WIDE_ROWS], ids=["narrow", "wide"])
+@pytest.mark.parametrize("latents", [LATENTS, WIDE], ids=["narrow", "wide"])
 @pytest.mark.parametrize("active", [ACTIVE, None])
-@pytest.mark.parametrize("kept", [1, ACTIVE, ACTIVE + 1, LATENTS])
-def test_an_encoder_has_the_gradients_of_the_dense_product(kept, active, rows_kd):
-  def encoder(x_bd, rows_kd):
-    return sparse_product.encode(x_bd, rows_kd, active)
+@pytest.mark.parametrize("penalty", [0.0, 0.1])
+@pytest.mark.usefixtures("platform")
+def test_an_encoder_has_the_gradients_of_the_dense_product(penalty, active, latents):
+  rows, bias = noise(latents, 5), noise(latents)
+  found = by_rows(active, penalty)(X, rows, bias)
+  assert_close(found, by_dense_rows(penalty)(X, rows, bias))
 
-  found = jax.jit(code_loss_of(encoder, kept))(X, rows_kd)
-  assert_close(found, jax.jit(code_loss_of(dense_encoder, kept))(X, rows_kd))
 
-
+@pytest.mark.usefixtures("platform")
 def test_a_population_of_encoders():
-  x, rows = jnp.stack([X, -X]), jnp.stack([ROWS, ROWS + 1])
-  found = jax.vmap(code_loss_of(sparse_encoder))(x, rows)
-  assert_close(found, jax.vmap(code_loss_of(dense_encoder))(x, rows))
+  x, rows, bias = (jnp.stack([one, one + 1]) for one in (X, ROWS, BIAS))
+  found = jax.vmap(by_rows(ACTIVE, 0.1))(x, rows, bias)
+  assert_close(found, jax.vmap(by_dense_rows(0.1))(x, rows, bias))
 
 
 def test_gradients_of_bfloat16_rows_are_summed_in_float32():
-  x, rows = (array.astype(jnp.bfloat16) for array in (X, ROWS))
-  _, (_, found) = code_loss_of(sparse_encoder)(x, rows)
+  x, rows, bias = (array.astype(jnp.bfloat16) for array in (X, ROWS, BIAS))
+  _, (_, found, _) = by_rows(ACTIVE)(x, rows, bias)
   assert found.dtype == jnp.bfloat16
   # the gradient that reaches the rows is one number for each active latent
-  code, pull = jax.vjp(lambda pre: keep_largest(jax.nn.relu(pre), ACTIVE), x @ rows.T)
-  slopes = jnp.cos(code.astype(jnp.float32)).astype(jnp.bfloat16)
-  (reaching,) = pull(jnp.where(code > 0, slopes, 0))
+  pre_bk = x @ rows.T + bias
+  code, pull = jax.vjp(lambda pre: keep_largest(jax.nn.relu(pre), ACTIVE), pre_bk)
+  (reaching,) = pull(jnp.cos(code))
   exact = reaching.astype(jnp.float32).T @ x.astype(jnp.float32)
   np.testing.assert_allclose(found.astype(jnp.float32), exact, rtol=2**-8, atol=1e-6)
+
+
+def test_other_platforms_neither_gather_nor_scatter():
+  arguments = (X, ROWS, BIAS)
+  traced = jax.jit(by_rows(ACTIVE)).trace(*arguments)
+
+  def scatters(platform):
+    return traced.lower(lowering_platforms=(platform,)).as_text().count(".scatter")
+
+  assert scatters("cpu") > 0
+  assert scatters("tpu") == scatters("cuda") == 0
