@@ -56,6 +56,8 @@ class PhaseRun:
     self.clock = perf_counter()
     # Seconds in which the device waits for the host: pictures, measures, checkpoints.
     self.aside = self.aside_since_record = 0.0
+    # Since the device last waited: steps that are recorded, and the seconds they took.
+    self.steps, self.busy = 0, 0.0
 
   def train(
     self,
@@ -187,16 +189,19 @@ class PhaseRun:
     self._check(stacked, step - self.cadence.log_every)
     now = perf_counter()
     seconds = self.seconds + now - self.clock
-    busy = now - self.clock - self.aside_since_record
     values = {key: float(np.mean(column)) for key, column in stacked.items()}
     if values:  # the next one's time begins
+      self.steps += self.cadence.log_every
+      self.busy += now - self.clock - self.aside_since_record
       self.seconds, self.clock, self.aside_since_record = seconds, now, 0.0
     with self._aside() if evaluate else nullcontext():
       measures = evaluate() if evaluate else {}
       if self.journal is None:
         return step, {}
       if values or measures:
-        speed = self.cadence.log_every * self.images_per_step / busy if values else 0.0
+        # Not of one call: a GPU's call returns when most of it is done, so that what a
+        # record is late by comes and goes; over all calls since a pause it is nothing.
+        speed = self.steps * self.images_per_step / self.busy if values else 0.0
         record = {
           "phase": self.phase.name,
           "step": step,
@@ -279,3 +284,4 @@ class PhaseRun:
     yield
     self.aside += perf_counter() - begin
     self.aside_since_record += perf_counter() - begin
+    self.steps, self.busy = 0, 0.0
