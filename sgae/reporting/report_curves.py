@@ -110,8 +110,11 @@ PANELS: tuple[tuple[str, str, tuple[Panel, ...]], ...] = (
       ),
       Panel("Gradient norm", (Curve("sae/grad_norm", "autoencoder"),)),
       Panel(
-        "Firing rates of latents",
-        (Curve("sae/density_median", "median"), Curve("sae/density_max", "largest")),
+        "Firing rates of latents on test images",
+        (
+          Curve("sae/test_density_median", "median"),
+          Curve("sae/test_density_max", "largest"),
+        ),
       ),
     ),
   ),

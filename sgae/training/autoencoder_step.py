@@ -110,8 +110,6 @@ def make_autoencoder_step(
     metrics["sae/fvu"] = metrics["sae/mse"] / metrics.pop("variance")
     metrics["sae/l0"] = reduction.batch_mean(code.l0, axis)
     metrics["sae/dead_fraction"] = jnp.mean(idle_k >= dead_after)
-    metrics["sae/density_median"] = jnp.median(density_k)
-    metrics["sae/density_max"] = jnp.max(density_k)
     new_state = state.replace(
       step=state.step + 1, player=player.replace(params=params), idle_k=idle_k
     )
