@@ -56,8 +56,9 @@ class PhaseRun:
     self.clock = perf_counter()
     # Seconds in which the device waits for the host: pictures, measures, checkpoints.
     self.aside = self.aside_since_record = 0.0
-    # Since the device last waited: steps that are recorded, and the seconds they took.
+    # Since the device last waited, or compiled: steps recorded, and what they took.
     self.steps, self.busy = 0, 0.0
+    self.compiled = False
 
   def train(
     self,
@@ -214,6 +215,8 @@ class PhaseRun:
         self.journal.report()
       if values:
         progress.update(step, speed, self.phase.to_show(values))
+        if not self.compiled:
+          self.steps, self.busy, self.compiled = 0, 0.0, True
     return step, {}
 
   def _check(self, stacked, first_step) -> None:
