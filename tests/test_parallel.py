@@ -50,7 +50,7 @@ for sparsity_map, penalty, loss in (
   cases += [("sae", fields), ("gan", fields)]
 # few of many latents, whose atoms are gathered
 few = dict(code__num_latents=128, code__k=2, sae__auxiliary_k=2, sae__dead_after=1)
-cases += [("sae", few)]
+cases += [("sae", few), ("gan", few)]
 # wide layers, whose products have derivatives of their own
 cases += [("gan", dict(gan__generator_hidden=(512,), gan__discriminator_hidden=(512,)))]
 cases += [("classifier", dict(classifier__flip=True))]

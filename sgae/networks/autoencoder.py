@@ -6,7 +6,7 @@ from typing import NamedTuple
 import jax
 
 from sgae.networks.network import Network, Params
-from sgae.networks.sparse_product import Few, is_worth_it
+from sgae.networks.sparse_product import Few
 from sgae.networks.sparsity import Code, SparsityMap
 
 # (encoder's params, decoder's atoms) -> encoder's params
@@ -22,7 +22,7 @@ class Autoencoder(NamedTuple):
   Attributes:
     init: `init(key) -> params`.
     preactivate: `preactivate(params, images_bhwc) -> (pre_bk, few)`, `few` the largest
-      of each example where a code is made of these alone, else None.
+      of each example where a code is made of these few alone, else None.
     sparsify: `sparsify(params, pre_bk, few=None, *, train, axis) -> Code`.
     decode: `decode(params, code_bk, few=None) -> images_bhwc`, `few` as in a `Code`.
     after_update: `after_update(params, code_bk, axis) -> params`.
@@ -52,9 +52,6 @@ def make_autoencoder(
     tie: starts the encoder as the decoder's transpose, which keeps latents alive (Gao
       et al. 2024); both must be single layers. None: it starts by itself.
   """
-  active = sparsity.active
-  if active is not None and not is_worth_it(num_latents, active):
-    active = None
 
   def init(key):
     encoder_key, decoder_key = jax.random.split(key)
@@ -68,7 +65,7 @@ def make_autoencoder(
     return params
 
   def preactivate(params, images_bhwc):
-    return encoder.apply(params["encoder"], images_bhwc, active=active)
+    return encoder.apply(params["encoder"], images_bhwc, active=sparsity.active)
 
   def sparsify(params, pre_bk, few=None, *, train, axis=None):
     return sparsity.apply(params["sparsity"], pre_bk, train=train, axis=axis, few=few)

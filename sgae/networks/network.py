@@ -65,8 +65,8 @@ AnyNetwork = TypeVar("AnyNetwork", Network, BatchNetwork)
 def computed_in(network: AnyNetwork, precision: str) -> AnyNetwork:
   """Returns a network that computes in another precision.
 
-  Parameters and inputs are float32 and cast on the way in, outputs are cast back; so
-  are gradients, which leaves optimizers and losses in float32.
+  Parameters and inputs are float32 and cast on the way in, outputs are cast back (but
+  for integers); so are gradients, which leaves optimizers and losses in float32.
 
   Args:
     network: whose parameters and inputs are float32.
@@ -80,7 +80,9 @@ def computed_in(network: AnyNetwork, precision: str) -> AnyNetwork:
     return jax.tree.map(back, outputs)
 
   def back(leaf):
-    return leaf.astype(jnp.float32) if jnp.issubdtype(leaf, jnp.floating) else leaf
+    return (
+      leaf.astype(jnp.float32) if jnp.issubdtype(leaf.dtype, jnp.floating) else leaf
+    )
 
   return network._replace(apply=apply)
 

@@ -22,12 +22,13 @@ class Few(NamedTuple):
   """The few latents of each example that may be active.
 
   Attributes:
-    values: float [B, a], what stands at their places.
-    places: int32 [B, a], different ones for each example.
+    values: float [B, a]. They have a gradient on a CPU alone, so that it is only to be
+      taken through `spread` and `decode`, which go by them there.
+    latents: int32 [B, a], whose they are; different ones for each example.
   """
 
   values: jax.Array
-  places: jax.Array
+  latents: jax.Array
 
 
 def is_worth_it(num_latents: int, active: int) -> bool:
@@ -42,7 +43,7 @@ def is_worth_it(num_latents: int, active: int) -> bool:
 def largest(values_bk: jax.Array, k: int) -> Few:
   """Selects the k largest of each example of float [B, K].
 
-  Their values have a gradient on a CPU alone, where `spread` and `decode` go by it.
+  Like all that follows it has no forward-mode derivative.
   """
   few: Any = _largest(k, values_bk)
   return few
@@ -57,17 +58,17 @@ def _largest(k, values_bk):
 
 def _largest_forward(k, values_bk):
   few: Any = _largest(k, values_bk)
-  return few, (values_bk, few.places)
+  return few, (values_bk, few.latents)
 
 
 def _largest_backward(k, kept, gradient):
   del k
-  values_bk, places_ba = kept
+  values_bk, latents_ba = kept
   gradient_bk = jax.lax.platform_dependent(
     gradient.values,
-    places_ba,
-    cpu=lambda gradient_ba, places_ba: _at_places(gradient_ba, places_ba, values_bk),
-    default=lambda gradient_ba, places_ba: jnp.zeros_like(values_bk),
+    latents_ba,
+    cpu=lambda gradient_ba, latents_ba: _at_latents(gradient_ba, latents_ba, values_bk),
+    default=lambda gradient_ba, latents_ba: jnp.zeros_like(values_bk),
   )
   return (gradient_bk,)
 
@@ -75,11 +76,11 @@ def _largest_backward(k, kept, gradient):
 _largest.defvjp(_largest_forward, _largest_backward)
 
 
-def _at_places(values_ba, places_ba, like_bk):
-  """Returns an array like another, zero but for the given values at their places."""
+def _at_latents(values_ba, latents_ba, like_bk):
+  """Returns an array like another, zero but for the given values at their latents."""
   rows_b1 = jnp.arange(len(values_ba))[:, None]
   return (
-    jnp.zeros_like(like_bk).at[rows_b1, places_ba].set(values_ba, unique_indices=True)
+    jnp.zeros_like(like_bk).at[rows_b1, latents_ba].set(values_ba, unique_indices=True)
   )
 
 
@@ -96,7 +97,7 @@ def spread(values_bk: jax.Array, few: Few) -> jax.Array:
   """
 
   def scattered(values_bk, few):
-    return _at_places(few.values, few.places, values_bk)
+    return _at_latents(few.values, few.latents, values_bk)
 
   def masked(values_bk, few):
     least_b = jax.lax.stop_gradient(few.values).min(axis=1, keepdims=True)
@@ -105,12 +106,26 @@ def spread(values_bk: jax.Array, few: Few) -> jax.Array:
   return jax.lax.platform_dependent(values_bk, few, cpu=scattered, default=masked)
 
 
+def active_latents(values_bk: jax.Array, few: Few) -> jax.Array:
+  """Returns how many latents of each example `spread` leaves: float32 [B]."""
+
+  def counted(values_bk, few):
+    del values_bk
+    return (few.values > 0).sum(axis=1, dtype=jnp.float32)
+
+  def all_counted(values_bk, few):
+    del few
+    return (values_bk > 0).sum(axis=1, dtype=jnp.float32)
+
+  return jax.lax.platform_dependent(values_bk, few, cpu=counted, default=all_counted)
+
+
 def frequency(values_bk: jax.Array, few: Few) -> jax.Array:
   """Returns in which part of the examples each latent is above zero: float32 [K]."""
 
   def counted(values_bk, few):
     nothing = jnp.zeros(values_bk.shape[1])
-    return nothing.at[few.places].add(few.values > 0) / len(values_bk)
+    return nothing.at[few.latents].add(few.values > 0) / len(values_bk)
 
   def averaged(values_bk, few):
     del few
@@ -124,7 +139,8 @@ def decode(code_bk: jax.Array, few: Few | None, atoms_kd: jax.Array) -> jax.Arra
 
   Args:
     code_bk: float [B, K].
-    few: where all that is not zero in it stands, if that is known.
+    few: the latents of it that are not zero, if these are known, with the values that
+      it has there: a CPU reads these alone. Who changes a code leaves them out.
     atoms_kd: float [K, D].
 
   Returns:
@@ -132,23 +148,23 @@ def decode(code_bk: jax.Array, few: Few | None, atoms_kd: jax.Array) -> jax.Arra
   """
   if few is None:
     return code_bk @ atoms_kd
-  code_bk, values_ba, places_ba, atoms_kd = reduction.alike(code_bk, *few, atoms_kd)
-  return _decode(code_bk, values_ba, places_ba, atoms_kd)
+  values_ba = few.values.astype(code_bk.dtype)
+  return _decode(*reduction.alike(code_bk, values_ba, few.latents, atoms_kd))
 
 
 @jax.custom_vjp
-def _decode(code_bk, values_ba, places_ba, atoms_kd):
-  def gathered(code_bk, values_ba, places_ba, atoms_kd):
+def _decode(code_bk, values_ba, latents_ba, atoms_kd):
+  def gathered(code_bk, values_ba, latents_ba, atoms_kd):
     # in float32, in which a dense product would add up
     values, atoms = _in_float32(values_ba, atoms_kd)
-    return _gathered(values, places_ba, atoms).astype(code_bk.dtype)
+    return _gathered(values, latents_ba, atoms).astype(code_bk.dtype)
 
-  def dense(code_bk, values_ba, places_ba, atoms_kd):
-    del values_ba, places_ba
+  def dense(code_bk, values_ba, latents_ba, atoms_kd):
+    del values_ba, latents_ba
     return code_bk @ atoms_kd
 
   return jax.lax.platform_dependent(
-    code_bk, values_ba, places_ba, atoms_kd, cpu=gathered, default=dense
+    code_bk, values_ba, latents_ba, atoms_kd, cpu=gathered, default=dense
   )
 
 
@@ -157,23 +173,23 @@ def _decode_forward(*operands):
 
 
 def _decode_backward(operands, gradient_bd):
-  def sparse(code_bk, values_ba, places_ba, atoms_kd, gradient_bd):
+  def sparse(code_bk, values_ba, latents_ba, atoms_kd, gradient_bd):
     low = atoms_kd.dtype
     values, atoms, gradient = _in_float32(values_ba, atoms_kd, gradient_bd)
 
     def slope(i):
-      return jnp.sum(atoms[places_ba[:, i]] * gradient, axis=1)
+      return jnp.sum(atoms[latents_ba[:, i]] * gradient, axis=1)
 
     slopes_ba = jax.lax.map(slope, jnp.arange(values.shape[1])).T
-    atoms_gradient = _scattered(values, places_ba, gradient, len(atoms))
+    atoms_gradient = _scattered(values, latents_ba, gradient, len(atoms))
     return (
       jnp.zeros_like(code_bk),
       slopes_ba.astype(values_ba.dtype),
       atoms_gradient.astype(low),
     )
 
-  def dense(code_bk, values_ba, places_ba, atoms_kd, gradient_bd):
-    del places_ba
+  def dense(code_bk, values_ba, latents_ba, atoms_kd, gradient_bd):
+    del latents_ba
     atoms_gradient = code_bk.T @ gradient_bd
     return gradient_bd @ atoms_kd.T, jnp.zeros_like(values_ba), atoms_gradient
 
@@ -195,14 +211,13 @@ def encode(
     x_bd: float [B, D].
     rows_kd: float [K, D], one row for each latent.
     bias_k: float [K].
-    active: how many of an example's largest to select; None: none.
+    active: how many of an example's largest to select if that is worth it; None: none.
 
   Returns:
-    (`x_bd @ rows_kd.T + bias_k`, float [B, K]; its few largest, if asked for).
-    Gradients that reach it by way of the few are, on a CPU, theirs alone.
+    (`x_bd @ rows_kd.T + bias_k`, float [B, K]; its few largest, if selected).
   """
   x_bd, rows_kd, bias_k = reduction.alike(x_bd, rows_kd, bias_k)
-  if active is None:
+  if active is None or not is_worth_it(len(rows_kd), active):
     return _encode(x_bd, rows_kd) + bias_k[None], None
   found: Any = _encode_few(active, x_bd, rows_kd, bias_k)
   return found
@@ -240,46 +255,60 @@ def _rows_gradient(gradient_bk, x_bd):
 @functools.partial(jax.custom_vjp, nondiff_argnums=(0,))
 def _encode_few(active, x_bd, rows_kd, bias_k):
   pre_bk = x_bd @ rows_kd.T + bias_k[None]
+  if pre_bk.dtype != jnp.float32:
+    # what is selected from is what is compared with it later, not a number less rounded
+    pre_bk = jax.lax.optimization_barrier(pre_bk)
   return pre_bk, largest(pre_bk, active)
 
 
 def _encode_few_forward(active, x_bd, rows_kd, bias_k):
   found: Any = _encode_few(active, x_bd, rows_kd, bias_k)
   pre_bk, few = found
-  return (pre_bk, few), (x_bd, rows_kd, few.places)
+  return (pre_bk, few), (x_bd, rows_kd, few.latents)
 
 
 def _encode_few_backward(active, kept, gradients):
-  del active
-  x_bd, rows_kd, places_ba = kept
+  x_bd, rows_kd, latents_ba = kept
   gradient_bk, gradient = gradients
 
-  def dense(gradient_bk, gradient_ba, x_bd, rows_kd, places_ba):
-    del gradient_ba, places_ba
+  def dense(gradient_bk, gradient_ba, x_bd, rows_kd, latents_ba):
+    del gradient_ba, latents_ba
     return (
       gradient_bk @ rows_kd,
       _rows_gradient(gradient_bk, x_bd),
       gradient_bk.sum(axis=0),
     )
 
-  def sparse(gradient_bk, gradient_ba, x_bd, rows_kd, places_ba):
-    slopes, x, rows = _in_float32(gradient_ba, x_bd, rows_kd)
-    bias = jnp.zeros(len(rows)).at[places_ba].add(slopes)
-    few = (
-      _gathered(slopes, places_ba, rows),
-      _scattered(slopes, places_ba, x, len(rows)),
-      bias,
-    )
-    few = tuple(one.astype(rows_kd.dtype) for one in few)
+  def sparse(gradient_bk, gradient_ba, x_bd, rows_kd, latents_ba):
+    all_slopes, slopes = _in_float32(gradient_bk, gradient_ba)
+    x, rows = _in_float32(x_bd, rows_kd)
+    few = _few_gradients(slopes, latents_ba, x, rows)
 
     def with_others():
-      others = dense(gradient_bk, gradient_ba, x_bd, rows_kd, places_ba)
+      # AuxK's, of latents that are dead, and of no more of them as a rule
+      dead_ba = top_k(jnp.abs(all_slopes), active)[1]
+      dead_slopes = jnp.take_along_axis(all_slopes, dead_ba, axis=1)
+      others = jax.lax.cond(
+        ((all_slopes != 0).sum(axis=1) <= active).all(),
+        lambda: _few_gradients(dead_slopes, dead_ba, x, rows),
+        lambda: dense(all_slopes, slopes, x, rows, latents_ba),
+      )
       return tuple(map(jnp.add, few, others))
 
-    return jax.lax.cond((gradient_bk != 0).any(), with_others, lambda: few)
+    found = jax.lax.cond((gradient_bk != 0).any(), with_others, lambda: few)
+    return tuple(one.astype(rows_kd.dtype) for one in found)
 
-  operands = (gradient_bk, gradient.values, x_bd, rows_kd, places_ba)
+  operands = (gradient_bk, gradient.values, x_bd, rows_kd, latents_ba)
   return jax.lax.platform_dependent(*operands, cpu=sparse, default=dense)
+
+
+def _few_gradients(values_ba, latents_ba, x_bd, rows_kd):
+  """Returns those of x, rows and bias, for a gradient given by its latents."""
+  return (
+    _gathered(values_ba, latents_ba, rows_kd),
+    _scattered(values_ba, latents_ba, x_bd, len(rows_kd)),
+    jnp.zeros(len(rows_kd)).at[latents_ba].add(values_ba),
+  )
 
 
 _encode_few.defvjp(_encode_few_forward, _encode_few_backward)
@@ -289,24 +318,25 @@ def _in_float32(*arrays):
   return tuple(array.astype(jnp.float32) for array in arrays)
 
 
-def _gathered(values_ba, places_ba, rows_kd):
-  """Returns `code_bk @ rows_kd`, for a code given by its places."""
+def _gathered(values_ba, latents_ba, rows_kd):
+  """Returns `code_bk @ rows_kd`, for a code given by its latents."""
 
   def term(i):
-    return values_ba[:, i, None] * rows_kd[places_ba[:, i]]
+    return values_ba[:, i, None] * rows_kd[latents_ba[:, i]]
 
   # one latent of every example at a time: XLA fuses each gather into its sum
-  count = places_ba.shape[1]
+  count = latents_ba.shape[1]
   return jax.lax.fori_loop(1, count, lambda i, sum_bd: sum_bd + term(i), term(0))
 
 
-def _scattered(values_ba, places_ba, rows_bd, num_latents):
-  """Returns `code_bk.T @ rows_bd`, for a code given by its places."""
+def _scattered(values_ba, latents_ba, rows_bd, num_latents):
+  """Returns `code_bk.T @ rows_bd`, for a code given by its latents."""
 
   def added(i, sum_kd):
-    return sum_kd.at[places_ba[:, i]].add(values_ba[:, i, None] * rows_bd)
+    return sum_kd.at[latents_ba[:, i]].add(values_ba[:, i, None] * rows_bd)
 
-  # of what is scattered, or XLA keeps one array of zeros for all such sums of a program
-  # and copies it for each, which takes longer than to write them
-  nothing = jnp.full((num_latents, rows_bd.shape[1]), 0.0 * values_ba[0, 0])
-  return jax.lax.fori_loop(1, places_ba.shape[1], added, added(0, nothing))
+  # Zeros that XLA does not know to be, or it keeps one array of them for all such sums
+  # of a program and copies it for each, which takes longer than to write them.
+  zero = (latents_ba[0, 0] < 0).astype(rows_bd.dtype)
+  nothing = jnp.full((num_latents, rows_bd.shape[1]), zero)
+  return jax.lax.fori_loop(1, latents_ba.shape[1], added, added(0, nothing))

@@ -33,7 +33,8 @@ class Code(NamedTuple):
       non-negative.
     l0: float32 [B], number of active latents; it has a gradient (for the threshold)
       under `jumprelu` alone.
-    few: where all that is not zero in `values` stands, if few of many latents are.
+    few: the latents that are not zero, if they are few of many, with their values; who
+      changes `values` leaves them out.
   """
 
   values: jax.Array
@@ -118,7 +119,7 @@ def top_code(pre_bk: jax.Array, k: int, few: Few | None = None) -> Code:
     few: the k largest, if they are known.
 
   Returns:
-    The code, with its few where they are few of many and have no places.
+    The code, with its few if it is a [B, K] and they are worth it.
   """
   if (
     few is None and pre_bk.ndim == 2 and sparse_product.is_worth_it(pre_bk.shape[1], k)
@@ -128,8 +129,8 @@ def top_code(pre_bk: jax.Array, k: int, few: Few | None = None) -> Code:
   if few is None:
     return _counted(keep_largest(code_bk, k))
   few = few._replace(values=jax.nn.relu(few.values))
-  l0_b = (few.values > 0).sum(axis=1).astype(jnp.float32)
-  return Code(sparse_product.spread(code_bk, few), l0_b, few)
+  values_bk = sparse_product.spread(code_bk, few)
+  return Code(values_bk, sparse_product.active_latents(values_bk, few), few)
 
 
 def density(code: Code, axis: str | None) -> jax.Array:
