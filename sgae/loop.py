@@ -55,9 +55,9 @@ class PhaseRun:
     self.seconds = float(last.get("seconds") or 0.0)
     self.clock = perf_counter()
     # Seconds in which the device waits for the host: pictures, measures, checkpoints.
-    self.aside = self.aside_since_record = 0.0
-    # Since the device last waited, or compiled: steps recorded, and what they took.
-    self.steps, self.busy = 0, 0.0
+    self.aside = 0.0
+    # Where the device last began after that, or after compiling, and steps since then.
+    self.begin, self.steps = self.clock, 0
     self.compiled = False
 
   def train(
@@ -109,7 +109,7 @@ class PhaseRun:
       step // chunk,
       steps // chunk,
     )
-    start = self.clock = perf_counter()
+    start = self.clock = self.begin = perf_counter()
     pending = (step, {})
     traced_calls = -(-self.config.profile.steps // chunk) if self.journal else 0
     with (
@@ -192,9 +192,9 @@ class PhaseRun:
     seconds = self.seconds + now - self.clock
     values = {key: float(np.mean(column)) for key, column in stacked.items()}
     if values:  # the next one's time begins
+      self.seconds, self.clock = seconds, now
       self.steps += self.cadence.log_every
-      self.busy += now - self.clock - self.aside_since_record
-      self.seconds, self.clock, self.aside_since_record = seconds, now, 0.0
+    busy = now - self.begin
     with self._aside() if evaluate else nullcontext():
       measures = evaluate() if evaluate else {}
       if self.journal is None:
@@ -202,7 +202,7 @@ class PhaseRun:
       if values or measures:
         # Not of one call: a GPU's call returns when most of it is done, so that what a
         # record is late by comes and goes; over all calls since a pause it is nothing.
-        speed = self.steps * self.images_per_step / self.busy if values else 0.0
+        speed = self.steps * self.images_per_step / busy if values else 0.0
         record = {
           "phase": self.phase.name,
           "step": step,
@@ -216,7 +216,7 @@ class PhaseRun:
       if values:
         progress.update(step, speed, self.phase.to_show(values))
         if not self.compiled:
-          self.steps, self.busy, self.compiled = 0, 0.0, True
+          self.begin, self.steps, self.compiled = now, 0, True
     return step, {}
 
   def _check(self, stacked, first_step) -> None:
@@ -283,8 +283,7 @@ class PhaseRun:
   @contextmanager
   def _aside(self) -> Iterator[None]:
     """Counts the time of its block as spent outside steps."""
-    begin = perf_counter()
+    stopped_at = perf_counter()
     yield
-    self.aside += perf_counter() - begin
-    self.aside_since_record += perf_counter() - begin
-    self.steps, self.busy = 0, 0.0
+    self.begin, self.steps = perf_counter(), 0
+    self.aside += self.begin - stopped_at

@@ -32,18 +32,21 @@ QUICK = settings(
 )
 
 
-def builds(config):
-  """Fails unless each phase starts and steps by shapes alone."""
+def built_phases(config):
+  """Returns the phases that start and step by shapes alone; fails if one does not."""
+  built = []
   for name in config.phases:
     phase = phases.PHASES[name](config, MEAN)
     state = jax.eval_shape(phase.init, {})
     after, metrics = jax.eval_shape(phase.step, state, blank_batch(phase, MEAN))
     assert jax.tree.structure(after) == jax.tree.structure(state)
     assert all(leaf.shape == () for leaf in metrics.values())
+    built.append(phase.name)
+  return tuple(built)
 
 
-def is_refused_by_name(config, wrong, file):
-  """Fails unless a config, read from JSON, is refused in a line that names a fault."""
+def refusal_of(config, wrong, file):
+  """Returns how a config, read from JSON with faults in it, is refused."""
   plain = config.to_dict()
   for field, value in wrong:
     *path, last = field.split(".")
@@ -54,10 +57,13 @@ def is_refused_by_name(config, wrong, file):
   file.write_text(json.dumps(plain))
   with pytest.raises((UserError, ValueError)) as refusal:
     rules.validate(stored.get_config(str(file)))
-  line = str(refusal.value)
-  assert "\n" not in line
-  assert "has not the fields and types" not in line, line
-  assert any(field in line for field, _ in wrong), line
+  return str(refusal.value)
+
+
+def names_a_fault(line, wrong):
+  """Says whether a refusal is one line that names a faulty field."""
+  named = any(field in line for field, _ in wrong)
+  return named and "\n" not in line and "has not the fields and types" not in line
 
 
 def trains(config, workdir):
@@ -79,7 +85,8 @@ def test_sound_configs_are_taken(config):
 @settings(QUICK, max_examples=3)
 @given(sound_configs())
 def test_sound_configs_build(config):
-  builds(rules.validate(config))
+  config = rules.validate(config)
+  assert built_phases(config) == config.phases
 
 
 @settings(QUICK, max_examples=120)
@@ -87,21 +94,24 @@ def test_sound_configs_build(config):
 def test_broken_configs_are_refused_by_the_name_of_a_field(
   tmp_path_factory, config, wrong
 ):
-  is_refused_by_name(config, wrong, tmp_path_factory.getbasetemp() / "config.json")
+  line = refusal_of(config, wrong, tmp_path_factory.getbasetemp() / "config.json")
+  assert names_a_fault(line, wrong), line
 
 
 @pytest.mark.soak
 @settings(QUICK, max_examples=1000)
 @given(sound_configs())
 def test_a_thousand_sound_configs_build(config):
-  builds(rules.validate(config))
+  config = rules.validate(config)
+  assert built_phases(config) == config.phases
 
 
 @pytest.mark.soak
 @settings(QUICK, max_examples=1000)
 @given(sound_configs(), faults)
 def test_a_thousand_broken_configs_are_refused(tmp_path_factory, config, wrong):
-  is_refused_by_name(config, wrong, tmp_path_factory.getbasetemp() / "config.json")
+  line = refusal_of(config, wrong, tmp_path_factory.getbasetemp() / "config.json")
+  assert names_a_fault(line, wrong), line
 
 
 @pytest.mark.soak

@@ -46,14 +46,26 @@ def _forward(x_bi, kernel_io):
 
 def _backward(kept, gradient_bo):
   x_bi, kernel_io = kept
-  kernel_gradient = jax.lax.platform_dependent(
-    x_bi,
-    gradient_bo,
-    # behind a barrier, or XLA takes the product of the copy for one of the original
-    cpu=lambda x, gradient: jax.lax.optimization_barrier(x.T) @ gradient,
-    default=lambda x, gradient: x.T @ gradient,
-  )
-  return gradient_bo @ kernel_io.T, kernel_gradient
+  return gradient_bo @ kernel_io.T, transposed_product(x_bi, gradient_bo)
 
 
 _product.defvjp(_forward, _backward)
+
+
+def transposed_product(left_bi: jax.Array, right_bo: jax.Array) -> jax.Array:
+  """Returns `left_bi.T @ right_bo`, on a CPU of a transposed copy.
+
+  Args:
+    left_bi: float [B, I].
+    right_bo: float [B, O].
+
+  Returns:
+    float [I, O].
+  """
+  return jax.lax.platform_dependent(
+    left_bi,
+    right_bo,
+    # behind a barrier, or XLA takes the product of the copy for one of the original
+    cpu=lambda left, right: jax.lax.optimization_barrier(left.T) @ right,
+    default=lambda left, right: left.T @ right,
+  )

@@ -14,7 +14,7 @@ import jax
 import jax.numpy as jnp
 
 from sgae import reduction
-from sgae.networks.dense_product import WIDE
+from sgae.networks.dense_product import WIDE, transposed_product
 from sgae.networks.selection import top_k
 
 
@@ -241,15 +241,9 @@ _encode.defvjp(_encode_forward, _encode_backward)
 
 
 def _rows_gradient(gradient_bk, x_bd):
-  def on_cpu(gradient_bk, x_bd):
-    transposed_kb = gradient_bk.T
-    if len(transposed_kb) >= WIDE:  # for the reason in networks/dense_product.py
-      transposed_kb = jax.lax.optimization_barrier(transposed_kb)
-    return transposed_kb @ x_bd
-
-  return jax.lax.platform_dependent(
-    gradient_bk, x_bd, cpu=on_cpu, default=lambda gradient, x: gradient.T @ x
-  )
+  if gradient_bk.shape[1] >= WIDE:
+    return transposed_product(gradient_bk, x_bd)
+  return gradient_bk.T @ x_bd
 
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(0,))
@@ -284,13 +278,16 @@ def _encode_few_backward(active, kept, gradients):
     x, rows = _in_float32(x_bd, rows_kd)
     few = _few_gradients(slopes, latents_ba, x, rows)
 
-    def with_others():
-      # AuxK's, of latents that are dead, and of no more of them as a rule
+    def dead():
+      # AuxK's gradients, of latents that are dead and of no more of them as a rule
       dead_ba = top_k(jnp.abs(all_slopes), active)[1]
       dead_slopes = jnp.take_along_axis(all_slopes, dead_ba, axis=1)
+      return _few_gradients(dead_slopes, dead_ba, x, rows)
+
+    def with_others():
       others = jax.lax.cond(
         ((all_slopes != 0).sum(axis=1) <= active).all(),
-        lambda: _few_gradients(dead_slopes, dead_ba, x, rows),
+        dead,
         lambda: dense(all_slopes, slopes, x, rows, latents_ba),
       )
       return tuple(map(jnp.add, few, others))
