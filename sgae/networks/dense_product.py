@@ -46,7 +46,8 @@ def _forward(x_bi, kernel_io):
 
 def _backward(kept, gradient_bo):
   x_bi, kernel_io = kept
-  return gradient_bo @ kernel_io.T, transposed_product(x_bi, gradient_bo)
+  kernel_gradient = transposed_product(x_bi, gradient_bo)
+  return gradient_bo @ kernel_io.T, kernel_gradient
 
 
 _product.defvjp(_forward, _backward)
