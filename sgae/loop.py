@@ -56,9 +56,11 @@ class PhaseRun:
     self.clock = perf_counter()
     # Seconds in which the device waits for the host: pictures, measures, checkpoints.
     self.aside = 0.0
-    # Where the device last began after that, or after compiling, and steps since then.
+    # When the device last began after that, or had compiled, and steps since then.
     self.begin, self.steps = self.clock, 0
-    self.compiled = False
+    self.compiled_at = (
+      0.0  # the return of the first call, in which the step is compiled
+    )
 
   def train(
     self,
@@ -135,6 +137,7 @@ class PhaseRun:
           state, stacked = compiled(state, source, upcoming)
         except FloatingPointError as error:  # from the checks of config.debug
           self._diverged(step + 1, " ".join(str(error).split()))
+        self.compiled_at = self.compiled_at or perf_counter()
         note_call(stacked)
         # While the device computes, the host places what comes next and writes what
         # came before: metrics are fetched one call late, so the device does not wait
@@ -215,8 +218,8 @@ class PhaseRun:
         self.journal.report()
       if values:
         progress.update(step, speed, self.phase.to_show(values))
-        if not self.compiled:
-          self.begin, self.steps, self.compiled = now, 0, True
+        if self.begin < self.compiled_at:
+          self.begin, self.steps = self.compiled_at, 0
     return step, {}
 
   def _check(self, stacked, first_step) -> None:
