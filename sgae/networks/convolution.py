@@ -11,7 +11,7 @@ of the kernel.
 
 import functools
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -26,8 +26,24 @@ NARROW_CELL = 32
 WORTH_IT = 0.85
 
 
-# compiled on its own only so that convolutions of the same shapes are traced once
-@functools.partial(jax.jit, static_argnames=("stride", "groups", "implementation"))
+class Geometry(NamedTuple):
+  """All of a convolution but its arrays.
+
+  Attributes:
+    image: (H, W, I) of what it reads.
+    kernel: (h, w, I / groups, O).
+    stride: pixels between outputs, both ways.
+    groups: parts of the channels that do not see each other.
+    implementation: 'auto', or a key of `IMPLEMENTATIONS`.
+  """
+
+  image: tuple[int, ...]
+  kernel: tuple[int, ...]
+  stride: int
+  groups: int
+  implementation: str
+
+
 def convolve(
   x_bhwc: jax.Array,
   kernel_hwio: jax.Array,
@@ -49,12 +65,11 @@ def convolve(
   Returns:
     float [B, ceil(H / stride), ceil(W / stride), O].
   """
-  how = functools.partial(_correlate, stride=stride, groups=groups)
-  narrow = groups == 1 and _is_narrow(stride, x_bhwc.shape[3])
-  return _choose(how, implementation, narrow, x_bhwc, kernel_hwio)
+  image, kernel = x_bhwc.shape[1:], kernel_hwio.shape
+  geometry = Geometry(image, kernel, stride, groups, implementation)
+  return _value(*reduction.alike(x_bhwc, kernel_hwio), geometry)
 
 
-@functools.partial(jax.jit, static_argnames=("stride", "shape", "implementation"))
 def convolve_transposed(
   y_bhwo: jax.Array,
   kernel_hwio: jax.Array,
@@ -76,38 +91,89 @@ def convolve_transposed(
   Returns:
     float [B, H, W, I].
   """
-  how = functools.partial(_spread, stride=stride, shape=shape)
-  narrow = _is_narrow(stride, kernel_hwio.shape[2])
-  return _choose(how, implementation, narrow, y_bhwo, kernel_hwio)
+  image, kernel = (*shape, kernel_hwio.shape[2]), kernel_hwio.shape
+  geometry = Geometry(image, kernel, stride, 1, implementation)
+  return _image(*reduction.alike(y_bhwo, kernel_hwio), geometry)
 
 
-def _is_narrow(stride, channels):
-  return stride**2 * channels < NARROW_CELL
+# The value, the image's gradient and the kernel's are linear in two arrays each, and
+# have the other two as derivatives, so no implementation is ever differentiated twice:
+# each is traced once for a geometry. cuDNN also has a program for each of the three,
+# which XLA calls only where it knows them again. It does not where the kernel's is
+# derived from an image's gradient (a transposed convolution, R1), which took up to half
+# of a step (JAX 0.11.2).
 
 
-def _choose(how, implementation, narrow, *arrays):
-  arrays = reduction.alike(*arrays)
-  if implementation == "auto" and narrow:
+@functools.partial(jax.custom_vjp, nondiff_argnums=(2,))
+def _value(x_bhwc, kernel_hwio, geometry):
+  return _computed(_value_by, x_bhwc, kernel_hwio, geometry)
+
+
+@functools.partial(jax.custom_vjp, nondiff_argnums=(2,))
+def _image(y_bhwo, kernel_hwio, geometry):
+  """The image's gradient: the transpose of `_value` in the image."""
+  return _computed(_image_by, y_bhwo, kernel_hwio, geometry)
+
+
+@functools.partial(jax.custom_vjp, nondiff_argnums=(2,))
+def _kernel(x_bhwc, y_bhwo, geometry):
+  """The kernel's gradient: the transpose of `_value` in the kernel."""
+  return _computed(_kernel_by, x_bhwc, y_bhwo, geometry)
+
+
+def _keeping(function):
+  return lambda first, second, *rest: (function(first, second, *rest), (first, second))
+
+
+def _value_backward(geometry, kept, y_bhwo):
+  x_bhwc, kernel_hwio = kept
+  return _image(y_bhwo, kernel_hwio, geometry), _kernel(x_bhwc, y_bhwo, geometry)
+
+
+def _image_backward(geometry, kept, x_bhwc):
+  y_bhwo, kernel_hwio = kept
+  return _value(x_bhwc, kernel_hwio, geometry), _kernel(x_bhwc, y_bhwo, geometry)
+
+
+def _kernel_backward(geometry, kept, kernel_hwio):
+  x_bhwc, y_bhwo = kept
+  return _image(y_bhwo, kernel_hwio, geometry), _value(x_bhwc, kernel_hwio, geometry)
+
+
+_value.defvjp(_keeping(_value), _value_backward)
+_image.defvjp(_keeping(_image), _image_backward)
+_kernel.defvjp(_keeping(_kernel), _kernel_backward)
+
+
+# compiled on its own only so that those of the same shapes are traced once
+@functools.partial(jax.jit, static_argnames=("how", "geometry"))
+def _computed(how, first, second, geometry):
+  """Returns how(product, first, second, geometry) by the product that is chosen."""
+  implementation = geometry.implementation
+  if implementation == "auto" and _is_narrow(geometry):
     implementation = "matrix_product"
   if implementation != "auto":
-    return how(*arrays, product=IMPLEMENTATIONS[implementation])
+    return how(IMPLEMENTATIONS[implementation], first, second, geometry)
+
+  def by(name):
+    return functools.partial(how, IMPLEMENTATIONS[name], geometry=geometry)
+
   return jax.lax.platform_dependent(
-    *arrays,
-    cpu=functools.partial(how, product=_as_matrix_products),
-    default=functools.partial(how, product=_native),
+    first, second, cpu=by("matrix_product"), default=by("native")
   )
 
 
-def _correlate(x_bhwc, kernel_hwio, *, stride, groups, product):
-  return product(x_bhwc, kernel_hwio, stride, groups)
+def _value_by(product, x_bhwc, kernel_hwio, geometry):
+  return product(x_bhwc, kernel_hwio, geometry)
 
 
-def _spread(y_bhwo, kernel_hwio, *, stride, shape, product):
-  return _transposed(
-    lambda x: product(x, kernel_hwio, stride, 1),
-    (len(y_bhwo), *shape, kernel_hwio.shape[2]),
-    y_bhwo,
-  )
+def _image_by(product, y_bhwo, kernel_hwio, geometry):
+  shape = (len(y_bhwo), *geometry.image)
+  return _transposed(lambda x: product(x, kernel_hwio, geometry), shape, y_bhwo)
+
+
+def _kernel_by(product, x_bhwc, y_bhwo, geometry):
+  return _transposed(lambda k: product(x_bhwc, k, geometry), geometry.kernel, y_bhwo)
 
 
 def _transposed(linear, shape, y):
@@ -118,98 +184,32 @@ def _transposed(linear, shape, y):
   return transpose(y)[0]
 
 
-def _native_once(x_bhwc, kernel_hwio, stride, groups):
+def _is_narrow(geometry):
+  cell = geometry.stride**2 * geometry.image[2]
+  return geometry.groups == 1 and cell < NARROW_CELL
+
+
+def _native(x_bhwc, kernel_hwio, geometry):
   return jax.lax.conv_general_dilated(
     x_bhwc,
     kernel_hwio,
-    (stride, stride),
+    (geometry.stride, geometry.stride),
     "SAME",
     dimension_numbers=("NHWC", "HWIO", "NHWC"),
-    feature_group_count=groups,
+    feature_group_count=geometry.groups,
   )
 
 
-# cuDNN has programs of their own for the value, the image's gradient and the kernel's,
-# and XLA calls them only where it knows these again. It does not where the kernel's is
-# derived from an image's gradient (a transposed convolution, R1), which took up to half
-# of a step (JAX 0.11.2). So each of the three is given the other two as derivatives.
-
-
-@functools.partial(jax.custom_vjp, nondiff_argnums=(2, 3))
-def _native(x_bhwc, kernel_hwio, stride, groups):
-  return _native_once(x_bhwc, kernel_hwio, stride, groups)
-
-
-@functools.partial(jax.custom_vjp, nondiff_argnums=(2, 3, 4))
-def _native_image(y_bhwo, kernel_hwio, stride, groups, shape):
-  """The image's gradient: the transpose of `_native` in the image, of (H, W, C)."""
-  return _transposed(
-    lambda x_bhwc: _native_once(x_bhwc, kernel_hwio, stride, groups),
-    (len(y_bhwo), *shape),
-    y_bhwo,
-  )
-
-
-@functools.partial(jax.custom_vjp, nondiff_argnums=(2, 3, 4))
-def _native_kernel(x_bhwc, y_bhwo, stride, groups, shape):
-  """The kernel's gradient: the transpose of `_native` in it, of (h, w, I, O)."""
-  return _transposed(
-    lambda kernel_hwio: _native_once(x_bhwc, kernel_hwio, stride, groups),
-    shape,
-    y_bhwo,
-  )
-
-
-def _keeping(function):
-  return lambda first, second, *rest: (function(first, second, *rest), (first, second))
-
-
-def _native_backward(stride, groups, kept, y_bhwo):
-  x_bhwc, kernel_hwio = kept
-  return (
-    _native_image(y_bhwo, kernel_hwio, stride, groups, x_bhwc.shape[1:]),
-    _native_kernel(x_bhwc, y_bhwo, stride, groups, kernel_hwio.shape),
-  )
-
-
-def _native_image_backward(stride, groups, shape, kept, x_bhwc):
-  del shape
-  y_bhwo, kernel_hwio = kept
-  return (
-    _native(x_bhwc, kernel_hwio, stride, groups),
-    _native_kernel(x_bhwc, y_bhwo, stride, groups, kernel_hwio.shape),
-  )
-
-
-def _native_kernel_backward(stride, groups, shape, kept, kernel_hwio):
-  del shape
-  x_bhwc, y_bhwo = kept
-  return (
-    _native_image(y_bhwo, kernel_hwio, stride, groups, x_bhwc.shape[1:]),
-    _native(x_bhwc, kernel_hwio, stride, groups),
-  )
-
-
-_native.defvjp(_keeping(_native), _native_backward)
-_native_image.defvjp(_keeping(_native_image), _native_image_backward)
-_native_kernel.defvjp(_keeping(_native_kernel), _native_kernel_backward)
-
-
-def _as_matrix_products(x_bhwc, kernel_hwio, stride, groups) -> Any:
-  if groups > 1:
-    x = x_bhwc.reshape(*x_bhwc.shape[:3], groups, -1)
-    kernel = kernel_hwio.reshape(*kernel_hwio.shape[:3], groups, -1)
-    alone = functools.partial(_as_matrix_products, stride=stride, groups=1)
-    y = jax.vmap(alone, in_axes=3, out_axes=3)(x, kernel)
-    return y.reshape(*y.shape[:3], -1)
-  rows, columns = (-(-size // stride) for size in x_bhwc.shape[1:3])
-  sides = kernel_hwio.shape[:2]
+def _as_matrix_products(x_bhwc, kernel_hwio, geometry) -> Any:
+  if geometry.groups > 1:
+    return _of_groups(x_bhwc, kernel_hwio, geometry)
+  stride, sides, outputs = geometry.stride, geometry.kernel[:2], geometry.kernel[3]
+  rows, columns = (-(-size // stride) for size in geometry.image[:2])
   cells = _cells(x_bhwc, sides, stride)
-  narrow = _is_narrow(stride, x_bhwc.shape[3])
+  narrow = _is_narrow(geometry)
   if not narrow and _saves_products(rows, columns, sides, stride):
     flat = cells.reshape(*cells.shape[:3], -1)
     return winograd.correlate(flat, _cells_of_kernel(kernel_hwio, stride))
-  outputs = kernel_hwio.shape[3]
   shifts = []
   for i in range(0, sides[0], stride):
     for j in range(0, sides[1], stride):
@@ -225,6 +225,20 @@ def _as_matrix_products(x_bhwc, kernel_hwio, stride, groups) -> Any:
   else:
     y = functools.reduce(jnp.add, (seen @ part for seen, part in shifts))
   return y.reshape(-1, rows, columns, outputs)
+
+
+def _of_groups(x_bhwc, kernel_hwio, geometry):
+  groups, (height, width, inputs) = geometry.groups, geometry.image
+  x = x_bhwc.reshape(*x_bhwc.shape[:3], groups, -1)
+  kernel = kernel_hwio.reshape(*kernel_hwio.shape[:3], groups, -1)
+  alone = geometry._replace(
+    image=(height, width, inputs // groups),
+    kernel=(*geometry.kernel[:3], kernel.shape[4]),
+    groups=1,
+  )
+  of_one = functools.partial(_as_matrix_products, geometry=alone)
+  y = jax.vmap(of_one, in_axes=3, out_axes=3)(x, kernel)
+  return y.reshape(*y.shape[:3], -1)
 
 
 def _saves_products(rows, columns, sides, stride):
@@ -271,7 +285,7 @@ def _cells(x_bhwc, kernel_shape, stride):
   return cells.transpose(0, 1, 3, 2, 4, 5)
 
 
-# (x_bhwc, kernel_hwio, stride, groups) -> y_bhwo
+# (x_bhwc, kernel_hwio, geometry) -> y_bhwo
 IMPLEMENTATIONS: dict[str, Callable[..., jax.Array]] = {
   "native": _native,
   "matrix_product": _as_matrix_products,

@@ -190,7 +190,8 @@ def test_a_gpu_sees_every_gradient_of_a_kernel_as_one():
 
   found = list(convolutions(jax.make_jaxpr(jax.grad(steepness))(kernel).jaxpr))
   of_kernels = [p for shape, p in found if shape == (3, 3)]
-  assert len(of_kernels) == 4  # two of each convolution
+  # two of each convolution, and two that nothing uses, which compilers drop
+  assert len(of_kernels) == 6
   for params in of_kernels:
     assert params["lhs_dilation"] == (1, 1)
     assert params["rhs_dilation"] == (stride, stride)
