@@ -148,8 +148,7 @@ def make_gan_step(row: Row, variant: str, amp: Any) -> Callable[[torch.Tensor], 
 def batches(images: torch.Tensor, batch: int) -> Iterator[torch.Tensor]:
   """Yields batches for ever, each epoch in an order of its own."""
   while True:
-    # randperm makes small ones on the host; beside a CUDA graph they came out wrong
-    order = torch.rand(len(images), device=DEVICE).argsort()
+    order = torch.randperm(len(images), device=DEVICE)
     for start in range(0, len(images) - batch + 1, batch):
       yield images[order[start : start + batch]]
 
@@ -197,7 +196,9 @@ def captured(
   with torch.cuda.graph(graph):
     step(images)
 
-  def replay(batch):
+  # holds the step: the graph writes to its weights wherever they lay, freed or not
+  def replay(batch, step=step):
+    del step
     images.copy_(batch)
     graph.replay()
 
