@@ -165,7 +165,11 @@ def _sums(matrix: np.ndarray, parts: Sequence[Any]) -> list[Any]:
       return float(weight) * part
     return part if weight > 0 else -part
 
+  # no `sum`, which adds the first to 0
   return [
-    sum(weighted(*pair) for pair in zip(row, parts, strict=True) if pair[0])
+    functools.reduce(
+      jnp.add,
+      (weighted(*pair) for pair in zip(row, parts, strict=True) if pair[0]),
+    )
     for row in matrix
   ]
