@@ -108,27 +108,35 @@ def quickest(
 ) -> tuple[Worker | None, str, int]:
   """Finds the way of writing the PyTorch side that is quickest in one try.
 
-  Each is a process of its own, so that peak memory is that of one alone. They compile
-  one after the other, since a GPU's compilers choose by what they time. `start` makes
+  Each is a process of its own, so that peak memory is that of one alone. `start` makes
   a `Worker` of its arguments.
 
   Returns:
     (the quickest, its name, its peak memory in bytes); (None, "", 0) if none works.
   """
-  best, best_rate = (None, "", 0), 0.0
-  for variant in variants(row, platform):
-    side = start("pytorch", row.name, precision, variant)
+
+  def tried(name, what, *args) -> Any:
     try:
-      peak_bytes = side.await_start()["peak_bytes"]
-      rate = side.ask("images", SECONDS)
+      return what(*args)
     except Failed as failure:
-      notes.append(f"{row.name}, PyTorch {variant}: {failure}")
-      rate, peak_bytes = 0.0, 0
-    slower = side
-    if rate > best_rate:
-      slower, best, best_rate = best[0], (side, variant, peak_bytes), rate
-    if slower:
-      slower.close()
+      notes.append(f"{row.name}, PyTorch {name}: {failure}")
+      return None
+
+  names = variants(row, platform)
+  # a GPU's compilers choose by what they time, so there each has to compile alone
+  groups = [names] if platform == "cpu" else [(name,) for name in names]
+  best, best_rate = (None, "", 0), 0.0
+  for group in groups:
+    sides = {name: start("pytorch", row.name, precision, name) for name in group}
+    facts = {name: tried(name, side.await_start) for name, side in sides.items()}
+    for name, side in sides.items():
+      rate = facts[name] and tried(name, side.ask, "images", SECONDS)
+      slower = side
+      if rate and rate > best_rate:
+        slower, best_rate = best[0], rate
+        best = side, name, facts[name]["peak_bytes"]
+      if slower:
+        slower.close()
   return best
 
 

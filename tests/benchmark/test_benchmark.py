@@ -84,6 +84,27 @@ def test_the_quickest_way_that_works_is_kept_and_the_others_closed():
   assert quickest() == (None, "", 0)
 
 
+@pytest.mark.parametrize("platform", ["cpu", "gpu"])
+def test_only_on_a_cpu_do_the_ways_compile_beside_each_other(platform):
+  waiting, most = 0, 0
+
+  class Counted(Side):
+    def await_start(self):
+      nonlocal waiting
+      waiting -= 1
+      return super().await_start()
+
+  def start(*args) -> Any:
+    nonlocal waiting, most
+    waiting += 1
+    most = max(most, waiting)
+    return Counted(1)
+
+  row = rows.row_named("sae 512")
+  benchmark.quickest(row, "default", platform, start, [])
+  assert most == (len(rows.variants(row, "cpu")) if platform == "cpu" else 1)
+
+
 def test_a_side_that_has_ended_says_why(monkeypatch):
   monkeypatch.setattr(sys, "executable", "false")
   side = Worker("ours")
