@@ -13,14 +13,14 @@ from sgae.parallel import AXIS, on_cpu
 # Temporary bytes of a call on a CPU. Blocks of 32 MiB and more glibc takes from the
 # system and gives back each time; their pages cost a convolution half of its speed.
 KEPT_BY_MALLOC = 24 << 20
-# Bytes of a call's results, at most. From an H200 copies of 6 MiB were the quickest:
-# those of 3 took 1.4 times as long for the same bytes, those of 30, whose memory is new
-# each time, 4 times.
+# Bytes of a call's results, at most, unless one row a device is more. From an H200
+# copies of 6 MiB were the quickest: those of 3 took 1.4 times as long for the same
+# bytes, those of 30, whose memory is new each time, 4 times.
 RESULTS = 8 << 20
 
 
 def compile_over_rows(
-  function: Callable[..., Any], mesh: Mesh, rows_per_call: int = 2048
+  function: Callable[..., Any], mesh: Mesh, rows_per_call: int = 1024
 ) -> Callable[..., Any]:
   """Compiles a function of rows that do not see each other, to run on all devices.
 
@@ -48,8 +48,8 @@ def compile_over_rows(
   program = jax.jit(flat, in_shardings=(whole, spread), out_shardings=whole)
   batch, made = 0, None
 
-  def shared(count):
-    return max(-(-count // mesh.size), 1) * mesh.size
+  def at_most(count):
+    return max(count // mesh.size, 1) * mesh.size
 
   def run(tree, rows):
     nonlocal batch, made
@@ -57,12 +57,13 @@ def compile_over_rows(
       one = jax.ShapeDtypeStruct((1, *rows.shape[1:]), rows.dtype)
       made = jax.eval_shape(function, tree, one)
       row_bytes = sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(made))
-      batch = shared(min(rows_per_call, RESULTS // row_bytes))
+      batch = -(-rows_per_call // mesh.size) * mesh.size
+      batch = at_most(min(batch, RESULTS // max(row_bytes, 1)))
       if on_cpu(mesh):
         shape = (batch, *rows.shape[1:])
         some = jax.ShapeDtypeStruct(shape, rows.dtype, sharding=spread)
         share = _share_that_fits(program.lower(tree, some).compile())
-        batch = shared(int(share * batch))
+        batch = at_most(int(share * batch))
 
     def begin(start):
       # the last call is filled up, so that one program serves any number of rows

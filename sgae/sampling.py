@@ -13,6 +13,7 @@ from sgae.reporting import pictures
 from sgae.training.latents import make_draw_latents
 
 ROWS, COLUMNS = 4, 10  # of the grids that are drawn
+ROWS_PER_CALL = 2048  # of samples, where these are small; MNIST's are 6 MiB then
 
 
 def make_sampler(
@@ -31,7 +32,7 @@ def make_sampler(
     latents = draw_latents(randomness.stream_key(key, "samples"), positions_b)
     return generator.apply(average, latents, train=False).images
 
-  run = compile_over_rows(some, mesh)
+  run = compile_over_rows(some, mesh, ROWS_PER_CALL)
 
   def sample(state, count):
     return run((state.average, state.key), np.arange(count, dtype=np.int32))

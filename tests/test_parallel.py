@@ -11,7 +11,7 @@ import sys
 SCRIPT = """
 import json
 import jax, numpy as np
-from sgae import parallel
+from sgae import over_rows, parallel
 from sgae.data import order, resident
 from sgae.over_rows import compile_over_rows
 from tests.systems import CONVOLUTIONAL, EXAMPLES, make_phase, small_config
@@ -92,7 +92,11 @@ for devices in (1, 8):
     np.testing.assert_array_equal(made["scaled"], 3 * rows)
     np.testing.assert_array_equal(made["sum"], rows.sum(axis=1))
 # one program for any number of rows, of as many rows as the devices divide
-assert set(calls) == {(20, 2), (24, 2)}, calls
+assert set(calls) == {(1, 2), (20, 2), (24, 2)}, calls
+calls.clear()
+over_rows.RESULTS = 13 * 12  # 13 rows of three numbers
+compile_over_rows(some, mesh, 20)(placed, rows)
+assert calls[-1] == (8, 2), calls
 assert parallel.mesh_of_this_process().size == 1
 print(json.dumps([worst, max(auxiliary)]))
 """

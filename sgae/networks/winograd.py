@@ -48,26 +48,24 @@ def products(rows: int, columns: int, side: int) -> int:
   return tiles * (TILE + side - 1) ** 2
 
 
-# compiled on its own only so that calls of the same shapes are traced once
-@functools.partial(jax.jit, static_argnames="transposed")
-def correlate(
-  x_bhwi: jax.Array, kernel_hwio: jax.Array, transposed: bool = False
-) -> jax.Array:
-  """Correlates where the kernel lies within the image, or does the transpose of that.
+@jax.custom_vjp
+def correlate(x_bhwi: jax.Array, kernel_hwio: jax.Array) -> jax.Array:
+  """Correlates where the kernel lies within the image.
+
+  Both gradients take as few products; gradients of gradients may take more.
 
   Args:
-    x_bhwi: float [B, H, W, I]; O channels if transposed.
+    x_bhwi: float [B, H, W, I].
     kernel_hwio: float [r, r, I, O], r a key of `TRANSFORMS`.
-    transposed: apply the transpose, which makes images larger.
 
   Returns:
-    float [B, H - r + 1, W - r + 1, O]; [B, H + r - 1, W + r - 1, I] if transposed.
+    float [B, H - r + 1, W - r + 1, O].
   """
-  return _correlate(x_bhwi, kernel_hwio, transposed)
+  return _correlate(x_bhwi, kernel_hwio, transposed=False)
 
 
-@functools.partial(jax.custom_vjp, nondiff_argnums=(2,))
 def _correlate(x_bhwi, kernel_hwio, transposed):
+  """Returns `correlate`, or its transpose in the image, which makes images larger."""
   side = len(kernel_hwio)
   transform, places = TRANSFORMS[side], range(side)
   if transposed:
@@ -88,25 +86,26 @@ def _correlate(x_bhwi, kernel_hwio, transposed):
   return y_bhwo[:, :rows, :columns]
 
 
-def _forward(x_bhwi, kernel_hwio, transposed):
-  return correlate(x_bhwi, kernel_hwio, transposed), (x_bhwi, kernel_hwio)
+def _forward(x_bhwi, kernel_hwio):
+  return correlate(x_bhwi, kernel_hwio), (x_bhwi, kernel_hwio)
 
 
-def _backward(transposed, kept, gradient_bhwo):
+def _backward(kept, gradient_bhwo):
   x_bhwi, kernel_hwio = kept
-  x_gradient = correlate(gradient_bhwo, kernel_hwio, not transposed)
-  large, small = (gradient_bhwo, x_bhwi) if transposed else (x_bhwi, gradient_bhwo)
-  return x_gradient, _kernel_gradient(large, small, len(kernel_hwio))
+  return (
+    _correlate(gradient_bhwo, kernel_hwio, transposed=True),
+    _kernel_gradient(x_bhwi, gradient_bhwo, len(kernel_hwio)),
+  )
 
 
-_correlate.defvjp(_forward, _backward)
+correlate.defvjp(_forward, _backward)
 
 
-def _kernel_gradient(large_bhwi, small_bhwo, side):
+def _kernel_gradient(x_bhwi, gradient_bhwo, side):
   """The transpose of `correlate` in its kernel, by as few products."""
   transform = TRANSFORMS[side]
-  tiles = _transformed(transform.inputs, _shifts(large_bhwi, side))
-  gradients = _transformed(transform.outputs.T, _shifts(small_bhwo, 1))
+  tiles = _transformed(transform.inputs, _shifts(x_bhwi, side))
+  gradients = _transformed(transform.outputs.T, _shifts(gradient_bhwo, 1))
 
   def product(tile, gradient):
     return _rows(tile).T @ _rows(gradient)
