@@ -34,7 +34,7 @@ from sgae.reporting.console import Console
 from sgae.reporting.files import read_json, write_json
 from sgae.sampling import as_stored
 
-VERSION = 2  # of all that is below: another one is computed anew
+VERSION = 3  # of all that is below: another one is computed anew
 FITTED_CODES = 20_000  # at most, to take seconds
 MIXTURE_ITERATIONS = 100
 LEAST_CODES = 2  # for each Gaussian, on average; else a control is left out
@@ -221,7 +221,11 @@ def _trained(run_config, fields, dataset: Dataset, console):
   for section, values in fields.items():
     config[section].update(values)
   config.sae.update(
-    activation="leaky_relu", output="tanh", sparsity_weight=0.0, dead_after=100
+    architecture="mlp",
+    activation="leaky_relu",
+    output="tanh",
+    sparsity_weight=0.0,
+    dead_after=100,
   )
   config.sae.batch_size = min(256, len(dataset.train.images))
   config.sae.optimizer.update(

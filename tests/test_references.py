@@ -80,6 +80,35 @@ def test_figures_are_measured_once_and_kept(quick, tmp_path):
   assert len(list(tmp_path.rglob("*.json"))) == 3
 
 
+def test_controls_are_those_of_the_data_whatever_the_run_is(
+  quick, tmp_path, monkeypatch
+):
+  monkeypatch.delitem(references.AUTOENCODERS, "SAE")
+  other = default.get_config()
+  other.code.update(num_latents=4, k=8)
+  other.sae.update(
+    architecture="convolutional",
+    encoder_hidden=(8,),
+    decoder_hidden=(8,),
+    activation="relu",
+    output="linear",
+    tied_start=False,
+    auxiliary_weight=0.0,
+    batch_size=32,
+  )
+  other.gan.generator_architecture = "dcgan"
+  usual, _ = obtain(digits_judge(), tmp_path / "usual")
+  beside = references.obtain(
+    validate(other),
+    digits_judge(),
+    COUNT,
+    tmp_path / "other",
+    Console(io.StringIO()),
+    controls=True,
+  )
+  assert beside == usual
+
+
 def test_few_images_leave_out_what_they_cannot_fit(quick, tmp_path, monkeypatch):
   monkeypatch.delitem(references.AUTOENCODERS, "SAE")
   judge = digits_judge()
