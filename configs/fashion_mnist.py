@@ -2,9 +2,10 @@
 
     python launch.py --config=configs/fashion_mnist.py
 
-21 minutes on one core of an AMD EPYC that others use as well, seed 0: Frechet distance
-9.5 (standard error .3; 10,000 samples, feature network fashion_mnist 10c98a0982b3;
-floor .5), precision .90, recall .42, all ten classes.
+20 minutes on 2 cores of an Intel Xeon, beside other work, seed 0: Frechet distance 10.4
+(standard error .4; 10,000 samples, feature network fashion_mnist 10c98a0982b3; floor
+.5, AE + mixture of 100: 9.5, of 10: 14.0, SAE + 100 clusters: 12.7), precision .91,
+recall .44, all ten classes.
 """
 
 from typing import Any
