@@ -2,15 +2,16 @@
 
     python launch.py --config=configs/grid.py
 
-One run takes 9 s on 2 cores of an AMD EPYC that others use as well. Ten seeds, trained
-in one program in 41 s there by `python -m sgae.benchmark.mixtures`, 2,500 samples
-of each; mean +- standard deviation over seeds, see configs/ring.py:
+One run takes 20 s on 2 cores of an Intel Xeon that others use as well, 12 s of it
+training. Ten seeds, trained in one program in 66 s there by
+`python -m sgae.benchmark.mixtures`, 2,500 samples of each; mean +- standard
+deviation over seeds, see configs/ring.py:
 
 | seeds with all 25 modes | within 3 sigma | sigma_hat / sigma | reverse KL, nats |
 |---|---|---|---|
 | 10 of 10 | 85.8 +- 2.0 % (perfect: 98.9 %) | 0.78 +- 0.05 | 0.0064 +- 0.0023 |
 
-Seeds 100 to 109: 10 of 10, 85.2 %.
+Seeds 100 to 109, on older code: 10 of 10, 85.2 %.
 """
 
 from typing import Any

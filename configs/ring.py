@@ -2,9 +2,10 @@
 
     python launch.py --config=configs/ring.py
 
-One run takes 15 s on 2 cores of an AMD EPYC that others use as well. Ten seeds, trained
-in one program in 46 s there by `python -m sgae.benchmark.mixtures`, 2,500 samples
-of each; mean +- standard deviation over seeds:
+One run takes 22 s on 2 cores of an Intel Xeon that others use as well, 15 s of it
+training. Ten seeds, trained in one program in 72 s there by
+`python -m sgae.benchmark.mixtures`, 2,500 samples of each; mean +- standard
+deviation over seeds:
 
 | seeds with all 8 modes | within 3 sigma | sigma_hat / sigma | reverse KL, nats |
 |---|---|---|---|
@@ -12,8 +13,8 @@ of each; mean +- standard deviation over seeds:
 
 A mode counts with one sample within 3 sigma. sigma_hat is of such samples, corrected
 for what lies beyond; below 1 it says that the modes come out too narrow. Seeds 0 to 9,
-three of which served to choose the numbers below; seeds 100 to 109 did as well (10 of
-10, 95.3 %).
+three of which served to choose the numbers below; seeds 100 to 109, on older code, did
+as well (10 of 10, 95.3 %).
 """
 
 from typing import Any
