@@ -58,9 +58,8 @@ class PhaseRun:
     self.aside = 0.0
     # When the device last began after that, or had compiled, and steps since then.
     self.begin, self.steps = self.clock, 0
-    self.compiled_at = (
-      0.0  # the return of the first call, in which the step is compiled
-    )
+    # The return of the first call, in which the step is compiled.
+    self.compiled_at = 0.0
 
   def train(
     self,

@@ -49,21 +49,20 @@ def compile_over_rows(
   batch, made = 0, None
 
   def at_most(count):
-    return max(count // mesh.size, 1) * mesh.size
+    return max(int(count) // mesh.size, 1) * mesh.size
+
+  def described(rows):
+    return jax.ShapeDtypeStruct((batch, *rows.shape[1:]), rows.dtype, sharding=spread)
 
   def run(tree, rows):
     nonlocal batch, made
     if not batch:
-      one = jax.ShapeDtypeStruct((1, *rows.shape[1:]), rows.dtype)
-      made = jax.eval_shape(function, tree, one)
-      row_bytes = sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(made))
       batch = -(-rows_per_call // mesh.size) * mesh.size
-      batch = at_most(min(batch, RESULTS // max(row_bytes, 1)))
+      made = jax.eval_shape(function, tree, described(rows))
+      batch = at_most(batch * _share_that_fits(RESULTS, _bytes_of(made)))
       if on_cpu(mesh):
-        shape = (batch, *rows.shape[1:])
-        some = jax.ShapeDtypeStruct(shape, rows.dtype, sharding=spread)
-        share = _share_that_fits(program.lower(tree, some).compile())
-        batch = at_most(int(share * batch))
+        needed = _temporary_bytes(program.lower(tree, described(rows)).compile())
+        batch = at_most(batch * _share_that_fits(KEPT_BY_MALLOC, needed))
 
     def begin(start):
       # the last call is filled up, so that one program serves any number of rows
@@ -85,9 +84,16 @@ def compile_over_rows(
   return run
 
 
-def _share_that_fits(compiled: Any) -> float:
-  needed = compiled.memory_analysis().temp_size_in_bytes
-  return min(1.0, KEPT_BY_MALLOC / max(needed, 1))
+def _share_that_fits(limit: int, needed: int) -> float:
+  return min(1.0, limit / max(needed, 1))
+
+
+def _bytes_of(made: Any) -> int:
+  return sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(made))
+
+
+def _temporary_bytes(compiled: Any) -> int:
+  return compiled.memory_analysis().temp_size_in_bytes
 
 
 def _empty(count, like):

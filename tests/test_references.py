@@ -38,9 +38,8 @@ def quick(monkeypatch):
   monkeypatch.setattr(references, "AUTOENCODERS", quick)
 
 
-def obtain(judge, cache, count=COUNT, controls=True, **data):
-  config = default.get_config()
-  config.data.update(data)
+def obtain(judge, cache, count=COUNT, controls=True, config=None):
+  config = config or default.get_config()
   output = io.StringIO()
   beside = references.obtain(
     validate(config), judge, count, cache, Console(output), controls=controls
@@ -98,14 +97,7 @@ def test_controls_are_those_of_the_data_whatever_the_run_is(
   )
   other.gan.generator_architecture = "dcgan"
   usual, _ = obtain(digits_judge(), tmp_path / "usual")
-  beside = references.obtain(
-    validate(other),
-    digits_judge(),
-    COUNT,
-    tmp_path / "other",
-    Console(io.StringIO()),
-    controls=True,
-  )
+  beside, _ = obtain(digits_judge(), tmp_path / "other", config=other)
   assert beside == usual
 
 

@@ -152,12 +152,12 @@ def _computed(how, first, second, geometry):
   implementation = geometry.implementation
   if implementation == "auto" and _is_narrow(geometry):
     implementation = "matrix_product"
-  if implementation != "auto":
-    return how(IMPLEMENTATIONS[implementation], first, second, geometry)
 
   def by(name):
     return functools.partial(how, IMPLEMENTATIONS[name], geometry=geometry)
 
+  if implementation != "auto":
+    return by(implementation)(first, second)
   return jax.lax.platform_dependent(
     first, second, cpu=by("matrix_product"), default=by("native")
   )
