@@ -13,8 +13,7 @@ deviation over seeds:
 
 A mode counts with one sample within 3 sigma. sigma_hat is of such samples, corrected
 for what lies beyond; below 1 it says that the modes come out too narrow. Seeds 0 to 9,
-three of which served to choose the numbers below; seeds 100 to 109, on older code, did
-as well (10 of 10, 95.3 %).
+three of which served to choose the numbers below.
 """
 
 from typing import Any
