@@ -38,25 +38,23 @@ def final(name, config, mode, devices):
   state = state.replace(key=0)
   return [np.asarray(leaf, np.float64) for leaf in jax.tree.leaves((state, metrics))]
 
+# few of many latents, whose atoms are gathered, and layers so wide that their products
+# have derivatives of their own
+wide = dict(code__num_latents=128, code__k=2, sae__auxiliary_k=2,
+            gan__generator_hidden=(512,), gan__discriminator_hidden=(512,))
 cases = []
-for sparsity_map, penalty, loss in (
-  ("topk", "none", "relativistic"), ("batch_topk", "l1", "hinge"),
-  ("jumprelu", "l0", "wasserstein"), ("sigmoid", "kl", "non_saturating"),
+for sparsity_map, penalty, loss, more in (
+  ("topk", "none", "relativistic", wide), ("batch_topk", "l1", "hinge", {}),
+  ("jumprelu", "l0", "wasserstein", {}), ("sigmoid", "kl", "non_saturating", {}),
 ):
   fields = dict(code__sparsity_map=sparsity_map, code__penalty=penalty, gan__loss=loss,
                 sae__sparsity_weight=1e-3, gan__sparsity_weight=1e-3,
                 gan__penalties__gradient_penalty=1.0, gan__discriminator_updates=2,
-                sae__dead_after=1)
+                sae__dead_after=1, **more)
   cases += [("sae", fields), ("gan", fields)]
-# few of many latents, whose atoms are gathered
-few = dict(code__num_latents=128, code__k=2, sae__auxiliary_k=2, sae__dead_after=1)
-cases += [("sae", few), ("gan", few)]
-# wide layers, whose products have derivatives of their own
-cases += [("gan", dict(gan__generator_hidden=(512,), gan__discriminator_hidden=(512,)))]
 cases += [("classifier", dict(classifier__flip=True))]
-cases += [("gan", dict(gan__loss="least_squares"))]
 cases += [  # of few channels, and of some
-  ("gan", CONVOLUTIONAL | dict(
+  ("gan", CONVOLUTIONAL | dict(gan__loss="least_squares",
     gan__generator_hidden=(12, 8), gan__discriminator_hidden=(8, 12))),
   ("sae", CONVOLUTIONAL),
   ("gan", CONVOLUTIONAL | dict(

@@ -25,6 +25,9 @@ for _phase in ("sae", "gan"):
   SMALL += [f"--config.{_phase}.log_every=5", f"--config.{_phase}.save_every=10"]
   SMALL += [f"--config.{_phase}.evaluate_every=20", f"--config.{_phase}.batch_size=16"]
 SMALL += ["--config.sae.steps=20", "--config.gan.steps=100"]
+# Runs that never end by themselves, without all that would take its time before.
+ENDLESS = ["--config.gan.steps=100000", "--config.phases=('gan',)"]
+ENDLESS += ["--config.gan.evaluate_every=100000"]
 
 
 def start(workdir, count, devices, *arguments, last=()):
@@ -109,7 +112,7 @@ def test_processes_that_differ_are_refused(tmp_path):
 
 @pytest.mark.parametrize("victim", [0, 1])
 def test_a_process_that_loses_another_ends_with_one_line(tmp_path, victim):
-  processes = start(tmp_path / "r", 2, 2, "--config.gan.steps=100000")
+  processes = start(tmp_path / "r", 2, 2, *ENDLESS)
   wait_for_checkpoint(tmp_path / "r", "gan", 10, processes)
   processes[victim].kill()
   codes, errors = finish(processes)
@@ -120,7 +123,7 @@ def test_a_process_that_loses_another_ends_with_one_line(tmp_path, victim):
 
 
 def test_a_signal_to_one_process_stops_and_saves_them_all(tmp_path):
-  processes = start(tmp_path / "r", 2, 2, "--config.gan.steps=100000")
+  processes = start(tmp_path / "r", 2, 2, *ENDLESS)
   wait_for_checkpoint(tmp_path / "r", "gan", 10, processes)
   os.kill(processes[1].pid, signal.SIGTERM)
   codes, errors = finish(processes)
