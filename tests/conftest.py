@@ -1,13 +1,18 @@
-"""What every test shares: a cache of its own, so that no earlier run helps it."""
+"""What every test shares: a cache of its own, and programs that are soon compiled."""
 
 import os
 
 import pytest
 
+# Compiling takes most of the time here, and what a program does holds before a compiler
+# has optimised it. Tests of numbers and of learning ask for `optimised`, and a process
+# that is started as a user does has all of it.
+os.environ["JAX_DISABLE_MOST_OPTIMIZATIONS"] = "1"
+
 
 @pytest.fixture(scope="session", autouse=True)
 def own_cache(tmp_path_factory):
-  """Decoded data and compiled programs go to a folder of this test session."""
+  """Decoded data and compiled programs go to a folder of this test session alone."""
   folder = tmp_path_factory.getbasetemp()
   if "PYTEST_XDIST_WORKER" in os.environ:
     folder = folder.parent  # which all workers share
@@ -25,11 +30,11 @@ def whole_run(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def quick_to_compile():
-  """Leaves out most of XLA's optimizations: for what is computed, not how fast."""
+def optimised():
+  """Compiles a module's programs as users have them."""
   import jax
 
-  jax.config.update("jax_disable_most_optimizations", True)
-  yield
   jax.config.update("jax_disable_most_optimizations", False)
+  yield
+  jax.config.update("jax_disable_most_optimizations", True)
   jax.clear_caches()  # of what was compiled so, which later tests would use

@@ -18,10 +18,6 @@ from tests.systems import CONVOLUTIONAL, EXAMPLES, make_phase, small_config
 
 auxiliary = []
 
-# Compiling takes the time here. What the modes have in common, that one state is split
-# and summed in the right places, holds before a compiler has optimised anything.
-jax.config.update("jax_disable_most_optimizations", True)
-
 def final(name, config, mode, devices):
   phase = make_phase(name, config)
   mesh = parallel.make_mesh(devices)

@@ -14,6 +14,8 @@ import pytest
 from tests.golden.runs import NAMES, path_of, records
 from tests.systems import ROOT
 
+pytestmark = pytest.mark.usefixtures("optimised")
+
 # Without AVX-512 they differ by 1e-6, and with products in another order by 2e-4 where
 # sixteen images share a batch normalization; a penalty's weight changed by 1 % shows.
 TOLERANCE = 5e-4

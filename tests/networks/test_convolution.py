@@ -16,6 +16,8 @@ from sgae.networks.convolution import (
   convolve_transposed,
 )
 
+pytestmark = pytest.mark.usefixtures("optimised")
+
 CASES = [
   # (height, width), kernel, stride, channels in and out
   ((7, 6), 1, 2, 3, 2),

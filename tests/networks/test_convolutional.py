@@ -11,8 +11,6 @@ from sgae.networks import dcgan, residual, spatial
 from sgae.networks.autoencoder import make_autoencoder
 from sgae.networks.sparsity import make_topk
 
-pytestmark = pytest.mark.usefixtures("quick_to_compile")
-
 KEY = jax.random.key(0)
 NOISE = jax.random.normal(jax.random.key(1), (3, 10))
 

@@ -9,6 +9,8 @@ from jax.sharding import PartitionSpec
 from sgae import parallel, reduction
 from sgae.networks.dense_product import WIDE, dot_general
 
+pytestmark = pytest.mark.usefixtures("optimised")
+
 NOISE = np.random.default_rng(0)
 X = jnp.asarray(NOISE.normal(size=(6, 5)), jnp.float32)
 KERNEL = jnp.asarray(NOISE.normal(size=(5, WIDE)), jnp.float32)

@@ -11,6 +11,8 @@ from sgae.networks import sparse_product
 from sgae.networks.dense_product import WIDE
 from sgae.networks.sparsity import density, keep_largest, top_code
 
+pytestmark = pytest.mark.usefixtures("optimised")
+
 ACTIVE, LATENTS = 2, 128
 NOISE = np.random.default_rng(0)
 

@@ -4,7 +4,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
-import pytest
 from scipy.special import log_softmax
 
 from configs import default
@@ -17,8 +16,6 @@ from sgae.training.classifier_step import (
   make_classifier_step,
 )
 from sgae.training.states import Batch
-
-pytestmark = pytest.mark.usefixtures("quick_to_compile")
 
 SHAPE = (6, 5, 2)
 CLASSIFIER = make_classifier(SHAPE, (3, 4, 4), 16, 10)

@@ -6,6 +6,8 @@ import pytest
 
 from tests.systems import batches, make_phase, small_config
 
+pytestmark = pytest.mark.usefixtures("optimised")
+
 GOLDEN = {
   "sae": {"sae/mse": 0.198369, "sae/omega": 3.283110, "sae/grad_norm": 0.112728},
   "gan": {

@@ -11,6 +11,8 @@ from sgae.benchmark.mixtures import measured, trained_on_a_mixture
 from sgae.losses.adversarial import ADVERSARIAL_LOSSES, AdversarialLoss
 from sgae.training.states import Batch
 
+pytestmark = pytest.mark.usefixtures("optimised")
+
 NO_LABELS = jnp.zeros(())  # neither phase looks at them
 
 

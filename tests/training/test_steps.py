@@ -18,8 +18,6 @@ from tests.systems import (
   small_config,
 )
 
-pytestmark = pytest.mark.usefixtures("quick_to_compile")
-
 
 def one_step(phase, state):
   """Runs the phase's pure step, compiled, over the first batch."""

@@ -9,8 +9,6 @@ from sgae import parallel
 from sgae.data import order, resident
 from tests.systems import EXAMPLES, IMAGES, make_phase, small_config
 
-pytestmark = pytest.mark.usefixtures("quick_to_compile")
-
 
 @pytest.mark.parametrize("sparsity_map", ["topk", "batch_topk", "jumprelu"])
 @pytest.mark.parametrize("name", ["sae", "gan"])
