@@ -15,10 +15,10 @@ after 5,000 rounds, 55 after 10,000, and from 20,000 on 74 to 104, without a tre
 77,000 on the discriminator has won, as the run says itself: the failure that is to be
 mended.
 
-A hundredth of the run (--config.gan.steps=1000) takes 29 minutes on one core of an Intel
-Xeon, beside other work, and shows learning: from 1 mode and a reverse KL of 6.91 over 4
-modes and 6.58 after 500 rounds to 41 (2.6) and 4.642 +- .007 at the end. Mode collapse is
-what the run tells of itself.
+A hundredth of the run (--config.gan.steps=1000) takes 29 minutes on one core of an
+Intel Xeon, beside other work, and shows learning: from 1 mode and a reverse KL of 6.91
+over 4 modes and 6.58 after 500 rounds to 41 (2.6) and 4.642 +- .007 at the end. Mode
+collapse is what the run tells of itself.
 """
 
 from typing import Any
