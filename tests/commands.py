@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from tests.systems import OPTIMISED, ROOT
+from tests.systems import ROOT
 
 # Children are forked from one process that has imported everything and touched no
 # device: they start in a tenth of the time that `python launch.py` takes.
@@ -25,7 +25,7 @@ def launched(arguments: list[str], output: Path) -> subprocess.Popen:
     return subprocess.Popen(
       [sys.executable, "launch.py", *arguments],
       cwd=ROOT,
-      env=os.environ | {"JAX_PLATFORMS": "cpu"} | OPTIMISED,
+      env=os.environ | {"JAX_PLATFORMS": "cpu"},
       stdout=file,
       stderr=subprocess.STDOUT,
     )

@@ -5,8 +5,8 @@ import os
 import pytest
 
 # Compiling takes most of the time here, and what a program does holds before a compiler
-# has optimised it. Tests of numbers and of learning ask for `optimised`, and a process
-# that is started as a user does has all of it.
+# has optimised it. Tests of numbers and of learning ask for `optimised`; processes that
+# tests start never have it, so that their bits compare.
 os.environ["JAX_DISABLE_MOST_OPTIMIZATIONS"] = "1"
 
 

@@ -18,8 +18,6 @@ from sgae.data.dataset import Split
 from sgae.training.states import Batch
 
 ROOT = Path(__file__).parents[1]
-# For a process that is to have its programs as users have them; see conftest.py.
-OPTIMISED = {"JAX_DISABLE_MOST_OPTIMIZATIONS": "0"}
 IMAGES = np.random.default_rng(0).integers(0, 256, (256, 4, 4, 1), dtype=np.uint8)
 LABELS = np.random.default_rng(1).integers(0, 10, 256, dtype=np.int32)
 EXAMPLES = Split(IMAGES, LABELS)
@@ -99,15 +97,12 @@ def run_steps(phase: phases.Phase, state: Any, stacked: Batch) -> tuple[Any, Any
   return jax.lax.scan(phase.step, state, stacked)
 
 
-def run_python(*arguments: str, **variables: str) -> subprocess.CompletedProcess:
-  """Runs Python with some arguments in the root of the repository, to its end.
-
-  On a CPU; `variables` of the environment may say something else.
-  """
+def run_python(*arguments: str, platform: str = "cpu") -> subprocess.CompletedProcess:
+  """Runs Python with some arguments in the root of the repository, to its end."""
   return subprocess.run(
     [sys.executable, *arguments],
     cwd=ROOT,
-    env=os.environ | {"JAX_PLATFORMS": "cpu"} | variables,
+    env=os.environ | {"JAX_PLATFORMS": platform},
     capture_output=True,
     text=True,
     timeout=300,
@@ -116,4 +111,4 @@ def run_python(*arguments: str, **variables: str) -> subprocess.CompletedProcess
 
 def launch(*arguments: str, platform: str = "cpu") -> subprocess.CompletedProcess:
   """Runs launch.py as a user does, to its end."""
-  return run_python("launch.py", *arguments, JAX_PLATFORMS=platform, **OPTIMISED)
+  return run_python("launch.py", *arguments, platform=platform)
