@@ -8,14 +8,12 @@ stands alone.
 """
 
 import contextlib
-import functools
 import importlib.util
 import json
 import os
 import platform
-import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -43,7 +41,7 @@ def main() -> int:
     if row.line not in args.only:
       continue
     try:
-      measured = measure(row, args.precision, machine["platform"], with_pytorch, notes)
+      measured = measure(row, args.precision, with_pytorch, notes)
     except Failed as failure:
       notes.append(f"{row.name}: {failure}")
       continue
@@ -58,7 +56,7 @@ def main() -> int:
 
 
 def measure(
-  row: Row, precision: str, platform: str, with_pytorch: bool, notes: list[str]
+  row: Row, precision: str, with_pytorch: bool, notes: list[str]
 ) -> table.Measured:
   """Times one row; adds to `notes` what did not work on the PyTorch side.
 
@@ -73,12 +71,12 @@ def measure(
       return worker
 
     ours = start("ours", row.name, precision)
-    begin = functools.partial(start, "pytorch", row.name, precision)
-    groups = compiled_together(row, platform) if with_pytorch else []
-    if platform == "cpu":
-      begin = {name: begin(name) for group in groups for name in group}.__getitem__
     facts = ours.await_start()
-    theirs, variant, their_peak_bytes = quickest(row, groups, begin, notes)
+    theirs, variant, their_peak_bytes = None, "", 0
+    if with_pytorch:
+      theirs, variant, their_peak_bytes = quickest(
+        row, precision, facts["platform"], start, notes
+      )
     rates: dict[str, list[float]] = {"ours": [], "theirs": [], "product": []}
     for _ in range(PAIRS):
       rates["ours"].append(ours.ask("images", SECONDS))
@@ -101,30 +99,17 @@ def measure(
     )
 
 
-def compiled_together(row: Row, platform: str) -> list[tuple[str, ...]]:
-  """Returns the ways of writing the PyTorch side that compile beside each other."""
-  names = variants(row, platform)
-  if platform == "cpu":
-    return [names]
-  # a GPU's compilers choose by what they time, so there each has to compile alone
-  return [(name,) for name in names]
-
-
 def quickest(
   row: Row,
-  groups: Sequence[tuple[str, ...]],
-  begin: Callable[[str], Worker],
+  precision: str,
+  platform: str,
+  start: Callable[..., Worker],
   notes: list[str],
 ) -> tuple[Worker | None, str, int]:
   """Finds the way of writing the PyTorch side that is quickest in one try.
 
-  Each is a process of its own, so that peak memory is that of one alone.
-
-  Args:
-    row: what is measured.
-    groups: ways that compile beside each other; all of them, before one is tried.
-    begin: makes a process of a way's name.
-    notes: what did not work is added here.
+  Each is a process of its own, so that peak memory is that of one alone. `start` makes
+  a `Worker` of its arguments.
 
   Returns:
     (the quickest, its name, its peak memory in bytes); (None, "", 0) if none works.
@@ -137,9 +122,12 @@ def quickest(
       notes.append(f"{row.name}, PyTorch {name}: {failure}")
       return None
 
+  names = variants(row, platform)
+  # a GPU's compilers choose by what they time, so there each has to compile alone
+  groups = [names] if platform == "cpu" else [(name,) for name in names]
   best, best_rate = (None, "", 0), 0.0
   for group in groups:
-    sides = {name: begin(name) for name in group}
+    sides = {name: start("pytorch", row.name, precision, name) for name in group}
     facts = {name: tried(name, side.await_start) for name, side in sides.items()}
     for name, side in sides.items():
       rate = facts[name] and tried(name, side.ask, "images", SECONDS)
@@ -160,19 +148,9 @@ def describe_machine(with_pytorch: bool) -> dict[str, Any]:
     "cores": len(os.sched_getaffinity(0))
     if hasattr(os, "sched_getaffinity")
     else os.cpu_count(),
-    "platform": jax_platform(),
     "load before": f"{os.getloadavg()[0]:.2f}",
     "python": platform.python_version(),
   } | {name: version(name) for name in names}
-
-
-def jax_platform() -> str:
-  """Returns the platform that JAX takes here: 'cpu', 'gpu' or 'tpu'.
-
-  Asked of a process that ends: one that stays would keep some of a GPU to itself.
-  """
-  question = [sys.executable, "-c", "import jax; print(jax.default_backend())"]
-  return subprocess.check_output(question, text=True).split()[-1]
 
 
 def _processor() -> str:

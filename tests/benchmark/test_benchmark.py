@@ -3,7 +3,7 @@
 import importlib.util
 import json
 import sys
-from typing import Any, cast
+from typing import Any
 
 import pytest
 
@@ -30,7 +30,6 @@ def test_without_pytorch_a_row_is_measured_and_kept(monkeypatch, tmp_path, capsy
 def test_a_side_that_fails_is_told_in_one_line(monkeypatch, capsys):
   monkeypatch.setattr(sys, "argv", ["benchmark", "--only=mlp"])
   monkeypatch.setattr(benchmark, "ROWS", benchmark.ROWS[:1])
-  monkeypatch.setattr(benchmark, "jax_platform", lambda: "cpu")
   monkeypatch.setattr(sys, "executable", "false")
   monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
   assert benchmark.main() == 1
@@ -67,10 +66,12 @@ def test_the_quickest_way_that_works_is_kept_and_the_others_closed():
   }
   row, notes = rows.row_named("mlp 64"), []
 
-  groups = benchmark.compiled_together(row, "gpu")
+  def start(side, name, precision, variant) -> Any:
+    assert (side, name, precision) == ("pytorch", "mlp 64", "default")
+    return sides[variant]
 
   def quickest():
-    return benchmark.quickest(row, groups, cast(Any, sides.__getitem__), notes)
+    return benchmark.quickest(row, "default", "gpu", start, notes)
 
   assert quickest() == (sides["eager_graph"], "eager_graph", 30)
   assert [side.closed for side in sides.values()] == [True, True, False, True]
@@ -84,29 +85,24 @@ def test_the_quickest_way_that_works_is_kept_and_the_others_closed():
 
 
 @pytest.mark.parametrize("platform", ["cpu", "gpu"])
-def test_only_on_a_cpu_do_the_sides_compile_beside_each_other(monkeypatch, platform):
-  compiling, most = set(), 0
+def test_only_on_a_cpu_do_the_ways_compile_beside_each_other(platform):
+  waiting, most = 0, 0
 
   class Counted(Side):
-    def __init__(self, *args):
-      nonlocal most
-      super().__init__(1.0)
-      compiling.add(self)
-      most = max(most, len(compiling))
-
     def await_start(self):
-      compiling.remove(self)
-      return super().await_start() | {"flops_per_image": 1.0, "device": ""}
+      nonlocal waiting
+      waiting -= 1
+      return super().await_start()
 
-    def ask(self, question, seconds):
-      assert not compiling
-      return self.rate
+  def start(*args) -> Any:
+    nonlocal waiting, most
+    waiting += 1
+    most = max(most, waiting)
+    return Counted(1)
 
-  monkeypatch.setattr(benchmark, "Worker", Counted)
   row = rows.row_named("sae 512")
-  measured = benchmark.measure(row, "default", platform, True, [])
-  assert measured.ours == measured.theirs == [1.0] * benchmark.PAIRS
-  assert most == (1 + len(rows.variants(row, "cpu")) if platform == "cpu" else 1)
+  benchmark.quickest(row, "default", platform, start, [])
+  assert most == (len(rows.variants(row, "cpu")) if platform == "cpu" else 1)
 
 
 def test_a_side_that_has_ended_says_why(monkeypatch):
