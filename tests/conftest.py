@@ -34,7 +34,10 @@ def optimised():
   """Compiles a module's programs as users have them."""
   import jax
 
-  jax.config.update("jax_disable_most_optimizations", False)
+  def switch(quick):
+    jax.config.update("jax_disable_most_optimizations", quick)
+    jax.clear_caches()  # else what was compiled the other way is used on
+
+  switch(False)
   yield
-  jax.config.update("jax_disable_most_optimizations", True)
-  jax.clear_caches()  # of what was compiled so, which later tests would use
+  switch(True)
