@@ -7,6 +7,7 @@ import numpy as np
 from scipy.optimize import linear_sum_assignment
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
+from threadpoolctl import threadpool_limits
 
 from sgae.evaluation.figure import Figure, mean_figure
 
@@ -99,7 +100,9 @@ def probe_error(
   scale_k = np.abs(train_codes_nk).max(axis=0)
   scale_k = np.where(scale_k > 0, scale_k, 1).astype(np.float32)
   probe = LogisticRegression(max_iter=_PROBE_ITERATIONS)
-  with warnings.catch_warnings():
+  # These products are too thin for threads: one is as fast alone, and where several runs
+  # share a machine, threads of theirs wait for each other.
+  with warnings.catch_warnings(), threadpool_limits(1):
     # Stopping early is meant: it bounds the time and moves the error by less than its
     # own standard error on MNIST.
     warnings.simplefilter("ignore", ConvergenceWarning)
