@@ -3,19 +3,22 @@
 import os
 import signal
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from sgae.errors import StoppedBySignal
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
+# [s] `timeout` and others signal a process and then its group: it gets two for one.
+_ONE_MOMENT = 0.2
 
 
 @contextmanager
 def noted_signals() -> Iterator[list[int]]:
   """Gives a list that the first SIGINT or SIGTERM is put into.
 
-  A second one ends the process at once, without saving.
+  A second one ends the process at once, without saving; two of one moment are one.
   """
   received: list[int] = []
 
@@ -59,9 +62,11 @@ def stopped(received: list[int], where: str, what_next: str) -> StoppedBySignal:
 
 
 def _end_at_the_second(reader: int) -> None:
-  count = 0
+  first = 0.0
   while byte := os.read(reader, 1):  # b"": closed
-    count += byte[0] in SIGNALS
-    if count == 2:
+    if byte[0] not in SIGNALS:
+      continue
+    first = first or time.monotonic()
+    if time.monotonic() - first > _ONE_MOMENT:
       os.write(2, b"error: stopped at once by a second signal, without saving\n")
       os._exit(128 + byte[0])
