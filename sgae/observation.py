@@ -4,6 +4,7 @@ Looking runs on the devices, and every process of a run takes part; measuring an
 drawing are done on the host, by whoever writes.
 """
 
+import functools
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -24,7 +25,7 @@ from sgae.evaluation.codes import (
   reconstruction_measures,
 )
 from sgae.evaluation.figure import Figure, mean_figure
-from sgae.evaluation.samples import sample_measures
+from sgae.evaluation.samples import sample_statistics
 from sgae.evaluation.suite import Seen
 from sgae.judge import Judge
 from sgae.networks.autoencoder import reconstruct
@@ -145,6 +146,10 @@ def make_gan_observer(config: Any, judge: Judge, mesh: Any) -> Observer:
   interpolate = make_interpolator(config, mean_image, mesh)
   see = judge.seer(mesh)
 
+  @functools.cache
+  def of_real(count):
+    return sample_statistics(_floats(dataset.test.images[:count]))
+
   def observe(state, full):
     count = sample_count(config, dataset) if full else config.evaluation.num_samples
     return see(as_stored(sample(state, count))), interpolate(state)
@@ -154,9 +159,13 @@ def make_gan_observer(config: Any, judge: Judge, mesh: Any) -> Observer:
     if full:
       return suite.measure(generated, judge.reference, suite.MEASURES)
     figures = suite.measure(generated, judge.reference, config.evaluation.measures)
-    real = dataset.test.images[: len(generated.images)]
-    numbers = sample_measures(_floats(generated.images), _floats(real))
-    return figures | {name: Figure(value) for name, value in numbers.items()}
+    statistics = {
+      "generated": sample_statistics(_floats(generated.images)),
+      "real": of_real(len(generated.images)),
+    }
+    for of, numbers in statistics.items():
+      figures |= {f"{name}_{of}": Figure(value) for name, value in numbers.items()}
+    return figures
 
   def draw(seen):
     generated, between = seen

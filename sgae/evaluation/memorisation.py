@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from sgae.evaluation.distances import squared_distance_blocks
 from sgae.evaluation.figure import Figure, mean_figure
 
 _COPY_QUANTILE = 0.01
+_BLOCK_ENTRIES = 2**19  # Numbers of references at a time: as floats a cache holds them.
 
 
 def nearest(
@@ -18,21 +18,32 @@ def nearest(
   it takes is computed directly, so a copy is at 0.
 
   Args:
-    queries_nd, references_md: [N, D] and [M, D], M > 0.
+    queries_nd, references_md: [N, D] and [M, D], M > 0; the references are never whole
+      in memory as floats.
 
   Returns:
     Distances float32 [N] and indices int64 [N].
   """
   queries_nd = np.asarray(queries_nd, np.float32)
-  references_md = np.asarray(references_md, np.float32)
-  centre_d = references_md.mean(axis=0)
-  indices_n = np.empty(len(queries_nd), np.int64)
-  for rows, block_bm in squared_distance_blocks(
-    queries_nd - centre_d, references_md - centre_d
-  ):
-    indices_n[rows] = block_bm.argmin(axis=1)
-  distances_n = np.linalg.norm(queries_nd - references_md[indices_n], axis=1)
-  return distances_n, indices_n
+  # |x - y|^2 less |x|^2, which is the same for all y; around a common centre, since
+  # rounding is relative to |x|^2 + |y|^2.
+  centre_d = queries_nd.mean(axis=0)
+  doubled_nd = -2 * (queries_nd - centre_d)
+  least_n = np.full(len(queries_nd), np.inf, np.float32)
+  indices_n = np.zeros(len(queries_nd), np.int64)
+  rows = max(1, _BLOCK_ENTRIES // len(centre_d))
+  for start in range(0, len(references_md), rows):
+    block_bd = references_md[start : start + rows].astype(np.float32)
+    block_bd -= centre_d
+    gaps_nb = doubled_nd @ block_bd.T
+    gaps_nb += np.einsum("bd,bd->b", block_bd, block_bd)
+    which_n = gaps_nb.argmin(axis=1)
+    found_n = gaps_nb[np.arange(len(which_n)), which_n]
+    closer_n = found_n < least_n
+    least_n[closer_n] = found_n[closer_n]
+    indices_n[closer_n] = which_n[closer_n] + start
+  taken_nd = references_md[indices_n].astype(np.float32)
+  return np.linalg.norm(queries_nd - taken_nd, axis=1), indices_n
 
 
 def memorisation_figures(
