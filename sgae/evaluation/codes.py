@@ -100,8 +100,8 @@ def probe_error(
   scale_k = np.abs(train_codes_nk).max(axis=0)
   scale_k = np.where(scale_k > 0, scale_k, 1).astype(np.float32)
   probe = LogisticRegression(max_iter=_PROBE_ITERATIONS)
-  # These products are too thin for threads: one is as fast alone, and where several runs
-  # share a machine, threads of theirs wait for each other.
+  # These products are too thin for threads: one is as fast alone, and where several
+  # runs share a machine, threads of theirs wait for each other.
   with warnings.catch_warnings(), threadpool_limits(1):
     # Stopping early is meant: it bounds the time and moves the error by less than its
     # own standard error on MNIST.
