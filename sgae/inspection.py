@@ -93,14 +93,13 @@ def sample(
   step, state = restored
   points = config.data.source == "mixture"
   shown = pictures.POINTS_SHOWN if points else ROWS * COLUMNS
-  images = make_sampler(config, mean_image, mesh)(state, max(num_samples, shown))
+  samples = make_sampler(config, mean_image, mesh)(state, max(num_samples, shown))
   if points:
-    samples = (images * named(config.data.name).scale).reshape(-1, 2)
     real = sources.load(config.data, console.line).test.images
-    picture = pictures.points(real, images[:shown])
+    picture = pictures.points(real, samples[:shown])
+    samples = (samples * named(config.data.name).scale).reshape(-1, 2)
   else:
-    samples = pictures.as_uint8(images)
-    picture = pictures.grid(images[:shown], COLUMNS)
+    picture = pictures.grid(samples[:shown], COLUMNS)
   directory = workdir / "samples"
   if num_samples:
     made = pictures.write_samples(directory, samples[:num_samples], format)

@@ -32,7 +32,7 @@ from sgae.networks.autoencoder import reconstruct
 from sgae.networks.build import build_autoencoder, build_classifier
 from sgae.over_rows import compile_over_rows
 from sgae.reporting import pictures
-from sgae.sampling import COLUMNS, ROWS, as_stored, make_interpolator, make_sampler
+from sgae.sampling import COLUMNS, ROWS, make_interpolator, make_sampler
 
 ATOMS_DRAWN, ATOM_COLUMNS = 200, 20
 EXAMPLES_PROBED = (
@@ -152,7 +152,7 @@ def make_gan_observer(config: Any, judge: Judge, mesh: Any) -> Observer:
 
   def observe(state, full):
     count = sample_count(config, dataset) if full else config.evaluation.num_samples
-    return see(as_stored(sample(state, count))), interpolate(state)
+    return see(sample(state, count)), interpolate(state)
 
   def measure(seen, full):
     generated, _ = seen

@@ -133,8 +133,8 @@ def control_figures(
           drawn_nk = GAUSSIANS[gaussians](codes_nk, number, count)
         # they come Gaussian by Gaussian
         drawn_nk = np.random.default_rng(0).permutation(drawn_nk).astype(np.float32)
-        made = as_stored(decode(drawn_nk))
-        measured[name] = suite.measure(see(made), judge.reference, suite.MEASURES)
+        seen = see(decode(drawn_nk))
+        measured[name] = suite.measure(seen, judge.reference, suite.MEASURES)
   return measured
 
 
@@ -250,7 +250,7 @@ def _trained(run_config, fields, dataset: Dataset, console):
   def decoded(params, drawn_bk):
     # what was drawn is no code yet: the map makes it as sparse as codes are
     code = autoencoder.sparsify(params, drawn_bk, train=False)
-    return autoencoder.decode(params, code.values, code.few)
+    return as_stored(autoencoder.decode(params, code.values, code.few))
 
   encode = compile_over_rows(encoded, mesh)
   decode = compile_over_rows(decoded, mesh)

@@ -3,10 +3,12 @@
 from collections.abc import Callable
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 
 from sgae import randomness
+from sgae.data import resident
 from sgae.networks.build import build_generator
 from sgae.over_rows import compile_over_rows
 from sgae.reporting import pictures
@@ -22,7 +24,7 @@ def make_sampler(
   """Returns `sample(state, count)`: images of the averaged generator.
 
   Sample i depends on the run's seed and on i alone, so a longer set begins with the
-  shorter one. float32 [count, H, W, C]; a linear output may leave [-1, 1] a little.
+  shorter one. [count, H, W, C], as `as_stored` gives them.
   """
   generator = build_generator(config, mean_image_hwc)
   draw_latents = make_draw_latents(config)
@@ -30,7 +32,7 @@ def make_sampler(
   def some(state, positions_b):
     average, key = state
     latents = draw_latents(randomness.stream_key(key, "samples"), positions_b)
-    return generator.apply(average, latents, train=False).images
+    return as_stored(generator.apply(average, latents, train=False).images)
 
   run = compile_over_rows(some, mesh, ROWS_PER_CALL)
 
@@ -73,7 +75,12 @@ def make_interpolator(
   return lambda state: run((state.average, state.key), places.astype(np.float32))
 
 
-def as_stored(images: np.ndarray) -> np.ndarray:
-  """Returns generated images as files hold them; points of the plane unchanged."""
-  points = pictures.are_points(images.shape[1:])
-  return images if points else pictures.as_uint8(images)
+def as_stored(images: jax.Array) -> jax.Array:
+  """Returns generated images as uint8, points of the plane unchanged as float32.
+
+  Args:
+    images: float32 [N, H, W, C]; what is no number, of a diverged network, becomes 0.
+  """
+  if pictures.are_points(images.shape[1:]):
+    return images
+  return resident.to_bytes(jnp.where(jnp.isnan(images), 0, images))

@@ -162,7 +162,7 @@ def flops_of_step(config: Any, name: str) -> float:
 
 
 def sampled(row: Row, precision: str) -> Work:
-  """Returns what samples a row's images once, as NumPy arrays."""
+  """Returns what samples a row's images once, as bytes in a NumPy array."""
   config = config_of(row, precision)
   mesh = parallel.make_mesh(1)
   mean = np.zeros((28, 28, 1), np.float32)

@@ -206,11 +206,17 @@ def captured(
 
 
 def sampled(row: Row, variant: str, amp: Any) -> worker.Work:
-  """Returns what samples a row's images once, into memory of the host."""
+  """Returns what samples a row's images once, as bytes in memory of the host."""
   generator = networks(row.network)[0].to(DEVICE).eval()
   if variant.startswith("channels_last"):
     _lay_channels_last(generator)
-  apply = torch.compile(generator) if "compiled" in variant else generator
+
+  def apply(z):
+    images = generator(z).float().add_(1).mul_(127.5).round_()
+    return images.clamp_(0, 255).to(torch.uint8)
+
+  if "compiled" in variant:
+    apply = torch.compile(apply)
   parts = PARTS[row.network]
 
   @torch.inference_mode()

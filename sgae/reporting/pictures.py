@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from sgae.data.resident import to_bytes
 from sgae.errors import UserError
 from sgae.reporting.files import replace_set, write_atomically
 
@@ -162,7 +163,7 @@ def as_uint8(images: np.ndarray) -> np.ndarray:
   _check(images)
   if images.dtype == np.uint8:
     return images
-  return np.rint((_finite(images).clip(-1, 1) + 1) * 127.5).astype(np.uint8)
+  return to_bytes(_finite(images))
 
 
 def write_png(path: str | Path, image: np.ndarray) -> None:
