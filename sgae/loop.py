@@ -273,8 +273,7 @@ class PhaseRun:
     if self.journal is None:
       return {}
     name = self.phase.name
-    draw = functools.partial(self.observer.draw, seen)
-    self.journal.show(name, step, draw, self.observer.detail(seen))
+    self.journal.show(name, step, self.observer.draw(seen), self.observer.detail(seen))
     figures = self.observer.measure(seen, False)
     numbers = {key: figure.value for key, figure in figures.items()}
     for key, figure in figures.items():

@@ -121,7 +121,7 @@ def make_autoencoder_observer(config: Any, judge: Judge, mesh: Any) -> Observer:
       shown = slice(pictures.POINTS_SHOWN)
       real, made = dataset.test.images[shown], seen["outputs"][shown]
       return {"reconstructions": pictures.points(real, made)}
-    images = _floats(dataset.test.images[:20])
+    images = dataset.test.images[:20]
     return {
       "reconstructions": pictures.pairs(images, seen["outputs"][:20], COLUMNS),
       "atoms": pictures.atoms(seen["atoms"], ATOM_COLUMNS),

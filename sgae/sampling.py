@@ -15,7 +15,7 @@ from sgae.reporting import pictures
 from sgae.training.latents import make_draw_latents
 
 ROWS, COLUMNS = 4, 10  # of the grids that are drawn
-ROWS_PER_CALL = 2048  # of samples, where these are small; MNIST's are 6 MiB then
+ROWS_PER_CALL = 2048  # of samples, where these are small
 
 
 def make_sampler(
@@ -83,4 +83,4 @@ def as_stored(images: jax.Array) -> jax.Array:
   """
   if pictures.are_points(images.shape[1:]):
     return images
-  return resident.to_bytes(jnp.where(jnp.isnan(images), 0, images))
+  return resident.to_bytes(jnp.where(jnp.isfinite(images), images, 0))

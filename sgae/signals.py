@@ -1,6 +1,7 @@
 """SIGINT and SIGTERM while a run trains: the first is noted, the second ends it."""
 
 import os
+import select
 import signal
 import threading
 import time
@@ -62,11 +63,14 @@ def stopped(received: list[int], where: str, what_next: str) -> StoppedBySignal:
 
 
 def _end_at_the_second(reader: int) -> None:
-  first = 0.0
+  noted = False
   while byte := os.read(reader, 1):  # b"": closed
     if byte[0] not in SIGNALS:
       continue
-    first = first or time.monotonic()
-    if time.monotonic() - first > _ONE_MOMENT:
+    if noted:
       os.write(2, b"error: stopped at once by a second signal, without saving\n")
       os._exit(128 + byte[0])
+    noted = True
+    time.sleep(_ONE_MOMENT)
+    if select.select([reader], [], [], 0)[0]:
+      os.read(reader, 4096)

@@ -6,6 +6,7 @@ from sgae.evaluation.figure import Figure, mean_figure
 
 _COPY_QUANTILE = 0.01
 _BLOCK_ENTRIES = 2**19  # Numbers of references at a time: as floats a cache holds them.
+_BLOCK_PRODUCTS = 2**22  # Products with queries at a time, for memory's sake.
 
 
 def nearest(
@@ -13,9 +14,10 @@ def nearest(
 ) -> tuple[np.ndarray, np.ndarray]:
   """Returns the Euclidean distance to the nearest reference, and which one that is.
 
-  The search is in float32 by matrix products: of references whose squared distances
-  differ by less than about 1e-6 of |x|^2 it may take any. The distance to the one that
-  it takes is computed directly, so a copy is at 0.
+  The search is in float32 by matrix products: of references y whose squared distances
+  to x differ by less than about 1e-6 of |x|^2 + |y|^2, from the mean of the queries on,
+  it may take any. The distance to the one that it takes is computed directly, so a copy
+  is at 0.
 
   Args:
     queries_nd, references_md: [N, D] and [M, D], M > 0; the references are never whole
@@ -31,7 +33,8 @@ def nearest(
   doubled_nd = -2 * (queries_nd - centre_d)
   least_n = np.full(len(queries_nd), np.inf, np.float32)
   indices_n = np.zeros(len(queries_nd), np.int64)
-  rows = max(1, _BLOCK_ENTRIES // len(centre_d))
+  rows = min(_BLOCK_ENTRIES // len(centre_d), _BLOCK_PRODUCTS // len(queries_nd))
+  rows = max(1, rows)
   for start in range(0, len(references_md), rows):
     block_bd = references_md[start : start + rows].astype(np.float32)
     block_bd -= centre_d

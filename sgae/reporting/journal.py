@@ -1,7 +1,7 @@
 """What a run writes down of itself: metrics, pictures, illnesses, the report."""
 
 import contextlib
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from time import perf_counter
 from typing import Any, Self
@@ -84,21 +84,21 @@ class Journal:
     self,
     phase: str,
     step: int,
-    draw: Callable[[], Mapping[str, np.ndarray]],
+    drawn: Mapping[str, np.ndarray],
     detail: Mapping[str, Any],
   ) -> None:
-    """Draws the pictures of one evaluation, and writes them and its lists.
+    """Writes the pictures and lists of one evaluation.
 
     Args:
       phase: the phase's name.
       step: steps done.
-      draw: gives the pictures by title.
+      drawn: pictures by title.
       detail: lists by name; those of the phase's newest evaluation are kept.
     """
 
     def write():
       self._metrics.require_there()
-      for title, picture in draw().items():
+      for title, picture in drawn.items():
         name = f"{phase}_{title}_{step:06d}.png"
         pictures.write_png(self._workdir / "images" / name, picture)
       if detail:
