@@ -69,7 +69,6 @@ def test_a_missing_tfrecord_file(tensorflow, write_folder, make_config):
   assert refusal(make_config()).startswith(f"{path} is missing")
 
 
-@pytest.mark.soak
 def test_mnist_is_prepared_whole_without_a_network(
   tensorflow, no_network, load_real, real_data_directory, make_config, tmp_path
 ):

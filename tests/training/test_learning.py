@@ -56,10 +56,8 @@ def test_an_autoencoder_recovers_the_atoms_that_made_its_data(sparsity_map):
 
 @pytest.mark.parametrize(
   ("config", "seeds", "rounds", "share"),
-  [
-    pytest.param(ring, 6, 1000, 0.5, id="ring"),
-    pytest.param(grid, 5, 2500, 0.2, id="grid", marks=pytest.mark.soak),
-  ],
+  [(ring, 6, 1000, 0.5), (grid, 5, 2500, 0.2)],
+  ids=["ring", "grid"],
 )
 def test_a_gan_covers_all_modes_of_a_mixture(config, seeds, rounds, share):
   # a sixth of the ring's config and less than half of the grid's; in full by
