@@ -18,8 +18,6 @@ def get_config(arg: str = "") -> Any:
   config.sae.steps = 500
   config.sae.evaluate_every = 250
   config.sae.save_every = 250
-  # What mattered, by one seed each at commit 0c02bda: the rate stays constant, as the
-  # distance rises while it decays; larger batches and penalties came out worse.
   config.gan.batch_size = 128
   config.gan.penalties.update(r1=0.3, r2=0.3)
   config.gan.ema_decay = 0.9995

@@ -8,7 +8,6 @@ import jax.numpy as jnp
 import numpy as np
 
 from sgae import randomness
-from sgae.data import resident
 from sgae.networks.build import build_generator
 from sgae.over_rows import compile_over_rows
 from sgae.reporting import pictures
@@ -79,8 +78,7 @@ def as_stored(images: jax.Array) -> jax.Array:
   """Returns generated images as uint8, points of the plane unchanged as float32.
 
   Args:
-    images: float32 [N, H, W, C]; what is no number, of a diverged network, becomes 0.
+    images: float32 [N, H, W, C].
   """
-  if pictures.are_points(images.shape[1:]):
-    return images
-  return resident.to_bytes(jnp.where(jnp.isfinite(images), images, 0))
+  points = pictures.are_points(images.shape[1:])
+  return images if points else pictures.to_bytes(images)

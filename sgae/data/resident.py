@@ -1,7 +1,5 @@
 """Images that live on the device as stored, and the range that models see them in."""
 
-from typing import Any
-
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -26,19 +24,6 @@ def to_model_range(images: jax.Array | np.ndarray) -> jax.Array:
   # Exact but for one product, so that the bits do not depend on who compiles it: XLA
   # turns x / 127.5 - 1 into products that end at 1.0000001.
   return (images.astype(jnp.float32) - 127.5) * (1.0 / 127.5)
-
-
-def to_bytes(images: Any) -> Any:
-  """Returns images as files hold them: what `to_model_range` undoes.
-
-  Args:
-    images: float32 of any shape in model range, clipped to it; no NaN. A NumPy array,
-      or one of JAX, also inside a compiled function.
-
-  Returns:
-    uint8 of the same shape, rounded to nearest; 0.0 becomes 128.
-  """
-  return ((images.clip(-1, 1) + 1) * 127.5).round().astype(np.uint8)
 
 
 def gather(

@@ -2,11 +2,11 @@
 
 import numpy as np
 
+from sgae.evaluation.distances import squared_distance_blocks
 from sgae.evaluation.figure import Figure, mean_figure
 
 _COPY_QUANTILE = 0.01
-_BLOCK_ENTRIES = 2**19  # Numbers of references at a time: as floats a cache holds them.
-_BLOCK_PRODUCTS = 2**22  # Products with queries at a time, for memory's sake.
+_PART_ENTRIES = 2**19  # Numbers of references at a time: as floats a cache holds them.
 
 
 def nearest(
@@ -27,24 +27,20 @@ def nearest(
     Distances float32 [N] and indices int64 [N].
   """
   queries_nd = np.asarray(queries_nd, np.float32)
-  # |x - y|^2 less |x|^2, which is the same for all y; around a common centre, since
-  # rounding is relative to |x|^2 + |y|^2.
   centre_d = queries_nd.mean(axis=0)
-  doubled_nd = -2 * (queries_nd - centre_d)
+  centred_nd = queries_nd - centre_d
   least_n = np.full(len(queries_nd), np.inf, np.float32)
   indices_n = np.zeros(len(queries_nd), np.int64)
-  rows = min(_BLOCK_ENTRIES // len(centre_d), _BLOCK_PRODUCTS // len(queries_nd))
-  rows = max(1, rows)
-  for start in range(0, len(references_md), rows):
-    block_bd = references_md[start : start + rows].astype(np.float32)
-    block_bd -= centre_d
-    gaps_nb = doubled_nd @ block_bd.T
-    gaps_nb += np.einsum("bd,bd->b", block_bd, block_bd)
-    which_n = gaps_nb.argmin(axis=1)
-    found_n = gaps_nb[np.arange(len(which_n)), which_n]
-    closer_n = found_n < least_n
-    least_n[closer_n] = found_n[closer_n]
-    indices_n[closer_n] = which_n[closer_n] + start
+  part = max(1, _PART_ENTRIES // len(centre_d))
+  for start in range(0, len(references_md), part):
+    part_pd = references_md[start : start + part].astype(np.float32)
+    part_pd -= centre_d
+    for rows, block_bp in squared_distance_blocks(centred_nd, part_pd):
+      which_b = block_bp.argmin(axis=1)
+      found_b = block_bp[np.arange(len(which_b)), which_b]
+      closer_b = found_b < least_n[rows]
+      least_n[rows] = np.where(closer_b, found_b, least_n[rows])
+      indices_n[rows] = np.where(closer_b, which_b + start, indices_n[rows])
   taken_nd = references_md[indices_n].astype(np.float32)
   return np.linalg.norm(queries_nd - taken_nd, axis=1), indices_n
 

@@ -9,11 +9,11 @@ import io
 import re
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
 
-from sgae.data.resident import to_bytes
 from sgae.errors import UserError
 from sgae.reporting.files import replace_set, write_atomically
 
@@ -163,7 +163,23 @@ def as_uint8(images: np.ndarray) -> np.ndarray:
   _check(images)
   if images.dtype == np.uint8:
     return images
-  return to_bytes(_finite(images))
+  return to_bytes(images.astype(np.float32))
+
+
+def to_bytes(images: Any) -> Any:
+  """Returns floats as bytes, rounded to nearest.
+
+  Args:
+    images: float32 of any shape, in [-1, 1] (clipped); what is no number becomes 0, so
+      that a diverged network still gives a picture. A NumPy array, or one of JAX, also
+      inside a compiled function.
+
+  Returns:
+    uint8 of the same kind and shape; 0.0 becomes 128.
+  """
+  xp = images.__array_namespace__()
+  finite = xp.where(xp.isfinite(images), images, 0)
+  return ((finite.clip(-1, 1) + 1) * 127.5).round().astype(xp.uint8)
 
 
 def write_png(path: str | Path, image: np.ndarray) -> None:

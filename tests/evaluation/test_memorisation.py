@@ -4,13 +4,17 @@ import numpy as np
 import pytest
 from scipy.spatial.distance import cdist
 
-from sgae.evaluation import memorisation
+from sgae.evaluation import distances, memorisation
 from sgae.evaluation.memorisation import memorisation_figures, nearest
 
 
-@pytest.mark.parametrize("block_entries", [2**19, 100, 1])
-def test_blocks_give_the_nearest_by_brute_force(monkeypatch, block_entries):
-  monkeypatch.setattr(memorisation, "_BLOCK_ENTRIES", block_entries)
+@pytest.mark.parametrize("part_entries", [2**19, 100, 1])
+@pytest.mark.parametrize("block_entries", [2**23, 100, 1])
+def test_blocks_give_the_nearest_by_brute_force(
+  monkeypatch, block_entries, part_entries
+):
+  monkeypatch.setattr(distances, "_BLOCK_ENTRIES", block_entries)
+  monkeypatch.setattr(memorisation, "_PART_ENTRIES", part_entries)
   random = np.random.default_rng(0)
   queries, references = random.standard_normal((31, 6)), random.standard_normal((47, 6))
   found, indices = nearest(queries, references)
