@@ -3,7 +3,10 @@
 So a device, which holds neighbouring examples, has its share of every part.
 """
 
+from collections.abc import Sequence
+
 import jax
+import jax.numpy as jnp
 
 
 def deal(leaf_b: jax.Array, parts: int) -> jax.Array:
@@ -14,3 +17,13 @@ def deal(leaf_b: jax.Array, parts: int) -> jax.Array:
 def rejoin(leaf_pb: jax.Array) -> jax.Array:
   """[parts, B, ...] -> [parts * B, ...]; the inverse of `deal`."""
   return leaf_pb.swapaxes(0, 1).reshape(-1, *leaf_pb.shape[2:])
+
+
+def join(parts: Sequence[jax.Array], one_pass: bool) -> list[jax.Array]:
+  """Returns parts [B, ...] of one shape as a list of them, or of all in one array."""
+  return [rejoin(jnp.stack(parts))] if one_pass and parts else list(parts)
+
+
+def part(joined: Sequence[jax.Array], parts: int) -> list[jax.Array]:
+  """Returns the parts of what `join` made of so many, or of the same examples."""
+  return list(joined if len(joined) == parts else deal(joined[0], parts))

@@ -15,6 +15,7 @@ from sgae.networks.build import (
   build_classifier,
   build_discriminator,
   build_generator,
+  discriminator_is_piecewise_linear,
 )
 from sgae.training.adversarial_round import init_gan_state, make_adversarial_step
 from sgae.training.autoencoder_step import (
@@ -128,6 +129,7 @@ def make_gan_phase(config: Any, mean_image_hwc: np.ndarray) -> Phase:
       adversarial,
       penalties,
       config.train.microbatches,
+      piecewise_linear=discriminator_is_piecewise_linear(config),
       one_pass=parallel.on_gpu() and gan.discriminator_normalization != "batch",
     ),
     make_generator_update(

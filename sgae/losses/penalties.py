@@ -1,10 +1,7 @@
-"""Gradient penalties on the discriminator, and the wrapper that adds them to a loss.
+"""Gradient penalties on the discriminator, and the loss that they are added to.
 
-Every penalty is `(discriminate, real_bhwc, fake_bhwc, mix_b) -> scalar`, in which
-`discriminate` maps images_bhwc to logits_b, each a function of its own image alone, and
-`mix_b` is uniform noise in [0, 1), one number for each example. Images are float32
-[B, H, W, C] in [-1, 1], real and generated ones of one shape; gradients are taken with
-respect to pixels in that range.
+Images are float32 [B, H, W, C] in [-1, 1], real and generated ones of one shape;
+gradients are taken with respect to pixels in that range.
 """
 
 from collections.abc import Callable, Mapping
@@ -14,15 +11,15 @@ import jax
 import jax.numpy as jnp
 
 from sgae import interleaving
-
-Discriminate = Callable[[jax.Array], jax.Array]
+from sgae.networks.network import Params
 
 
 class Penalty(NamedTuple):
   """A penalty as the images that it looks at, and what it makes of slopes there.
 
   Attributes:
-    images: `images(real_bhwc, fake_bhwc, mix_b) -> bhwc`.
+    images: `images(real_bhwc, fake_bhwc, mix_b) -> bhwc`, where `mix_b` is uniform
+      noise in [0, 1), one number for each example.
     value: `value(squared_b) -> scalar`, from |grad_x D(x)|^2 at each of them.
     factor: what papers write in front of its weight.
   """
@@ -30,13 +27,6 @@ class Penalty(NamedTuple):
   images: Callable[..., jax.Array]
   value: Callable[[jax.Array], jax.Array]
   factor: float
-
-  def __call__(
-    self, discriminate: Discriminate, real_bhwc, fake_bhwc, mix_b
-  ) -> jax.Array:
-    """Returns the penalty before its factor and its weight, a scalar."""
-    images_bhwc = self.images(real_bhwc, fake_bhwc, mix_b)
-    return self.value(_squared_gradient_norms(discriminate, images_bhwc))
 
 
 def _mixed(real_bhwc, fake_bhwc, mix_b):
@@ -64,45 +54,75 @@ gradient_penalty = Penalty(_mixed, _distance_from_one, 1.0)
 PENALTIES = {"r1": r1, "r2": r2, "gradient_penalty": gradient_penalty}
 
 
+class Penalised(NamedTuple):
+  """A loss with its penalties.
+
+  Attributes:
+    objective: scalar with the gradient of the loss in the parameters; see `loss` for
+      its value.
+    loss: the value, penalties included, a scalar.
+    penalties: {name: penalty before its factor and its weight}.
+    real_b, fake_b: logits.
+    statistics: of the batch, from the pass that saw the real images.
+  """
+
+  objective: jax.Array
+  loss: jax.Array
+  penalties: dict[str, jax.Array]
+  real_b: jax.Array
+  fake_b: jax.Array
+  statistics: dict[str, Any]
+
+
+Judge = Callable[[Params, jax.Array], tuple[jax.Array, dict[str, Any]]]
+
+
 def penalised(
-  loss: jax.Array,
+  loss: Callable[[jax.Array, jax.Array], jax.Array],
   names: tuple[str, ...],
   weights: Mapping[str, Any],
-  discriminate: Discriminate,
+  judge: Judge,
+  params: Params,
   real_bhwc: jax.Array,
   fake_bhwc: jax.Array,
   mix_b: jax.Array,
   one_pass: bool = False,
-) -> tuple[jax.Array, dict[str, jax.Array]]:
+) -> Penalised:
   """Adds `factor * weight * penalty` to a loss for each name in `names`.
 
   Args:
-    loss: scalar.
+    loss: (real_b, fake_b) -> scalar.
     names: keys of `PENALTIES`; which ones are computed at all.
     weights: a scalar for each name.
-    discriminate: images_bhwc -> logits_b.
+    judge: (params, images_bhwc) -> (logits_b, statistics); where there are penalties,
+      each logit a function of its own image alone.
+    params: what `judge` takes.
     real_bhwc, fake_bhwc: float [B, H, W, C] in [-1, 1].
     mix_b: float [B] in [0, 1).
-    one_pass: whether slopes at the images of all penalties are taken in one pass.
-
-  Returns:
-    (loss, {name: penalty before its weight}).
+    one_pass: whether real and generated images are judged in one pass, and slopes at
+      the images of all penalties taken in one.
   """
-  if one_pass and names:
-    images = [PENALTIES[name].images(real_bhwc, fake_bhwc, mix_b) for name in names]
-    together = interleaving.rejoin(jnp.stack(images))
-    squared_b = _squared_gradient_norms(discriminate, together)
-    dealt = interleaving.deal(squared_b, len(names))
-    parts = [PENALTIES[name].value(b) for name, b in zip(names, dealt, strict=True)]
-  else:
-    arrays = (real_bhwc, fake_bhwc, mix_b)
-    parts = [PENALTIES[name](discriminate, *arrays) for name in names]
-  values = dict(zip(names, parts, strict=True))
+  images = interleaving.join([real_bhwc, fake_bhwc], one_pass)
+  judged = [judge(params, passed) for passed in images]
+  real_b, fake_b = interleaving.part([logits_b for logits_b, _ in judged], 2)
+  total = loss(real_b, fake_b)
+
+  places = [PENALTIES[name].images(real_bhwc, fake_bhwc, mix_b) for name in names]
+  squared = [
+    squared_norms(_slopes(judge, params, passed))
+    for passed in interleaving.join(places, one_pass)
+  ]
+  each_b = zip(names, interleaving.part(squared, len(names)), strict=True)
+  values = {name: PENALTIES[name].value(squared_b) for name, squared_b in each_b}
   for name, value in values.items():
-    loss = loss + PENALTIES[name].factor * weights[name] * value
-  return loss, values
+    total = total + PENALTIES[name].factor * weights[name] * value
+  return Penalised(total, total, values, real_b, fake_b, judged[0][1])
 
 
-def _squared_gradient_norms(discriminate, images_bhwc):
-  gradients = jax.grad(lambda images: jnp.sum(discriminate(images)))(images_bhwc)
-  return jnp.sum(gradients**2, axis=(1, 2, 3))
+def squared_norms(slopes_bhwc: jax.Array) -> jax.Array:
+  """Returns the squared Euclidean norm of each example's slope, [B]."""
+  return jnp.sum(slopes_bhwc**2, axis=(1, 2, 3))
+
+
+def _slopes(judge, params, images_bhwc):
+  return jax.grad(lambda images: jnp.sum(judge(params, images)[0]))(images_bhwc)

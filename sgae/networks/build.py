@@ -13,7 +13,14 @@ from sgae.networks.generator import (
   make_plain_generator,
   make_sparse_generator,
 )
-from sgae.networks.network import BatchNetwork, Network, computed_in, rowwise
+from sgae.networks.network import (
+  PIECEWISE_LINEAR,
+  BatchNetwork,
+  Network,
+  computed_in,
+  rowwise,
+)
+from sgae.networks.normalization import KEEP_LINES
 from sgae.networks.sparsity import SparsityMap
 
 SPARSITY_MAPS: dict[str, Callable[[Any], SparsityMap]] = {
@@ -58,6 +65,15 @@ def build_discriminator(config: Any, image_shape: tuple[int, int, int]) -> Batch
   """
   build = DISCRIMINATORS[config.gan.discriminator_architecture]
   return computed_in(build(config.gan, image_shape), config.precision.compute)
+
+
+def discriminator_is_piecewise_linear(config: Any) -> bool:
+  """Says whether logits are so in images and in parameters named 'bias' together."""
+  gan = config.gan
+  return (
+    gan.discriminator_activation in PIECEWISE_LINEAR
+    and gan.discriminator_normalization in KEEP_LINES
+  )
 
 
 def build_classifier(config: Any, image_shape: tuple[int, int, int]) -> Classifier:

@@ -106,6 +106,7 @@ ACTIVATIONS = {
   "silu": nn.silu,
   "tanh": nn.tanh,
 }
+PIECEWISE_LINEAR = ("leaky_relu", "relu")
 
 OUTPUT_ACTIVATIONS = {
   "linear": lambda x: x,

@@ -153,6 +153,7 @@ NORMALIZATIONS: dict[str, Callable[[], Normalization]] = {
   "group": lambda: make_group(GROUP_CHANNELS),
   "spectral": make_spectral,
 }
+KEEP_LINES = ("none", "spectral")  # with which a layer's output is affine in its input
 
 
 def at_edges(name: str) -> Normalization:

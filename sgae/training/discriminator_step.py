@@ -6,9 +6,9 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from sgae import interleaving, randomness
+from sgae import randomness
+from sgae.losses import linear_pieces, penalties
 from sgae.losses.adversarial import AdversarialLoss
-from sgae.losses.penalties import penalised
 from sgae.networks.generator import Generator
 from sgae.networks.network import BatchNetwork
 from sgae.training.gradients import apply_gradients, mean_gradient, norm
@@ -19,8 +19,9 @@ def make_discriminator_update(
   discriminator: BatchNetwork,
   optimizer: optax.GradientTransformation,
   adversarial: AdversarialLoss,
-  penalties: tuple[str, ...],
+  names: tuple[str, ...],
   microbatches: int = 1,
+  piecewise_linear: bool = False,
   one_pass: bool = False,
 ) -> Callable[..., tuple]:
   """Binds the discriminator's update.
@@ -29,8 +30,9 @@ def make_discriminator_update(
   `settings['<name>_weight']`.
 
   Args:
-    penalties: keys of `PENALTIES`.
+    names: of the penalties, keys of `PENALTIES`.
     microbatches: see `mean_gradient`.
+    piecewise_linear: whether the discriminator is, see `linear_pieces.penalised`.
     one_pass: whether real and generated images are judged in one pass, which is quicker
       on a GPU and slower on a CPU; not for a discriminator that looks at its whole
       batch. The order of sums is another, so that gradients which cancel in two passes
@@ -43,45 +45,30 @@ def make_discriminator_update(
     penalties alone.
   """
 
-  def loss(params, examples, weights, axis):
-    real_bhwc, fake_bhwc, mix_b = examples
-
-    def judge(images_bhwc):
+  def judge_all(axis, params, weights, real_bhwc, fake_bhwc, mix_b):
+    def judge(params, images_bhwc):
       return discriminator.apply(params, images_bhwc, train=True, axis=axis)
 
-    def discriminate(images_bhwc):
-      return judge(images_bhwc)[0]
+    about = (adversarial.discriminator, names, weights, judge, params)
+    if piecewise_linear and names and set(names) <= set(linear_pieces.PLACES):
+      return linear_pieces.penalised(*about, real_bhwc, fake_bhwc, one_pass)
+    return penalties.penalised(*about, real_bhwc, fake_bhwc, mix_b, one_pass)
 
-    if one_pass:
-      both = interleaving.rejoin(jnp.stack([real_bhwc, fake_bhwc]))
-      both_b, statistics = judge(both)
-      real_b, fake_b = interleaving.deal(both_b, 2)
-    else:
-      real_b, statistics = judge(real_bhwc)
-      fake_b = discriminate(fake_bhwc)
-    value, values = penalised(
-      adversarial.discriminator(real_b, fake_b),
-      penalties,
-      weights,
-      discriminate,
-      real_bhwc,
-      fake_bhwc,
-      mix_b,
-      one_pass,
-    )
-    metrics = {f"gan/{name}": penalty for name, penalty in values.items()}
-    metrics["gan/d_loss"] = value
-    metrics["gan/d_real"] = jnp.mean(real_b)
-    metrics["gan/d_fake"] = jnp.mean(fake_b)
+  def loss(params, examples, weights, axis):
+    judged = judge_all(axis, params, weights, *examples)
+    metrics = {f"gan/{name}": value for name, value in judged.penalties.items()}
+    metrics["gan/d_loss"] = judged.loss
+    metrics["gan/d_real"] = jnp.mean(judged.real_b)
+    metrics["gan/d_fake"] = jnp.mean(judged.fake_b)
     # among the metrics, since they are means over devices and microbatches as well
-    return value, (metrics | {"statistics": statistics}, None)
+    return judged.objective, (metrics | {"statistics": judged.statistics}, None)
 
   def update(
     player, generator_params, images_bhwc, latents_bz, positions_b, key, settings, axis
   ):
     made = generator.apply(generator_params, latents_bz, train=True, axis=axis)
     mix_b = randomness.uniform(key, positions_b, ())
-    weights = {name: settings[f"{name}_weight"] for name in penalties}
+    weights = {name: settings[f"{name}_weight"] for name in names}
     examples = (images_bhwc, jax.lax.stop_gradient(made.images), mix_b)
     gradients, metrics, _ = mean_gradient(loss, axis, microbatches)(
       player.params, examples, weights, axis

@@ -1,0 +1,156 @@
+"""One backward pass for a loss and its penalties, beside differentiating both."""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from flax.traverse_util import flatten_dict, unflatten_dict
+
+from sgae.losses import linear_pieces, penalties
+from sgae.losses.adversarial import ADVERSARIAL_LOSSES
+from sgae.networks.build import build_discriminator, discriminator_is_piecewise_linear
+from sgae.networks.mlp import mlp_discriminator
+from sgae.networks.network import ACTIVATIONS, rowwise
+from sgae.networks.normalization import NORMALIZATIONS
+from tests.systems import small_config
+
+SHAPE = (4, 4, 2)
+WEIGHTS = {"r1": 0.7, "r2": 2.0}
+REAL, FAKE = jax.random.normal(jax.random.key(0), (2, 6, *SHAPE))
+
+
+def built(architecture, activation="leaky_relu", normalization="none"):
+  config = small_config(
+    gan__discriminator_architecture=architecture,
+    gan__discriminator_activation=activation,
+    gan__discriminator_normalization=normalization,
+    gan__discriminator_hidden=(8, 6),
+    gan__residual__groups=2,
+  )
+  network = build_discriminator(config, SHAPE)
+  params = network.init(jax.random.key(1))
+  # biases, and a block's last product, start from zero
+  noise = np.random.default_rng(2)
+  moved = jax.tree.map(
+    lambda leaf: leaf + 0.3 * noise.normal(size=leaf.shape).astype(np.float32), params
+  )
+  return config, network, moved
+
+
+def judge_of(network):
+  def judge(params, images):
+    return network.apply(params, images, train=True)
+
+  return judge
+
+
+def judged(way, network, params, loss, names, weights=WEIGHTS, one_pass=False):
+  def objective(params):
+    about = (ADVERSARIAL_LOSSES[loss].discriminator, names, weights)
+    images = (REAL, FAKE)
+    if way is penalties:
+      images += (jnp.zeros(len(REAL)),)
+    found = way.penalised(*about, judge_of(network), params, *images, one_pass)
+    return found.objective, found._replace(objective=0)
+
+  return jax.jit(jax.grad(objective, has_aux=True))(params)
+
+
+def agree(a, b):
+  for x, y in zip(jax.tree.leaves(a), jax.tree.leaves(b), strict=True):
+    np.testing.assert_allclose(x, y, rtol=2e-4, atol=2e-6)
+
+
+@pytest.mark.parametrize(
+  ("of", "names", "one_pass"),
+  [
+    (("mlp",), ("r1",), False),
+    (("mlp", "relu"), ("r2",), True),
+    (("dcgan", "leaky_relu", "spectral"), ("r1", "r2"), True),
+    (("residual",), ("r1", "r2"), False),
+  ],
+)
+def test_it_gives_the_gradient_of_both(of, names, one_pass):
+  _, network, params = built(*of)
+  one, other = (
+    judged(way, network, params, "relativistic", names, one_pass=one_pass)
+    for way in (linear_pieces, penalties)
+  )
+  agree(one, other)
+
+
+@pytest.mark.parametrize("loss", ADVERSARIAL_LOSSES)
+def test_it_does_so_for_every_loss(loss):
+  _, network, params = built("mlp")
+  # logits far out, where some losses are flat
+  params["Dense_2"]["kernel"] *= 10
+  one, other = (
+    judged(way, network, params, loss, ("r1", "r2"))
+    for way in (linear_pieces, penalties)
+  )
+  agree(one, other)
+
+
+def test_examples_that_the_loss_is_done_with_are_penalised_nevertheless():
+  network = rowwise(mlp_discriminator(SHAPE, (8,), "relu"))
+  params: Any = network.init(jax.random.key(1))
+
+  def gradient(bias, weights):
+    params["Dense_1"]["bias"] = jnp.full(1, bias)
+    return judged(linear_pieces, network, params, "hinge", ("r1",), weights)[0]
+
+  # real logits of some 1,000: nothing is left of the hinge there but R1, and of the
+  # generated images' logits only what no penalty changes
+  alone = gradient(1000.0, {"r1": 0.0})
+  both = gradient(1000.0, {"r1": 3.0})
+
+  def r1_alone(params):
+    def logit(images):
+      return jnp.sum(network.apply(params, images, train=True)[0])
+
+    return 1.5 * jnp.mean(jnp.sum(jax.grad(logit)(REAL) ** 2, axis=(1, 2, 3)))
+
+  added = jax.tree.map(lambda a, b: a - b, both, alone)
+  agree(added["Dense_0"]["kernel"], jax.grad(r1_alone)(params)["Dense_0"]["kernel"])
+
+
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+@pytest.mark.parametrize(
+  ("architecture", "normalization"),
+  [("mlp", "none"), ("residual", "none"), *(("dcgan", n) for n in NORMALIZATIONS)],
+)
+def test_piecewise_linear_are_those_for_which_eulers_theorem_holds(
+  architecture, normalization, activation
+):
+  config, network, params = built(architecture, activation, normalization)
+  leaves = flatten_dict(params)
+  biases = {path: leaf for path, leaf in leaves.items() if path[-1] == "bias"}
+
+  def logits(biases, images):
+    return network.apply(unflatten_dict(leaves | biases), images, train=False)[0]
+
+  @jax.jit
+  def both():
+    sums = jax.grad(lambda *args: jnp.sum(logits(*args)), argnums=(0, 1))(biases, REAL)
+    inner = jax.tree.map(jnp.vdot, sums, (biases, REAL))
+    return jnp.sum(logits(biases, REAL)), sum(jax.tree.leaves(inner))
+
+  value, euler = both()
+  holds = bool(np.isclose(value, euler, rtol=1e-4, atol=1e-4))
+  assert holds == discriminator_is_piecewise_linear(config)
+
+
+def test_it_leaves_out_a_third_of_the_products():
+  network = rowwise(mlp_discriminator(SHAPE, (32, 512, 512, 512), "leaky_relu"))
+  params = jax.eval_shape(network.init, jax.random.key(0))
+
+  def flop(way):
+    def gradient(params):
+      return judged(way, network, params, "relativistic", ("r1", "r2"))[0]
+
+    costs: Any = jax.jit(gradient).lower(params).compile().cost_analysis()
+    return costs["flops"]
+
+  assert flop(linear_pieces) < 0.7 * flop(penalties)
