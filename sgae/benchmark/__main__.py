@@ -12,6 +12,7 @@ import importlib.util
 import json
 import os
 import platform
+import subprocess
 import sys
 from collections.abc import Callable
 from importlib.metadata import version
@@ -33,6 +34,7 @@ def main() -> int:
   parser.add_argument("--precision", choices=PRECISIONS, default=PRECISIONS[0])
   args = parser.parse_args()
   with_pytorch = importlib.util.find_spec("torch") is not None
+  backend = backend_of_jax()
   machine = describe_machine(with_pytorch)
   _say(" | ".join(f"{name}: {value}" for name, value in machine.items()))
   _say(table.line(table.HEAD))
@@ -41,7 +43,7 @@ def main() -> int:
     if row.line not in args.only:
       continue
     try:
-      measured = measure(row, args.precision, with_pytorch, notes)
+      measured = measure(row, args.precision, backend, with_pytorch, notes)
     except Failed as failure:
       notes.append(f"{row.name}: {failure}")
       continue
@@ -55,10 +57,22 @@ def main() -> int:
   return 0 if rows else 1
 
 
+def backend_of_jax() -> str:
+  """Returns the platform that our side will run on, '' if JAX does not start."""
+  # in a process of its own, since this one is to leave a GPU alone
+  program = "import jax; print(jax.default_backend())"
+  found = subprocess.run(
+    [sys.executable, "-c", program], capture_output=True, text=True
+  )
+  return found.stdout.strip()
+
+
 def measure(
-  row: Row, precision: str, with_pytorch: bool, notes: list[str]
+  row: Row, precision: str, backend: str, with_pytorch: bool, notes: list[str]
 ) -> table.Measured:
   """Times one row; adds to `notes` what did not work on the PyTorch side.
+
+  `backend` is what `backend_of_jax` returns.
 
   Raises:
     Failed: if our side does not work.
@@ -71,12 +85,12 @@ def measure(
       return worker
 
     ours = start("ours", row.name, precision)
-    facts = ours.await_start()
     theirs, variant, their_peak_bytes = None, "", 0
     if with_pytorch:
       theirs, variant, their_peak_bytes = quickest(
-        row, precision, facts["platform"], start, notes
+        row, precision, backend, ours, start, notes
       )
+    facts = ours.await_start()
     rates: dict[str, list[float]] = {"ours": [], "theirs": [], "product": []}
     for _ in range(PAIRS):
       rates["ours"].append(ours.ask("images", SECONDS))
@@ -102,14 +116,16 @@ def measure(
 def quickest(
   row: Row,
   precision: str,
-  platform: str,
+  backend: str,
+  ours: Worker,
   start: Callable[..., Worker],
   notes: list[str],
 ) -> tuple[Worker | None, str, int]:
   """Finds the way of writing the PyTorch side that is quickest in one try.
 
-  Each is a process of its own, so that peak memory is that of one alone. `start` makes
-  a `Worker` of its arguments.
+  Each is a process of its own, so that peak memory is that of one alone. On a CPU all
+  compile beside each other and beside `ours`; a GPU's compilers choose by what they
+  time, so there each compiles alone. `start` makes a `Worker` of its arguments.
 
   Returns:
     (the quickest, its name, its peak memory in bytes); (None, "", 0) if none works.
@@ -122,13 +138,16 @@ def quickest(
       notes.append(f"{row.name}, PyTorch {name}: {failure}")
       return None
 
-  names = variants(row, platform)
-  # a GPU's compilers choose by what they time, so there each has to compile alone
-  groups = [names] if platform == "cpu" else [(name,) for name in names]
+  names = variants(row, backend)
+  groups = [names]
+  if backend != "cpu":
+    groups = [(name,) for name in names]
+    ours.await_start()
   best, best_rate = (None, "", 0), 0.0
   for group in groups:
     sides = {name: start("pytorch", row.name, precision, name) for name in group}
     facts = {name: tried(name, side.await_start) for name, side in sides.items()}
+    ours.await_start()
     for name, side in sides.items():
       rate = facts[name] and tried(name, side.ask, "images", SECONDS)
       slower = side

@@ -199,7 +199,6 @@ def main(name: str, precision: str) -> None:
     {"images": lambda: work, "product": lambda: product(precision)},
     peak,
     flops_per_image=flops,
-    platform=jax.default_backend(),
     device=jax.devices()[0].device_kind,
   )
 
