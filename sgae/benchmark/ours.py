@@ -22,7 +22,7 @@ UNOPTIMISED = {
   "xla_backend_optimization_level": 0,
   "xla_llvm_disable_expensive_passes": True,
 }
-PART = 64  # images of a convolutional batch that a CPU takes at once
+PART = 32  # images of a convolutional batch that a CPU takes at once
 
 
 def dtype_of(precision: str) -> str:
