@@ -77,9 +77,23 @@ def _devices_at_hand() -> Sequence[Any]:
     ) from error
 
 
+_target: str | None = None
+
+
+def build_for(backend: str) -> None:
+  """Has all steps that this process builds fit a backend that is not at hand."""
+  global _target
+  _target = backend
+
+
 def on_gpu() -> bool:
   """Says whether steps will run on GPUs; some are written in another way for them."""
-  return jax.default_backend() == "gpu"
+  return (_target or jax.default_backend()) == "gpu"
+
+
+def multiplies_in_full() -> bool:
+  """Says whether products of float32 are so; GPUs and TPUs multiply fewer bits."""
+  return (_target or jax.default_backend()) == "cpu"
 
 
 def on_cpu(mesh: Mesh) -> bool:

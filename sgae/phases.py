@@ -129,7 +129,8 @@ def make_gan_phase(config: Any, mean_image_hwc: np.ndarray) -> Phase:
       adversarial,
       penalties,
       config.train.microbatches,
-      piecewise_linear=discriminator_is_piecewise_linear(config),
+      by_pieces=parallel.multiplies_in_full()
+      and discriminator_is_piecewise_linear(config),
       one_pass=parallel.on_gpu() and gan.discriminator_normalization != "batch",
     ),
     make_generator_update(

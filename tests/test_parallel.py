@@ -39,13 +39,15 @@ def final(name, config, mode, devices):
 wide = dict(code__num_latents=128, code__k=2, sae__auxiliary_k=2,
             gan__generator_hidden=(512,), gan__discriminator_hidden=(512,))
 cases = []
-for sparsity_map, penalty, loss, more in (
-  ("topk", "none", "relativistic", wide), ("batch_topk", "l1", "hinge", {}),
-  ("jumprelu", "l0", "wasserstein", {}), ("sigmoid", "kl", "non_saturating", {}),
+for sparsity_map, penalty, loss, weight, more in (
+  ("topk", "none", "relativistic", 1.0, wide),
+  ("batch_topk", "l1", "hinge", 1.0, {}),
+  ("jumprelu", "l0", "wasserstein", 0.0, {}),
+  ("sigmoid", "kl", "non_saturating", 1.0, {}),
 ):
   fields = dict(code__sparsity_map=sparsity_map, code__penalty=penalty, gan__loss=loss,
                 sae__sparsity_weight=1e-3, gan__sparsity_weight=1e-3,
-                gan__penalties__gradient_penalty=1.0, gan__discriminator_updates=2,
+                gan__penalties__gradient_penalty=weight, gan__discriminator_updates=2,
                 sae__dead_after=1, **more)
   cases += [("sae", fields), ("gan", fields)]
 cases += [("classifier", dict(classifier__flip=True))]

@@ -34,8 +34,8 @@ def main() -> int:
   parser.add_argument("--precision", choices=PRECISIONS, default=PRECISIONS[0])
   args = parser.parse_args()
   with_pytorch = importlib.util.find_spec("torch") is not None
-  backend = backend_of_jax()
   machine = describe_machine(with_pytorch)
+  backend = backend_of_jax() if with_pytorch else ""
   _say(" | ".join(f"{name}: {value}" for name, value in machine.items()))
   _say(table.line(table.HEAD))
   rows, notes = [], []

@@ -68,7 +68,7 @@ def make_gan_step(row: Row, variant: str, amp: Any) -> Callable[[torch.Tensor], 
   Args:
     row: what is trained.
     variant: 'eager' or 'channels_last'; with '_compiled' behind it (or 'compiled'
-      alone) losses and their gradients are compiled.
+      alone) losses and their gradients are compiled where PyTorch can.
     amp: a context manager for forward passes.
   """
   generator, discriminator = (net.to(DEVICE) for net in networks(row.network))
@@ -126,7 +126,9 @@ def make_gan_step(row: Row, variant: str, amp: Any) -> Callable[[torch.Tensor], 
   loss_d = penalised_discriminator_loss if penalised else discriminator_loss
   loss_g = relativistic_generator_loss if penalised else generator_loss
   if "compiled" in variant:
-    loss_d, loss_g = torch.compile(loss_d), torch.compile(loss_g)
+    loss_g = torch.compile(loss_g)
+    if not penalised:  # PyTorch compiles no derivative of a derivative
+      loss_d = torch.compile(loss_d)
 
   def step(real):
     if variant.startswith("channels_last"):

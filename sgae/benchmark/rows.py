@@ -74,11 +74,8 @@ def variants(row: Row, platform: str) -> tuple[str, ...]:
   """Returns the ways to try for a row on JAX's platform of that name.
 
   On a GPU each is tried as well with the whole step captured in one CUDA graph.
-  PyTorch compiles no derivative of a derivative.
   """
   plain = VARIANTS[row.network]
-  if row.line.startswith("penalised"):
-    plain = tuple(variant for variant in plain if "compiled" not in variant)
   if platform != "gpu" or row.line == "sampling":
     return plain
   return plain + tuple(f"{variant}_graph" for variant in plain)

@@ -1,14 +1,18 @@
 """The loss of a piecewise linear discriminator with R1 and R2, by one backward pass.
 
-Products, biases b and rectifiers make a network that is linear in (x, b) around each
-image x: its logit is D(x) = <dD/dx, x> + <dD/db, b> (Euler), and moving x leaves dD/dx
-as it is. Let l be a loss's derivative in the logit of x, and v a penalty's in dD/dx.
-Then the gradient of both together in the weights, l dD(x) + <v, d(dD/dx)>, is that of
+Products, biases b and rectifiers make logits that are linear in (x, b) around each
+image x: D = <dD/dx, x> + <dD/db, b> (Euler). Let l be a loss's derivative in a logit,
+and v a penalty's in the slope dD/dx. What both ask of the parameters is then
 
-    l <dD/dx, x + v / l> + l <dD/db, b>        (l and x + v / l held fixed)
+    l dD + <v, d(dD/dx)> = l (<d(dD/dx), x + v / l> + d<dD/db, b>)
 
-so that the loss's own backward pass, and its products for the kernels' gradients, are
-those of the penalty: instead of six products a layer and image, four.
+the derivative of the slopes of one backward pass from l, with x + v / l held fixed and
+b not. So the loss needs no backward pass of its own, nor products for the kernels'
+gradients: instead of six products a layer and image there are four. D itself is never
+looked at but at x.
+
+The sum x + v / l wants products in full float32: rounded to bfloat16 or TF32, a v / l
+that is small beside x is lost, and always to the same side.
 """
 
 from collections.abc import Callable, Mapping
@@ -18,12 +22,11 @@ import jax
 import jax.numpy as jnp
 from flax.traverse_util import flatten_dict, unflatten_dict
 
-from sgae import interleaving
 from sgae.losses.penalties import PENALTIES, Judge, Penalised, squared_norms
 from sgae.networks.network import Params
 
 # Penalties at images that the loss looks at anyhow: real (0) or generated (1) ones.
-PLACES = {"r1": 0, "r2": 1}
+SIDES = {"r1": 0, "r2": 1}
 
 # A logit that the loss is done with (a hinge's) counts as one of so small a derivative,
 # or its penalty would be divided by zero. Below float32's noise in any mean of losses.
@@ -38,19 +41,17 @@ def penalised(
   params: Params,
   real_bhwc: jax.Array,
   fake_bhwc: jax.Array,
-  one_pass: bool = False,
 ) -> Penalised:
   """Adds penalties to a loss; the gradient is that of `penalties.penalised`.
 
   Args:
     loss: (real_b, fake_b) -> scalar.
-    names: keys of `PLACES`.
+    names: keys of `SIDES`.
     weights: a scalar for each name.
     judge: (params, images_bhwc) -> (logits_b, statistics), piecewise linear in images
       and in all parameters named 'bias' together, each logit of its own image alone.
     params: a nested dict.
     real_bhwc, fake_bhwc: float [B, H, W, C] in [-1, 1].
-    one_pass: whether real and generated images are judged in one pass.
   """
   leaves: Any = flatten_dict(params)
   biases = {path: leaf for path, leaf in leaves.items() if path[-1] == "bias"}
@@ -58,13 +59,13 @@ def penalised(
   def judge_with(biases, images_bhwc):
     return judge(unflatten_dict(leaves | biases), images_bhwc)
 
-  images = interleaving.join([real_bhwc, fake_bhwc], one_pass)
-  judged = [jax.vjp(judge_with, biases, passed, has_aux=True) for passed in images]
-  real_b, fake_b = interleaving.part([logits_b for logits_b, _, _ in judged], 2)
+  sides = (real_bhwc, fake_bhwc)
+  judged = [jax.vjp(judge_with, biases, images, has_aux=True) for images in sides]
+  real_b, fake_b = (logits_b for logits_b, _, _ in judged)
   value, derivatives = jax.value_and_grad(loss, argnums=(0, 1))(real_b, fake_b)
   derivatives = [
-    jax.lax.stop_gradient(jnp.where(jnp.abs(each_b) < LEAST, LEAST, each_b))
-    for each_b in interleaving.join(derivatives, one_pass)
+    jax.lax.stop_gradient(jnp.copysign(jnp.maximum(jnp.abs(each_b), LEAST), each_b))
+    for each_b in derivatives
   ]
   pulled = [
     pull(each_b) for (_, pull, _), each_b in zip(judged, derivatives, strict=True)
@@ -75,25 +76,22 @@ def penalised(
   ]
 
   def added(squared):
-    values = {name: PENALTIES[name].value(squared[PLACES[name]]) for name in names}
+    values = {name: PENALTIES[name].value(squared[SIDES[name]]) for name in names}
     terms = [PENALTIES[name].factor * weights[name] * values[name] for name in names]
     return sum(terms), values
 
-  squared = interleaving.part([squared_norms(each) for each in slopes], 2)
+  squared = [squared_norms(each) for each in slopes]
   (penalty, values), pushes = jax.value_and_grad(added, has_aux=True)(squared)
 
-  pushes = interleaving.join(pushes, one_pass)
-
-  looked_at = {PLACES[name] for name in names}
   objective = jnp.zeros(())
-  for place, each_b in enumerate(derivatives):
-    if one_pass or place in looked_at:
-      of_biases, of_images = pulled[place]
-      step = _beside_pixels(2 * pushes[place] / each_b) * slopes[place]
-      objective += jnp.vdot(of_images, jax.lax.stop_gradient(images[place] + step))
+  for side, each_b in enumerate(derivatives):
+    if side in map(SIDES.get, names):
+      of_biases, of_images = pulled[side]
+      step = _beside_pixels(2 * pushes[side] / each_b) * slopes[side]
+      objective += jnp.vdot(of_images, jax.lax.stop_gradient(sides[side] + step))
       objective += sum(jnp.vdot(of_biases[path], biases[path]) for path in biases)
     else:  # without a penalty the logits do as well, by one product less
-      objective += jnp.vdot(each_b, judged[place][0])
+      objective += jnp.vdot(each_b, judged[side][0])
   statistics = judged[0][2]
   return Penalised(objective, value + penalty, values, real_b, fake_b, statistics)
 

@@ -107,10 +107,10 @@ def penalised(
   real_b, fake_b = interleaving.part([logits_b for logits_b, _ in judged], 2)
   total = loss(real_b, fake_b)
 
-  places = [PENALTIES[name].images(real_bhwc, fake_bhwc, mix_b) for name in names]
+  looked_at = [PENALTIES[name].images(real_bhwc, fake_bhwc, mix_b) for name in names]
   squared = [
     squared_norms(_slopes(judge, params, passed))
-    for passed in interleaving.join(places, one_pass)
+    for passed in interleaving.join(looked_at, one_pass)
   ]
   each_b = zip(names, interleaving.part(squared, len(names)), strict=True)
   values = {name: PENALTIES[name].value(squared_b) for name, squared_b in each_b}

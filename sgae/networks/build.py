@@ -68,11 +68,15 @@ def build_discriminator(config: Any, image_shape: tuple[int, int, int]) -> Batch
 
 
 def discriminator_is_piecewise_linear(config: Any) -> bool:
-  """Says whether logits are so in images and in parameters named 'bias' together."""
+  """Says whether logits are so in images and in parameters named 'bias' together.
+
+  Of a network that computes in bfloat16 they are not: its rounding shows.
+  """
   gan = config.gan
   return (
     gan.discriminator_activation in PIECEWISE_LINEAR
     and gan.discriminator_normalization in KEEP_LINES
+    and config.precision.compute == "float32"
   )
 
 

@@ -35,6 +35,7 @@ def compile_phases(
   Raises:
     UserError: a phase does not fit into the memory of a chip.
   """
+  parallel.build_for("tpu")
   devices = parallel.slice_devices(where.name, **where.description)
   mesh = parallel.make_mesh(config.parallel.devices, devices)
   placed = placement.choose(

@@ -21,7 +21,7 @@ def make_discriminator_update(
   adversarial: AdversarialLoss,
   names: tuple[str, ...],
   microbatches: int = 1,
-  piecewise_linear: bool = False,
+  by_pieces: bool = False,
   one_pass: bool = False,
 ) -> Callable[..., tuple]:
   """Binds the discriminator's update.
@@ -32,11 +32,12 @@ def make_discriminator_update(
   Args:
     names: of the penalties, keys of `PENALTIES`.
     microbatches: see `mean_gradient`.
-    piecewise_linear: whether the discriminator is, see `linear_pieces.penalised`.
-    one_pass: whether real and generated images are judged in one pass, which is quicker
-      on a GPU and slower on a CPU; not for a discriminator that looks at its whole
-      batch. The order of sums is another, so that gradients which cancel in two passes
-      (of a bias before a relativistic loss) may leave rounding noise, which Adam
+    by_pieces: whether `linear_pieces` takes the gradient where it knows all of `names`:
+      for a discriminator that is piecewise linear and multiplies in full float32.
+    one_pass: otherwise, whether real and generated images are judged in one pass, which
+      is quicker on a GPU and slower on a CPU; not for a discriminator that looks at its
+      whole batch. The order of sums is another, so that gradients which cancel in two
+      passes (of a bias before a relativistic loss) may leave rounding noise, which Adam
       enlarges; D's logits then shift together, and the loss does not.
 
   Returns:
@@ -50,8 +51,8 @@ def make_discriminator_update(
       return discriminator.apply(params, images_bhwc, train=True, axis=axis)
 
     about = (adversarial.discriminator, names, weights, judge, params)
-    if piecewise_linear and names and set(names) <= set(linear_pieces.PLACES):
-      return linear_pieces.penalised(*about, real_bhwc, fake_bhwc, one_pass)
+    if by_pieces and names and set(names) <= set(linear_pieces.SIDES):
+      return linear_pieces.penalised(*about, real_bhwc, fake_bhwc)
     return penalties.penalised(*about, real_bhwc, fake_bhwc, mix_b, one_pass)
 
   def loss(params, examples, weights, axis):

@@ -49,7 +49,7 @@ def test_a_gpu_judges_in_one_pass_to_the_same_end(fields, monkeypatch):
   config = small_config(**fields)
 
   def final(on_gpu):
-    monkeypatch.setattr(parallel, "on_gpu", lambda: on_gpu)
+    monkeypatch.setattr(parallel, "_target", "gpu" if on_gpu else "cpu")
     phase = make_phase("gan", config)
     state, metrics = one_step(phase, phase.init({}))
     return state.replace(key=0), metrics
@@ -284,17 +284,19 @@ def test_a_population_equals_single_runs(name):
 
 
 @pytest.mark.parametrize(
-  ("sparsity_map", "penalty"), [("topk", "l1"), ("jumprelu", "l0")]
+  ("sparsity_map", "penalty", "weight"), [("topk", "l1", 0.0), ("jumprelu", "l0", 1.0)]
 )
 @pytest.mark.parametrize("name", ["sae", "gan"])
-def test_microbatches_give_the_update_of_the_whole_batch(name, sparsity_map, penalty):
+def test_microbatches_give_the_update_of_the_whole_batch(
+  name, sparsity_map, penalty, weight
+):
   def after(microbatches):
     config = small_config(
       code__sparsity_map=sparsity_map,
       code__penalty=penalty,
       sae__sparsity_weight=1e-3,
       sae__dead_after=1,
-      gan__penalties__gradient_penalty=1.0,
+      gan__penalties__gradient_penalty=weight,
       train__microbatches=microbatches,
     )
     phase = make_phase(name, config)
