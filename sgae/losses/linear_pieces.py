@@ -22,7 +22,13 @@ import jax
 import jax.numpy as jnp
 from flax.traverse_util import flatten_dict, unflatten_dict
 
-from sgae.losses.penalties import PENALTIES, Judge, Penalised, squared_norms
+from sgae.losses.penalties import (
+  Judge,
+  Penalised,
+  add_weighted,
+  beside_pixels,
+  squared_norms,
+)
 from sgae.networks.network import Params
 
 # Penalties at images that the loss looks at anyhow: real (0) or generated (1) ones.
@@ -53,11 +59,10 @@ def penalised(
     params: a nested dict.
     real_bhwc, fake_bhwc: float [B, H, W, C] in [-1, 1].
   """
-  leaves: Any = flatten_dict(params)
-  biases = {path: leaf for path, leaf in leaves.items() if path[-1] == "bias"}
+  biases, with_biases = split_biases(params)
 
   def judge_with(biases, images_bhwc):
-    return judge(unflatten_dict(leaves | biases), images_bhwc)
+    return judge(with_biases(biases), images_bhwc)
 
   sides = (real_bhwc, fake_bhwc)
   judged = [jax.vjp(judge_with, biases, images, has_aux=True) for images in sides]
@@ -71,30 +76,32 @@ def penalised(
     pull(each_b) for (_, pull, _), each_b in zip(judged, derivatives, strict=True)
   ]
   slopes = [
-    jax.lax.stop_gradient(of_images) / _beside_pixels(each_b)
+    jax.lax.stop_gradient(of_images) / beside_pixels(each_b)
     for (_, of_images), each_b in zip(pulled, derivatives, strict=True)
   ]
 
-  def added(squared):
-    values = {name: PENALTIES[name].value(squared[SIDES[name]]) for name in names}
-    terms = [PENALTIES[name].factor * weights[name] * values[name] for name in names]
-    return sum(terms), values
+  def penalise(squared):
+    return add_weighted(value, weights, {name: squared[SIDES[name]] for name in names})
 
   squared = [squared_norms(each) for each in slopes]
-  (penalty, values), pushes = jax.value_and_grad(added, has_aux=True)(squared)
+  (total, values), pushes = jax.value_and_grad(penalise, has_aux=True)(squared)
 
+  looked_at = {SIDES[name] for name in names}
   objective = jnp.zeros(())
   for side, each_b in enumerate(derivatives):
-    if side in map(SIDES.get, names):
+    if side in looked_at:
       of_biases, of_images = pulled[side]
-      step = _beside_pixels(2 * pushes[side] / each_b) * slopes[side]
+      step = beside_pixels(2 * pushes[side] / each_b) * slopes[side]
       objective += jnp.vdot(of_images, jax.lax.stop_gradient(sides[side] + step))
       objective += sum(jnp.vdot(of_biases[path], biases[path]) for path in biases)
     else:  # without a penalty the logits do as well, by one product less
       objective += jnp.vdot(each_b, judged[side][0])
   statistics = judged[0][2]
-  return Penalised(objective, value + penalty, values, real_b, fake_b, statistics)
+  return Penalised(objective, total, values, real_b, fake_b, statistics)
 
 
-def _beside_pixels(values_b):
-  return values_b[:, None, None, None]
+def split_biases(params: Params) -> tuple[Any, Callable[[Any], Params]]:
+  """Returns the parameters named 'bias', and what puts such ones in their place."""
+  leaves: Any = flatten_dict(params)
+  biases = {path: leaf for path, leaf in leaves.items() if path[-1] == "bias"}
+  return biases, lambda biases: unflatten_dict(leaves | biases)

@@ -30,7 +30,7 @@ class Penalty(NamedTuple):
 
 
 def _mixed(real_bhwc, fake_bhwc, mix_b):
-  mix = mix_b[:, None, None, None]
+  mix = beside_pixels(mix_b)
   return mix * real_bhwc + (1 - mix) * fake_bhwc
 
 
@@ -105,23 +105,46 @@ def penalised(
   images = interleaving.join([real_bhwc, fake_bhwc], one_pass)
   judged = [judge(params, passed) for passed in images]
   real_b, fake_b = interleaving.part([logits_b for logits_b, _ in judged], 2)
-  total = loss(real_b, fake_b)
 
   looked_at = [PENALTIES[name].images(real_bhwc, fake_bhwc, mix_b) for name in names]
   squared = [
     squared_norms(_slopes(judge, params, passed))
     for passed in interleaving.join(looked_at, one_pass)
   ]
-  each_b = zip(names, interleaving.part(squared, len(names)), strict=True)
-  values = {name: PENALTIES[name].value(squared_b) for name, squared_b in each_b}
+  of_each = zip(names, interleaving.part(squared, len(names)), strict=True)
+  total, values = add_weighted(loss(real_b, fake_b), weights, dict(of_each))
+  return Penalised(total, total, values, real_b, fake_b, judged[0][1])
+
+
+def add_weighted(
+  total: jax.Array, weights: Mapping[str, Any], squared: Mapping[str, jax.Array]
+) -> tuple[jax.Array, dict[str, jax.Array]]:
+  """Adds penalties, each times its factor and its weight, to a scalar.
+
+  Args:
+    total: scalar.
+    weights: a scalar for each name.
+    squared: |grad_x D(x)|^2 at the images of each penalty, [B] by name.
+
+  Returns:
+    (total, {name: penalty before its factor and its weight}).
+  """
+  values = {
+    name: PENALTIES[name].value(squared_b) for name, squared_b in squared.items()
+  }
   for name, value in values.items():
     total = total + PENALTIES[name].factor * weights[name] * value
-  return Penalised(total, total, values, real_b, fake_b, judged[0][1])
+  return total, values
 
 
 def squared_norms(slopes_bhwc: jax.Array) -> jax.Array:
   """Returns the squared Euclidean norm of each example's slope, [B]."""
   return jnp.sum(slopes_bhwc**2, axis=(1, 2, 3))
+
+
+def beside_pixels(values_b: jax.Array) -> jax.Array:
+  """Returns [B] as [B, 1, 1, 1], to stand beside images."""
+  return values_b[:, None, None, None]
 
 
 def _slopes(judge, params, images_bhwc):

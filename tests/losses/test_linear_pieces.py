@@ -6,7 +6,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from flax.traverse_util import flatten_dict, unflatten_dict
 
 from sgae.losses import linear_pieces, penalties
 from sgae.losses.adversarial import ADVERSARIAL_LOSSES
@@ -43,26 +42,22 @@ def built(architecture, activation="leaky_relu", normalization="none"):
   return config, network, moved
 
 
-def judge_of(network):
+def judged(way, network, params, loss, names):
   def judge(params, images):
     return network.apply(params, images, train=True)
 
-  return judge
-
-
-def judged(way, network, params, loss, names, weights=WEIGHTS):
   def objective(params):
-    about = (ADVERSARIAL_LOSSES[loss].discriminator, names, weights)
+    about = (ADVERSARIAL_LOSSES[loss].discriminator, names, WEIGHTS)
     images = (REAL, FAKE)
     if way is penalties:
       images += (jnp.zeros(len(REAL)),)
-    found = way.penalised(*about, judge_of(network), params, *images)
+    found = way.penalised(*about, judge, params, *images)
     return found.objective, found._replace(objective=0)
 
   return jax.jit(jax.grad(objective, has_aux=True))(params)
 
 
-def agree(a, b):
+def assert_agree(a, b):
   for x, y in zip(jax.tree.leaves(a), jax.tree.leaves(b), strict=True):
     np.testing.assert_allclose(x, y, rtol=2e-4, atol=2e-6)
 
@@ -82,7 +77,7 @@ def test_it_gives_the_gradient_of_both(of, names):
     judged(way, network, params, "relativistic", names)
     for way in (linear_pieces, penalties)
   )
-  agree(one, other)
+  assert_agree(one, other)
 
 
 @pytest.mark.parametrize("loss", ADVERSARIAL_LOSSES)
@@ -94,7 +89,7 @@ def test_it_does_so_for_every_loss(loss):
     judged(way, network, params, loss, ("r1", "r2"))
     for way in (linear_pieces, penalties)
   )
-  agree(one, other)
+  assert_agree(one, other)
 
 
 def test_logits_that_the_loss_is_done_with_are_penalised_nevertheless():
@@ -105,7 +100,7 @@ def test_logits_that_the_loss_is_done_with_are_penalised_nevertheless():
     for way in (linear_pieces, penalties)
   )
   assert one[1].real_b.min() > 1
-  agree(one, other)
+  assert_agree(one, other)
 
 
 @pytest.mark.parametrize("activation", ACTIVATIONS)
@@ -118,11 +113,10 @@ def test_piecewise_linear_are_those_for_which_eulers_theorem_holds(
   architecture, normalization, activation
 ):
   config, network, params = built(architecture, activation, normalization)
-  leaves = flatten_dict(params)
-  biases = {path: leaf for path, leaf in leaves.items() if path[-1] == "bias"}
+  biases, with_biases = linear_pieces.split_biases(params)
 
   def logits(biases, images):
-    return network.apply(unflatten_dict(leaves | biases), images, train=False)[0]
+    return network.apply(with_biases(biases), images, train=False)[0]
 
   @jax.jit
   def both():
