@@ -88,12 +88,16 @@ def build_for(backend: str) -> None:
 
 def on_gpu() -> bool:
   """Says whether steps will run on GPUs; some are written in another way for them."""
-  return (_target or jax.default_backend()) == "gpu"
+  return _backend() == "gpu"
 
 
 def multiplies_in_full() -> bool:
   """Says whether products of float32 are so; GPUs and TPUs multiply fewer bits."""
-  return (_target or jax.default_backend()) == "cpu"
+  return _backend() == "cpu"
+
+
+def _backend():
+  return _target or jax.default_backend()
 
 
 def on_cpu(mesh: Mesh) -> bool:

@@ -8,6 +8,7 @@ stands alone.
 """
 
 import contextlib
+import functools
 import importlib.util
 import json
 import os
@@ -35,7 +36,6 @@ def main() -> int:
   args = parser.parse_args()
   with_pytorch = importlib.util.find_spec("torch") is not None
   machine = describe_machine(with_pytorch)
-  backend = backend_of_jax() if with_pytorch else ""
   _say(" | ".join(f"{name}: {value}" for name, value in machine.items()))
   _say(table.line(table.HEAD))
   rows, notes = [], []
@@ -43,7 +43,7 @@ def main() -> int:
     if row.line not in args.only:
       continue
     try:
-      measured = measure(row, args.precision, backend, with_pytorch, notes)
+      measured = measure(row, args.precision, with_pytorch, notes)
     except Failed as failure:
       notes.append(f"{row.name}: {failure}")
       continue
@@ -57,6 +57,7 @@ def main() -> int:
   return 0 if rows else 1
 
 
+@functools.cache
 def backend_of_jax() -> str:
   """Returns the platform that our side will run on, '' if JAX does not start."""
   # in a process of its own, since this one is to leave a GPU alone
@@ -68,11 +69,9 @@ def backend_of_jax() -> str:
 
 
 def measure(
-  row: Row, precision: str, backend: str, with_pytorch: bool, notes: list[str]
+  row: Row, precision: str, with_pytorch: bool, notes: list[str]
 ) -> table.Measured:
   """Times one row; adds to `notes` what did not work on the PyTorch side.
-
-  `backend` is what `backend_of_jax` returns.
 
   Raises:
     Failed: if our side does not work.
@@ -88,7 +87,7 @@ def measure(
     theirs, variant, their_peak_bytes = None, "", 0
     if with_pytorch:
       theirs, variant, their_peak_bytes = quickest(
-        row, precision, backend, ours, start, notes
+        row, precision, backend_of_jax(), ours, start, notes
       )
     facts = ours.await_start()
     rates: dict[str, list[float]] = {"ours": [], "theirs": [], "product": []}
