@@ -76,59 +76,16 @@ def make_gan_step(row: Row, variant: str, amp: Any) -> Callable[[torch.Tensor], 
     _lay_channels_last(generator)
     _lay_channels_last(discriminator)
   penalised = row.line.startswith("penalised")
-  beta1 = 0.0 if penalised else 0.5
-  train_g = torch.optim.Adam(
-    generator.parameters(), lr=2e-4, betas=(beta1, 0.99), **FUSED
-  )
-  if row.line == "mlp":
-    train_d = torch.optim.SGD(discriminator.parameters(), lr=1e-2, fused=True)
-  else:
-    train_d = torch.optim.Adam(
-      discriminator.parameters(), lr=2e-4, betas=(beta1, 0.99), **FUSED
-    )
-
-  def noise(count):
-    return torch.randn(count, LATENT_DIM, device=DEVICE)
-
-  def discriminator_loss(real, z):
-    with amp():
-      with torch.no_grad():
-        fake = generator(z)
-      images = torch.cat([real, fake])
-      real_logits, fake_logits = discriminator(images).chunk(2)
-    return (softplus(-real_logits) + softplus(fake_logits)).mean()
-
-  def generator_loss(real, z):
-    del real
-    with amp():
-      logits = discriminator(generator(z))
-    return softplus(-logits).mean()
-
-  def penalised_discriminator_loss(real, z):
-    with amp():
-      with torch.no_grad():
-        fake = generator(z)
-      images = torch.cat([real, fake]).requires_grad_()
-      logits = discriminator(images)
-    (slopes,) = torch.autograd.grad(logits.sum(), images, create_graph=True)
-    real_logits, fake_logits = logits.chunk(2)
-    # R1 and R2, each a mean over its half, times a half
-    penalties = slopes.square().sum((1, 2, 3)).mean()
-    return softplus(fake_logits - real_logits).mean() + penalties
-
-  def relativistic_generator_loss(real, z):
-    with amp():
-      with torch.no_grad():
-        real_logits = discriminator(real)
-      fake_logits = discriminator(generator(z))
-    return softplus(real_logits - fake_logits).mean()
-
-  loss_d = penalised_discriminator_loss if penalised else discriminator_loss
-  loss_g = relativistic_generator_loss if penalised else generator_loss
+  train_g, train_d = _optimizers(row, generator, discriminator)
+  losses = _penalised_losses if penalised else _plain_losses
+  loss_d, loss_g = losses(generator, discriminator, amp)
   if "compiled" in variant:
     loss_g = torch.compile(loss_g)
     if not penalised:  # PyTorch compiles no derivative of a derivative
       loss_d = torch.compile(loss_d)
+
+  def noise(count):
+    return torch.randn(count, LATENT_DIM, device=DEVICE)
 
   def step(real):
     if variant.startswith("channels_last"):
@@ -145,6 +102,64 @@ def make_gan_step(row: Row, variant: str, amp: Any) -> Callable[[torch.Tensor], 
     train_g.step()
 
   return step
+
+
+def _optimizers(row, generator, discriminator):
+  """Returns those of the generator and of the discriminator."""
+
+  def adam(network):
+    beta1 = 0.0 if row.line.startswith("penalised") else 0.5
+    return torch.optim.Adam(network.parameters(), lr=2e-4, betas=(beta1, 0.99), **FUSED)
+
+  if row.line == "mlp":
+    descent = torch.optim.SGD(discriminator.parameters(), lr=1e-2, fused=True)
+    return adam(generator), descent
+  return adam(generator), adam(discriminator)
+
+
+def _plain_losses(generator, discriminator, amp):
+  """Returns `loss(real, z)` of the discriminator and of the generator."""
+
+  def discriminator_loss(real, z):
+    with amp():
+      with torch.no_grad():
+        fake = generator(z)
+      images = torch.cat([real, fake])
+      real_logits, fake_logits = discriminator(images).chunk(2)
+    return (softplus(-real_logits) + softplus(fake_logits)).mean()
+
+  def generator_loss(real, z):
+    del real
+    with amp():
+      logits = discriminator(generator(z))
+    return softplus(-logits).mean()
+
+  return discriminator_loss, generator_loss
+
+
+def _penalised_losses(generator, discriminator, amp):
+  """Returns the same of a relativistic loss with R1 and R2."""
+
+  def discriminator_loss(real, z):
+    with amp():
+      with torch.no_grad():
+        fake = generator(z)
+      images = torch.cat([real, fake]).requires_grad_()
+      logits = discriminator(images)
+    (slopes,) = torch.autograd.grad(logits.sum(), images, create_graph=True)
+    real_logits, fake_logits = logits.chunk(2)
+    # R1 and R2, each a mean over its half, times a half
+    penalties = slopes.square().sum((1, 2, 3)).mean()
+    return softplus(fake_logits - real_logits).mean() + penalties
+
+  def generator_loss(real, z):
+    with amp():
+      with torch.no_grad():
+        real_logits = discriminator(real)
+      fake_logits = discriminator(generator(z))
+    return softplus(real_logits - fake_logits).mean()
+
+  return discriminator_loss, generator_loss
 
 
 def batches(images: torch.Tensor, batch: int) -> Iterator[torch.Tensor]:
