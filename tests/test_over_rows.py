@@ -40,3 +40,10 @@ def test_rows_of_large_results_are_taken_fewer_at_a_time(monkeypatch):
   made, at_a_time = run_with(8)
   assert (at_a_time, all_at_once) == (12, 1024)
   np.testing.assert_array_equal(made["sum"], ROWS.sum((1, 2)))
+
+
+def test_a_compiler_without_the_option_for_products_computes_the_same(monkeypatch):
+  made, _ = run_with(8)
+  monkeypatch.setattr(over_rows, "OWN_PRODUCTS", ("xla_no_such_option", "1"))
+  again, _ = run_with(8)
+  np.testing.assert_allclose(again["images"], made["images"], rtol=1e-5)
