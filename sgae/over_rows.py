@@ -13,14 +13,14 @@ from sgae.parallel import AXIS, on_cpu
 # Temporary bytes of a call on a CPU. Blocks of 32 MiB and more glibc takes from the
 # system and gives back each time; their pages cost a convolution half of its speed.
 KEPT_BY_MALLOC = 24 << 20
-# XLA's CPU backend has YNN multiply matrices. Told to leave it sums alone it multiplies
-# itself: up to 1.2 times as quick where rows are many, but in training, where kernels
-# are transposed too, up to 1.4 times as slow (JAX 0.10.2, 2 cores of an AMD EPYC).
-OWN_PRODUCTS = ("xla_cpu_experimental_ynn_fusion_type", "LIBRARY_FUSION_TYPE_REDUCE")
 # Bytes of a call's results, at most, unless one row a device is more. From an H200
 # copies of 6 MiB were the quickest: those of 3 took 1.4 times as long for the same
 # bytes, those of 30, whose memory is new each time, 4 times.
 RESULTS = 8 << 20
+# XLA's CPU backend has YNN multiply matrices. Told to leave it sums alone it multiplies
+# itself: up to 1.2 times as quick where rows are many, but in training, where kernels
+# are transposed too, up to 1.4 times as slow (JAX 0.10.2, 2 cores of an AMD EPYC).
+OWN_PRODUCTS = ("xla_cpu_experimental_ynn_fusion_type", "LIBRARY_FUSION_TYPE_REDUCE")
 
 
 def compile_over_rows(

@@ -42,6 +42,10 @@ def test_rows_of_large_results_are_taken_fewer_at_a_time(monkeypatch):
   np.testing.assert_array_equal(made["sum"], ROWS.sum((1, 2)))
 
 
+def test_this_compiler_knows_the_option_for_products():
+  assert over_rows._if_known(*over_rows.OWN_PRODUCTS)
+
+
 def test_a_compiler_without_the_option_for_products_computes_the_same(monkeypatch):
   made, _ = run_with(8)
   monkeypatch.setattr(over_rows, "OWN_PRODUCTS", ("xla_no_such_option", "1"))

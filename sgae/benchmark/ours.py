@@ -63,7 +63,7 @@ def config_of(row: Row, precision: str) -> Any:
     config.gan.discriminator_optimizer.update(
       name="adam", learning_rate=2e-4, beta1=0.5
     )
-  if row.line.startswith("penalised"):
+  if row.penalised:
     config.gan.loss = "relativistic"
     config.gan.penalties.update(r1=1.0, r2=1.0)
     config.gan.discriminator_optimizer.update(

@@ -75,13 +75,12 @@ def make_gan_step(row: Row, variant: str, amp: Any) -> Callable[[torch.Tensor], 
   if variant.startswith("channels_last"):
     _lay_channels_last(generator)
     _lay_channels_last(discriminator)
-  penalised = row.line.startswith("penalised")
   train_g, train_d = _optimizers(row, generator, discriminator)
-  losses = _penalised_losses if penalised else _plain_losses
+  losses = _penalised_losses if row.penalised else _plain_losses
   loss_d, loss_g = losses(generator, discriminator, amp)
   if "compiled" in variant:
     loss_g = torch.compile(loss_g)
-    if not penalised:  # PyTorch compiles no derivative of a derivative
+    if not row.penalised:  # PyTorch compiles no derivative of a derivative
       loss_d = torch.compile(loss_d)
 
   def noise(count):
@@ -108,7 +107,7 @@ def _optimizers(row, generator, discriminator):
   """Returns those of the generator and of the discriminator."""
 
   def adam(network):
-    beta1 = 0.0 if row.line.startswith("penalised") else 0.5
+    beta1 = 0.0 if row.penalised else 0.5
     return torch.optim.Adam(network.parameters(), lr=2e-4, betas=(beta1, 0.99), **FUSED)
 
   if row.line == "mlp":

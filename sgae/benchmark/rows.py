@@ -37,6 +37,11 @@ class Row(NamedTuple):
     size = self.latents or (self.network if self.line == "sampling" else self.batch)
     return f"{self.line} {size}"
 
+  @property
+  def penalised(self) -> bool:
+    """Whether its pair has a relativistic loss, R1 and R2."""
+    return self.line.startswith("penalised")
+
 
 ROWS = (
   Row("mlp", "mlp", 64, 50, 3.0),
