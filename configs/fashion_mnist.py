@@ -2,10 +2,10 @@
 
     python launch.py --config=configs/fashion_mnist.py
 
-20 minutes on 2 cores of an Intel Xeon, beside other work, seed 0: Frechet distance 10.4
-(standard error .4; 10,000 samples, feature network fashion_mnist 10c98a0982b3; floor
-.5, AE + mixture of 100: 9.5, of 10: 14.0, SAE + 100 clusters: 12.7), precision .91,
-recall .44, all ten classes.
+20 minutes on 2 cores of an Intel Xeon, beside other work, at commit 5300b6c, seed 0:
+Frechet distance 10.4 (standard error .4; 10,000 samples, feature network fashion_mnist
+10c98a0982b3; floor .5, AE + mixture of 100: 9.5, of 10: 14.0, SAE + 100 clusters:
+12.7), precision .91, recall .44, all ten classes.
 """
 
 from typing import Any
