@@ -6,7 +6,7 @@ from pathlib import Path
 from absl import app, flags
 from ml_collections import ConfigDict, config_flags
 
-from sgae import command_line
+from sgae import cli
 
 DEFAULT_CONFIG = str(Path(__file__).parent / "configs" / "digits.py")
 MODES = ["train", "evaluate", "sample", "compile", "compare"]
@@ -27,9 +27,9 @@ def read_flags(arguments: list[str]) -> tuple[ConfigDict, dict, str]:
   """Parses the command line: (config, fields set by --config.field=value, its name)."""
   holder = config_flags.DEFINE_config_file("config", DEFAULT_CONFIG, "Config file.")
   app.define_help_flags()
-  if rest := flags.FLAGS(command_line.with_json_config(arguments))[1:]:
+  if rest := flags.FLAGS(cli.with_json_config(arguments))[1:]:
     raise ValueError(f"unexpected argument {rest[0]!r}: flags begin with --")
-  return holder.value, *command_line.overrides_and_name(flags.FLAGS["config"])
+  return holder.value, *cli.overrides_and_name(flags.FLAGS["config"])
 
 
 def main(arguments: list[str]) -> int:
@@ -39,30 +39,34 @@ def main(arguments: list[str]) -> int:
   except SystemExit:  # --help
     return 0
   except Exception as error:  # a config file is code and can fail in any way
-    said = command_line.one_line(error)
+    said = cli.one_line(error)
     sys.stderr.write(f"error: {said} in: {' '.join(arguments[1:])}; see --help\n")
     return 2
-  command_line.interrupt_on_sigterm()
+  cli.interrupt_on_sigterm()
   try:
     return run(config, overrides, name)
   except KeyboardInterrupt as interrupt:
-    return command_line.interrupted(interrupt)
+    return cli.interrupted(interrupt)
 
 
 def run(config: ConfigDict, overrides: dict, name: str) -> int:
   """Hands over to the mode; JAX is imported only now, when the flags are right."""
-  from sgae import compilation, errors, inspection, processes, runner
+  from sgae import errors
+  from sgae.aot import compile
   from sgae.config import validate
+  from sgae.devices import processes
+  from sgae.evaluation import inspection
   from sgae.reporting import comparison, console
+  from sgae.training.run import train
 
   output = console.Console()
   workdir = Path(_WORKDIR.value or Path("runs") / name).expanduser()
   try:
     if _MODE.value == "compile":  # touches no device here
-      return compilation.compile_for(validate(config), _TOPOLOGY.value, _IMAGES.value)
+      return compile.compile_for(validate(config), _TOPOLOGY.value, _IMAGES.value)
     if _MODE.value == "train":
       processes.join(_COORDINATOR.value, _PROCESSES.value, _PROCESS_ID.value)
-      runner.train(validate(config), workdir, output)
+      train(validate(config), workdir, output)
     elif _MODE.value == "evaluate":
       inspection.evaluate(workdir, overrides, output)
     elif _MODE.value == "compare":

@@ -2,7 +2,7 @@
 
     python launch.py --config=configs/classifier.py --workdir=runs/mnist
     python launch.py --config=configs/classifier.py:fashion_mnist --workdir=runs/fashion
-    python -m sgae.weights runs/mnist runs/fashion
+    python -m sgae.pretrained runs/mnist runs/fashion
 
 The last command puts them into the package, with their SHA-256 and test accuracy.
 """

@@ -18,10 +18,10 @@ from sgae.data.mixture import named
 from sgae.data.placement import PLACEMENTS
 from sgae.data.sources import SOURCES, SOURCES_WITH_PATH
 from sgae.data.stacked import DIGITS
+from sgae.devices.compiled_steps import MODES
 from sgae.errors import UserError
-from sgae.evaluation.suite import MEASURES
+from sgae.evaluation.measures.suite import MEASURES
 from sgae.networks.network import PRECISIONS
-from sgae.parallel import MODES
 
 LEAST_SAMPLES = 40  # the cells of a grid
 PHASES = (("sae", "gan"), ("gan",), ("sae",), ("classifier",))

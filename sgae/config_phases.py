@@ -7,6 +7,8 @@ from sgae.errors import UserError
 from sgae.losses.adversarial import ADVERSARIAL_LOSSES
 from sgae.losses.penalties import PENALTIES
 from sgae.losses.sparsity import SPARSITY_PENALTIES
+from sgae.methods.gan.noise import LATENT_DISTRIBUTIONS
+from sgae.methods.optimizers import OPTIMIZERS, SCHEDULES
 from sgae.networks.build import (
   AUTOENCODERS,
   DISCRIMINATORS,
@@ -18,8 +20,6 @@ from sgae.networks.classifier import KERNELS
 from sgae.networks.network import ACTIVATIONS, OUTPUT_ACTIVATIONS
 from sgae.networks.normalization import NORMALIZATIONS
 from sgae.networks.residual import EXPANSION
-from sgae.training.latents import LATENT_DISTRIBUTIONS
-from sgae.training.optimizers import OPTIMIZERS, SCHEDULES
 
 
 def validate_code(code: Any) -> None:

@@ -11,12 +11,13 @@ from typing import Any, NamedTuple
 import jax.numpy as jnp
 import numpy as np
 
-from sgae import parallel
 from sgae.data import resident
 from sgae.data.dataset import Dataset
-from sgae.evaluation import suite
-from sgae.evaluation.classes import class_shares
-from sgae.evaluation.codes import (
+from sgae.devices.batched_apply import batched_apply
+from sgae.devices.mesh import fetch_local
+from sgae.evaluation.measures import suite
+from sgae.evaluation.measures.classes import class_shares
+from sgae.evaluation.measures.codes import (
   active_latents,
   code_measures,
   firing_rates,
@@ -24,15 +25,14 @@ from sgae.evaluation.codes import (
   probe_error,
   reconstruction_measures,
 )
-from sgae.evaluation.figure import Figure, mean_figure
-from sgae.evaluation.samples import sample_statistics
-from sgae.evaluation.suite import Seen
-from sgae.judge import Judge
+from sgae.evaluation.measures.estimate import Estimate, mean_estimate
+from sgae.evaluation.measures.samples import sample_statistics
+from sgae.evaluation.measures.suite import Seen
+from sgae.evaluation.reference import Judge
+from sgae.evaluation.sample import COLUMNS, ROWS, make_interpolator, make_sampler
 from sgae.networks.autoencoder import reconstruct
 from sgae.networks.build import build_autoencoder, build_classifier
-from sgae.over_rows import compile_over_rows
 from sgae.reporting import pictures
-from sgae.sampling import COLUMNS, ROWS, make_interpolator, make_sampler
 
 ATOMS_DRAWN, ATOM_COLUMNS = 200, 20
 EXAMPLES_PROBED = (
@@ -54,7 +54,7 @@ class Observer(NamedTuple):
   """
 
   observe: Callable[[Any, bool], Any]
-  measure: Callable[[Any, bool], dict[str, Figure]]
+  measure: Callable[[Any, bool], dict[str, Estimate]]
   draw: Callable[[Any], dict[str, np.ndarray]]
   detail: Callable[[Any], dict[str, Any]]
   prefix: str = ""
@@ -76,15 +76,15 @@ def make_autoencoder_observer(config: Any, judge: Judge, mesh: Any) -> Observer:
     outputs, code = reconstruct(autoencoder, params, resident.to_model_range(images))
     return outputs, code.values
 
-  run = compile_over_rows(some, mesh)
+  run = batched_apply(some, mesh)
 
   def pooled(params, images):
     return largest(some(params, images)[1])
 
-  encode = compile_over_rows(pooled, mesh)
+  encode = batched_apply(pooled, mesh)
   labels = dataset.train.labels[:EXAMPLES_PROBED]
   probed = 1 < len(np.unique(labels)) <= CLASSES_SHOWN
-  decode = compile_over_rows(autoencoder.decode, mesh)
+  decode = batched_apply(autoencoder.decode, mesh)
 
   def observe(state, full):
     params = state.player.params
@@ -98,7 +98,7 @@ def make_autoencoder_observer(config: Any, judge: Judge, mesh: Any) -> Observer:
       "outputs": outputs,
       "codes": codes,
       "atoms": decode(params, unit_codes) - silent,
-      "idle": np.asarray(parallel.at_hand(state.idle_k)),
+      "idle": np.asarray(fetch_local(state.idle_k)),
     }
     if full and probed:
       seen["train_codes"] = encode(params, dataset.train.images[:EXAMPLES_PROBED])
@@ -109,7 +109,7 @@ def make_autoencoder_observer(config: Any, judge: Judge, mesh: Any) -> Observer:
     figures = reconstruction_measures(images, seen["outputs"], mean_image)
     figures |= code_measures(seen["codes"])
     dead = seen["idle"] >= config.sae.dead_after
-    figures["dead_share"] = Figure(float(dead.mean()))
+    figures["dead_share"] = Estimate(float(dead.mean()))
     if full and "train_codes" in seen:
       figures["probe_error"] = probe_error(
         seen["train_codes"], labels, largest(seen["codes"]), dataset.test.labels
@@ -164,7 +164,7 @@ def make_gan_observer(config: Any, judge: Judge, mesh: Any) -> Observer:
       "real": of_real(len(generated.images)),
     }
     for of, numbers in statistics.items():
-      figures |= {f"{name}_{of}": Figure(value) for name, value in numbers.items()}
+      figures |= {f"{name}_{of}": Estimate(value) for name, value in numbers.items()}
     return figures
 
   def draw(seen):
@@ -208,11 +208,11 @@ def make_classifier_observer(config: Any, judge: Judge, mesh: Any) -> Observer:
     features = classifier.features(params, resident.to_model_range(images))
     return jnp.argmax(classifier.logits(params, features), axis=1)
 
-  run = compile_over_rows(some, mesh)
+  run = batched_apply(some, mesh)
 
   def measure(seen, full):
     del full
-    return {"accuracy": mean_figure(seen == dataset.test.labels)}
+    return {"accuracy": mean_estimate(seen == dataset.test.labels)}
 
   return Observer(
     observe=lambda state, full: run(state.player.params, dataset.test.images),

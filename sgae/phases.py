@@ -6,10 +6,22 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-from sgae import parallel, randomness
+from sgae import randomness
+from sgae.devices.backend import full_float32_products, targets_gpu
 from sgae.losses.adversarial import ADVERSARIAL_LOSSES
 from sgae.losses.penalties import PENALTIES
 from sgae.losses.sparsity import SPARSITY_PENALTIES
+from sgae.methods.classifier.train import init_classifier_state, make_classifier_step
+from sgae.methods.gan.discriminator import make_discriminator_update
+from sgae.methods.gan.generator import make_generator_update
+from sgae.methods.gan.noise import make_draw_latents
+from sgae.methods.gan.train import init_gan_state, make_adversarial_step
+from sgae.methods.inheritance import transfer_autoencoder
+from sgae.methods.optimizers import make_optimizer
+from sgae.methods.sparse_autoencoder.train import (
+  init_autoencoder_state,
+  make_autoencoder_step,
+)
 from sgae.networks.build import (
   build_autoencoder,
   build_classifier,
@@ -17,17 +29,6 @@ from sgae.networks.build import (
   build_generator,
   discriminator_is_piecewise_linear,
 )
-from sgae.training.adversarial_round import init_gan_state, make_adversarial_step
-from sgae.training.autoencoder_step import (
-  init_autoencoder_state,
-  make_autoencoder_step,
-)
-from sgae.training.classifier_step import init_classifier_state, make_classifier_step
-from sgae.training.discriminator_step import make_discriminator_update
-from sgae.training.generator_step import make_generator_update
-from sgae.training.latents import make_draw_latents
-from sgae.training.optimizers import make_optimizer
-from sgae.training.transfer import transfer_autoencoder
 
 
 class Phase(NamedTuple):
@@ -129,9 +130,8 @@ def make_gan_phase(config: Any, mean_image_hwc: np.ndarray) -> Phase:
       adversarial,
       penalties,
       config.train.microbatches,
-      by_pieces=parallel.multiplies_in_full()
-      and discriminator_is_piecewise_linear(config),
-      one_pass=parallel.on_gpu() and gan.discriminator_normalization != "batch",
+      by_pieces=full_float32_products() and discriminator_is_piecewise_linear(config),
+      one_pass=targets_gpu() and gan.discriminator_normalization != "batch",
     ),
     make_generator_update(
       generator,

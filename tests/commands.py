@@ -16,7 +16,7 @@ from tests.systems import ROOT
 # Children are forked from one process that has imported everything and touched no
 # device: they start in a tenth of the time that `python launch.py` takes.
 _forks = multiprocessing.get_context("forkserver")
-_forks.set_forkserver_preload(["launch", "sgae.runner", "sgae.compilation"])
+_forks.set_forkserver_preload(["launch", "sgae.training.run", "sgae.aot.compile"])
 
 
 def launched(arguments: list[str], output: Path) -> subprocess.Popen:

@@ -8,10 +8,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from configs import digits
-from sgae import runner
 from sgae.config import validate
 from sgae.reporting.console import Console, PhaseProgress, Report
 from sgae.reporting.metrics import read_metrics
+from sgae.training import run
 from tests.systems import saved
 
 CALLS = 4  # compiled calls of each phase
@@ -63,7 +63,7 @@ def stopping_console(reports):
 def train(workdir, config=None, console=None):
   """Trains the tiny config, or another one."""
   console = console or Console(io.StringIO())
-  runner.train(validate(config or tiny_config()), workdir, console)
+  run.train(validate(config or tiny_config()), workdir, console)
 
 
 def timeless(workdir):

@@ -15,7 +15,7 @@ from configs import default
 from sgae import phases
 from sgae.data import order, resident
 from sgae.data.dataset import Split
-from sgae.training.states import Batch
+from sgae.methods.states import Batch
 
 ROOT = Path(__file__).parents[1]
 IMAGES = np.random.default_rng(0).integers(0, 256, (256, 4, 4, 1), dtype=np.uint8)

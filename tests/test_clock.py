@@ -6,9 +6,10 @@ import time
 import jax
 import numpy as np
 
-from sgae import loop, parallel
+from sgae.devices.compiled_steps import CompiledSteps
 from sgae.reporting.metrics import read_metrics
 from sgae.reporting.tensorboard import EventFile
+from sgae.training import loop
 from tests.runs import assert_same_bits, timeless, train
 
 JUMP = 1  # second; far more than steps take, and orbax waits by this clock
@@ -82,7 +83,7 @@ def test_speeds_are_of_the_time_in_which_steps_ran(whole_run):
 
 
 def test_speeds_are_as_true_where_a_call_returns_when_it_is_done(tmp_path, monkeypatch):
-  call, evaluate, now = parallel.CompiledSteps.__call__, loop.PhaseRun._evaluate, [0.0]
+  call, evaluate, now = CompiledSteps.__call__, loop.PhaseRun._evaluate, [0.0]
 
   def blocking(self, *args):
     now[0] += 10  # five steps
@@ -93,7 +94,7 @@ def test_speeds_are_as_true_where_a_call_returns_when_it_is_done(tmp_path, monke
     return evaluate(self, *args)
 
   monkeypatch.setattr(loop, "perf_counter", lambda: now[0])
-  monkeypatch.setattr(parallel.CompiledSteps, "__call__", blocking)
+  monkeypatch.setattr(CompiledSteps, "__call__", blocking)
   monkeypatch.setattr(loop.PhaseRun, "_evaluate", slow)
   train(tmp_path / "run")
   records = [r for r in read_metrics(tmp_path / "run") if r["phase"] == "gan"]

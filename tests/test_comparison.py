@@ -11,11 +11,11 @@ from ml_collections import ConfigDict
 from PIL import Image
 
 from configs import default
-from sgae import run_directory
-from sgae.comparison import Run, compare
 from sgae.errors import UserError
 from sgae.reporting.comparison import compare_runs, describe
 from sgae.reporting.console import Console
+from sgae.runs import directory
+from sgae.runs.compare import Run, compare
 from tests.systems import launch
 
 ROOT = Path(__file__).parents[1]
@@ -272,7 +272,7 @@ def test_what_cannot_be_compared_is_refused(second, words):
 def write_run(path, run):
   path.mkdir()
   config = config_of(phases=tuple(run.config["phases"]), seed=run.config["seed"])
-  run_directory.write(path, config, (16, 16, 1), "1 x cpu", None)
+  directory.write(path, config, (16, 16, 1), "1 x cpu", None)
   lines = "".join(json.dumps(record) + "\n" for record in run.records)
   (path / "metrics.jsonl").write_text(lines)
   (path / "evaluation.json").write_text(json.dumps(run.evaluation))

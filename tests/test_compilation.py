@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from configs import digits
-from sgae import compilation
+from sgae.aot import compile
 from sgae.config import validate
 from sgae.errors import UserError
 
@@ -87,7 +87,7 @@ def refusal(topology="v5e:2x4", images="", **fields):
     {name.replace("__", "."): value for name, value in fields.items()}
   )
   with pytest.raises(UserError) as refused:
-    compilation.compile_for(validate(config), topology, images)
+    compile.compile_for(validate(config), topology, images)
   assert "\n" not in str(refused.value)
   return str(refused.value)
 

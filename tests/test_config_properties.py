@@ -15,9 +15,10 @@ from hypothesis import HealthCheck, given, settings
 
 from configs import stored
 from sgae import config as rules
-from sgae import phases, runner
+from sgae import phases
 from sgae.errors import TrainingDiverged, UserError
 from sgae.reporting.console import Console
+from sgae.training import run
 from tests.commands import Forked
 from tests.generated_configs import faults, sound_configs
 from tests.systems import blank_batch, small_config
@@ -73,7 +74,7 @@ def trains(config, workdir):
     config[name].update(steps=2, log_every=1, evaluate_every=2, save_every=2)
   config.classifier.num_classes = 10
   config.evaluation.update(final_samples=40, controls=False)
-  runner.train(rules.validate(config), workdir, Console(io.StringIO()))
+  run.train(rules.validate(config), workdir, Console(io.StringIO()))
 
 
 @QUICK

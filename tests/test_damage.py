@@ -7,10 +7,11 @@ import shutil
 
 import pytest
 
-from sgae import inspection, seal
-from sgae.checkpoint import Checkpoints
 from sgae.errors import UserError
+from sgae.evaluation import inspection
 from sgae.reporting.console import Console
+from sgae.runs import checksums
+from sgae.runs.checkpoints import Checkpoints
 from tests.runs import assert_same_bits, copy_of, timeless, tiny_config, train
 from tests.systems import saved
 
@@ -67,7 +68,7 @@ def test_damage_to_each_file_is_noticed_and_named(tmp_path, whole_run, phase, da
     (line,) = faults
     assert f"{folder}/20 is damaged (" in line
     # of damaged digests no one can say whether it was them or the file
-    assert name.name in line or name.name == seal.SUMS
+    assert name.name in line or name.name == checksums.SUMS
 
 
 def test_damaged_checkpoints_are_kept_and_the_ones_before_give_the_same_bits(
@@ -152,10 +153,12 @@ def test_half_written_folders_are_no_checkpoints(tmp_path, whole_run):
     for path in half:
       (folder / name / path).parent.mkdir(parents=True, exist_ok=True)
       shutil.copy(folder / "20" / path, folder / name / path)
-  (folder / "30" / seal.SUMS).unlink(missing_ok=True)  # as a copy that was broken off
+  (folder / "30" / checksums.SUMS).unlink(
+    missing_ok=True
+  )  # as a copy that was broken off
   shutil.rmtree(folder / "20")
   said = trained(workdir)
-  assert f"{folder}/30 is damaged ({seal.SUMS} is missing)" in said
+  assert f"{folder}/30 is damaged ({checksums.SUMS} is missing)" in said
   assert (folder / "30.damaged").is_dir()
   assert_same_bits(workdir, whole_run)
 
@@ -171,7 +174,7 @@ def test_files_that_a_killed_run_was_writing_are_swept(tmp_path, whole_run):
 
 def test_checkpoints_of_a_version_without_digests_are_used(tmp_path, whole_run):
   workdir = copy_of(whole_run, tmp_path / "run")
-  for path in workdir.rglob(seal.SUMS):
+  for path in workdir.rglob(checksums.SUMS):
     path.unlink()
   assert "gan: all 20 steps are done" in trained(workdir)
   # then it is orbax that notices, where it does
@@ -185,8 +188,8 @@ def test_every_checkpoint_is_sealed_as_a_whole(whole_run):
     for step in ("10", "20"):
       folder = whole_run / phase / "checkpoints" / step
       names = {path.relative_to(folder).as_posix() for path in files_below(folder)}
-      lines = (folder / seal.SUMS).read_text().splitlines()
-      assert {line.split("  ")[1] for line in lines} == names - {seal.SUMS}
+      lines = (folder / checksums.SUMS).read_text().splitlines()
+      assert {line.split("  ")[1] for line in lines} == names - {checksums.SUMS}
   assert saved(whole_run, "gan")[0] == 20
 
 

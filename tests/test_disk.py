@@ -8,9 +8,9 @@ import time
 
 import pytest
 
-from sgae.checkpoint import Checkpoints
 from sgae.errors import UserError
 from sgae.reporting.metrics import MetricsWriter
+from sgae.runs.checkpoints import Checkpoints
 from tests.commands import Forked
 from tests.runs import ActingConsole, assert_same_bits, timeless, train
 

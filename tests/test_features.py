@@ -11,23 +11,26 @@ import numpy as np
 import pytest
 
 from configs import default
-from sgae import features, parallel, runner
 from sgae.config import validate
 from sgae.data import digits, sources
 from sgae.data.cache import cache_root
 from sgae.data.dataset import Dataset, Split
+from sgae.devices.backend import enable_compilation_cache
+from sgae.devices.mesh import local_mesh
 from sgae.errors import UserError
+from sgae.evaluation import feature_extractor
+from sgae.pretrained.__main__ import main, ship
 from sgae.reporting.console import Console
-from sgae.weights.__main__ import main, ship
+from sgae.training import run
 
 LEAST_ACCURACY = {"mnist": 0.992, "fashion_mnist": 0.91}
-SHIPPED = sorted(features.SHIPPED.glob("*.json"))
+SHIPPED = sorted(feature_extractor.SHIPPED.glob("*.json"))
 
 
 @pytest.fixture(scope="module", autouse=True)
 def compiled_once():
   """As in a run: programs that several tests need are compiled by one of them."""
-  parallel.keep_compiled_programs(cache_root("") / "jax")
+  enable_compilation_cache(cache_root("") / "jax")
 
 
 def config_of(**data):
@@ -44,7 +47,7 @@ def config_of(**data):
 
 def obtain(config, dataset, cache):
   output = io.StringIO()
-  network = features.obtain(validate(config), dataset, cache, Console(output))
+  network = feature_extractor.obtain(validate(config), dataset, cache, Console(output))
   return network, output.getvalue()
 
 
@@ -59,10 +62,10 @@ def test_a_shipped_network_is_found_by_its_data_and_as_good_as_it_says(name, tmp
   assert network.about["name"] == name
   assert not output
   assert not list(tmp_path.iterdir())
-  accuracy = features.accuracy(network, dataset)
+  accuracy = feature_extractor.accuracy(network, dataset)
   assert accuracy >= LEAST_ACCURACY[name]
   assert abs(accuracy - network.about["accuracy"]) < 5e-4
-  look = features.make_look(network, parallel.mesh_of_this_process())
+  look = feature_extractor.make_look(network, local_mesh())
   seen, probabilities = look(dataset.test.images[:700])  # more than one call takes
   assert seen.shape == (700, network.about["classifier"]["num_features"])
   assert seen.min() == 0
@@ -76,7 +79,7 @@ def test_shipped_files_are_small_and_whole():
     assert len(arrays) <= 500_000
     about = json.loads(path.read_bytes())
     assert hashlib.sha256(arrays).hexdigest() == about["sha256"]
-    for leaf in jax.tree.leaves(features.read(path).params):
+    for leaf in jax.tree.leaves(feature_extractor.read(path).params):
       assert leaf.dtype == np.float32
       np.testing.assert_array_equal(leaf, leaf.astype(np.float16))
 
@@ -89,7 +92,7 @@ def test_an_altered_byte_is_refused_in_one_line(place, tmp_path):
   arrays[place] ^= 1
   (tmp_path / SHIPPED[0].stem).with_suffix(".npz").write_bytes(arrays)
   with pytest.raises(UserError, match="damaged.*SHA-256.*delete it") as caught:
-    features.read(tmp_path / SHIPPED[0].name)
+    feature_extractor.read(tmp_path / SHIPPED[0].name)
   assert "\n" not in str(caught.value)
 
 
@@ -99,14 +102,14 @@ def test_a_damaged_description_is_refused_in_one_line(text, tmp_path):
   path.write_bytes(text.encode("latin-1"))
   shutil.copy(SHIPPED[0].with_suffix(".npz"), tmp_path)
   with pytest.raises(UserError, match="damaged.*delete it") as caught:
-    features.read(path)
+    feature_extractor.read(path)
   assert "\n" not in str(caught.value)
 
 
 def test_missing_arrays_are_damage(tmp_path):
   shutil.copy(SHIPPED[0], tmp_path)
   with pytest.raises(UserError, match="damaged.*delete it"):
-    features.read(tmp_path / SHIPPED[0].name)
+    feature_extractor.read(tmp_path / SHIPPED[0].name)
 
 
 def noise(count, seed=0, classes=2):
@@ -118,8 +121,8 @@ def noise(count, seed=0, classes=2):
 
 def test_other_data_have_another_digest():
   dataset = noise(60)
-  digest = features.digest_of(dataset)
-  assert features.digest_of(noise(60)._replace(name="another name")) == digest
+  digest = feature_extractor.digest_of(dataset)
+  assert feature_extractor.digest_of(noise(60)._replace(name="another name")) == digest
 
   others = [dataset._replace(num_classes=3), dataset._replace(train=dataset.test)]
   for name in ("train", "test"):
@@ -132,7 +135,7 @@ def test_other_data_have_another_digest():
       dataset._replace(**{name: Split(split.images, label)}),
       dataset._replace(**{name: Split(split.images.reshape(-1, 2, 8, 1), *split[1:])}),
     ]
-  digests = {features.digest_of(other) for other in others}
+  digests = {feature_extractor.digest_of(other) for other in others}
   assert len(digests) == len(others)
   assert digest not in digests
 
@@ -141,9 +144,9 @@ def test_a_large_data_set_is_known_by_10_000_images():
   """An image more is another digest, also where those looked at are the same."""
   dataset = noise(20_001)
   fewer = Split(dataset.train.images[:-1], dataset.train.labels[:-1])
-  assert features.digest_of(dataset._replace(train=fewer)) != features.digest_of(
-    dataset
-  )
+  assert feature_extractor.digest_of(
+    dataset._replace(train=fewer)
+  ) != feature_extractor.digest_of(dataset)
 
 
 def test_what_has_no_classes_has_no_network(tmp_path):
@@ -196,12 +199,12 @@ def test_fewer_images_than_a_batch_are_enough(tmp_path):
 
 
 def test_what_a_run_ships_is_what_is_trained_in_memory(tmp_path, monkeypatch):
-  monkeypatch.setattr(features, "SHIPPED", tmp_path / "weights")
+  monkeypatch.setattr(feature_extractor, "SHIPPED", tmp_path / "weights")
   config, dataset = config_of(), digits.load(None, print)
   trained, _ = obtain(config, dataset, tmp_path / "cache")
   assert trained is not None
   config.phases = ("classifier",)
-  runner.train(validate(config), tmp_path / "run", Console(io.StringIO()))
+  run.train(validate(config), tmp_path / "run", Console(io.StringIO()))
   ship(tmp_path / "run", Console(io.StringIO()))
 
   config.phases = ("gan",)

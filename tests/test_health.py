@@ -8,8 +8,8 @@ import pytest
 
 from configs import default
 from sgae.config import flatten
-from sgae.health import HEALED, Health, events
-from sgae.health_rules import RULES
+from sgae.diagnostics.health import HEALED, Health, events
+from sgae.diagnostics.rules import RULES
 
 # Every few records of `python launch.py`, which trains well on the embedded digits.
 HEALTHY = [

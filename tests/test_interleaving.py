@@ -2,7 +2,7 @@
 
 import jax.numpy as jnp
 
-from sgae.interleaving import deal, rejoin
+from sgae.kernels.microbatches import deal, rejoin
 
 
 def test_rejoined_parts_are_dealt_again():

@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 
 from configs import default
-from sgae import features, parallel
 from sgae.data import digits, sources, stacked
 from sgae.data.dataset import Split
-from sgae.evaluation import suite
-from sgae.judge import Judge
+from sgae.devices.mesh import local_mesh
+from sgae.evaluation import feature_extractor
+from sgae.evaluation.measures import suite
+from sgae.evaluation.reference import Judge
 
 COUNT = 2000
 
@@ -30,7 +31,7 @@ def mnist():
       train=Split(data.train.images[train], data.train.labels[train]),
       test=Split(data.test.images[:COUNT], data.test.labels[:COUNT]),
     ),
-    features.read(features.SHIPPED / "mnist.json"),
+    feature_extractor.read(feature_extractor.SHIPPED / "mnist.json"),
   )
   labels = data.train.labels
   return judge, *(Split(data.train.images[i], labels[i]) for i in (first, second))
@@ -46,7 +47,7 @@ NAMES = [name for name in suite.MEASURES if name != "kernel"]
 
 
 def figures(judge, images):
-  see = judge.seer(parallel.mesh_of_this_process())
+  see = judge.seer(local_mesh())
   measured = suite.measure(see(images), judge.reference, NAMES)
   return {name: figure.value for name, figure in measured.items()}
 
@@ -127,7 +128,7 @@ def test_stacked_digits_are_looked_at_one_by_one(mnist):
   modes = seen.probabilities.argmax(axis=2) @ [100, 10, 1]
   assert (modes == test.labels).mean() > 0.97
   # each digit has the features that it has alone
-  see = Judge(data, judge.network).seer(parallel.mesh_of_this_process())
+  see = Judge(data, judge.network).seer(local_mesh())
   alone = see(test.images[..., [1]]).features
   assert alone is not None
   np.testing.assert_array_equal(seen.features[:, 128:256], alone)

@@ -3,7 +3,8 @@
 import jax.numpy as jnp
 import numpy as np
 
-from sgae import over_rows, parallel
+from sgae.devices import batched_apply
+from sgae.devices.mesh import make_mesh
 
 ROWS = np.random.default_rng(0).normal(size=(50, 2, 1)).astype(np.float32)
 
@@ -18,12 +19,12 @@ def run_with(width):
     return {"images": (hidden @ tree["out"]).reshape(-1, 2, 2), "sum": rows.sum((1, 2))}
 
   tree = {"in": jnp.ones((2, width)), "out": jnp.ones((width, 4)) / width}
-  run = over_rows.compile_over_rows(some, parallel.make_mesh(1))
+  run = batched_apply.batched_apply(some, make_mesh(1))
   return run(tree, ROWS), min(seen)
 
 
 def test_rows_that_need_much_memory_are_taken_fewer_at_a_time():
-  width = over_rows.KEPT_BY_MALLOC // 4 // 20  # of which 20 rows would fit
+  width = batched_apply.KEPT_BY_MALLOC // 4 // 20  # of which 20 rows would fit
   made, at_a_time = run_with(width)
   assert 5 <= at_a_time <= 20
   narrow, all_at_once = run_with(8)
@@ -36,18 +37,18 @@ def test_rows_that_need_much_memory_are_taken_fewer_at_a_time():
 def test_rows_of_large_results_are_taken_fewer_at_a_time(monkeypatch):
   _, all_at_once = run_with(8)
   row_bytes = 5 * 4  # four numbers of an image, and a sum
-  monkeypatch.setattr(over_rows, "RESULTS", 12 * row_bytes)
+  monkeypatch.setattr(batched_apply, "RESULTS", 12 * row_bytes)
   made, at_a_time = run_with(8)
   assert (at_a_time, all_at_once) == (12, 1024)
   np.testing.assert_array_equal(made["sum"], ROWS.sum((1, 2)))
 
 
 def test_this_compiler_knows_the_option_for_products():
-  assert over_rows._if_known(*over_rows.OWN_PRODUCTS)
+  assert batched_apply._if_known(*batched_apply.OWN_PRODUCTS)
 
 
 def test_a_compiler_without_the_option_for_products_computes_the_same(monkeypatch):
   made, _ = run_with(8)
-  monkeypatch.setattr(over_rows, "OWN_PRODUCTS", ("xla_no_such_option", "1"))
+  monkeypatch.setattr(batched_apply, "OWN_PRODUCTS", ("xla_no_such_option", "1"))
   again, _ = run_with(8)
   np.testing.assert_allclose(again["images"], made["images"], rtol=1e-5)

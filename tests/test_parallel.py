@@ -11,21 +11,23 @@ import sys
 SCRIPT = """
 import json
 import jax, numpy as np
-from sgae import over_rows, parallel
+from sgae.devices import batched_apply as batching
+from sgae.devices.compiled_steps import MODES, CompiledSteps
+from sgae.devices.mesh import local_mesh, make_mesh, replicate
 from sgae.data import order, resident
-from sgae.over_rows import compile_over_rows
+from sgae.devices.batched_apply import batched_apply
 from tests.systems import CONVOLUTIONAL, EXAMPLES, make_phase, small_config
 
 auxiliary = []
 
 def final(name, config, mode, devices):
   phase = make_phase(name, config)
-  mesh = parallel.make_mesh(devices)
-  compiled = parallel.CompiledSteps(
+  mesh = make_mesh(devices)
+  compiled = CompiledSteps(
     phase.step, resident.gather, mesh, mode, phase.batch_shape
   )
-  state = parallel.replicate(phase.init({}), mesh)
-  source = parallel.replicate(EXAMPLES, mesh)
+  state = replicate(phase.init({}), mesh)
+  source = replicate(EXAMPLES, mesh)
   for start in (0, 10):
     indices = order.batch_indices(0, name, start, 10, phase.batch_shape, 256)
     state, metrics = compiled(state, source, compiled.place(indices))
@@ -65,7 +67,7 @@ for number, (name, fields) in enumerate(cases):
   reference = final(name, config, "jit", 1)
   # A step reduces by hand in shard_map; pmap hands the same axis to the same step, and
   # jit none at all: how they place and gather is seen in one case of each phase.
-  for mode in parallel.MODES if number < 2 else ["shard_map"]:
+  for mode in MODES if number < 2 else ["shard_map"]:
     for a, b in zip(reference, final(name, config, mode, 8), strict=True):
       worst = max(worst, float(np.max(np.abs(a - b)) / (1e-3 + np.max(np.abs(a)))))
 
@@ -78,9 +80,9 @@ def some(tree, rows):
   return {"scaled": rows * tree["scale"], "sum": rows.sum(axis=1)}
 
 for devices in (1, 8):
-  mesh = parallel.make_mesh(devices)
-  run = compile_over_rows(some, mesh, 20)
-  placed = parallel.replicate(tree, mesh)
+  mesh = make_mesh(devices)
+  run = batched_apply(some, mesh, 20)
+  placed = replicate(tree, mesh)
   for count in (1, 5, 24, 61):
     rows = np.arange(count * 2, dtype=np.float32).reshape(count, 2)
     made = run(placed, rows)
@@ -90,10 +92,10 @@ for devices in (1, 8):
 # one program for any number of rows, of as many rows as the devices divide
 assert set(calls) == {(20, 2), (24, 2)}, calls
 calls.clear()
-over_rows.RESULTS = 13 * 12  # 13 rows of three numbers
-compile_over_rows(some, mesh, 20)(placed, rows)
+batching.RESULTS = 13 * 12  # 13 rows of three numbers
+batched_apply(some, mesh, 20)(placed, rows)
 assert calls[-1] == (8, 2), calls
-assert parallel.mesh_of_this_process().size == 1
+assert local_mesh().size == 1
 print(json.dumps([worst, max(auxiliary)]))
 """
 

@@ -7,9 +7,9 @@ import jax
 import numpy as np
 import pytest
 
-from sgae import runner
 from sgae.errors import TrainingDiverged
 from sgae.reporting.metrics import read_metrics
+from sgae.training import run
 from tests.runs import tiny_config, train
 
 pytestmark = pytest.mark.soak  # each case compiles programs of its own
@@ -24,7 +24,7 @@ def poisoned_start(monkeypatch):
   """Lets a phase begin with a part of its state that is not finite."""
 
   def begin(name, part):
-    make = runner.PHASES[name]
+    make = run.PHASES[name]
 
     def poisoned(config, mean_image):
       phase = make(config, mean_image)
@@ -40,7 +40,7 @@ def poisoned_start(monkeypatch):
 
       return phase._replace(init=init)
 
-    monkeypatch.setitem(runner.PHASES, name, poisoned)
+    monkeypatch.setitem(run.PHASES, name, poisoned)
 
   return begin
 

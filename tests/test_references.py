@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from configs import default
-from sgae import features, references
 from sgae.config import validate
 from sgae.data import digits
 from sgae.data.dataset import Split
-from sgae.judge import Judge
+from sgae.evaluation import baselines, feature_extractor
+from sgae.evaluation.reference import Judge
 from sgae.networks.classifier import make_classifier
 from sgae.reporting.console import Console
 
@@ -25,23 +25,25 @@ def digits_judge(seed=0):
   params = make_classifier(shape, (4, 4, 4), 8, 10).init(jax.random.key(seed))
   fields = {"channels": (4, 4, 4), "num_features": 8, "num_classes": 10}
   about = {"classifier": fields, "image_shape": shape, "sha256": str(seed)}
-  return Judge(digits.load(None, print), features.FeatureNetwork(about, params))
+  return Judge(
+    digits.load(None, print), feature_extractor.FeatureNetwork(about, params)
+  )
 
 
 @pytest.fixture
 def quick(monkeypatch):
   """The real controls, but for the lengths of training and the widths."""
-  quick = copy.deepcopy(references.AUTOENCODERS)
+  quick = copy.deepcopy(baselines.AUTOENCODERS)
   for fields in quick.values():
     fields["sae"] |= {"steps": 50, "log_every": 50}
   quick["AE"]["sae"] |= {"encoder_hidden": (32,), "decoder_hidden": (32,)}
-  monkeypatch.setattr(references, "AUTOENCODERS", quick)
+  monkeypatch.setattr(baselines, "AUTOENCODERS", quick)
 
 
 def obtain(judge, cache, count=COUNT, controls=True, config=None):
   config = config or default.get_config()
   output = io.StringIO()
-  beside = references.obtain(
+  beside = baselines.obtain(
     validate(config), judge, count, cache, Console(output), controls=controls
   )
   return beside, output.getvalue()
@@ -58,7 +60,7 @@ def test_figures_are_measured_once_and_kept(quick, tmp_path):
   second, output = obtain(judge, tmp_path)
   assert output.count("Training the") == 2
   assert second.floor == first.floor
-  assert second.controls.keys() == references.CONTROLS.keys()
+  assert second.controls.keys() == baselines.CONTROLS.keys()
   for figures in second.controls.values():
     assert {"frechet", "recall", "copies"} <= figures.keys()
     assert all(np.isfinite(figure.value) for figure in figures.values())
@@ -82,7 +84,7 @@ def test_figures_are_measured_once_and_kept(quick, tmp_path):
 def test_controls_are_those_of_the_data_whatever_the_run_is(
   quick, tmp_path, monkeypatch
 ):
-  monkeypatch.delitem(references.AUTOENCODERS, "SAE")
+  monkeypatch.delitem(baselines.AUTOENCODERS, "SAE")
   other = default.get_config()
   other.code.update(num_latents=4, k=8)
   other.sae.update(
@@ -102,7 +104,7 @@ def test_controls_are_those_of_the_data_whatever_the_run_is(
 
 
 def test_few_images_leave_out_what_they_cannot_fit(quick, tmp_path, monkeypatch):
-  monkeypatch.delitem(references.AUTOENCODERS, "SAE")
+  monkeypatch.delitem(baselines.AUTOENCODERS, "SAE")
   judge = digits_judge()
   few = Split(judge.dataset.train.images[:60], judge.dataset.train.labels[:60])
   judge = Judge(judge.dataset._replace(train=few), judge.network)
@@ -123,10 +125,10 @@ def groups(number, each, latents):
   )
 
 
-@pytest.mark.parametrize("gaussians", references.GAUSSIANS)
+@pytest.mark.parametrize("gaussians", baselines.GAUSSIANS)
 def test_drawn_codes_have_the_moments_of_those_fitted(gaussians):
   codes = groups(4, 500, 6)
-  drawn = references.GAUSSIANS[gaussians](codes, 4, 20_000)
+  drawn = baselines.GAUSSIANS[gaussians](codes, 4, 20_000)
   assert drawn.shape == (20_000, 6)
   spread = np.abs(np.cov(codes.T)).max()
   np.testing.assert_allclose(drawn.mean(axis=0), codes.mean(axis=0), atol=0.5)
@@ -143,8 +145,8 @@ def test_drawn_codes_have_the_moments_of_those_fitted(gaussians):
 
 def test_clusters_take_codes_that_are_all_alike_or_few():
   alike = np.ones((300, 5))
-  drawn = references.GAUSSIANS["clusters"](alike, 100, 40)
+  drawn = baselines.GAUSSIANS["clusters"](alike, 100, 40)
   np.testing.assert_array_equal(drawn, np.ones((40, 5)))
   single = np.arange(20.0).reshape(10, 2) ** 2  # a cluster to each code
-  drawn = references.GAUSSIANS["clusters"](single, 10, 40)
+  drawn = baselines.GAUSSIANS["clusters"](single, 10, 40)
   assert all((row == single).all(axis=1).any() for row in drawn)

@@ -8,11 +8,13 @@ import numpy as np
 import orbax.checkpoint as ocp
 import pytest
 
-from sgae import inspection, run_directory, runner
 from sgae.data.placement import choose
 from sgae.errors import StoppedBySignal, TrainingDiverged, UserError
+from sgae.evaluation import inspection
 from sgae.reporting.console import Console
 from sgae.reporting.metrics import read_metrics
+from sgae.runs import directory
+from sgae.training import run
 from tests.runs import (
   CALLS,
   copy_of,
@@ -187,7 +189,7 @@ def test_a_phase_cannot_be_made_shorter_than_it_is(whole_run):
 
 def test_a_second_process_is_refused_while_the_first_trains(tmp_path):
   with (
-    run_directory.claimed(tmp_path, tiny_config(), leader=True),
+    directory.claimed(tmp_path, tiny_config(), leader=True),
     pytest.raises(UserError, match="another process trains"),
   ):
     train(tmp_path)
@@ -260,7 +262,7 @@ def test_a_damaged_config_json_is_named(tmp_path, text):
 @contextmanager
 def infinite_loss(name):
   """Makes every step of a phase report an infinite loss."""
-  make = runner.PHASES[name]
+  make = run.PHASES[name]
 
   def poisoned(config, mean_image):
     phase = make(config, mean_image)
@@ -271,11 +273,11 @@ def infinite_loss(name):
 
     return phase._replace(step=step)
 
-  runner.PHASES[name] = poisoned
+  run.PHASES[name] = poisoned
   try:
     yield
   finally:
-    runner.PHASES[name] = make
+    run.PHASES[name] = make
 
 
 def test_divergence_names_the_metric_and_keeps_the_last_good_checkpoint(tmp_path):
@@ -295,10 +297,10 @@ def test_divergence_names_the_metric_and_keeps_the_last_good_checkpoint(tmp_path
 
 def test_batches_that_the_devices_do_not_divide_are_refused():
   with pytest.raises(UserError, match="sae.batch_size=16 is not divisible by 3"):
-    runner.check_batches(tiny_config(), 3)
+    run.check_batches(tiny_config(), 3)
   with pytest.raises(UserError, match="8 devices x train.microbatches=4"):
-    runner.check_batches(tiny_config(train__microbatches=4), 8)
-  runner.check_batches(tiny_config(train__microbatches=2), 8)
+    run.check_batches(tiny_config(train__microbatches=4), 8)
+  run.check_batches(tiny_config(train__microbatches=2), 8)
 
 
 def test_a_batch_larger_than_the_data_is_refused(tmp_path):

@@ -5,15 +5,22 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from sgae import parallel, randomness
+from sgae import randomness
+from sgae.devices.mesh import local_mesh
+from sgae.evaluation.sample import (
+  COLUMNS,
+  ROWS,
+  as_stored,
+  make_interpolator,
+  make_sampler,
+)
 from sgae.networks.build import build_generator
-from sgae.sampling import COLUMNS, ROWS, as_stored, make_interpolator, make_sampler
 from tests.systems import MEAN, make_phase, small_config
 
 
 def make(**fields):
   config = small_config(**fields)
-  return config, make_phase("gan", config).init({}), parallel.mesh_of_this_process()
+  return config, make_phase("gan", config).init({}), local_mesh()
 
 
 def latents(config, state, positions):

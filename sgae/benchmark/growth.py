@@ -115,11 +115,11 @@ def measure(point: Point, cache: str) -> dict[str, float]:
   os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} {flag}"
   from ml_collections import ConfigDict
 
-  from sgae import parallel
   from sgae.benchmark.ours import training_of
   from sgae.benchmark.worker import peak_bytes, rate
+  from sgae.devices.backend import enable_compilation_cache
 
-  parallel.keep_compiled_programs(Path(cache))
+  enable_compilation_cache(Path(cache))
   config = ConfigDict(point.config)
   start = perf_counter()
   work = training_of(config, point.phase, point.steps, point.shape, point.devices)

@@ -13,14 +13,15 @@ import jax.numpy as jnp
 import numpy as np
 
 from configs import grid, ring
-from sgae import parallel, phases
+from sgae import phases
 from sgae.config import validate
 from sgae.data import order, resident, sources
 from sgae.data.dataset import Dataset
-from sgae.evaluation.points import mixture_figures
+from sgae.devices.mesh import make_mesh
+from sgae.evaluation.measures.mixture import mixture_figures
+from sgae.evaluation.sample import make_sampler
+from sgae.methods.states import Batch
 from sgae.reporting.console import Console
-from sgae.sampling import make_sampler
-from sgae.training.states import Batch
 
 SEEDS = 10
 SAMPLES = 2500  # in which protocols count modes
@@ -62,12 +63,12 @@ def trained_on_a_mixture(config: Any, seeds: int) -> tuple[Dataset, np.ndarray]:
 
     return jax.lax.scan(steps, states, indices)[0]
 
-  trained = parallel.compile_function(train)(
+  trained = jax.jit(train)(
     jax.tree.map(lambda *leaves: jnp.stack(leaves), *states),
     np.stack(indices, axis=1),
     source,
   )
-  sample = make_sampler(validate(config), mean, parallel.make_mesh(1))
+  sample = make_sampler(validate(config), mean, make_mesh(1))
   points = [
     sample(jax.tree.map(lambda leaf, i=i: leaf[i], trained), SAMPLES)
     for i in range(seeds)

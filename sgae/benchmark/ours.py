@@ -8,14 +8,17 @@ import jax.numpy as jnp
 import numpy as np
 
 from configs import seed
-from sgae import parallel, phases, sampling
+from sgae import phases
 from sgae.benchmark import worker
 from sgae.benchmark.rows import ACTIVE, EXAMPLES, Row, row_named
 from sgae.benchmark.worker import Work
 from sgae.data import order, resident
 from sgae.data.dataset import Split
-from sgae.networks import sparse_product
-from sgae.training.states import Batch
+from sgae.devices.compiled_steps import CompiledSteps
+from sgae.devices.mesh import compute_replicated, make_mesh, replicate
+from sgae.evaluation.sample import make_sampler
+from sgae.kernels import sparse
+from sgae.methods.states import Batch
 
 # For what is counted alone: its operations are the same, and made in half of the time.
 UNOPTIMISED = {
@@ -101,11 +104,9 @@ def training_of(
   noise = np.random.default_rng(0)
   images = noise.integers(0, 256, (EXAMPLES, *shape), dtype=np.uint8)
   phase = phases.PHASES[name](config, resident.mean_image(images))
-  mesh = parallel.make_mesh(devices)
-  run = parallel.CompiledSteps(
-    phase.step, resident.gather, mesh, "jit", phase.batch_shape
-  )
-  source = parallel.replicate(Split(images, np.zeros(EXAMPLES, np.int32)), mesh)
+  mesh = make_mesh(devices)
+  run = CompiledSteps(phase.step, resident.gather, mesh, "jit", phase.batch_shape)
+  source = replicate(Split(images, np.zeros(EXAMPLES, np.int32)), mesh)
 
   def place_next():
     nonlocal done
@@ -116,13 +117,13 @@ def training_of(
       )
     )
 
-  state, done = parallel.created(phase.init, mesh, {}), 0
+  state, done = compute_replicated(phase.init, mesh, {}), 0
   examples = place_next()
 
   def work():
     nonlocal state, examples
     state, metrics = run(state, source, examples)
-    examples = place_next()  # while the device computes, as sgae/loop.py does
+    examples = place_next()  # while the device computes, as sgae/training/loop.py does
     jax.block_until_ready(metrics)
     return steps * phase.batch_shape[-1]
 
@@ -137,7 +138,7 @@ def flops_of_autoencoder(latents: int) -> float:
   would count both ways.
   """
   on_cpu = jax.default_backend() == "cpu"
-  gathers = on_cpu and sparse_product.is_worth_it(latents, ACTIVE)
+  gathers = on_cpu and sparse.is_worth_it(latents, ACTIVE)
   read = ACTIVE if gathers else latents
   return 2.0 * 784 * (latents + 4 * read)
 
@@ -156,7 +157,7 @@ def flops_of_step(config: Any, name: str) -> float:
     jnp.zeros(phase.batch_shape[-1:], jnp.int32),
   )
   state = jax.eval_shape(phase.init, {})
-  step = parallel.compile_function(phase.step).lower(state, batch)
+  step = jax.jit(phase.step).lower(state, batch)
   costs: Any = step.compile(UNOPTIMISED).cost_analysis()
   return costs["flops"]
 
@@ -164,11 +165,11 @@ def flops_of_step(config: Any, name: str) -> float:
 def sampled(row: Row, precision: str) -> Work:
   """Returns what samples a row's images once, as bytes in a NumPy array."""
   config = config_of(row, precision)
-  mesh = parallel.make_mesh(1)
+  mesh = make_mesh(1)
   mean = np.zeros((28, 28, 1), np.float32)
-  sample = sampling.make_sampler(config, mean, mesh)
-  state = parallel.created(phases.make_gan_phase(config, mean).init, mesh, {})
-  return lambda: len(sample(state, row.batch))
+  draw = make_sampler(config, mean, mesh)
+  state = compute_replicated(phases.make_gan_phase(config, mean).init, mesh, {})
+  return lambda: len(draw(state, row.batch))
 
 
 def product(precision: str) -> Work:
@@ -177,7 +178,7 @@ def product(precision: str) -> Work:
   # not constants: a GPU multiplies these at a higher clock
   noise = np.random.default_rng(0).standard_normal((side, side), np.float32)
   matrix = jnp.asarray(noise, dtype_of(precision))
-  multiply = parallel.compile_function(jnp.matmul)
+  multiply = jax.jit(jnp.matmul)
 
   def work():
     multiply(matrix, matrix).block_until_ready()

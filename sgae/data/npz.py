@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 from numpy.lib.npyio import NpzFile
 
-from sgae import machine
 from sgae.data import local
 from sgae.data.dataset import Dataset, Split
 from sgae.data.decode import one_line
+from sgae.devices import machine
 from sgae.errors import UserError
 
 _IMAGES = ("images", "arr_0")

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from sgae import interleaving
+from sgae.kernels import microbatches
 from sgae.networks.network import Params
 
 
@@ -102,16 +102,16 @@ def penalised(
     one_pass: whether real and generated images are judged in one pass, and slopes at
       the images of all penalties taken in one.
   """
-  images = interleaving.join([real_bhwc, fake_bhwc], one_pass)
+  images = microbatches.join([real_bhwc, fake_bhwc], one_pass)
   judged = [judge(params, passed) for passed in images]
-  real_b, fake_b = interleaving.part([logits_b for logits_b, _ in judged], 2)
+  real_b, fake_b = microbatches.part([logits_b for logits_b, _ in judged], 2)
 
   looked_at = [PENALTIES[name].images(real_bhwc, fake_bhwc, mix_b) for name in names]
   squared = [
     squared_norms(_slopes(judge, params, passed))
-    for passed in interleaving.join(looked_at, one_pass)
+    for passed in microbatches.join(looked_at, one_pass)
   ]
-  of_each = zip(names, interleaving.part(squared, len(names)), strict=True)
+  of_each = zip(names, microbatches.part(squared, len(names)), strict=True)
   total, values = add_weighted(loss(real_b, fake_b), weights, dict(of_each))
   return Penalised(total, total, values, real_b, fake_b, judged[0][1])
 

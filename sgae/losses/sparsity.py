@@ -5,7 +5,7 @@ from collections.abc import Callable
 import jax
 import jax.numpy as jnp
 
-from sgae import reduction
+from sgae.kernels import collectives
 from sgae.networks.sparsity import Code
 
 
@@ -27,7 +27,7 @@ def kl(
     rho: wanted mean activation, in (0, 1).
     axis: mapped axis over which the batch is spread, or None.
   """
-  means = reduction.batch_mean(code_bk.mean(axis=range(1, code_bk.ndim - 1)), axis)
+  means = collectives.batch_mean(code_bk.mean(axis=range(1, code_bk.ndim - 1)), axis)
   means = jnp.clip(means, 1e-6, 1 - 1e-6)
   divergence = rho * jnp.log(rho / means) + (1 - rho) * jnp.log((1 - rho) / (1 - means))
   return jnp.sum(divergence)

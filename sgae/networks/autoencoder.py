@@ -5,8 +5,8 @@ from typing import NamedTuple
 
 import jax
 
+from sgae.kernels.sparse import Few
 from sgae.networks.network import Network, Params
-from sgae.networks.sparse_product import Few
 from sgae.networks.sparsity import Code, SparsityMap
 
 # (encoder's params, decoder's atoms) -> encoder's params

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from sgae.networks import dcgan, layers, mlp, residual, sparsity, spatial
+from sgae.networks import conv_autoencoder, dcgan, layers, mlp, residual, sparsity
 from sgae.networks.autoencoder import Autoencoder, Tie, make_autoencoder
 from sgae.networks.classifier import Classifier, make_classifier
 from sgae.networks.generator import (
@@ -113,7 +113,7 @@ def _mlp_decoder(config, mean_image_hwc):
 
 def _spatial_encoder(config, mean_image_hwc):
   sae = config.sae
-  return spatial.spatial_encoder(
+  return conv_autoencoder.spatial_encoder(
     mean_image_hwc,
     sae.encoder_hidden,
     config.code.num_latents,
@@ -124,7 +124,7 @@ def _spatial_encoder(config, mean_image_hwc):
 
 def _spatial_decoder(config, mean_image_hwc):
   sae = config.sae
-  return spatial.spatial_decoder(
+  return conv_autoencoder.spatial_decoder(
     mean_image_hwc,
     sae.decoder_hidden,
     config.code.num_latents,
@@ -138,7 +138,7 @@ def _spatial_decoder(config, mean_image_hwc):
 # what ties the one to the other, see `make_autoencoder`.
 AUTOENCODERS: dict[str, tuple[Callable[..., Network], Callable[..., Network], Tie]] = {
   "mlp": (_mlp_encoder, _mlp_decoder, mlp.tied_to_atoms),
-  "convolutional": (_spatial_encoder, _spatial_decoder, spatial.tied_to_atoms),
+  "convolutional": (_spatial_encoder, _spatial_decoder, conv_autoencoder.tied_to_atoms),
 }
 
 

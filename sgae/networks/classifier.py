@@ -8,8 +8,8 @@ import jax
 import jax.numpy as jnp
 from flax import linen as nn
 
+from sgae.kernels.convolution import convolve
 from sgae.networks import network
-from sgae.networks.convolution import convolve
 from sgae.networks.network import Params
 
 KERNELS = (5, 5, 3)  # sides of the kernels; each layer halves height and width

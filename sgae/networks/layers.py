@@ -11,8 +11,8 @@ import jax
 import jax.numpy as jnp
 from flax import linen as nn
 
+from sgae.kernels.convolution import convolve, convolve_transposed
 from sgae.networks import network
-from sgae.networks.convolution import convolve, convolve_transposed
 from sgae.networks.network import BatchNetwork, Params
 from sgae.networks.normalization import NONE, Normalization
 

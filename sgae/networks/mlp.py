@@ -12,8 +12,9 @@ import jax.numpy as jnp
 import numpy as np
 from flax import linen as nn
 
-from sgae.networks import network, sparse_product
-from sgae.networks.dense_product import WIDE, dot_general
+from sgae.kernels import sparse
+from sgae.kernels.dense import WIDE, dot_general
+from sgae.networks import network
 from sgae.networks.network import Network, Params
 
 
@@ -72,7 +73,7 @@ def mlp_encoder(
   def apply(params, images_bhwc, active=None):
     centred = images_bhwc - jax.lax.stop_gradient(params["mean"])[None]
     x: Any = body.apply({"params": params["layers"]}, _flatten(centred))
-    return sparse_product.encode(x, params["rows"], params["bias"], active)
+    return sparse.encode(x, params["rows"], params["bias"], active)
 
   return Network(init, apply)
 
@@ -127,7 +128,7 @@ def mlp_decoder(
     return params
 
   def apply(params, code_bk, few=None):
-    x = sparse_product.decode(code_bk, few, params["atoms"]) + params["bias"][None]
+    x = sparse.decode(code_bk, few, params["atoms"]) + params["bias"][None]
     if tail is not None:
       x = tail.apply({"params": params["layers"]}, hidden_activation(x))
     return output_activation(x).reshape(-1, *mean.shape)

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
-from sgae import reduction
+from sgae.kernels import collectives
 from sgae.networks.network import Params, along_last
 
 EPSILON = 1e-5
@@ -71,8 +71,10 @@ def make_batch() -> Normalization:
     wide = x.astype(jnp.float32)
     if train:
       places = tuple(range(x.ndim - 1))
-      mean = reduction.mean(wide.mean(places), axis)
-      variance = reduction.mean(((wide - along_last(mean, x)) ** 2).mean(places), axis)
+      mean = collectives.mean(wide.mean(places), axis)
+      variance = collectives.mean(
+        ((wide - along_last(mean, x)) ** 2).mean(places), axis
+      )
       statistics = {"mean": mean, "variance": variance}
     else:
       mean, variance = params["mean"], params["variance"]

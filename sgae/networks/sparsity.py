@@ -14,11 +14,10 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
-from sgae import reduction
-from sgae.networks import sparse_product
+from sgae.kernels import collectives, sparse
+from sgae.kernels.sparse import Few
+from sgae.kernels.top_k import top_k
 from sgae.networks.network import Params, along_last
-from sgae.networks.selection import top_k
-from sgae.networks.sparse_product import Few
 
 # Latents for each one kept from which `lax.top_k` beats bisection on a CPU, 3 times at
 # 512 (of 512 examples).
@@ -76,7 +75,7 @@ def kth_largest(values_bk: jax.Array, k: int, axis: str | None = None) -> jax.Ar
 
   def refine(i, found):
     candidate = found | (1 << (30 - i))
-    count = reduction.total(jnp.sum(bits >= candidate, dtype=jnp.int32), axis)
+    count = collectives.total(jnp.sum(bits >= candidate, dtype=jnp.int32), axis)
     return jnp.where(count >= k, candidate, found)
 
   # a zero made from the data, so that it varies over devices just as the data does
@@ -121,16 +120,14 @@ def top_code(pre_bk: jax.Array, k: int, few: Few | None = None) -> Code:
   Returns:
     The code, with its few if it is a [B, K] and they are worth it.
   """
-  if (
-    few is None and pre_bk.ndim == 2 and sparse_product.is_worth_it(pre_bk.shape[1], k)
-  ):
-    few = sparse_product.largest(pre_bk, k)
+  if few is None and pre_bk.ndim == 2 and sparse.is_worth_it(pre_bk.shape[1], k):
+    few = sparse.largest(pre_bk, k)
   code_bk = jax.nn.relu(pre_bk)
   if few is None:
     return _counted(keep_largest(code_bk, k))
   few = few._replace(values=jax.nn.relu(few.values))
-  values_bk = sparse_product.spread(code_bk, few)
-  return Code(values_bk, sparse_product.active_latents(values_bk, few), few)
+  values_bk = sparse.spread(code_bk, few)
+  return Code(values_bk, sparse.active_latents(values_bk, few), few)
 
 
 def density(code: Code, axis: str | None) -> jax.Array:
@@ -141,9 +138,9 @@ def density(code: Code, axis: str | None) -> jax.Array:
     axis: mapped axis over which the batch is spread, or None.
   """
   if code.few is not None:
-    return reduction.mean(sparse_product.frequency(code.values, code.few), axis)
+    return collectives.mean(sparse.frequency(code.values, code.few), axis)
   fired_bk = (code.values > 0).any(axis=range(1, code.values.ndim - 1))
-  return reduction.batch_mean(fired_bk.astype(jnp.float32), axis)
+  return collectives.batch_mean(fired_bk.astype(jnp.float32), axis)
 
 
 def make_relu() -> SparsityMap:
@@ -187,13 +184,13 @@ def make_batch_topk(k: int, threshold_decay: float = 0.99) -> SparsityMap:
     if not train:
       return _counted(jnp.where(code >= params["threshold"], code, 0.0))
     fixed = jax.lax.stop_gradient(code)
-    batch = reduction.total(jnp.int32(pre_bk.shape[0]), axis)
+    batch = collectives.total(jnp.int32(pre_bk.shape[0]), axis)
     threshold = kth_largest(fixed, k * batch, axis)
     return _counted(jnp.where(fixed >= threshold, code, 0.0))
 
   def after_update(params, code_bk, axis):
     kept = jnp.where(code_bk > 0, code_bk, jnp.inf)
-    smallest = reduction.batch_minimum(kept, axis)
+    smallest = collectives.batch_minimum(kept, axis)
     old = params["threshold"]
     mixed = threshold_decay * old + (1 - threshold_decay) * smallest
     new = jnp.where(old == 0, smallest, mixed)  # the first batch sets it whole

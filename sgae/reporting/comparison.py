@@ -9,12 +9,12 @@ from typing import Any
 import rich.console
 from rich.table import Table
 
-from sgae import run_directory
-from sgae.comparison import Run, compare
 from sgae.errors import UserError
 from sgae.reporting.console import Console
 from sgae.reporting.files import read_json, write_atomically, write_json
 from sgae.reporting.metrics import read_metrics
+from sgae.runs import directory as run_directory
+from sgae.runs.compare import Run, compare
 
 DIRECTORY = "runs/compare"
 # Measures side by side, and characters of the names of groups in a line: so that a

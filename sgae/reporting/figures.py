@@ -11,7 +11,7 @@ def describe(phase: str, entry: Mapping[str, Any]) -> list[str]:
 
   Args:
     phase: its name.
-    entry: `step`, `protocol`, `figures`, `floor`, `controls`; see sgae/assessment.py.
+    entry: `step`, `protocol`, `figures`, `floor`, `controls`, of evaluation.json.
   """
   protocol = ", ".join(
     f"{key.replace('_', ' ')} {value if key != 'features_sha256' else value[:12]}"

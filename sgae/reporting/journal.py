@@ -8,8 +8,8 @@ from typing import Any, Self
 
 import numpy as np
 
+from sgae.diagnostics.health import Event, Health
 from sgae.errors import UserError
-from sgae.health import Event, Health
 from sgae.reporting import pictures
 from sgae.reporting.background import Background
 from sgae.reporting.console import Console

@@ -14,12 +14,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from sgae.errors import UserError
-from sgae.reporting import (
-  report_curves,
-  report_details,
-  report_figures,
-  report_images,
-)
+from sgae.reporting import report_curves, report_details, report_figures, report_images
 from sgae.reporting.files import read_json, write_atomically
 from sgae.reporting.lenient import finite, items, numbers, section
 from sgae.reporting.metrics import read_metrics

@@ -40,9 +40,9 @@ def make_config(tmp_path):
 def train_two_steps(make_config, tmp_path):
   """Trains phases for two steps each; returns the run directory and what it printed."""
   from configs import digits
-  from sgae import runner
   from sgae.config import validate
   from sgae.reporting.console import Console
+  from sgae.training import run
 
   def train(phases, **data):
     config = digits.get_config()
@@ -57,7 +57,7 @@ def train_two_steps(make_config, tmp_path):
     config.classifier.update(batch_size=8, channels=(2, 2, 2), num_features=4)
     config.evaluation.update(num_samples=40, final_samples=40)
     stream = io.StringIO()
-    runner.train(validate(config), tmp_path / "run", Console(stream))
+    run.train(validate(config), tmp_path / "run", Console(stream))
     return tmp_path / "run", stream.getvalue()
 
   return train

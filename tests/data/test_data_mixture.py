@@ -9,12 +9,12 @@ from PIL import Image
 from scipy import stats
 
 from configs import default
-from sgae import inspection
 from sgae.config import validate
 from sgae.data import order, sources
 from sgae.data.placement import PLACEMENTS
 from sgae.data.resident import mean_image, to_model_range
 from sgae.errors import UserError
+from sgae.evaluation import inspection
 from sgae.reporting.console import Console
 
 S = 2**-0.5

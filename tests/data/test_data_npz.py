@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from sgae import machine
 from sgae.data import sources
+from sgae.devices import machine
 from sgae.errors import UserError
 from sgae.reporting.metrics import read_metrics
 from tests.image_files import pixels

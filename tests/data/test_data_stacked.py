@@ -10,13 +10,13 @@ from PIL import Image
 from scipy import stats
 
 from configs import default
-from sgae import inspection
 from sgae.config import UNSTACKED, validate
 from sgae.data import order, sources, stacked
 from sgae.data.dataset import Dataset, Split
 from sgae.data.placement import PLACEMENTS
 from sgae.data.resident import mean_image, to_model_range
 from sgae.errors import UserError
+from sgae.evaluation import inspection
 from sgae.reporting.console import Console
 from tests.systems import saved
 

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import scipy.stats
 
-from sgae.evaluation.classes import class_figures, class_shares, mode_figures
-from sgae.evaluation.figure import mean_figure
+from sgae.evaluation.measures.classes import class_figures, class_shares, mode_figures
+from sgae.evaluation.measures.estimate import mean_estimate
 
 
 def one_hot(labels, num_classes):
@@ -13,8 +13,8 @@ def one_hot(labels, num_classes):
 
 
 def test_mean_figure_by_hand():
-  assert mean_figure(np.array([1, 2, 6])) == (3, pytest.approx((7 / 3) ** 0.5))
-  assert mean_figure(np.array([True])) == (1, None)
+  assert mean_estimate(np.array([1, 2, 6])) == (3, pytest.approx((7 / 3) ** 0.5))
+  assert mean_estimate(np.array([True])) == (1, None)
 
 
 def test_shares_by_hand():

@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 import pytest
 
-from sgae.evaluation.codes import (
+from sgae.evaluation.measures.codes import (
   dictionary_stability,
   firing_rates,
   probe_error,

@@ -6,11 +6,11 @@ Ten classes of round Gaussians stand for images and for their features.
 import numpy as np
 import pytest
 
-from sgae.evaluation.classes import class_figures
-from sgae.evaluation.frechet import fit_gaussian, frechet
-from sgae.evaluation.kernel import kernel_distance
-from sgae.evaluation.manifold import manifold_figures
-from sgae.evaluation.memorisation import memorisation_figures, nearest
+from sgae.evaluation.measures.classes import class_figures
+from sgae.evaluation.measures.frechet import fit_gaussian, frechet
+from sgae.evaluation.measures.kernel import kernel_distance
+from sgae.evaluation.measures.manifold import manifold_figures
+from sgae.evaluation.measures.memorisation import memorisation_figures, nearest
 
 COUNT, DIMENSIONS = 1500, 8
 CENTRES = 5 * np.random.default_rng(0).standard_normal((10, DIMENSIONS))

@@ -4,7 +4,12 @@ import numpy as np
 import pytest
 import scipy.linalg
 
-from sgae.evaluation.frechet import Gaussian, fit_gaussian, frechet, frechet_distance
+from sgae.evaluation.measures.frechet import (
+  Gaussian,
+  fit_gaussian,
+  frechet,
+  frechet_distance,
+)
 
 
 def by_matrix_root(x, y):

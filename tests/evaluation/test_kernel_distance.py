@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from sgae.evaluation.kernel import kernel_distance
+from sgae.evaluation.measures.kernel import kernel_distance
 
 
 def by_power_sums(x, y):

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from scipy.spatial.distance import cdist
 
-from sgae.evaluation import distances
-from sgae.evaluation.manifold import manifold_figures
+from sgae.evaluation.measures import distances
+from sgae.evaluation.measures.manifold import manifold_figures
 
 
 def by_definition(generated, real):

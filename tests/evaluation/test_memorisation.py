@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from scipy.spatial.distance import cdist
 
-from sgae.evaluation import distances, memorisation
-from sgae.evaluation.memorisation import memorisation_figures, nearest
+from sgae.evaluation.measures import distances, memorisation
+from sgae.evaluation.measures.memorisation import memorisation_figures, nearest
 
 
 @pytest.mark.parametrize("part_entries", [2**19, 100, 1])

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from sgae.evaluation.points import mixture_figures
+from sgae.evaluation.measures.mixture import mixture_figures
 
 ANGLES = 2 * np.pi * np.arange(8) / 8
 RING = np.stack([np.cos(ANGLES), np.sin(ANGLES)], axis=1)

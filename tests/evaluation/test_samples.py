@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from sgae.evaluation.samples import sample_statistics
+from sgae.evaluation.measures.samples import sample_statistics
 
 
 def test_three_images_of_two_pixels():

@@ -10,11 +10,12 @@ from importlib import import_module
 from pathlib import Path
 from unittest import mock
 
-from sgae import features, runner
 from sgae.config import validate
 from sgae.data import sources, stacked
+from sgae.evaluation import feature_extractor
 from sgae.observation import Observer
 from sgae.reporting.console import Console
+from sgae.training import run
 from tests.runs import timeless
 
 NAMES = (
@@ -74,11 +75,11 @@ def records(name: str, workdir: Path) -> list[dict]:
   with (
     mock.patch.dict(sources.SOURCES, tfds=digits, stacked=digits),
     mock.patch.object(stacked, "NUM_TEST", 100),
-    mock.patch.dict(runner.OBSERVERS, dict.fromkeys(runner.OBSERVERS, _unseen)),
-    mock.patch.object(features, "obtain"),
-    mock.patch.object(runner, "assess"),
+    mock.patch.dict(run.OBSERVERS, dict.fromkeys(run.OBSERVERS, _unseen)),
+    mock.patch.object(feature_extractor, "obtain"),
+    mock.patch.object(run, "assess"),
   ):
-    runner.train(validate(small(name)), workdir, Console(io.StringIO()))
+    run.train(validate(small(name)), workdir, Console(io.StringIO()))
   return timeless(workdir)
 
 

@@ -10,11 +10,7 @@ from jax import extend
 from jax.interpreters import partial_eval
 from scipy.signal import correlate2d
 
-from sgae.networks.convolution import (
-  IMPLEMENTATIONS,
-  convolve,
-  convolve_transposed,
-)
+from sgae.kernels.convolution import IMPLEMENTATIONS, convolve, convolve_transposed
 
 pytestmark = pytest.mark.usefixtures("optimised")
 

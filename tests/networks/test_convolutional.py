@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from sgae.networks import dcgan, residual, spatial
+from sgae.networks import conv_autoencoder, dcgan, residual
 from sgae.networks.autoencoder import make_autoencoder
 from sgae.networks.sparsity import make_topk
 
@@ -117,14 +117,14 @@ MEAN = np.random.default_rng(0).uniform(-1, 1, (12, 12, 2)).astype(np.float32)
 @pytest.mark.parametrize("output", ["linear", "tanh"])
 @pytest.mark.parametrize("hidden", [(), (5,)])
 def test_a_silent_spatial_code_shows_the_mean_image(hidden, output):
-  decoder = spatial.spatial_decoder(MEAN, hidden, 6, 4, "relu", output)
+  decoder = conv_autoencoder.spatial_decoder(MEAN, hidden, 6, 4, "relu", output)
   side = 12 // 2 ** (len(hidden) + 1)
   shown = decoder.apply(decoder.init(KEY), jnp.zeros((1, side, side, 6)))
   np.testing.assert_allclose(shown[0], MEAN, atol=0.03)
 
 
 def test_a_linear_atom_is_a_patch_wherever_it_fires():
-  decoder = spatial.spatial_decoder(0 * MEAN, (), 3, 4, "relu", "linear")
+  decoder = conv_autoencoder.spatial_decoder(0 * MEAN, (), 3, 4, "relu", "linear")
   params = decoder.init(KEY)
   for row, column in ((2, 2), (3, 1)):
     code = jnp.zeros((1, 6, 6, 3)).at[0, row, column, 1].set(2.0)
@@ -136,10 +136,10 @@ def test_a_linear_atom_is_a_patch_wherever_it_fires():
 
 
 def test_a_tied_spatial_encoder_is_the_transpose_of_the_decoder():
-  encoder = spatial.spatial_encoder(0 * MEAN, (), 3, 4, "relu")
-  decoder = spatial.spatial_decoder(0 * MEAN, (), 3, 4, "relu", "linear")
+  encoder = conv_autoencoder.spatial_encoder(0 * MEAN, (), 3, 4, "relu")
+  decoder = conv_autoencoder.spatial_decoder(0 * MEAN, (), 3, 4, "relu", "linear")
   autoencoder = make_autoencoder(
-    encoder, make_topk(2), decoder, 3, spatial.tied_to_atoms
+    encoder, make_topk(2), decoder, 3, conv_autoencoder.tied_to_atoms
   )
   params = autoencoder.init(KEY)
   images = jax.random.normal(jax.random.key(2), (2, 12, 12, 2))

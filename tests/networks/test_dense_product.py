@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from jax.sharding import PartitionSpec
 
-from sgae import parallel, reduction
-from sgae.networks.dense_product import WIDE, dot_general
+from sgae.devices.mesh import make_mesh
+from sgae.kernels import collectives
+from sgae.kernels.dense import WIDE, dot_general
 
 pytestmark = pytest.mark.usefixtures("optimised")
 
@@ -65,12 +66,12 @@ def test_a_population_in_bfloat16():
 
 def test_under_shard_map():
   def local(x, kernel):
-    kernel = reduction.varying(kernel, "data")
+    kernel = collectives.varying(kernel, "data")
     return jax.lax.psum(jax.grad(loss_of(dot_general), 1)(x, kernel), "data")
 
   whole, spread = PartitionSpec(), PartitionSpec("data")
   mapped = jax.shard_map(
-    local, mesh=parallel.make_mesh(1), in_specs=(spread, whole), out_specs=whole
+    local, mesh=make_mesh(1), in_specs=(spread, whole), out_specs=whole
   )
   assert_close(
     jax.jit(mapped)(X, KERNEL), jax.grad(loss_of(jax.lax.dot_general), 1)(X, KERNEL)

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from configs import seed
+from sgae.kernels.dense import WIDE
 from sgae.networks import build, mlp
-from sgae.networks.dense_product import WIDE
 
 KEY = jax.random.key(0)
 MEAN = np.linspace(-0.9, 0.9, 24, dtype=np.float32).reshape(2, 4, 3)

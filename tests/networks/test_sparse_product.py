@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from jax.sharding import PartitionSpec
 
-from sgae import parallel, reduction
-from sgae.networks import sparse_product
-from sgae.networks.dense_product import WIDE
+from sgae.devices.mesh import make_mesh
+from sgae.kernels import collectives, sparse
+from sgae.kernels.dense import WIDE
 from sgae.networks.sparsity import density, keep_largest, top_code
 
 pytestmark = pytest.mark.usefixtures("optimised")
@@ -38,7 +38,7 @@ def platform(request, monkeypatch):
 
 def few_loss(pre_bk, atoms_kd):
   code = top_code(pre_bk, ACTIVE)
-  outputs = sparse_product.decode(code.values, code.few, atoms_kd)
+  outputs = sparse.decode(code.values, code.few, atoms_kd)
   # once by what is decoded, and once by the code itself, as a penalty would
   return jnp.sum((outputs - WANTED[: len(pre_bk)]) ** 2) + jnp.sum(code.values**3)
 
@@ -91,12 +91,12 @@ def test_a_population_of_autoencoders():
 @pytest.mark.usefixtures("platform")
 def test_under_shard_map():
   def local(pre_bk, atoms_kd):
-    value, gradients = both(few_loss)(pre_bk, reduction.varying(atoms_kd, "data"))
+    value, gradients = both(few_loss)(pre_bk, collectives.varying(atoms_kd, "data"))
     return jax.lax.psum((value, gradients[1]), "data")
 
   whole, spread = PartitionSpec(), PartitionSpec("data")
   mapped = jax.shard_map(
-    local, mesh=parallel.make_mesh(1), in_specs=(spread, whole), out_specs=whole
+    local, mesh=make_mesh(1), in_specs=(spread, whole), out_specs=whole
   )
   value, (_, atoms) = both(dense_loss)(PRE, ATOMS)
   assert_close(jax.jit(mapped)(PRE, ATOMS), (value, atoms))
@@ -106,7 +106,7 @@ def test_bfloat16_is_summed_in_float32():
   few_code = top_code(PRE, ACTIVE)
   code = few_code._replace(values=few_code.values.astype(jnp.bfloat16))  # as a network
   atoms_kd = ATOMS.astype(jnp.bfloat16)
-  outputs = sparse_product.decode(code.values, code.few, atoms_kd)
+  outputs = sparse.decode(code.values, code.few, atoms_kd)
   assert outputs.dtype == jnp.bfloat16
   exact = code.values.astype(jnp.float32) @ atoms_kd.astype(jnp.float32)
   np.testing.assert_array_equal(outputs, exact.astype(jnp.bfloat16))
@@ -126,7 +126,7 @@ OTHERS = [0, 1, ACTIVE, ACTIVE + 1, LATENTS]
 
 def by_rows(active, others=0):
   def loss(x_bd, rows_kd, bias_k):
-    pre_bk, few = sparse_product.encode(x_bd, rows_kd, bias_k, active)
+    pre_bk, few = sparse.encode(x_bd, rows_kd, bias_k, active)
     code = top_code(pre_bk, ACTIVE, few)
     return jnp.sum(jnp.sin(code.values)) + jnp.sum(pre_bk[:, :others] ** 2)
 

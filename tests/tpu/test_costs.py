@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from sgae.tpu.costs import Collective, Product, count
-from sgae.tpu.hlo import parse
+from sgae.aot.costs import Collective, Product, count
+from sgae.aot.hlo import parse
 
 # Compiled for v5e:2x4 (JAX 0.10.2, libtpu 0.0.42) from five steps of gradient descent
 # on mean((x @ w)**2): w is [784, 512], x are 64 of 60,000 uint8 images, 8 on each chip.

@@ -2,16 +2,10 @@
 
 import pytest
 
+from sgae.aot.costs import Collective, Costs, Product
+from sgae.aot.report import Memory, describe_phase
+from sgae.aot.roofline import CHIPS, exchange_seconds, parse_slice, roofline, unit_flops
 from sgae.errors import UserError
-from sgae.tpu.costs import Collective, Costs, Product
-from sgae.tpu.report import Memory, describe_phase
-from sgae.tpu.roofline import (
-  CHIPS,
-  exchange_seconds,
-  parse_slice,
-  roofline,
-  unit_flops,
-)
 
 
 @pytest.mark.parametrize(

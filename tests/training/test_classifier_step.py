@@ -9,13 +9,13 @@ from scipy.special import log_softmax
 from configs import default
 from sgae import phases
 from sgae.data import digits, order, resident
-from sgae.networks.classifier import Classifier, make_classifier
-from sgae.training.classifier_step import (
+from sgae.methods.classifier.train import (
   _moved,
   init_classifier_state,
   make_classifier_step,
 )
-from sgae.training.states import Batch
+from sgae.methods.states import Batch
+from sgae.networks.classifier import Classifier, make_classifier
 
 SHAPE = (6, 5, 2)
 CLASSIFIER = make_classifier(SHAPE, (3, 4, 4), 16, 10)

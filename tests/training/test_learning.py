@@ -9,7 +9,7 @@ from configs import default, grid, ring
 from sgae import phases
 from sgae.benchmark.mixtures import measured, trained_on_a_mixture
 from sgae.losses.adversarial import ADVERSARIAL_LOSSES, AdversarialLoss
-from sgae.training.states import Batch
+from sgae.methods.states import Batch
 
 pytestmark = pytest.mark.usefixtures("optimised")
 

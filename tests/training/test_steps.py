@@ -5,11 +5,12 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from sgae import parallel, randomness
+from sgae import randomness
+from sgae.devices import backend
 from sgae.losses.adversarial import ADVERSARIAL_LOSSES
+from sgae.methods.gan.generator import update_average
+from sgae.methods.inheritance import transfer_autoencoder
 from sgae.networks.normalization import NORMALIZATIONS
-from sgae.training.generator_step import update_average
-from sgae.training.transfer import transfer_autoencoder
 from tests.systems import (
   CONVOLUTIONAL,
   batches,
@@ -49,7 +50,7 @@ def test_a_gpu_judges_in_one_pass_to_the_same_end(fields, monkeypatch):
   config = small_config(**fields)
 
   def final(on_gpu):
-    monkeypatch.setattr(parallel, "_target", "gpu" if on_gpu else "cpu")
+    monkeypatch.setattr(backend, "_target", "gpu" if on_gpu else "cpu")
     phase = make_phase("gan", config)
     state, metrics = one_step(phase, phase.init({}))
     return state.replace(key=0), metrics

@@ -5,8 +5,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from sgae import parallel
 from sgae.data import order, resident
+from sgae.devices.compiled_steps import MODES, CompiledSteps
+from sgae.devices.mesh import make_mesh, replicate
 from tests.systems import EXAMPLES, IMAGES, make_phase, small_config
 
 
@@ -17,8 +18,8 @@ def test_no_key_is_used_twice_and_no_rank_is_promoted(name, sparsity_map):
   config.gan.penalties.gradient_penalty = 1.0
   with jax.debug_key_reuse(True), jax.numpy_rank_promotion("raise"):
     phase = make_phase(name, config)
-    steps = parallel.CompiledSteps(
-      phase.step, resident.gather, parallel.make_mesh(1), "jit", phase.batch_shape
+    steps = CompiledSteps(
+      phase.step, resident.gather, make_mesh(1), "jit", phase.batch_shape
     )
     indices = order.batch_indices(0, name, 0, 3, phase.batch_shape, len(IMAGES))
     source = jax.tree.map(jnp.asarray, EXAMPLES)
@@ -27,17 +28,15 @@ def test_no_key_is_used_twice_and_no_rank_is_promoted(name, sparsity_map):
   assert all(np.isfinite(column).all() for column in metrics.values())
 
 
-@pytest.mark.parametrize("mode", parallel.MODES)
+@pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("name", ["sae", "gan"])
 def test_a_call_moves_nothing_between_host_and_device_unasked(name, mode):
   phase = make_phase(name, small_config())
-  mesh = parallel.make_mesh(1)
-  steps = parallel.CompiledSteps(
-    phase.step, resident.gather, mesh, mode, phase.batch_shape
-  )
+  mesh = make_mesh(1)
+  steps = CompiledSteps(phase.step, resident.gather, mesh, mode, phase.batch_shape)
   indices = order.batch_indices(0, name, 0, 3, phase.batch_shape, len(IMAGES))
-  source = parallel.replicate(EXAMPLES, mesh)
-  state = parallel.replicate(phase.init({}), mesh)
+  source = replicate(EXAMPLES, mesh)
+  state = replicate(phase.init({}), mesh)
   state, _ = steps(state, source, steps.place(indices))
   with jax.transfer_guard("disallow"):
     state, metrics = steps(state, source, steps.place(indices))

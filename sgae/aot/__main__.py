@@ -1,0 +1,124 @@
+"""The process that compiles: `python -m sgae.aot`, started by compilation.py."""
+
+import functools
+import json
+import sys
+from time import perf_counter
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from ml_collections import ConfigDict
+
+from sgae.aot import costs, report, roofline
+from sgae.config import validate
+from sgae.data import placement
+from sgae.data.dataset import Split
+from sgae.devices.backend import explain_out_of_memory, target_backend
+from sgae.devices.compiled_steps import CompiledSteps
+from sgae.devices.mesh import make_mesh, replicated_template, tpu_slice_devices
+from sgae.errors import UserError
+from sgae.phases import PHASES
+from sgae.reporting.console import Console
+
+
+def compile_phases(
+  config: Any, where: roofline.Slice, images_shape: tuple[int, ...], console: Console
+) -> None:
+  """Compiles the program that each phase runs, and prints what it tells.
+
+  Args:
+    config: validated.
+    where: the slice to compile for.
+    images_shape: (N, H, W, C) of the training images.
+    console: where the lines go.
+
+  Raises:
+    UserError: a phase does not fit into the memory of a chip.
+  """
+  target_backend("tpu")
+  devices = tpu_slice_devices(where.name, **where.description)
+  mesh = make_mesh(config.parallel.devices, devices)
+  placed = placement.choose(
+    config.data.placement, int(np.prod(images_shape)), where.chip.hbm_size
+  )
+  source = ()
+  if placed.resident:
+    source = replicated_template(
+      lambda: _split(images_shape[:1], images_shape[1:]), mesh
+    )
+  console.line(
+    report.describe_slice(where, config.parallel.mode, images_shape, placed.resident)
+  )
+  finished: dict[str, Any] = {}
+  kept = 0  # bytes of each chip that earlier phases hold on to
+  for name in config.phases:
+    phase = PHASES[name](config, np.zeros(images_shape[1:], np.float32))
+    state = replicated_template(phase.init, mesh, finished)
+    steps = config[name].log_every
+    shape = (steps, *phase.batch_shape)
+    examples: Any = jax.ShapeDtypeStruct(shape, jnp.int32)
+    if not placed.resident:
+      examples = jax.eval_shape(functools.partial(_split, shape, images_shape[1:]))
+    compiled = CompiledSteps(
+      phase.step, placed.gather, mesh, config.parallel.mode, phase.batch_shape
+    )
+    start = perf_counter()
+    try:
+      with explain_out_of_memory():
+        program = compiled.compile(state, source, examples)
+    except UserError as error:
+      raise UserError(f"{name} does not fit into {where.name}: {error}") from error
+    seconds = perf_counter() - start
+    used: Any = program.memory_analysis()
+    ahead = sum(leaf.nbytes for leaf in jax.tree.leaves(examples)) // where.chips
+    memory = report.Memory(
+      arguments=used.argument_size_in_bytes,
+      outputs=used.output_size_in_bytes,
+      temporaries=used.temp_size_in_bytes,
+      aliased=used.alias_size_in_bytes,
+      code=used.generated_code_size_in_bytes,
+      beside=kept + ahead,
+    )
+    console.line(f"{name}:")
+    images = int(np.prod(phase.batch_shape))
+    counted = costs.count(program.as_text() or "")
+    for line in report.describe_phase(counted, memory, where, steps, images, seconds):
+      console.line(f"  {line}")
+    if memory.total > where.chip.hbm_size:
+      raise UserError(
+        f"{name} does not fit into {where.name}: it needs {memory.total:,} bytes of a "
+        f"chip's {where.chip.hbm_size:,}: lower a batch_size or a width"
+      )
+    finished[name] = state
+    kept += memory.aliased  # its state, donated and given back
+
+
+def _split(shape, image_shape) -> Split:
+  arrays: Any = (
+    jnp.zeros((*shape, *image_shape), jnp.uint8),
+    jnp.zeros(shape, jnp.int32),
+  )
+  return Split(*arrays)
+
+
+def main() -> int:
+  """Reads what to compile from the standard input; returns the exit code."""
+  request = json.load(sys.stdin)
+  console = Console()
+  try:
+    compile_phases(
+      validate(ConfigDict(request["config"])),
+      roofline.parse_slice(request["topology"]),
+      tuple(request["shape"]),
+      console,
+    )
+  except UserError as error:
+    console.error(str(error))
+    return error.exit_code
+  return 0
+
+
+if __name__ == "__main__":
+  sys.exit(main())

@@ -1,0 +1,68 @@
+"""The JAX backend of this process: what it is, and its settings."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import jax
+
+from sgae.errors import UserError
+
+_target: str | None = None
+
+
+def target_backend(backend: str) -> None:
+  """Has all steps that this process builds fit a backend that is not at hand."""
+  global _target
+  _target = backend
+
+
+def targets_gpu() -> bool:
+  """Says whether steps will run on GPUs; some are written in another way for them."""
+  return _backend() == "gpu"
+
+
+def full_float32_products() -> bool:
+  """Says whether products of float32 are so; GPUs and TPUs multiply fewer bits."""
+  return _backend() == "cpu"
+
+
+def _backend():
+  return _target or jax.default_backend()
+
+
+@contextmanager
+def explain_out_of_memory() -> Iterator[None]:
+  """Turns a device's lack of memory inside the block into one line for the user."""
+  try:
+    yield
+  except jax.errors.JaxRuntimeError as error:
+    if "RESOURCE_EXHAUSTED" not in str(error):
+      raise
+    raise UserError(
+      f"the device is out of memory ({str(error).splitlines()[0][:150]}): lower a "
+      "batch_size or raise train.microbatches, then run the same command again"
+    ) from error
+
+
+def enable_debug_checks() -> None:
+  """Turns on the checks of `config.debug`, for the rest of this process."""
+  jax.config.update("jax_debug_nans", True)
+  jax.config.update("jax_debug_key_reuse", True)
+  jax.config.update("jax_numpy_rank_promotion", "raise")
+
+
+def enable_compilation_cache(directory: Path) -> None:
+  """Keeps compiled programs on disk, so that the second start need not compile.
+
+  Where the directory cannot be written they are not kept, and the run is no worse.
+  """
+  try:
+    directory.mkdir(parents=True, exist_ok=True)
+  except OSError:
+    return
+  if not os.access(directory, os.W_OK):
+    return
+  jax.config.update("jax_compilation_cache_dir", str(directory))
+  jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)

@@ -1,0 +1,185 @@
+"""Compiles many training steps into one call, in one of three ways that agree.
+
+`jit` over global arrays is the reference; `shard_map` and `pmap` are the others.
+"""
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.sharding import Mesh, NamedSharding, PartitionSpec
+
+from sgae.devices.mesh import AXIS, local_rows, split_at
+from sgae.errors import UserError
+from sgae.methods.states import Batch
+
+Step = Callable[..., tuple[Any, dict[str, jax.Array]]]
+
+
+# (source, examples of one step) -> (float images in [-1, 1], labels)
+Gather = Callable[[Any, Any], tuple[jax.Array, jax.Array]]
+
+
+class CompiledSteps:
+  """Many steps in one dispatch: a scan over K steps, compiled once.
+
+  Calling it runs `state, metrics = step(state, batch)` for each of the K rows of the
+  examples and returns the last state and the metrics stacked along a leading axis of K.
+  The given state's buffers are donated: it must not be used again.
+  """
+
+  def __init__(
+    self, step: Step, gather: Gather, mesh: Mesh, mode: str, batch_shape: tuple
+  ):
+    """Binds a step.
+
+    Args:
+      step: `step(state, batch, *, axis=None) -> (state, metrics)`.
+      gather: `(source, examples of one step) -> (images, labels)`, run inside the
+        scan.
+      mesh: from `make_mesh`.
+      mode: a key of `MODES`.
+      batch_shape: (B,) or (U, B), the leading axes of one step's examples; the mesh's
+        size divides B.
+    """
+    self.traces = 0
+    self._mesh = mesh
+    self._batch_size = batch_shape[-1]
+    self._batch_axis = len(batch_shape)  # axis 0 is that of the K steps
+
+    def many_steps(state, source, examples, positions_b, axis=None):
+      self.traces += 1
+
+      def one_step(state, examples_of_step):
+        images, labels = gather(source, examples_of_step)
+        return step(state, Batch(images, labels, positions_b), axis=axis)
+
+      return jax.lax.scan(one_step, state, examples)
+
+    self._program, self._place = MODES[mode](many_steps, mesh, self._batch_axis)
+
+  @functools.cached_property
+  def rows(self) -> np.ndarray:
+    """Which examples of a batch the devices of this process take, in order."""
+    return local_rows(self._mesh, self._batch_size)
+
+  @functools.cached_property
+  def _positions(self) -> jax.Array:
+    return self._place(self.rows.astype(np.int32), 0, self._put)
+
+  def __call__(self, state: Any, source: Any, examples: Any):
+    """Runs K steps.
+
+    Args:
+      state: replicated on the mesh; donated.
+      source: what `gather` reads, replicated on the mesh.
+      examples: from `place`.
+
+    Returns:
+      (state, metrics), each metric float32 [K].
+    """
+    return self._program(state, source, examples, self._positions)
+
+  def place(self, examples: Any) -> Any:
+    """Begins to move the examples of one call to the devices that will need them.
+
+    Args:
+      examples: array, or tree of arrays, [K, *batch_shape, ...] on the host, of the
+        batch only `self.rows`: what the devices of this process take.
+    """
+    return self._place_all(examples, self._put)
+
+  def _place_all(self, examples, put):
+    return jax.tree.map(
+      lambda array: self._place(array, self._batch_axis, put), examples
+    )
+
+  def compile(self, state: Any, source: Any, examples: Any) -> jax.stages.Compiled:
+    """Compiles what a call would run, for devices that need not be here.
+
+    Args:
+      state, source: as in a call, but from `replicated_template`.
+      examples: shapes and dtypes of what `place` takes, for the whole batch; not in
+        the mode 'pmap', which arranges values.
+    """
+
+    def described(array, sharding, axis):
+      del axis
+      return jax.ShapeDtypeStruct(array.shape, array.dtype, sharding=sharding)
+
+    placed = self._place_all(examples, described)
+    positions = self._place(np.arange(self._batch_size, dtype=np.int32), 0, described)
+    return self._program.lower(state, source, placed, positions).compile()
+
+  def _put(self, array: np.ndarray, sharding: NamedSharding, axis: int) -> jax.Array:
+    if sharding.is_fully_addressable:
+      return jax.device_put(array, sharding)
+    shape = (*array.shape[:axis], self._batch_size, *array.shape[axis + 1 :])
+
+    def part(index):
+      start, stop, _ = index[axis].indices(self._batch_size)
+      first = np.searchsorted(self.rows, start)
+      return array.take(range(first, first + stop - start), axis)
+
+    return jax.make_array_from_callback(shape, sharding, part)
+
+
+def all_finite(tree: Any) -> bool:
+  """Says whether every number of a tree is finite (keys and integers always are)."""
+  leaves = [
+    leaf for leaf in jax.tree.leaves(tree) if jnp.issubdtype(leaf.dtype, jnp.floating)
+  ]
+  return bool(_all_finite(leaves))
+
+
+@jax.jit
+def _all_finite(leaves):
+  return jnp.all(jnp.stack([jnp.isfinite(leaf).all() for leaf in leaves]))
+
+
+def _by_jit(many_steps, mesh, batch_axis):
+  del batch_axis
+  whole = NamedSharding(mesh, PartitionSpec())
+  program = jax.jit(many_steps, donate_argnums=0, out_shardings=(whole, whole))
+
+  def place(array, axis, put):
+    return put(array, NamedSharding(mesh, split_at(axis)), axis)
+
+  return program, place
+
+
+def _by_shard_map(many_steps, mesh, batch_axis):
+  whole = PartitionSpec()
+  mapped = jax.shard_map(
+    functools.partial(many_steps, axis=AXIS),
+    mesh=mesh,
+    in_specs=(whole, whole, split_at(batch_axis), split_at(0)),
+    out_specs=(whole, whole),
+  )
+  return _by_jit(mapped, mesh, batch_axis)
+
+
+def _by_pmap(many_steps, mesh, batch_axis):
+  del batch_axis
+  if jax.process_count() > 1:
+    raise UserError("parallel.mode='pmap' is for one process: choose jit or shard_map")
+  program = jax.pmap(
+    functools.partial(many_steps, axis=AXIS),
+    axis_name=AXIS,
+    in_axes=(None, None, 0, 0),
+    out_axes=(None, None),
+    devices=list(mesh.devices.flat),
+    donate_argnums=0,
+  )
+
+  def place(array, axis, put):
+    by_device = np.stack(np.split(array, mesh.size, axis=axis))
+    return put(by_device, NamedSharding(mesh, PartitionSpec(AXIS)), 0)
+
+  return program, place
+
+
+MODES = {"jit": _by_jit, "shard_map": _by_shard_map, "pmap": _by_pmap}

@@ -1,0 +1,141 @@
+"""The device mesh, and how arrays are placed on it.
+
+Devices may be those of this machine, or those of a TPU slice that is not here: a
+program for the latter can be compiled, not run.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.experimental import topologies
+from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
+
+from sgae.devices import machine
+from sgae.errors import UserError
+
+AXIS = "data"
+
+
+def make_mesh(devices: int, available: Sequence[Any] | None = None) -> Mesh:
+  """Returns a mesh of one axis over the first `devices` devices (0: all of them).
+
+  Args:
+    devices: how many.
+    available: of these; None: of those at hand.
+
+  Raises:
+    UserError: if there are fewer devices.
+  """
+  if available is None:
+    available = _devices_at_hand()
+  if devices > len(available):
+    raise UserError(
+      f"parallel.devices={devices}, but {len(available)} "
+      f"{available[0].platform} device(s) are here: use 0 for all of them"
+    )
+  count = devices or len(available)
+  left_out = {device.process_index for device in available[count:]} - {
+    device.process_index for device in available[:count]
+  }
+  if left_out:
+    raise UserError(
+      f"parallel.devices={devices} leaves process {min(left_out)} without a device: "
+      "start fewer processes, or use 0 for all devices"
+    )
+  return jax.make_mesh(
+    (count,), (AXIS,), axis_types=(AxisType.Auto,), devices=available[:count]
+  )
+
+
+def local_mesh() -> Mesh:
+  """Returns a mesh over one device of this process, for what it does by itself."""
+  return make_mesh(1, jax.local_devices())
+
+
+def _devices_at_hand() -> Sequence[Any]:
+  try:
+    return jax.devices()
+  except (RuntimeError, AssertionError) as error:  # a platform that is not there
+    reason = str(error).split("\n")[0] or type(error).__name__
+    raise UserError(
+      f"JAX finds no devices ({reason}): unset JAX_PLATFORMS, or install JAX for them"
+    ) from error
+
+
+def is_cpu(mesh: Mesh) -> bool:
+  """Says whether a mesh is of CPU devices."""
+  return mesh.devices.flat[0].platform == "cpu"
+
+
+def tpu_slice_devices(topology: str, **description: Any) -> Sequence[Any]:
+  """Returns the chips of a TPU slice that need not be here, to compile for.
+
+  Needs libtpu, and an environment that keeps it from looking for a TPU.
+
+  Args:
+    topology: such as 'v5e:2x4'.
+    description: what libtpu takes to describe it, see `Slice` in sgae/aot/roofline.py.
+  """
+  return topologies.get_topology_desc(topology, "tpu", **description).devices
+
+
+def device_memory(mesh: Mesh) -> int:
+  """Returns the memory of one device (bytes); CPU devices share the machine's."""
+  stats = mesh.local_devices[0].memory_stats()
+  if stats is not None:
+    return stats["bytes_limit"]
+  return machine.memory() // len(mesh.local_devices)
+
+
+def replicate(tree: Any, mesh: Mesh) -> Any:
+  """Returns the tree with every leaf whole on each device, in buffers of its own."""
+  whole = NamedSharding(mesh, PartitionSpec())
+
+  def placed(leaf):
+    if jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key):
+      return jax.random.wrap_key_data(placed(jax.random.key_data(leaf)))
+    if jax.process_count() > 1:
+      host = np.asarray(leaf)
+      return jax.make_array_from_callback(host.shape, whole, lambda index: host[index])
+    # device_put reuses a device's buffer even under may_alias=False (JAX 0.10.2); when
+    # it is donated later, the caller's array would be gone
+    own = jnp.copy(leaf) if isinstance(leaf, jax.Array) else leaf
+    return jax.device_put(own, whole)
+
+  return jax.tree.map(placed, tree)
+
+
+def fetch_local(tree: Any) -> Any:
+  """Returns replicated arrays as they lie on one device of this process."""
+  return jax.tree.map(lambda leaf: leaf.addressable_data(0), tree)
+
+
+def compute_replicated(init: Callable[..., Any], mesh: Mesh, *args: Any) -> Any:
+  """Returns `init(*args)`, computed as one program, whole on each device."""
+  # it runs once: a CPU compiles it up to three times as quickly, to the same bits
+  options = {"xla_backend_optimization_level": 1} if is_cpu(mesh) else None
+  return replicate(jax.jit(init, compiler_options=options)(*args), mesh)
+
+
+def replicated_template(function: Callable[..., Any], mesh: Mesh, *args: Any) -> Any:
+  """Returns the shapes of `function(*args)`, to be whole on each device; no values."""
+  whole = NamedSharding(mesh, PartitionSpec())
+
+  def described(leaf):
+    return jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=whole)
+
+  return jax.tree.map(described, jax.eval_shape(function, *args))
+
+
+def local_rows(mesh: Mesh, batch_size: int) -> np.ndarray:
+  """Returns which examples of a batch the devices of this process take, in order."""
+  spread = NamedSharding(mesh, split_at(0))
+  parts = spread.addressable_devices_indices_map((batch_size,)).values()
+  return np.sort(np.concatenate([np.arange(batch_size)[part] for part in parts]))
+
+
+def split_at(axis: int) -> PartitionSpec:
+  return PartitionSpec(*[None] * axis, AXIS)

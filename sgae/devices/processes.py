@@ -1,0 +1,236 @@
+"""Several processes that train one model: who leads, and what all must agree on.
+
+Every process runs the same program. The leader (process 0) alone writes metrics,
+pictures and config; all of them enter every compiled call and every save.
+"""
+
+import contextlib
+import hashlib
+import importlib.util
+import json
+import os
+import secrets
+import socket
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NoReturn
+
+import jax
+import numpy as np
+from jax.experimental import multihost_utils
+
+from sgae.errors import UserError
+
+LOST = 4  # exit code of a process that lost another one
+
+
+def join(coordinator: str, num_processes: int, process_id: int) -> None:
+  """Makes this process one of several, before anything touches a device.
+
+  Without arguments it does so under SLURM with more than one task and on a TPU VM,
+  where JAX finds the others by itself, and does nothing anywhere else.
+
+  Args:
+    coordinator: `host:port` of process 0, or ''.
+    num_processes: how many there are; 0: not given.
+    process_id: which one this is, from 0; -1: not given.
+
+  Raises:
+    UserError: some but not all are given, or the others cannot be reached.
+  """
+  given = (bool(coordinator), num_processes > 0, process_id >= 0)
+  if any(given) and not all(given):
+    raise UserError(
+      "--coordinator=host:port, --num_processes=N and --process_id=0..N-1 belong "
+      "together: give all three, or none"
+    )
+  if all(given) and process_id >= num_processes:
+    raise UserError(
+      f"--process_id={process_id} is too large: choose one below {num_processes}"
+    )
+  # Otherwise JAX ends this process with a stack trace when another one is lost, before
+  # `_watch` can do it with a line; and takes SIGTERM for itself, which is also how a
+  # TPU VM is told that it will be preempted: one process notes it (signals.py),
+  # `any_of_us` tells the others, and all save.
+  jax.config.update("jax_enable_recoverability", True)
+  jax.config.update("jax_enable_preemption_service", False)
+  try:
+    if all(given):
+      jax.distributed.initialize(coordinator, num_processes, process_id)
+    elif _under_slurm() or _on_tpu_vm():
+      jax.distributed.initialize()
+    else:
+      return
+    if jax.process_count() > 1:
+      _watch(coordinator.rpartition(":")[0].strip("[]") or _own_address())
+  except (RuntimeError, ValueError, OSError) as error:
+    raise UserError(
+      f"cannot join the other processes ({str(error).splitlines()[0][:150]}): check "
+      "that all were started, and that --coordinator can be reached from each"
+    ) from error
+
+
+def is_leader() -> bool:
+  """Says whether this process is the one that writes."""
+  return jax.process_index() == 0
+
+
+def any_of_us(flag: bool) -> bool:
+  """Says whether the flag is set in any process; all must ask at the same point.
+
+  With several processes, each waits here until its devices have done what they were
+  given.
+  """
+  if jax.process_count() == 1:
+    return flag
+  return bool(np.any(multihost_utils.process_allgather(np.array(flag))))
+
+
+def wait_for_all(name: str) -> None:
+  """Returns when every process has come to the point of this name."""
+  if jax.process_count() > 1:
+    multihost_utils.sync_global_devices(name)
+
+
+def require_equal(what: str, value: Any) -> None:
+  """Makes sure that all processes hold the same value, before any relies on it.
+
+  Args:
+    what: names the value for the user.
+    value: of what JSON can hold.
+
+  Raises:
+    UserError: in every process, if any of them holds another one.
+  """
+  if jax.process_count() > 1:
+    digest = hashlib.sha256(json.dumps(value, sort_keys=True).encode()).digest()
+    mine = np.frombuffer(digest, np.uint8)
+    if (multihost_utils.process_allgather(mine) != mine).any():
+      raise UserError(
+        f"the processes differ in {what}: start all with the same command on the same "
+        "data, with a --workdir or --config.checkpoint.directory that all can reach"
+      )
+
+
+@contextmanager
+def loss_awaited() -> Iterator[None]:
+  """Leaves it to `_watch` to speak when an exchange fails inside the block."""
+  try:
+    yield
+  except jax.errors.JaxRuntimeError:
+    if _connections:
+      time.sleep(10)
+    raise
+
+
+@contextmanager
+def leader_first(name: str) -> Iterator[None]:
+  """Lets the leader run the block, then the others: what it wrote they find there."""
+  if not is_leader():
+    wait_for_all(name)
+  yield
+  if is_leader():
+    wait_for_all(name)
+
+
+def leave(exit_code: int, together: bool) -> int:
+  """Returns the exit code of a process that is alone; ends any other with it.
+
+  Args:
+    exit_code: 0 for success.
+    together: whether all processes end now, and for the same reason. If not, the others
+      are told by `_watch`; and JAX must not wait for them, which takes minutes.
+  """
+  if not _connections:  # alone
+    return exit_code
+  if together:
+    for connection in _connections:
+      with contextlib.suppress(OSError):
+        connection.sendall(_GOODBYE)
+    if is_leader():  # JAX ends the others with a stack trace when it ends before them
+      for listener in _listeners:
+        listener.join(timeout=10)
+  else:
+    time.sleep(2)  # others that have the same to say need not hear of it first
+  return _end(exit_code)
+
+
+_GOODBYE = b"."
+_connections: list[socket.socket] = []  # open for as long as the process lives
+_listeners: list[threading.Thread] = []  # of the connections; end with the other side
+
+
+def _watch(leader_host: str) -> None:
+  """Ends this process soon after another one ends without saying goodbye.
+
+  A process that waits in a collective for one that is gone would wait for ever. So each
+  holds a connection to the leader, which the system closes however a process ends.
+  """
+  token = secrets.token_bytes(16)  # so that nobody else takes the place of a process
+  with socket.create_server(("", 0)) as server:
+    server.settimeout(60)
+    address = token + f"{leader_host}:{server.getsockname()[1]}".encode()
+    padded = np.frombuffer(address.ljust(256, b"\0"), np.uint8)
+    address = bytes(multihost_utils.broadcast_one_to_all(padded)).rstrip(b"\0")
+    while is_leader() and len(_connections) < jax.process_count() - 1:
+      connection = server.accept()[0]
+      connection.settimeout(60)
+      if secrets.compare_digest(connection.recv(16, socket.MSG_WAITALL), token):
+        _connections.append(connection)
+  if not is_leader():
+    host, _, port = address[16:].decode().rpartition(":")
+    _connections.append(socket.create_connection((host, int(port)), timeout=60))
+    _connections[0].sendall(address[:16])
+  for connection in _connections:
+    connection.settimeout(None)
+    # a host that fails as a whole closes nothing; then it is silence that tells
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    listener = threading.Thread(target=_listen, args=(connection,), daemon=True)
+    _listeners.append(listener)
+    listener.start()
+
+
+def _listen(connection: socket.socket) -> None:
+  try:
+    parting = connection.recv(1)
+  except OSError:
+    parting = b""
+  if parting != _GOODBYE:
+    sys.stderr.write(
+      f"error: process {jax.process_index()} ends, because another one of the run was "
+      "lost: start all of them again to go on from the last checkpoint\n"
+    )
+    _end(LOST)
+  with contextlib.suppress(OSError):
+    connection.recv(1)  # comes back when the other side has ended
+
+
+def _end(exit_code: int) -> NoReturn:
+  sys.stdout.flush()
+  sys.stderr.flush()
+  os._exit(exit_code)
+
+
+def _own_address() -> str:
+  with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+    try:
+      probe.connect(("192.0.2.1", 9))  # sends nothing; tells which interface leads out
+    except OSError:
+      return socket.gethostname()
+    return probe.getsockname()[0]
+
+
+def _under_slurm() -> bool:
+  # srun sets both; an sbatch script has the first without being a task
+  tasks = int(os.environ.get("SLURM_NTASKS", "1"))
+  return tasks > 1 and "SLURM_STEP_NODELIST" in os.environ
+
+
+def _on_tpu_vm() -> bool:
+  wanted = os.environ.get("JAX_PLATFORMS", "") in ("", "tpu")
+  chips = [*Path("/dev").glob("accel*"), *Path("/dev/vfio").glob("[0-9]*")]
+  return wanted and bool(chips) and importlib.util.find_spec("libtpu") is not None

@@ -1,0 +1,133 @@
+"""Measures of a sparse autoencoder on a set of images; pure functions of arrays."""
+
+import warnings
+from typing import Any
+
+import numpy as np
+from scipy.optimize import linear_sum_assignment
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.linear_model import LogisticRegression
+from threadpoolctl import threadpool_limits
+
+from sgae.evaluation.measures.estimate import Estimate, mean_estimate
+
+_PROBE_ITERATIONS = 100
+
+
+def reconstruction_measures(
+  images_nhwc: np.ndarray, reconstructions_nhwc: np.ndarray, mean_image_hwc: np.ndarray
+) -> dict[str, Estimate]:
+  """Returns the mean squared error and the fraction of variance unexplained.
+
+  FVU = sum |x - x_hat|^2 / sum |x - mean|^2; its error is that of the numerator. Where
+  all images are alike there is no variance to explain, and no FVU.
+
+  Args:
+    images_nhwc, reconstructions_nhwc: float32 [N, H, W, C] in model range.
+    mean_image_hwc: float32 [H, W, C], mean of the TRAINING images.
+  """
+  pixels = (1, 2, 3)
+  error_n = np.square(images_nhwc - reconstructions_nhwc, dtype=np.float64).mean(pixels)
+  variance = np.square(images_nhwc - mean_image_hwc[None], dtype=np.float64).mean()
+  mse = mean_estimate(error_n)
+  if not variance:
+    return {"mse": mse}
+  error = None if mse.error is None else float(mse.error / variance)
+  return {"mse": mse, "fvu": Estimate(float(mse.value / variance), error)}
+
+
+def code_measures(code_nk: np.ndarray) -> dict[str, Estimate]:
+  """Returns L0 and how firing is spread over latents.
+
+  Args:
+    code_nk: float32 [N, K] or, with places, [N, h, w, K]; non-negative.
+
+  Returns:
+    `l0`: mean number of active latents per example; `never_fired`: share of latents
+    that fire on none of the N; `density_median`, `density_max`: over latents, of the
+    share of examples on which a latent fires.
+  """
+  density_k = firing_rates(code_nk)
+  return {
+    "l0": mean_estimate(active_latents(code_nk)),
+    "never_fired": Estimate(float((density_k == 0).mean())),
+    "density_median": Estimate(float(np.median(density_k))),
+    "density_max": Estimate(float(density_k.max())),
+  }
+
+
+def active_latents(code_nk: np.ndarray) -> np.ndarray:
+  """Returns how many latents are active on each example, at each place: [N]."""
+  return (code_nk > 0).reshape(len(code_nk), -1).sum(axis=1)
+
+
+def firing_rates(code_nk: np.ndarray) -> np.ndarray:
+  """Returns the share of examples on which each latent fires, float64 [K].
+
+  Args:
+    code_nk: [N, K] or, with places, at any of which it may fire, [N, h, w, K];
+      non-negative.
+  """
+  return (largest(code_nk) > 0).mean(axis=0)
+
+
+def largest(code_nk: Any) -> Any:
+  """Returns the largest value of each latent over places: [N, h, w, K] -> [N, K].
+
+  Takes and returns an array of NumPy, or of JAX within what is compiled.
+  """
+  return code_nk.max(axis=tuple(range(1, code_nk.ndim - 1)))
+
+
+def probe_error(
+  train_codes_nk: np.ndarray,
+  train_labels_n: np.ndarray,
+  test_codes_mk: np.ndarray,
+  test_labels_m: np.ndarray,
+) -> Estimate:
+  """Returns the share of test examples that a linear probe of the codes gets wrong.
+
+  Logistic regression (scikit-learn, L-BFGS) with an L2 penalty, on codes that are
+  divided by each latent's largest training value.
+
+  Args:
+    train_codes_nk, test_codes_mk: float [N, K] and [M, K].
+    train_labels_n, test_labels_m: integers [N] and [M].
+
+  Returns:
+    The error rate and its binomial standard error over test examples.
+  """
+  scale_k = np.abs(train_codes_nk).max(axis=0)
+  scale_k = np.where(scale_k > 0, scale_k, 1).astype(np.float32)
+  probe = LogisticRegression(max_iter=_PROBE_ITERATIONS)
+  # These products are too thin for threads: one is as fast alone, and where several
+  # runs share a machine, threads of theirs wait for each other.
+  with warnings.catch_warnings(), threadpool_limits(1):
+    # Stopping early is meant: it bounds the time and moves the error by less than its
+    # own standard error on MNIST.
+    warnings.simplefilter("ignore", ConvergenceWarning)
+    probe.fit(np.float32(train_codes_nk) / scale_k, train_labels_n)
+  predicted_m = probe.predict(np.float32(test_codes_mk) / scale_k)
+  return mean_estimate(np.not_equal(predicted_m, test_labels_m))
+
+
+def dictionary_stability(atoms_kd: np.ndarray, other_kd: np.ndarray) -> Estimate:
+  """Returns how far two trained dictionaries hold the same atoms.
+
+  The mean cosine of the pairs of the one-to-one matching in which it is largest
+  (Hungarian algorithm); 1: the same atoms in some order. An atom of length 0 has
+  cosine 0 with all.
+
+  Args:
+    atoms_kd, other_kd: [K, D] and [K', D]; with K != K' the smaller set is matched.
+
+  Returns:
+    The mean over pairs and its standard error.
+  """
+  cosines_kk = _unit_rows(atoms_kd) @ _unit_rows(other_kd).T
+  return mean_estimate(cosines_kk[linear_sum_assignment(cosines_kk, maximize=True)])
+
+
+def _unit_rows(atoms_kd: np.ndarray) -> np.ndarray:
+  norms_k = np.linalg.norm(np.asarray(atoms_kd, np.float64), axis=1)
+  return atoms_kd / np.where(norms_k > 0, norms_k, 1)[:, None]

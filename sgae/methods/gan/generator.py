@@ -1,0 +1,98 @@
+"""One update of the generator, and of the moving average of its parameters."""
+
+from collections.abc import Callable
+
+import jax
+import jax.numpy as jnp
+import optax
+
+from sgae.losses.adversarial import AdversarialLoss
+from sgae.losses.sparsity import Omega
+from sgae.methods.gradients import apply_gradients, mean_gradient, norm
+from sgae.networks.generator import Generator
+from sgae.networks.network import BatchNetwork, Params
+from sgae.networks.sparsity import density
+
+
+def make_generator_update(
+  generator: Generator,
+  discriminator: BatchNetwork,
+  optimizer: optax.GradientTransformation,
+  adversarial: AdversarialLoss,
+  omega: Omega,
+  microbatches: int = 1,
+) -> Callable[..., tuple]:
+  """Binds the generator's update.
+
+  loss = adversarial + sparsity_weight * Omega(code), where `sparsity_weight`, `rho`
+  and `decoder_rate_factor` (which multiplies the updates of the transferred decoder;
+  0 freezes it) are read from `settings`.
+
+  Args:
+    omega: a value of `losses.sparsity.SPARSITY_PENALTIES`; a generator without a
+      code has no use for it.
+    microbatches: see `mean_gradient`.
+
+  Returns:
+    `update(player, discriminator_params, images_bhwc, latents_bz, settings, axis) ->
+    (player, metrics)`.
+  """
+
+  def loss(params, examples, discriminator_params, settings, axis):
+    real_bhwc, latents_bz = examples
+    made = generator.apply(params, latents_bz, train=True, axis=axis)
+    code = made.code
+
+    def discriminate(images_bhwc):
+      params = discriminator_params
+      return discriminator.apply(params, images_bhwc, train=True, axis=axis)[0]
+
+    value = adversarial.generator(discriminate(real_bhwc), discriminate(made.images))
+    metrics = {"gan/g_adversarial": value, "statistics": made.statistics}
+    if code is not None:
+      penalty = omega(code, settings["rho"], axis)
+      value += settings["sparsity_weight"] * penalty
+      metrics["gan/omega"] = penalty
+      metrics["gan/code_l0"] = jnp.mean(code.l0)
+    return value, (metrics | {"gan/g_loss": value}, code)
+
+  def update(player, discriminator_params, images_bhwc, latents_bz, settings, axis):
+    examples = (images_bhwc, latents_bz)
+    gradients, metrics, code = mean_gradient(loss, axis, microbatches)(
+      player.params, examples, discriminator_params, settings, axis
+    )
+    statistics = metrics.pop("statistics")
+    metrics["generator/grad_norm"] = norm(gradients)
+
+    def scale(updates):
+      if code is None:
+        return updates
+      factor = settings["decoder_rate_factor"]
+      decoder = jax.tree.map(lambda leaf: factor * leaf, updates["decoder"])
+      return updates | {"decoder": decoder}
+
+    player = apply_gradients(player, optimizer, gradients, scale)
+    params = generator.after_update(player.params, code, statistics, axis)
+    if code is not None:
+      metrics["gan/code_used"] = jnp.mean(density(code, axis) > 0)
+    return player.replace(params=params), metrics
+
+  return update
+
+
+def update_average(
+  average: Params, params: Params, decay: jax.Array, updates: jax.Array
+) -> Params:
+  """Moves the average of the generator's parameters by one generator update.
+
+  average <- d * average + (1 - d) * params, d = min(decay, (1 + n) / (10 + n)): after
+  few updates n the average forgets its random start fast.
+
+  Args:
+    average, params: trees of the same structure.
+    decay: scalar in [0, 1).
+    updates: number of generator updates done before this one.
+  """
+  count = jnp.asarray(updates, jnp.float32)
+  d = jnp.minimum(decay, (1 + count) / (10 + count))
+  return jax.tree.map(lambda a, p: d * a + (1 - d) * p, average, params)

@@ -1,0 +1,148 @@
+"""One adversarial round: D's updates, then G's, each of these moving the average."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import optax
+
+from sgae import randomness
+from sgae.methods.gan.generator import update_average
+from sgae.methods.states import Batch, GanState, PlayerState
+from sgae.networks.generator import Generator
+from sgae.networks.network import BatchNetwork, Params
+
+DrawLatents = Callable[[jax.Array, jax.Array], jax.Array]
+
+
+def init_gan_state(
+  generator: Generator,
+  discriminator: BatchNetwork,
+  generator_optimizer: optax.GradientTransformation,
+  discriminator_optimizer: optax.GradientTransformation,
+  settings: Mapping[str, float],
+  init_key: jax.Array,
+  root_key: jax.Array,
+  transfer: Callable[[Params], Params] = lambda params: params,
+) -> GanState:
+  """Returns the state before the first round.
+
+  Args:
+    generator, discriminator: the networks.
+    generator_optimizer, discriminator_optimizer: from `make_optimizer`.
+    settings: numbers by name; see `GanState`.
+    init_key: for the weights.
+    root_key: the run's, kept in the state.
+    transfer: replaces parts of the fresh generator's parameters by trained ones.
+  """
+  generator_key, discriminator_key = jax.random.split(init_key)
+  generator_params = transfer(generator.init(generator_key))
+  discriminator_params = discriminator.init(discriminator_key)
+  return GanState(
+    step=jnp.int32(0),
+    generator=PlayerState(
+      params=generator_params, optimizer=generator_optimizer.init(generator_params)
+    ),
+    discriminator=PlayerState(
+      params=discriminator_params,
+      optimizer=discriminator_optimizer.init(discriminator_params),
+    ),
+    # buffers of its own: a state that holds one buffer twice cannot be donated
+    average=jax.tree.map(jnp.copy, generator_params),
+    settings={name: jnp.float32(value) for name, value in settings.items()},
+    key=root_key,
+  )
+
+
+def make_adversarial_step(
+  update_discriminator: Callable[..., tuple],
+  update_generator: Callable[..., tuple],
+  draw_latents: DrawLatents,
+  *,
+  discriminator_updates: int,
+  generator_updates: int,
+) -> Callable[..., tuple[GanState, dict[str, jax.Array]]]:
+  """Composes the round; update i of either player sees batch i of the round.
+
+  Args:
+    update_discriminator: from `make_discriminator_update`.
+    update_generator: from `make_generator_update`.
+    draw_latents: `(key, positions_b) -> latents_bz`.
+    discriminator_updates, generator_updates: updates of each player in a round.
+
+  Returns:
+    `step(state, batch, *, axis=None) -> (state, metrics)`, where batch.images is
+    [max(updates), B, H, W, C] and metrics are means over the round's updates.
+  """
+
+  def step(state: GanState, batch: Batch, *, axis: str | None = None):
+    positions_b, settings = batch.positions, state.settings
+
+    def keys(name, updates):
+      first = state.step * updates
+
+      def of(i):
+        return randomness.stream_key(state.key, name, first + i)
+
+      return of
+
+    discriminator_key = keys("discriminator", discriminator_updates)
+    generator_key = keys("generator", generator_updates)
+
+    def train_discriminator(player, numbered_images):
+      i, images_bhwc = numbered_images
+      latents_key, mix_key = (
+        randomness.fold_in(discriminator_key(i), number) for number in (0, 1)
+      )
+      return update_discriminator(
+        player,
+        state.generator.params,
+        images_bhwc,
+        draw_latents(latents_key, positions_b),
+        positions_b,
+        mix_key,
+        settings,
+        axis,
+      )
+
+    def train_generator(carry, numbered_images):
+      player, average = carry
+      i, images_bhwc = numbered_images
+      player, metrics = update_generator(
+        player,
+        discriminator.params,
+        images_bhwc,
+        draw_latents(generator_key(i), positions_b),
+        settings,
+        axis,
+      )
+      done = state.step * generator_updates + i
+      average = update_average(average, player.params, settings["ema_decay"], done)
+      return (player, average), metrics
+
+    discriminator, discriminator_metrics = _repeat(
+      train_discriminator, state.discriminator, batch.images, discriminator_updates
+    )
+    (generator, average), generator_metrics = _repeat(
+      train_generator, (state.generator, state.average), batch.images, generator_updates
+    )
+    new_state = state.replace(
+      step=state.step + 1,
+      generator=generator,
+      discriminator=discriminator,
+      average=average,
+    )
+    return new_state, discriminator_metrics | generator_metrics
+
+  return step
+
+
+def _repeat(
+  update, carry: Any, images_ubhwc: jax.Array, times: int
+) -> tuple[Any, dict]:
+  """Applies `update` to the first `times` batches; returns carry and mean metrics."""
+  carry, metrics = jax.lax.scan(
+    update, carry, (jnp.arange(times), images_ubhwc[:times])
+  )
+  return carry, jax.tree.map(lambda values: values.mean(axis=0), metrics)

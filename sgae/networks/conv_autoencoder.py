@@ -1,0 +1,142 @@
+"""Encoder and decoder of a convolutional autoencoder, whose code has places.
+
+The code is [B, h, w, K]: K latents at each place of a grid. A latent is one atom of the
+dictionary, wherever it fires.
+"""
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from sgae.kernels.convolution import convolve_transposed
+from sgae.networks import layers, network
+from sgae.networks.mlp import start_of_bias, unit_norm
+from sgae.networks.network import Network, Params
+
+
+def spatial_encoder(
+  mean_image_hwc: np.ndarray,
+  hidden: Sequence[int],
+  num_latents: int,
+  kernel_size: int,
+  activation: str,
+) -> Network:
+  """Image -> pre-activations of the code, the data mean subtracted first.
+
+  The mean is kept with the weights and never trained, as in `mlp.mlp_encoder`.
+
+  Args:
+    mean_image_hwc: float [H, W, C] in [-1, 1], mean of the training images.
+    hidden: channels of the convolutions before the code's; each has stride 2.
+    num_latents: latents K at each place.
+    kernel_size: side of the kernels, in pixels.
+    activation: a name in `network.ACTIVATIONS`.
+
+  Returns:
+    Network with `apply(params, images_bhwc in [-1, 1], active=None)`, which returns
+    (float32 [B, h, w, K], None): of a code with places no few are selected.
+  """
+  mean = np.asarray(mean_image_hwc, np.float32)
+  widths = [mean.shape[2], *hidden, num_latents]
+  body = layers.chain(
+    {
+      f"convolution_{i}": layers.convolution(
+        inputs,
+        outputs,
+        kernel_size,
+        network.HIDDEN_INIT if i < len(hidden) else network.OUTPUT_INIT,
+        stride=2,
+      )
+      for i, (inputs, outputs) in enumerate(pairwise(widths))
+    },
+    network.ACTIVATIONS[activation],
+  )
+
+  def init(key):
+    return {"mean": jnp.array(mean), "layers": body.init(key)}
+
+  def apply(params, images_bhwc, active=None):
+    del active
+    centred = images_bhwc - jax.lax.stop_gradient(params["mean"])[None]
+    return body.apply(params["layers"], centred, train=False)[0], None
+
+  return Network(init, apply)
+
+
+def tied_to_atoms(params: Params, atoms_khwc: jax.Array) -> Params:
+  """Returns parameters of an encoder without hidden layers as the atoms' transpose."""
+  ((name, layer),) = params["layers"].items()
+  tied = layer | {"kernel": jnp.moveaxis(atoms_khwc, 0, -1)}
+  return params | {"layers": {name: tied}}
+
+
+def spatial_decoder(
+  mean_image_hwc: np.ndarray,
+  hidden: Sequence[int],
+  num_latents: int,
+  kernel_size: int,
+  activation: str,
+  output: str,
+) -> Network:
+  """Sparse code -> image. Each latent owns `params['atoms'][k]`, a patch.
+
+  Every layer is a transposed convolution of stride 2. Without hidden layers an atom is
+  a patch of the image, drawn wherever its latent fires; with them it is a patch of the
+  first hidden layer. Atoms start as random unit vectors; the last bias, one for each
+  pixel, starts where the decoder of an all-zero code shows the mean image.
+
+  Args:
+    mean_image_hwc: float [H, W, C] in [-1, 1], mean of the training images.
+    hidden: channels of the layers between code and image.
+    num_latents: latents K at each place.
+    kernel_size: side of the kernels, in pixels.
+    activation: a name in `network.ACTIVATIONS`.
+    output: a name in `network.OUTPUT_ACTIVATIONS`.
+
+  Returns:
+    Network with `apply(params, code_bhwk [B, h, w, K], few=None)`, which returns
+    float32 [B, H, W, C].
+  """
+  mean = np.asarray(mean_image_hwc, np.float32)
+  widths = [*hidden, mean.shape[2]]
+  sizes = [layers.halved(mean.shape, i) for i in range(len(hidden), -1, -1)]
+  activate = network.ACTIVATIONS[activation]
+  output_activation = network.OUTPUT_ACTIVATIONS[output]
+  tail = {
+    f"transposed_{i}": layers.transposed_convolution(
+      inputs,
+      outputs,
+      kernel_size,
+      sizes[i + 1],
+      layers.TRANSPOSED_HIDDEN_INIT
+      if i + 1 < len(hidden)
+      else layers.TRANSPOSED_OUTPUT_INIT,
+    )
+    for i, (inputs, outputs) in enumerate(pairwise(widths))
+  }
+  body = layers.chain(tail, activate) if tail else None
+
+  def init(key):
+    atoms_key, tail_key = jax.random.split(key)
+    shape = (num_latents, kernel_size, kernel_size, widths[0])
+    params = {
+      "atoms": unit_norm(jax.random.normal(atoms_key, shape)),
+      "pixels": jnp.array(start_of_bias(mean, output)),
+    }
+    if body is not None:
+      params |= {"bias": jnp.zeros(widths[0]), "layers": body.init(tail_key)}
+    return params
+
+  def apply(params, code_bhwk, few=None):
+    del few
+    kernel = jnp.moveaxis(params["atoms"], 0, -1)
+    x = convolve_transposed(code_bhwk, kernel, 2, sizes[0])
+    if body is not None:
+      x = activate(x + params["bias"][None, None, None])
+      x, _ = body.apply(params["layers"], x, train=False)
+    return output_activation(x + params["pixels"][None])
+
+  return Network(init, apply)

@@ -1,0 +1,57 @@
+"""Takes feature networks out of run directories into the package.
+
+python -m sgae.pretrained RUN [RUN ...]
+"""
+
+import sys
+from pathlib import Path
+
+from sgae.data import resident, sources
+from sgae.devices.mesh import local_mesh
+from sgae.errors import UserError
+from sgae.evaluation import feature_extractor
+from sgae.phases import make_classifier_phase
+from sgae.reporting.console import Console
+from sgae.runs import directory as run_directory
+from sgae.runs.checkpoints import read_state
+
+
+def ship(workdir: Path, console: Console) -> None:
+  """Writes the classifier of a run to `sgae/weights/<data set>.json` and `.npz`.
+
+  Raises:
+    UserError: the run has no classifier.
+  """
+  config = run_directory.stored_config(workdir, {})
+  dataset = sources.load(config.data, console.line)
+  phase = make_classifier_phase(config, resident.mean_image(dataset.train.images))
+  mesh = local_mesh()
+  restored = read_state(config, workdir, phase, mesh, console.line)
+  if restored is None:
+    raise UserError(f"{workdir} holds no classifier: see configs/classifier.py")
+  path = feature_extractor.SHIPPED / f"{dataset.name}.json"
+  fields = config.classifier.to_dict()
+  about = feature_extractor.write(
+    path, fields, dataset, restored[1].player.params
+  ).about
+  size = path.with_suffix(".npz").stat().st_size
+  console.line(
+    f"{path}: {size:,} bytes, test accuracy {about['accuracy']:.2%}, SHA-256 "
+    f"{about['sha256']}"
+  )
+
+
+def main(names: list[str]) -> int:
+  """Ships the classifiers of some runs; returns the exit code."""
+  console = Console()
+  try:
+    for name in names:
+      ship(Path(name), console)
+  except UserError as error:
+    console.error(str(error))
+    return error.exit_code
+  return 0
+
+
+if __name__ == "__main__":
+  sys.exit(main(sys.argv[1:]))

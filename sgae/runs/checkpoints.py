@@ -1,0 +1,269 @@
+"""A thin layer on orbax: save, restore, latest step. One folder for each phase."""
+
+import re
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import orbax.checkpoint as ocp
+from etils import epath
+
+from sgae.devices.mesh import replicated_template
+from sgae.runs import checksums
+from sgae.errors import UserError
+from sgae.runs.orbax_noise import hush_failing_saves
+from sgae.phases import Phase
+
+
+def checkpoints_of(config: Any, workdir: Path, phase: str) -> "Checkpoints":
+  """Returns the checkpoints of one phase of a run."""
+  root = config.checkpoint.directory or workdir
+  return Checkpoints(f"{root}/{phase}/checkpoints", config.checkpoint.keep)
+
+
+def best_of(config: Any, workdir: Path) -> "Checkpoints":
+  """Returns where the gan phase's state of least Frechet distance is kept."""
+  return Checkpoints(f"{config.checkpoint.directory or workdir}/gan/best", keep=1)
+
+
+def read_state(
+  config: Any, workdir: Path, phase: Phase, mesh: Any, tell: Callable[[str], None]
+) -> tuple[int, Any] | None:
+  """Returns what a phase has to show: its newest state, or the best if that is kept.
+
+  Args:
+    config: validated.
+    workdir: the run directory.
+    phase: from `PHASES`.
+    mesh: on whose devices the state is to be.
+    tell: shows one line to the user, of each checkpoint that is damaged.
+
+  Returns:
+    (step, state), or None where nothing is saved yet.
+
+  Raises:
+    UserError: a checkpoint cannot be read, or all are damaged.
+  """
+  places = [checkpoints_of(config, workdir, phase.name)]
+  if phase.name == "gan" and config.evaluation.keep_best:
+    places.insert(0, best_of(config, workdir))  # where nothing is yet without measures
+  template = replicated_template(phase.init, mesh, {})
+  damaged: list[str] = []
+  for checkpoints in places:
+    with closing(checkpoints):
+      step, faults = checkpoints.newest_whole()
+      for line in faults:
+        tell(f"Warning: {line}; the one before is used")
+      if step is not None:
+        return step, checkpoints.restore(step, template)
+      damaged += faults
+  if damaged:
+    raise none_whole(damaged)
+  return None
+
+
+def none_whole(faults: list[str]) -> UserError:
+  """Returns the refusal to go on where every checkpoint of a phase is damaged."""
+  return UserError(
+    f"no checkpoint is whole: {', '.join(faults)}; put one back from a copy, or move "
+    "them out of their folder to train the phase anew"
+  )
+
+
+class Checkpoints:
+  """Checkpoints of one phase, saved in the background."""
+
+  def __init__(self, directory: Path | str, keep: int):
+    """Opens a folder; it is made with the first save.
+
+    Args:
+      directory: a local path, or a remote one such as gs://bucket/run.
+      keep: newest checkpoints that are kept.
+    """
+    self._remote = "://" in str(directory)
+    place = directory if self._remote else Path(directory).absolute()
+    self._directory = epath.Path(place)
+    self._keep = keep
+    self._opened: ocp.CheckpointManager | None = None
+    self._newest: int | None = None  # step that is saved already
+    self._saving: int | None = None  # step that is being saved, or was last
+    self._damaged: list[str] = []  # names of folders newer than that
+
+  def listing(self) -> list[str]:
+    """Returns the names in the folder, sorted, without opening a checkpoint.
+
+    Raises:
+      UserError: the folder cannot be read.
+    """
+    with self._readable(self._directory):
+      if not self._directory.exists():
+        return []
+      return sorted(path.name for path in self._directory.iterdir())
+
+  def latest_step(self) -> int | None:
+    """Returns the step of the newest checkpoint, as orbax sees it, or None.
+
+    Raises:
+      UserError: the folder cannot be read.
+    """
+    with self._readable(self._directory):
+      if not self._directory.exists():
+        return None
+      self._newest = self._manager().latest_step()
+      return self._newest
+
+  def newest_whole(self) -> tuple[int | None, list[str]]:
+    """Looks for the newest checkpoint that is as it was saved.
+
+    In a bucket, which has digests of its own, that is the newest one.
+
+    Returns:
+      (its step, what is wrong with each newer one); the step is None where there is
+      none.
+
+    Raises:
+      UserError: the folder cannot be read.
+    """
+    if self._remote:
+      return self.latest_step(), []
+    names = self.listing()
+    steps = sorted(
+      (int(name) for name in names if re.fullmatch("[0-9]+", name)), reverse=True
+    )
+    folders = [Path(self._directory / str(step)) for step in steps]
+    self._damaged, faults = [], []
+    checked = any(map(checksums.is_sealed, folders))  # no: an older version wrote them all
+    for step, folder in zip(steps, folders, strict=True):
+      fault = checksums.fault(folder) if checked else None
+      if fault is None:
+        self._newest = step
+        return step, faults
+      self._damaged.append(folder.name)
+      faults.append(f"checkpoint {folder} is damaged ({fault})")
+    return None, faults
+
+  def set_aside(self) -> None:
+    """Renames what `newest_whole` found damaged, so that its step can be saved again.
+
+    Raises:
+      UserError: the folder cannot be written.
+    """
+    for name in self._damaged:
+      count, target = 1, self._directory / f"{name}.damaged"
+      while target.exists():
+        count += 1
+        target = self._directory / f"{name}.damaged-{count}"
+      with self._written():
+        (self._directory / name).rename(target)
+
+  def save(self, step: int, state: Any) -> None:
+    """Begins to save; the state may be donated as soon as this returns.
+
+    Raises:
+      UserError: the disk refuses, now or since the save before.
+    """
+    if step == self._newest:
+      return
+    # A copy of its own: on a CPU orbax reads the buffers that the next step is given
+    copy = jax.tree.map(jnp.copy, state.replace(key=jax.random.key_data(state.key)))
+    with self._written():
+      self._directory.mkdir(parents=True, exist_ok=True)
+      manager = self._manager()
+      manager.wait_until_finished()
+      self._complete()
+      self._saving = step
+      manager.save(step, args=ocp.args.StandardSave(copy))
+    self._newest = step
+
+  def forget_after(self, step: int) -> None:
+    """Deletes what was saved after a step that a run goes back to."""
+    latest = self.latest_step()
+    while latest is not None and latest > step:
+      with self._written():
+        self._manager().delete(latest)
+      latest = self.latest_step()
+
+  def restore(self, step: int, template: Any) -> Any:
+    """Returns the state saved at `step`.
+
+    Args:
+      step: a step that `latest_step` named.
+      template: shapes of the state, with shardings; see `replicated_template`.
+
+    Raises:
+      UserError: the checkpoint is damaged or of another structure.
+    """
+    key = template.key
+    data = jax.eval_shape(jax.random.key_data, key)
+    bare = jax.ShapeDtypeStruct(data.shape, data.dtype, sharding=key.sharding)
+    with self._readable(self._directory / str(step)):
+      stored: Any = self._manager().restore(
+        step, args=ocp.args.StandardRestore(template.replace(key=bare))
+      )
+    return stored.replace(key=jax.random.wrap_key_data(stored.key))
+
+  def close(self) -> None:
+    """Waits until everything is on disk.
+
+    Raises:
+      UserError: the disk refuses.
+    """
+    if self._opened is not None:
+      opened, self._opened = self._opened, None
+      with self._written():
+        try:
+          opened.wait_until_finished()
+          self._complete()
+        finally:
+          opened.close()
+
+  @contextmanager
+  def _readable(self, path: epath.Path) -> Iterator[None]:
+    try:
+      yield
+    except Exception as error:  # orbax raises many kinds for a folder with garbage
+      raise UserError(
+        f"checkpoint {path} cannot be read ({_reason(error)}): make it readable, move "
+        "it aside to go on from the one before, or choose another --workdir"
+      ) from error
+
+  @contextmanager
+  def _written(self) -> Iterator[None]:
+    try:
+      yield
+    except Exception as error:  # orbax wraps a full disk in errors of many kinds
+      raise UserError(
+        f"cannot save to {self._directory} ({_reason(error)}): free some space or make "
+        "it writable, then run the same command again"
+      ) from error
+
+  def _manager(self) -> ocp.CheckpointManager:
+    if self._opened is None:
+      hush_failing_saves()
+      self._opened = ocp.CheckpointManager(
+        self._directory,
+        options=ocp.CheckpointManagerOptions(
+          max_to_keep=self._keep,
+          async_options=ocp.options.AsyncOptions(post_finalization_callback=self._seal),
+        ),
+      )
+    return self._opened
+
+  def _seal(self) -> None:
+    """Writes digests once all is written; orbax then gives the folder its name."""
+    if self._remote or jax.process_index():
+      return
+    for path in self._directory.glob(f"{self._saving}.orbax-checkpoint-tmp*"):
+      checksums.seal(Path(path))
+
+  def _complete(self) -> None:
+    if self._saving is not None and not self._remote and not jax.process_index():
+      checksums.complete(Path(self._directory / str(self._saving)))
+
+
+def _reason(error: Exception) -> str:
+  line = str(error).strip().split("\n")[0][:200]
+  return f"{type(error).__name__}: {line}"

@@ -1,0 +1,259 @@
+"""A run from its config to its last phase: checks, data, devices, phases in order."""
+
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Any
+
+from sgae.data import resident, sources
+from sgae.data.cache import cache_root
+from sgae.data.dataset import Dataset
+from sgae.data.order import ENDLESS
+from sgae.data.placement import Placement, choose
+from sgae.devices import processes
+from sgae.devices.backend import (
+  enable_compilation_cache,
+  enable_debug_checks,
+  explain_out_of_memory,
+)
+from sgae.devices.mesh import device_memory, fetch_local, make_mesh, replicate
+from sgae.errors import UserError
+from sgae.evaluation import feature_extractor
+from sgae.evaluation.evaluate import assess
+from sgae.evaluation.reference import Judge
+from sgae.observation import OBSERVERS
+from sgae.phases import PHASES
+from sgae.reporting.console import Console
+from sgae.reporting.journal import Journal
+from sgae.runs import directory as run_directory
+from sgae.runs.checkpoints import (
+  Checkpoints,
+  best_of,
+  checkpoints_of,
+  none_whole,
+  read_state,
+)
+from sgae.training.loop import PhaseRun
+from sgae.training.signals import noted_signals, stopped
+
+
+def train(config: Any, workdir: Path, console: Console) -> None:
+  """Trains all phases, or what is left of them.
+
+  Args:
+    config: validated.
+    workdir: the run directory, new or of this very experiment.
+    console: where progress goes.
+
+  Raises:
+    UserError, TrainingDiverged, StoppedBySignal: see sgae/errors.py.
+  """
+  mesh = make_mesh(config.parallel.devices)
+  check_batches(config, mesh.size)
+  run_directory.check(workdir, config)  # before anything slow
+  enable_compilation_cache(cache_root(config.data.cache_directory) / "jax")
+  if config.debug:
+    enable_debug_checks()
+  if not processes.is_leader():
+    console = Console(quiet=True)
+  with processes.leader_first("data"):
+    dataset = sources.load(config.data, console.line)
+  check_examples(config, len(dataset.train.images))
+  _check_classes(config, dataset)
+  with (
+    run_directory.claimed(workdir, config, processes.is_leader()) as stored,
+    explain_out_of_memory(),
+    processes.loss_awaited(),
+  ):
+    images = dataset.train.images
+    placement = choose(config.data.placement, images.nbytes, device_memory(mesh))
+    checkpoints = {
+      name: checkpoints_of(config, workdir, name) for name in config.phases
+    }
+    position = _position(
+      config, workdir, images.shape, placement, checkpoints, stored, console
+    )
+    devices = f"{mesh.size} x {mesh.devices.flat[0].device_kind}"
+    if processes.is_leader():
+      run_directory.write(workdir, config, images.shape[1:], devices, stored)
+    console.line(
+      f"{'Resuming' if stored else 'Training'} {' -> '.join(config.phases)} on "
+      f"{dataset.name}: {_amount(images)}, {devices}; {workdir}"
+    )
+    _train_phases(
+      config, workdir, mesh, dataset, placement, checkpoints, position, console
+    )
+  console.line(f"Done: {workdir}, and all of it in {workdir}/report.html")
+  modes = ["evaluate"]
+  if "gan" in config.phases:
+    modes.append("sample --num_samples=1000 --format=npz")
+  for mode in modes:
+    console.line(f"Next: python launch.py --workdir={workdir} --mode={mode}")
+
+
+def _position(
+  config, workdir, images_shape, placement, checkpoints, stored, console
+) -> dict[str, int]:
+  """Returns the steps that phases have saved, once all processes see the same."""
+  # also the point before which nobody writes what another has still to look at
+  processes.require_equal(
+    "config, data, or the checkpoints that they see",
+    [
+      config.to_dict(),
+      images_shape,
+      placement.resident,
+      {name: checkpoints[name].listing() for name in config.phases},
+    ],
+  )
+  position, damaged = {}, []
+  for name in config.phases:
+    step, faults = checkpoints[name].newest_whole()
+    damaged += faults
+    if step is not None:
+      position[name] = step
+    elif faults:
+      raise none_whole(faults)
+  if stored:
+    _check_resume(config, workdir, stored, position, images_shape[1:], console)
+  elif position and processes.is_leader():
+    raise UserError(
+      f"{config.checkpoint.directory} holds checkpoints of a run that {workdir} knows "
+      "nothing of: copy the config.json of that run there, or choose another "
+      "--config.checkpoint.directory"
+    )
+  if damaged:
+    for fault in damaged:
+      console.line(f"Warning: {fault}; it is renamed, and the one before is used")
+    processes.wait_for_all("damage seen")
+    if processes.is_leader():
+      for name in config.phases:
+        checkpoints[name].set_aside()
+    processes.wait_for_all("damage set aside")
+  return position
+
+
+def _train_phases(
+  config,
+  workdir,
+  mesh,
+  dataset: Dataset,
+  placement: Placement,
+  checkpoints: dict[str, Checkpoints],
+  position: dict[str, int],
+  console,
+) -> None:
+  cache = cache_root(config.data.cache_directory)
+  judge = Judge(dataset, feature_extractor.obtain(config, dataset, cache, console))
+  mean_image = resident.mean_image(dataset.train.images)
+  source = replicate(dataset.train, mesh) if placement.resident else ()
+  finished: dict[str, Any] = {}
+  writer = nullcontext()
+  if processes.is_leader():
+    writer = Journal(workdir, position, console)
+  with writer as journal:
+    with noted_signals() as stop:
+      for name in config.phases:
+        best = None
+        if name == "gan" and config.evaluation.keep_best:
+          best = best_of(config, workdir)
+        run = PhaseRun(
+          PHASES[name](config, mean_image),
+          OBSERVERS[name](config, judge, mesh),
+          config,
+          workdir,
+          mesh,
+          checkpoints[name],
+          best,
+          journal,
+          console,
+        )
+        try:
+          finished[name] = run.train(
+            position.get(name), finished, dataset, placement, source, stop
+          )
+        finally:
+          checkpoints[name].close()
+          if best is not None:
+            best.close()
+      stopping = processes.any_of_us(bool(stop))
+    # All is saved; a signal from here on ends the run at once.
+    if stopping:
+      raise stopped(stop, "after the last step", "for the evaluation")
+    states = {
+      name: (int(fetch_local(state.step)), state) for name, state in finished.items()
+    }
+    if "gan" in states and config.evaluation.keep_best:
+      phase = PHASES["gan"](config, mean_image)
+      best_state = read_state(config, workdir, phase, mesh, console.line)
+      states["gan"] = best_state or states["gan"]
+    assess(config, workdir, judge, mesh, states, console, afresh=False)
+
+
+def check_batches(config: Any, devices: int) -> None:
+  """Refuses batch sizes that devices and microbatches do not divide."""
+  parts = devices * config.train.microbatches
+  for name in config.phases:
+    if config[name].batch_size % parts:
+      raise UserError(
+        f"{name}.batch_size={config[name].batch_size} is not divisible by {devices} "
+        f"devices x train.microbatches={config.train.microbatches}: choose a multiple "
+        f"of {parts}, or fewer of either"
+      )
+
+
+def check_examples(config: Any, count: int) -> None:
+  """Refuses batches of more images than there are for training."""
+  for name in config.phases:
+    if config[name].batch_size > count:
+      raise UserError(
+        f"{name}.batch_size={config[name].batch_size} is more than the {count} "
+        "training images: choose less"
+      )
+
+
+def _amount(images) -> str:
+  return "endless images" if len(images) == ENDLESS else f"{len(images):,} images"
+
+
+def _check_classes(config, dataset: Dataset) -> None:
+  wanted, classes = config.classifier.num_classes, dataset.num_classes
+  if "classifier" in config.phases and wanted != classes:
+    raise UserError(
+      f"classifier.num_classes={wanted}, but {dataset.name} has {classes}: set it to "
+      "that, or give labels to data of one class"
+    )
+
+
+def _check_resume(config, workdir, stored, position, image_shape, console) -> None:
+  """Refuses to go on where what was done does not fit what is wanted."""
+  if list(image_shape) != stored["image_shape"]:
+    raise UserError(
+      f"the data's images are {tuple(image_shape)}, but {workdir} was started on "
+      f"{tuple(stored['image_shape'])}: give it the same data, or another --workdir"
+    )
+  for name, step in position.items():
+    if step > config[name].steps:
+      raise UserError(
+        f"{name}.steps={config[name].steps} is less than the {step} steps that are "
+        f"done in {workdir}: choose {step} or more, or another --workdir"
+      )
+  for earlier, later in zip(config.phases, config.phases[1:], strict=False):
+    # Not where it stands now: from a checkpoint before the last, or from the start, it
+    # comes to the very state that the later phase began from.
+    began_from = stored["config"][earlier]["steps"]
+    if later in position and began_from != config[earlier].steps:
+      raise UserError(
+        f"{earlier}.steps={config[earlier].steps}, but {later} has begun from "
+        f"{earlier} step {began_from}: set {earlier}.steps back, or choose another "
+        "--workdir"
+      )
+  for name in config.phases:
+    before = stored["config"][name]["steps"]
+    decaying = any(
+      field.endswith("optimizer") and config[name][field].schedule != "constant"
+      for field in config[name]
+    )
+    if decaying and before != config[name].steps:
+      console.line(
+        f"{name}.steps: {before} -> {config[name].steps}; the learning rate's schedule "
+        "now ends there, so the numbers differ from a run of that length from the start"
+      )
