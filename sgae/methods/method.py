@@ -1,0 +1,160 @@
+"""The contract between a method and the rest of the package.
+
+A method is one folder in `sgae/methods/` and one line in `METHODS`. Everything that
+tells it from other methods is reached through the `Method` that it exports: the run, the
+loop, checkpoints, evaluation, the report and the TPU preflight know nothing else of it.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+
+from sgae.diagnostics.rules import Rule
+from sgae.evaluation.measures.estimate import Estimate
+from sgae.networks.network import Params
+from sgae.reporting.contents import MethodReport
+
+Settings = Mapping[str, Any]  # float32 scalars by name
+
+
+class Program(NamedTuple):
+  """A method bound to a config and an image shape, as pure functions.
+
+  Attributes:
+    batch_shape: leading axes of one step's examples: (B,), or (U, B) for U batches.
+    settings: the numbers that a user sweeps, by name; kept in the state.
+    init: `init(key, settings=program.settings, inherited={}) -> state`. `key` is the
+      run's root key; `inherited` holds branches of parameters that replace the fresh
+      ones of the same name.
+    step: `step(state, batch, *, axis=None) -> (state, metrics)`. `batch` maps the
+      method's inputs and 'position' (int32 [B], place in the global batch) to arrays;
+      images are float32 in [-1, 1].
+    shown: metrics beside the progress bar.
+    functions: pure functions of a trained state by public name, such as
+      `encode(state, images)`; what they take and return stands with each method.
+    sample: `sample(state, key, positions_b) -> images`; sample i depends on the key and
+      on positions_b[i] alone. None: the method generates nothing.
+  """
+
+  batch_shape: tuple[int, ...]
+  settings: Settings
+  init: Callable[..., Any]
+  step: Callable[..., tuple[Any, dict[str, jax.Array]]]
+  shown: tuple[str, ...]
+  functions: Mapping[str, Callable[..., Any]]
+  sample: Callable[[Any, jax.Array, jax.Array], jax.Array] | None = None
+
+
+class Evaluator(NamedTuple):
+  """How a trained or training state is looked at.
+
+  Attributes:
+    observe: `observe(state, full) -> seen`, arrays on the host; `full` after training
+      and in `--mode=evaluate`. Every process of the mesh calls it.
+    measure: `measure(seen, full) -> {name: Estimate}`; one process calls it, as it does
+      those below.
+    draw: `draw(seen) -> {title: uint8 picture}`.
+    detail: `detail(seen) -> {name: lists}` for the report, in what JSON can hold.
+    protocol: `protocol() -> {name: value}`: how the full figures were measured.
+    prefix: of the figures' names among the metrics of training.
+    samples: how many generated images the full figures are of; 0 where nothing is
+      generated, and so nothing stands beside a floor and controls.
+  """
+
+  observe: Callable[[Any, bool], Any]
+  measure: Callable[[Any, bool], dict[str, Estimate]]
+  draw: Callable[[Any], dict[str, np.ndarray]]
+  detail: Callable[[Any], dict[str, Any]]
+  protocol: Callable[[], dict[str, Any]]
+  prefix: str = ""
+  samples: int = 0
+
+
+class Extractor(NamedTuple):
+  """How a method's network serves as the feature extractor of a data set.
+
+  Attributes:
+    section: the section of the config that describes the network.
+    configure: `configure(config, dataset) -> config` that trains one on the data set.
+    extract: `extract(fields, image_shape) -> f(params, images) -> (features,
+      probabilities)` for a stored section `fields`; images float32 in [-1, 1].
+    params: `params(state) -> Params` of the trained network.
+  """
+
+  section: str
+  configure: Callable[[Any, Any], Any]
+  extract: Callable[..., Callable[[Params, jax.Array], tuple[jax.Array, jax.Array]]]
+  params: Callable[[Any], Params]
+
+
+class Controls(NamedTuple):
+  """Generative models without an adversary that figures of generation stand beside.
+
+  Attributes:
+    models: kind -> fields of the config that set it apart.
+    fits: name of a control -> (kind, key of `baselines.GAUSSIANS`, how many Gaussians).
+    configure: `configure(config, kind, batch_size) -> config` that trains one.
+    decode: `decode(config, mean_image) -> f(state, drawn codes) -> images`.
+    encode: the same of `f(state, images) -> codes`.
+  """
+
+  models: Mapping[str, Mapping[str, Any]]
+  fits: Mapping[str, tuple[str, str, int]]
+  configure: Callable[[Any, str, int], Any]
+  encode: Callable[..., Callable[[Any, jax.Array], jax.Array]]
+  decode: Callable[..., Callable[[Any, jax.Array], jax.Array]]
+
+
+def _nothing(config: Any, dataset: Any) -> None:
+  del config, dataset
+
+
+class Method(NamedTuple):
+  """All that the package knows of a method.
+
+  Attributes:
+    title: its name in the report.
+    sections: `name -> defaults()` of the sections that it adds to a config. The section
+      of the method's own name has at least `batch_size`, `steps`, `log_every`,
+      `evaluate_every` and `save_every`.
+    uses: `uses(config) -> names` of all sections that its program reads.
+    check: `check(config)` raises UserError for fields that cannot be, alone or together.
+    inputs: named arrays of a batch, such as ('image', 'label').
+    build: `build(config, image_shape, mean_image=None) -> Program`; `mean_image` is
+      float32 [H, W, C], of the training images, zero where it is not given.
+    evaluate: `evaluate(config, data, mesh) -> Evaluator`; `data` is an
+      `EvaluationData`.
+    report: what the report shows of it, as data.
+    warnings: what tells that a run of it goes wrong.
+    gives: `gives(state) -> {branch: Params}`, what a later phase may start from.
+    takes: earlier method -> {branch that it gives: branch of own parameters}.
+    selects_by: the metric whose least value marks the best state; None: the last one.
+    check_data: `check_data(config, dataset)` raises UserError where data do not fit.
+    extractor: how it serves as feature extractor; one method of all has it.
+    controls: models that figures of generation stand beside; one method has them.
+    stored_as: field of the state -> its name in checkpoints, where that is another.
+  """
+
+  title: str
+  sections: Mapping[str, Callable[[], dict[str, Any]]]
+  uses: Callable[[Any], tuple[str, ...]]
+  check: Callable[[Any], None]
+  inputs: tuple[str, ...]
+  build: Callable[..., Program]
+  evaluate: Callable[..., Evaluator]
+  report: MethodReport
+  warnings: tuple[Rule, ...]
+  gives: Callable[[Any], dict[str, Params]]
+  takes: Mapping[str, Mapping[str, str]] = {}
+  selects_by: str | None = None
+  check_data: Callable[[Any, Any], None] = _nothing
+  extractor: Extractor | None = None
+  controls: Controls | None = None
+  stored_as: Mapping[str, str] = {}
+
+  @property
+  def generates(self) -> bool:
+    """Whether it makes images, which are measured on a feature extractor."""
+    return self.selects_by is not None

@@ -1,0 +1,47 @@
+"""What a method gives the report to show, as data."""
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+
+class Curve(NamedTuple):
+  """A metric in a chart: its key, what it is called there, its error's key."""
+
+  key: str
+  label: str
+  error: str = ""
+
+
+class Panel(NamedTuple):
+  """A chart: its title, its curves, the range of its values (None: from the data)."""
+
+  title: str
+  curves: tuple[Curve, ...]
+  y_range: tuple[float, float] | None = None
+
+
+class Meaning(NamedTuple):
+  """What a figure is called and says; `better` is 'lower', 'higher' or '' (neither)."""
+
+  label: str
+  better: str
+  text: str
+
+
+class MethodReport(NamedTuple):
+  """What the report shows of one method.
+
+  Attributes:
+    title: above its figures, such as 'Generator'.
+    panels: (heading, charts) in the order of the page.
+    meanings: figure -> what it is called and says, in the order of the page.
+    headline: names of the figures that stand first; the others are folded away.
+    while_training: figure -> (metric, metric of its error or None), which stand in for
+      evaluation.json until there is one.
+  """
+
+  title: str
+  panels: tuple[tuple[str, tuple[Panel, ...]], ...] = ()
+  meanings: Mapping[str, Meaning] = {}
+  headline: tuple[str, ...] = ()
+  while_training: Mapping[str, tuple[str, str | None]] = {}
