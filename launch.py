@@ -55,7 +55,8 @@ def run(config: ConfigDict, overrides: dict, name: str) -> int:
   from sgae.aot import compile
   from sgae.config import validate
   from sgae.devices import processes
-  from sgae.evaluation import inspection
+  from sgae.evaluation.evaluate import evaluate_run
+  from sgae.evaluation.sample import sample_run
   from sgae.reporting import comparison, console
   from sgae.training.run import train
 
@@ -68,11 +69,11 @@ def run(config: ConfigDict, overrides: dict, name: str) -> int:
       processes.join(_COORDINATOR.value, _PROCESSES.value, _PROCESS_ID.value)
       train(validate(config), workdir, output)
     elif _MODE.value == "evaluate":
-      inspection.evaluate(workdir, overrides, output)
+      evaluate_run(workdir, overrides, output)
     elif _MODE.value == "compare":
       comparison.compare_runs(_RUNS.value, _TARGET.value, _WORKDIR.value, output)
     else:
-      inspection.sample(workdir, overrides, _NUM_SAMPLES.value, _FORMAT.value, output)
+      sample_run(workdir, overrides, _NUM_SAMPLES.value, _FORMAT.value, output)
   except (errors.UserError, errors.TrainingDiverged, errors.StoppedBySignal) as error:
     output.error(str(error))
     return processes.leave(error.exit_code, together=error.exit_code != 2)

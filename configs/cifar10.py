@@ -17,7 +17,7 @@ second one was not run.
 
 from typing import Any
 
-from configs import default
+from configs import base
 from sgae.errors import UserError
 
 
@@ -25,8 +25,7 @@ def get_config(arg: str = "") -> Any:
   """Returns the config; `arg` is '' or 'residual'."""
   if arg not in ("", "residual"):
     raise UserError(f"configs/cifar10.py:{arg} is unknown: choose ':residual' or none")
-  config = default.get_config()
-  config.phases = ("gan",)
+  config = base.get_config(("gan",))
   config.data.source = "tfds"
   config.data.name = "cifar10"
   gan = config.gan

@@ -9,13 +9,12 @@ The last command puts them into the package, with their SHA-256 and test accurac
 
 from typing import Any
 
-from configs import default
+from configs import base
 
 
 def get_config(arg: str = "") -> Any:
   """Returns the config; `arg` is the TFDS name, 'mnist' where it is ''."""
-  config = default.get_config()
-  config.phases = ("classifier",)
+  config = base.get_config(("classifier",))
   config.data.source = "tfds"
   config.data.name = arg or "mnist"
   if arg == "fashion_mnist":

@@ -5,12 +5,13 @@ python launch.py
 
 from typing import Any
 
-from configs import default
+from configs import base
 
 
 def get_config(arg: str = "") -> Any:
-  """Returns the config; see configs/default.py for every field."""
-  config = default.get_config(arg)
+  """Returns the config; every field stands in configs/base.py."""
+  del arg
+  config = base.get_config(("sae", "gan"), also=("classifier",))
   config.data.source = "digits"
   config.data.image_size = 16
   config.code.num_latents = 256

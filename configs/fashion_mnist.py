@@ -14,7 +14,7 @@ from configs import mnist
 
 
 def get_config(arg: str = "") -> Any:
-  """Returns the config; see configs/default.py for every field."""
+  """Returns the config; every field stands in configs/base.py."""
   config = mnist.get_config(arg)
   config.data.name = "fashion_mnist"
   return config

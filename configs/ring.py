@@ -18,13 +18,13 @@ three of which served to choose the numbers below.
 
 from typing import Any
 
-from configs import default
+from configs import base
 
 
 def get_config(arg: str = "") -> Any:
-  """Returns the config; see configs/default.py for every field."""
-  config = default.get_config(arg)
-  config.phases = ("gan",)
+  """Returns the config; every field stands in configs/base.py."""
+  del arg
+  config = base.get_config(("gan",))
   config.data.source = "mixture"
   config.data.name = "ring"
   config.gan.update(

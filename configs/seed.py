@@ -8,12 +8,13 @@ each in turn. The autoencoder is 784-128-64-32 with sigmoid units and KL sparsit
 
 from typing import Any
 
-from configs import default
+from configs import base
 
 
 def get_config(arg: str = "") -> Any:
-  """Returns the config; see configs/default.py for every field."""
-  config = default.get_config(arg)
+  """Returns the config; every field stands in configs/base.py."""
+  del arg
+  config = base.get_config(("sae", "gan"))
   config.data.source = "tfds"
   config.data.name = "mnist"
   config.code.update(num_latents=32, sparsity_map="sigmoid", penalty="kl", rho=0.05)

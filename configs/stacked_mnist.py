@@ -23,13 +23,13 @@ collapse is what the run tells of itself.
 
 from typing import Any
 
-from configs import default
+from configs import base
 
 
 def get_config(arg: str = "") -> Any:
-  """Returns the config; see configs/default.py for every field."""
-  config = default.get_config(arg)
-  config.phases = ("gan",)
+  """Returns the config; every field stands in configs/base.py."""
+  del arg
+  config = base.get_config(("gan",))
   config.data.source = "stacked"
   config.data.name = "mnist"
   gan = config.gan

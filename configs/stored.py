@@ -7,7 +7,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-from configs import default
+from sgae import base_config
+from sgae.errors import UserError
 
 # A file from a stranger does not choose where anything is written.
 PLACES = ("data.directory", "data.cache_directory", "checkpoint.directory")
@@ -22,7 +23,7 @@ WORDS = {
 
 
 def get_config(arg: str = "") -> Any:
-  """Returns the config of a JSON file; what it leaves out is as in configs/default.py.
+  """Returns the config of a JSON file; what it leaves out has its default.
 
   Fields that name a place to write to (`PLACES`) are left out, too: they are set by
   flags.
@@ -33,7 +34,7 @@ def get_config(arg: str = "") -> Any:
 
   Raises:
     ValueError: the file cannot be read, has an unknown field or a value of another
-      type than configs/default.py.
+      type than its default.
   """
   try:
     stored = json.loads(Path(arg).read_bytes())
@@ -41,18 +42,23 @@ def get_config(arg: str = "") -> Any:
     raise ValueError(f"{arg} cannot be read as JSON ({error})") from error
   if isinstance(stored, dict) and isinstance(stored.get("config"), dict):
     stored = stored["config"]
-  config = default.get_config()
+  if not isinstance(stored, dict):
+    raise ValueError(f"the file is {stored!r:.60}: give an object")
+  try:
+    config = base_config.config_for(stored)
+  except UserError as error:
+    raise ValueError(str(error)) from error
   _fill(config, stored, "")
   return config
 
 
 def _fill(section: Any, stored: Any, prefix: str) -> None:
   if not isinstance(stored, dict):
-    raise ValueError(f"{prefix[:-1] or 'the file'} is {stored!r:.60}: give an object")
+    raise ValueError(f"{prefix[:-1]} is {stored!r:.60}: give an object")
   for name, value in stored.items():
     field = f"{prefix}{name}"
     if name not in section:
-      raise ValueError(f"{field!r:.60} is no field of configs/default.py: remove it")
+      raise ValueError(f"{field!r:.60} is no field of this config: remove it")
     if field in PLACES:
       continue
     before = section[name]

@@ -3,17 +3,13 @@
 Each refusal is one line that names the field, its value and what is allowed.
 """
 
+from collections.abc import Mapping
 from typing import Any
 
-from ml_collections import FrozenConfigDict
+from ml_collections import ConfigDict, FrozenConfigDict
 
+from sgae import base_config
 from sgae.config_checks import at_least, choice
-from sgae.config_phases import (
-  validate_classifier,
-  validate_code,
-  validate_gan,
-  validate_sae,
-)
 from sgae.data.mixture import named
 from sgae.data.placement import PLACEMENTS
 from sgae.data.sources import SOURCES, SOURCES_WITH_PATH
@@ -21,17 +17,18 @@ from sgae.data.stacked import DIGITS
 from sgae.devices.compiled_steps import MODES
 from sgae.errors import UserError
 from sgae.evaluation.measures.suite import MEASURES
+from sgae.methods import METHODS
+from sgae.methods.config_fields import RESUMABLE
 from sgae.networks.network import PRECISIONS
 
 LEAST_SAMPLES = 40  # the cells of a grid
-PHASES = (("sae", "gan"), ("gan",), ("sae",), ("classifier",))
 
-# What configs/default.py has, and other sources than 'stacked' have to keep.
+# Values that data sources other than 'stacked' have to keep.
 UNSTACKED = {"stacked_digits": 3, "stacked_examples": 128_000}
 
-# Fields that may differ between the run that wrote a checkpoint and one that resumes
-# it; every other field belongs to the experiment.
-RESUMABLE = (
+# Fields of `base_config` that may differ between the run that wrote a checkpoint and
+# one that resumes it, by how their names begin.
+RESUMABLE_BASE = (
   "data.directory",
   "data.placement",
   "data.cache_directory",
@@ -39,15 +36,6 @@ RESUMABLE = (
   "profile.",
   "parallel.",
   "train.microbatches",
-  "sae.steps",
-  "sae.evaluate_every",
-  "sae.save_every",
-  "gan.steps",
-  "gan.evaluate_every",
-  "gan.save_every",
-  "classifier.steps",
-  "classifier.evaluate_every",
-  "classifier.save_every",
   "evaluation.",
   "checkpoint.keep",
 )
@@ -57,7 +45,7 @@ def validate(config: Any) -> Any:
   """Returns the config as a FrozenConfigDict, or refuses it.
 
   Args:
-    config: with every field of configs/default.py.
+    config: as `base_config.get_config` makes it, with any values.
 
   Raises:
     UserError: a value that is impossible, alone or together with others.
@@ -66,7 +54,7 @@ def validate(config: Any) -> Any:
     _validate(config)
   except (AttributeError, KeyError, TypeError) as error:
     raise UserError(
-      "the config has not the fields and types of configs/default.py "
+      "the config has not the fields and types of configs/base.py "
       f"({' '.join(str(error).split())}): start from its get_config"
     ) from error
   return FrozenConfigDict(config)
@@ -76,13 +64,9 @@ def _validate(config):
   for field, value in flatten(config.to_dict()).items():
     if value is None:  # which a ConfigDict takes for any type
       raise UserError(
-        f"{field}=None is not allowed: give a value such as configs/default.py has"
+        f"{field}=None is not allowed: give a value of its default's type"
       )
-  if tuple(config.phases) not in PHASES:
-    raise UserError(
-      f"phases={tuple(config.phases)} is not allowed: choose one of "
-      + ", ".join(map(str, PHASES))
-    )
+  _check_phases(config)
   choice("data.source", config.data.source, SOURCES)
   choice("data.placement", config.data.placement, ["auto", *PLACEMENTS])
   _validate_path(config.data)
@@ -99,43 +83,106 @@ def _validate(config):
     ("checkpoint.keep", 1),
   ):
     at_least(field, _get(config, field), least)
-  over_batch = [
-    f"{field}='{name}'"
-    for field, name in (
-      ("code.sparsity_map", "batch_topk"),
-      ("code.penalty", "kl"),
-      ("gan.generator_normalization", "batch"),
-      ("gan.discriminator_normalization", "batch"),
-    )
-    if _get(config, field) == name
-  ]
-  if config.train.microbatches > 1 and over_batch:
-    raise UserError(
-      f"train.microbatches={config.train.microbatches} would change what "
-      f"{over_batch[0]} means, whose statistics are over the whole batch: set it to 1, "
-      "or choose another"
-    )
-  validate_code(config.code)
-  validate_sae(config)
-  validate_gan(config)
-  validate_classifier(config.classifier)
+  for name, method in METHODS.items():
+    if name in config:
+      method.check(config)
   _validate_evaluation(config)
 
 
-def changed_fields(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
-  """Names the fields of the experiment in which two resolved configs differ.
+def _check_phases(config):
+  """Refuses phases that are no chain of known methods with sections in the config."""
+  phases = tuple(config.phases)
+  if not phases or len(set(phases)) != len(phases):
+    raise UserError(
+      f"phases={phases} is not allowed: name methods, each once, from "
+      f"{', '.join(METHODS)}"
+    )
+  for index, name in enumerate(phases):
+    choice("phases", name, METHODS)
+    if name not in config:
+      own = [known for known in METHODS if known in config]
+      raise UserError(
+        f"phases={phases} names {name}, but this config has no section of it: choose "
+        f"from {', '.join(own)}, or another config"
+      )
+    takes = METHODS[name].takes
+    if index and not any(earlier in takes for earlier in phases[:index]):
+      raise UserError(
+        f"phases={phases} is not allowed: {name} can start from "
+        f"{' or '.join(takes) or 'no other method'}, not from {phases[index - 1]}"
+      )
+
+
+def is_resumable(field: str) -> bool:
+  """Says whether a field may differ between a run and one that resumes it.
 
   Args:
-    old, new: flat dictionaries as `flatten` makes them.
+    field: its name with dots, such as 'data.placement'.
+  """
+  section, _, name = field.rpartition(".")
+  if section in METHODS and name in RESUMABLE:
+    return True
+  return field.startswith(RESUMABLE_BASE)
+
+
+def used_sections(config: Mapping[str, Any]) -> set[str]:
+  """Returns the sections that a run reads: those of all runs, and its methods'.
+
+  Args:
+    config: a validated config.
+  """
+  names = set(base_config.base_fields(()))
+  for phase in config["phases"]:
+    names |= set(METHODS[phase].uses(config))
+  return names
+
+
+def complete(stored: Mapping[str, Any]) -> ConfigDict:
+  """Returns a stored config with today's fields, unlocked.
+
+  A field that it lacks has its default, which means "as it was"; sections of methods
+  that it does not name stay out.
+
+  Args:
+    stored: nested dictionaries, as JSON holds them.
+
+  Raises:
+    UserError: it has no phases, or names a method that is not known.
+  """
+  config = base_config.config_for(stored)
+  return ConfigDict(_overlaid(config.to_dict(), stored))
+
+
+def _overlaid(defaults, stored):
+  """Returns nested defaults with stored values in their place; lists become tuples."""
+  merged = dict(defaults)
+  for name, value in stored.items():
+    if isinstance(value, dict):
+      merged[name] = _overlaid(merged.get(name, {}), value)
+    else:
+      merged[name] = tuple(value) if isinstance(value, list) else value
+  return merged
+
+
+def changed_fields(old: Mapping[str, Any], new: Any) -> list[str]:
+  """Names the fields of the experiment in which a stored config differs from a new one.
+
+  Args:
+    old: nested, as `complete` takes it.
+    new: a validated config.
 
   Returns:
-    Lines `field: old -> new`, sorted; fields that a resume may change are left out.
+    Lines `field: old -> new`, sorted, of the sections that the new one uses; fields
+    that a resume may change are left out.
   """
-  names = sorted(set(old) | set(new))
+  before, after = flatten(complete(old).to_dict()), flatten(new.to_dict())
+  used = used_sections(new)
   return [
-    f"{name}: {old.get(name)} -> {new.get(name)}"
-    for name in names
-    if old.get(name) != new.get(name) and not name.startswith(RESUMABLE)
+    f"{name}: {before.get(name)} -> {after.get(name)}"
+    for name in sorted(before | after)
+    if before.get(name) != after.get(name)
+    and name.partition(".")[0] in used
+    and not is_resumable(name)
   ]
 
 

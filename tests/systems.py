@@ -1,21 +1,25 @@
-"""Small systems that several tests train: built as phases.py builds the real ones."""
+"""Small systems that several tests train: built as a run builds the real ones."""
 
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import orbax.checkpoint as ocp
 
-from configs import default
-from sgae import phases
+from configs import base
+from sgae import randomness
 from sgae.data import order, resident
 from sgae.data.dataset import Split
-from sgae.methods.states import Batch
+from sgae.methods import METHODS
+from sgae.methods.inheritance import inherit
+from sgae.methods.method import Program
+from sgae.methods.player import Batch
 
 ROOT = Path(__file__).parents[1]
 IMAGES = np.random.default_rng(0).integers(0, 256, (256, 4, 4, 1), dtype=np.uint8)
@@ -26,7 +30,7 @@ MEAN = resident.mean_image(IMAGES)
 
 def small_config(**fields: Any) -> Any:
   """Returns a config of tiny networks; `fields` use '__' for dots."""
-  config = default.get_config()
+  config = all_sections()
   config.code.update(num_latents=24, k=4)
   config.sae.update(batch_size=16, auxiliary_k=4, dead_after=3)
   config.gan.update(
@@ -59,27 +63,48 @@ CONVOLUTIONAL = {
 }
 
 
-def make_phase(name: str, config: Any) -> phases.Phase:
-  """Returns a phase of the tiny config."""
-  return phases.PHASES[name](config, MEAN)
+class System(NamedTuple):
+  """A method bound to a config, with its name and the key of the run."""
+
+  name: str
+  batch_shape: tuple[int, ...]
+  step: Callable[..., Any]
+  init: Callable[[dict[str, Any]], Any]
+  program: Program
 
 
-def batches(phase: phases.Phase, seed: int, steps: int) -> Batch:
+def make_phase(name: str, config: Any, mean: np.ndarray = MEAN) -> System:
+  """Returns a method of the tiny config; `init` takes the states of earlier phases."""
+  program = METHODS[name].build(config, mean.shape, mean)
+
+  def init(finished):
+    key = randomness.root_key(config.seed)
+    return program.init(key, program.settings, inherit(name, finished))
+
+  return System(name, program.batch_shape, program.step, init, program)
+
+
+def all_sections() -> Any:
+  """Returns the default config of ('sae', 'gan'), with the section of every method."""
+  return base.get_config(("sae", "gan"), also=("classifier",))
+
+
+def batches(phase: System, seed: int, steps: int) -> Batch:
   """Returns the batches of the first steps, stacked along a leading axis."""
   indices = order.batch_indices(
     seed, phase.name, 0, steps, phase.batch_shape, len(IMAGES)
   )
   positions = np.tile(np.arange(phase.batch_shape[-1], dtype=np.int32), (steps, 1))
-  return Batch(*resident.gather(EXAMPLES, indices), jnp.asarray(positions))
+  return resident.gather(EXAMPLES, indices) | {"position": jnp.asarray(positions)}
 
 
-def blank_batch(phase: phases.Phase, mean_image: np.ndarray) -> Batch:
+def blank_batch(phase: System, mean_image: np.ndarray) -> Batch:
   """Returns a batch of zeros that fits a phase and images like `mean_image`."""
-  return Batch(
-    jnp.zeros((*phase.batch_shape, *mean_image.shape)),
-    jnp.zeros(phase.batch_shape, jnp.int32),
-    jnp.arange(phase.batch_shape[-1]),
-  )
+  return {
+    "image": jnp.zeros((*phase.batch_shape, *mean_image.shape)),
+    "label": jnp.zeros(phase.batch_shape, jnp.int32),
+    "position": jnp.arange(phase.batch_shape[-1]),
+  }
 
 
 def saved(workdir: Path, phase: str) -> tuple[int, list[np.ndarray]]:
@@ -92,7 +117,7 @@ def saved(workdir: Path, phase: str) -> tuple[int, list[np.ndarray]]:
   return step, [np.asarray(leaf) for leaf in jax.tree.leaves(state)]
 
 
-def run_steps(phase: phases.Phase, state: Any, stacked: Batch) -> tuple[Any, Any]:
+def run_steps(phase: System, state: Any, stacked: Batch) -> tuple[Any, Any]:
   """Runs the phase's pure step over stacked batches."""
   return jax.lax.scan(phase.step, state, stacked)
 

@@ -10,19 +10,18 @@ import pytest
 from ml_collections import ConfigDict
 from PIL import Image
 
-from configs import default
 from sgae.errors import UserError
 from sgae.reporting.comparison import compare_runs, describe
 from sgae.reporting.console import Console
 from sgae.runs import directory
 from sgae.runs.compare import Run, compare
-from tests.systems import launch
+from tests.systems import all_sections, launch
 
 ROOT = Path(__file__).parents[1]
 
 
 def config_of(**fields):
-  config = default.get_config()
+  config = all_sections()
   for name, value in fields.items():
     section, _, field = name.partition("__")
     if field:

@@ -15,13 +15,12 @@ from hypothesis import HealthCheck, given, settings
 
 from configs import stored
 from sgae import config as rules
-from sgae import phases
 from sgae.errors import TrainingDiverged, UserError
 from sgae.reporting.console import Console
 from sgae.training import run
 from tests.commands import Forked
 from tests.generated_configs import faults, sound_configs
-from tests.systems import blank_batch, small_config
+from tests.systems import blank_batch, make_phase, small_config
 
 MEAN = np.zeros((4, 4, 1), np.float32)
 QUICK = settings(
@@ -37,7 +36,7 @@ def built_phases(config):
   """Returns the phases that start and step by shapes alone; fails if one does not."""
   built = []
   for name in config.phases:
-    phase = phases.PHASES[name](config, MEAN)
+    phase = make_phase(name, config, MEAN)
     state = jax.eval_shape(phase.init, {})
     after, metrics = jax.eval_shape(phase.step, state, blank_batch(phase, MEAN))
     assert jax.tree.structure(after) == jax.tree.structure(state)

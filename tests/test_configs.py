@@ -10,11 +10,9 @@ import numpy as np
 import pytest
 from ml_collections import ConfigDict
 
-from configs import default
-from sgae import phases
 from sgae.config import RESUMABLE, changed_fields, flatten, validate
 from sgae.errors import UserError
-from tests.systems import blank_batch
+from tests.systems import all_sections, blank_batch, make_phase
 
 ROOT = Path(__file__).parents[1]
 CONFIGS = sorted(path.stem for path in (ROOT / "configs").glob("*.py"))
@@ -31,7 +29,7 @@ def test_config_validates_and_builds(name):
   side = config.data.image_size or 28
   mean = np.zeros((side, side, 1), np.float32)
   for phase_name in config.phases:
-    phase = phases.PHASES[phase_name](config, mean)
+    phase = make_phase(phase_name, config, mean)
     state = jax.eval_shape(phase.init, {})
     after, metrics = jax.eval_shape(phase.step, state, blank_batch(phase, mean))
     assert jax.tree.map(lambda leaf: (leaf.shape, leaf.dtype), state) == jax.tree.map(
@@ -50,7 +48,7 @@ def test_config_has_the_fields_of_the_default_and_no_other(name):
 def test_every_field_is_read_somewhere():
   """A field whose name no source file mentions does nothing."""
   sources = "\n".join(path.read_text() for path in (ROOT / "sgae").rglob("*.py"))
-  for field in flatten(default.get_config().to_dict()):
+  for field in flatten(all_sections().to_dict()):
     name = field.split(".")[-1]
     player = name.split("_")[0]
     found = re.search(rf"[.\"]{name}\b", sources) or (
@@ -61,7 +59,7 @@ def test_every_field_is_read_somewhere():
 
 
 def test_a_config_survives_its_json():
-  config = default.get_config()
+  config = all_sections()
   stored = json.loads(json.dumps(config.to_dict()))
   assert changed_fields(flatten(stored), flatten(config.to_dict())) == []
 
@@ -75,7 +73,7 @@ def test_changed_fields_name_the_experiment_and_leave_out_what_may_change():
 
 
 def put(field, value):
-  config = default.get_config()
+  config = all_sections()
   *path, last = field.split(".")
   section = config
   for name in path:
@@ -186,7 +184,7 @@ def test_what_goes_by_the_frechet_distance_needs_it_measured(field, value):
   ("sparsity_map", "penalty"), [("batch_topk", "l1"), ("sigmoid", "kl")]
 )
 def test_statistics_of_the_whole_batch_are_not_taken_in_parts(sparsity_map, penalty):
-  config = default.get_config()
+  config = all_sections()
   config.code.update(sparsity_map=sparsity_map, penalty=penalty)
   config.sae.auxiliary_weight = 0.0
   validate(config)
@@ -196,7 +194,7 @@ def test_statistics_of_the_whole_batch_are_not_taken_in_parts(sparsity_map, pena
 
 
 def test_networks_that_do_not_fit_each_other_are_refused():
-  config = default.get_config()
+  config = all_sections()
   config.sae.update(architecture="convolutional", encoder_hidden=(8,), tied_start=False)
   config.gan.update(generator_architecture="dcgan", generator_hidden=(8,))
   with pytest.raises(UserError, match="sae.decoder_hidden=()"):
@@ -219,7 +217,7 @@ def test_networks_that_do_not_fit_each_other_are_refused():
 
 
 def test_penalties_take_each_logit_alone_and_batch_normalization_does_not():
-  config = default.get_config()
+  config = all_sections()
   config.gan.update(
     discriminator_architecture="dcgan", discriminator_normalization="batch"
   )
@@ -233,7 +231,7 @@ def test_penalties_take_each_logit_alone_and_batch_normalization_does_not():
 
 
 def test_a_field_that_is_not_in_the_default_cannot_be_set():
-  config = default.get_config()
+  config = all_sections()
   with pytest.raises(AttributeError, match="stepz"):
     config.sae.stepz = 5
   with pytest.raises(KeyError, match="r_1"):
@@ -241,7 +239,7 @@ def test_a_field_that_is_not_in_the_default_cannot_be_set():
 
 
 def test_a_config_without_the_fields_of_the_default_is_refused():
-  fields = default.get_config().to_dict()
+  fields = all_sections().to_dict()
   del fields["gan"]["loss"]
   with pytest.raises(UserError, match="'loss'.* configs/default.py|configs/default.py"):
     validate(ConfigDict(fields))
@@ -257,7 +255,7 @@ def test_a_plain_generator_has_no_decoder_to_slow_down():
 
 
 def test_hidden_layers_are_refused_only_where_an_autoencoder_trains():
-  config = default.get_config()
+  config = all_sections()
   config.sae.decoder_hidden = (64,)
   config.phases = ("gan",)
   assert validate(config).sae.decoder_hidden == (64,)

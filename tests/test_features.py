@@ -10,7 +10,6 @@ import jax
 import numpy as np
 import pytest
 
-from configs import default
 from sgae.config import validate
 from sgae.data import digits, sources
 from sgae.data.cache import cache_root
@@ -22,6 +21,7 @@ from sgae.evaluation import feature_extractor
 from sgae.pretrained.__main__ import main, ship
 from sgae.reporting.console import Console
 from sgae.training import run
+from tests.systems import all_sections
 
 LEAST_ACCURACY = {"mnist": 0.992, "fashion_mnist": 0.91}
 SHIPPED = sorted(feature_extractor.SHIPPED.glob("*.json"))
@@ -34,7 +34,7 @@ def compiled_once():
 
 
 def config_of(**data):
-  config = default.get_config()
+  config = all_sections()
   config.data.update(data)
   # the least that has every part of training in it
   config.classifier.update(

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from configs import default
 from sgae.config import flatten
 from sgae.diagnostics.health import HEALED, Health, events
 from sgae.diagnostics.rules import RULES
+from tests.systems import all_sections
 
 # Every few records of `python launch.py`, which trains well on the embedded digits.
 HEALTHY = [
@@ -206,7 +206,7 @@ def test_any_metric_may_be_missing_or_no_number():
 
 
 def test_every_advice_names_fields_that_exist():
-  fields = set(flatten(default.get_config().to_dict()))
+  fields = set(flatten(all_sections().to_dict()))
   for rule in RULES:
     words = {word.strip("(),:").split("=")[0] for word in rule.advice.split()}
     named = {word for word in words if "." in word.strip(".")}

@@ -4,14 +4,14 @@ import os
 
 import numpy as np
 import pytest
+from sgae.evaluation.reference import Judge
 
-from configs import default
 from sgae.data import digits, sources, stacked
 from sgae.data.dataset import Split
 from sgae.devices.mesh import local_mesh
 from sgae.evaluation import feature_extractor
 from sgae.evaluation.measures import suite
-from sgae.evaluation.reference import Judge
+from tests.systems import all_sections
 
 COUNT = 2000
 
@@ -21,7 +21,7 @@ def mnist():
   """A judge of 2,000 test images, and the images of two disjoint draws."""
   if not os.path.isdir(os.path.join(os.environ.get("TFDS_DATA_DIR", ""), "mnist")):
     pytest.skip("TFDS_DATA_DIR holds no mnist")
-  config = default.get_config()
+  config = all_sections()
   config.data.update(source="tfds", name="mnist")
   data = sources.load(config.data, print)
   order = np.random.default_rng(0).permutation(len(data.train.images))

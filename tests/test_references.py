@@ -6,15 +6,15 @@ import io
 import jax
 import numpy as np
 import pytest
+from sgae.evaluation.reference import Judge
 
-from configs import default
 from sgae.config import validate
 from sgae.data import digits
 from sgae.data.dataset import Split
 from sgae.evaluation import baselines, feature_extractor
-from sgae.evaluation.reference import Judge
 from sgae.networks.classifier import make_classifier
 from sgae.reporting.console import Console
+from tests.systems import all_sections
 
 COUNT = 200
 
@@ -41,7 +41,7 @@ def quick(monkeypatch):
 
 
 def obtain(judge, cache, count=COUNT, controls=True, config=None):
-  config = config or default.get_config()
+  config = config or all_sections()
   output = io.StringIO()
   beside = baselines.obtain(
     validate(config), judge, count, cache, Console(output), controls=controls
@@ -85,7 +85,7 @@ def test_controls_are_those_of_the_data_whatever_the_run_is(
   quick, tmp_path, monkeypatch
 ):
   monkeypatch.delitem(baselines.AUTOENCODERS, "SAE")
-  other = default.get_config()
+  other = all_sections()
   other.code.update(num_latents=4, k=8)
   other.sae.update(
     architecture="convolutional",

@@ -4,6 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from sgae.networks.build import build_generator
 
 from sgae import randomness
 from sgae.devices.mesh import local_mesh
@@ -14,7 +15,6 @@ from sgae.evaluation.sample import (
   make_interpolator,
   make_sampler,
 )
-from sgae.networks.build import build_generator
 from tests.systems import MEAN, make_phase, small_config
 
 
@@ -46,7 +46,7 @@ def test_a_longer_set_begins_with_the_shorter_one():
   # the averaged parameters draw, not those that train
   moved = jax.tree.map(lambda leaf: leaf + 0.1, state.generator)
   np.testing.assert_array_equal(sample(state.replace(generator=moved), 7), few)
-  average = jax.tree.map(lambda leaf: leaf + 0.1, state.average)
+  average = jax.tree.map(lambda leaf: leaf + 0.1, state.ema_params)
   assert not np.array_equal(sample(state.replace(average=average), 7), few)
 
 
@@ -62,7 +62,7 @@ def test_rows_go_from_one_sample_to_another(distribution):
 
   generator = build_generator(config, MEAN)
   ends = latents(config, state, np.arange(2 * ROWS))
-  made = generator.apply(state.average, ends, train=False).images
+  made = generator.apply(state.ema_params, ends, train=False).images
   np.testing.assert_allclose(first, made[::2], atol=1e-5)
   np.testing.assert_allclose(last, made[1::2], atol=1e-5)
 
@@ -72,7 +72,7 @@ def test_rows_go_from_one_sample_to_another(distribution):
     weights = np.cos(share * np.pi / 2), np.sin(share * np.pi / 2)
   between = weights[0] * ends[::2] + weights[1] * ends[1::2]
   expected = generator.apply(
-    state.average, between.astype(np.float32), train=False
+    state.ema_params, between.astype(np.float32), train=False
   ).images
   np.testing.assert_allclose(images[3::COLUMNS], expected, atol=1e-5)
 

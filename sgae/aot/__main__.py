@@ -11,6 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 from ml_collections import ConfigDict
 
+from sgae import randomness
 from sgae.aot import costs, report, roofline
 from sgae.config import validate
 from sgae.data import placement
@@ -19,7 +20,8 @@ from sgae.devices.backend import explain_out_of_memory, target_backend
 from sgae.devices.compiled_steps import CompiledSteps
 from sgae.devices.mesh import make_mesh, replicated_template, tpu_slice_devices
 from sgae.errors import UserError
-from sgae.phases import PHASES
+from sgae.methods import METHODS
+from sgae.methods.inheritance import inherit
 from sgae.reporting.console import Console
 
 
@@ -54,24 +56,26 @@ def compile_phases(
   finished: dict[str, Any] = {}
   kept = 0  # bytes of each chip that earlier phases hold on to
   for name in config.phases:
-    phase = PHASES[name](config, np.zeros(images_shape[1:], np.float32))
-    state = replicated_template(phase.init, mesh, finished)
+    program = METHODS[name].build(config, images_shape[1:])
+    init = functools.partial(_init, program)
+    key = randomness.root_key(config.seed)
+    state = replicated_template(init, mesh, key, inherit(name, finished))
     steps = config[name].log_every
-    shape = (steps, *phase.batch_shape)
+    shape = (steps, *program.batch_shape)
     examples: Any = jax.ShapeDtypeStruct(shape, jnp.int32)
     if not placed.resident:
       examples = jax.eval_shape(functools.partial(_split, shape, images_shape[1:]))
     compiled = CompiledSteps(
-      phase.step, placed.gather, mesh, config.parallel.mode, phase.batch_shape
+      program.step, placed.gather, mesh, config.parallel.mode, program.batch_shape
     )
     start = perf_counter()
     try:
       with explain_out_of_memory():
-        program = compiled.compile(state, source, examples)
+        executable = compiled.compile(state, source, examples)
     except UserError as error:
       raise UserError(f"{name} does not fit into {where.name}: {error}") from error
     seconds = perf_counter() - start
-    used: Any = program.memory_analysis()
+    used: Any = executable.memory_analysis()
     ahead = sum(leaf.nbytes for leaf in jax.tree.leaves(examples)) // where.chips
     memory = report.Memory(
       arguments=used.argument_size_in_bytes,
@@ -82,8 +86,8 @@ def compile_phases(
       beside=kept + ahead,
     )
     console.line(f"{name}:")
-    images = int(np.prod(phase.batch_shape))
-    counted = costs.count(program.as_text() or "")
+    images = int(np.prod(program.batch_shape))
+    counted = costs.count(executable.as_text() or "")
     for line in report.describe_phase(counted, memory, where, steps, images, seconds):
       console.line(f"  {line}")
     if memory.total > where.chip.hbm_size:
@@ -93,6 +97,10 @@ def compile_phases(
       )
     finished[name] = state
     kept += memory.aliased  # its state, donated and given back
+
+
+def _init(program, key, branches):
+  return program.init(key, program.settings, branches)
 
 
 def _split(shape, image_shape) -> Split:

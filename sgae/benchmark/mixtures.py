@@ -13,14 +13,14 @@ import jax.numpy as jnp
 import numpy as np
 
 from configs import grid, ring
-from sgae import phases
+from sgae import randomness
 from sgae.config import validate
 from sgae.data import order, resident, sources
 from sgae.data.dataset import Dataset
 from sgae.devices.mesh import make_mesh
 from sgae.evaluation.measures.mixture import mixture_figures
-from sgae.evaluation.sample import make_sampler
-from sgae.methods.states import Batch
+from sgae.methods import METHODS
+from sgae.methods.sampling import make_sampler
 from sgae.reporting.console import Console
 
 SEEDS = 10
@@ -44,22 +44,24 @@ def trained_on_a_mixture(config: Any, seeds: int) -> tuple[Dataset, np.ndarray]:
   source = jax.tree.map(jnp.asarray, dataset.train)
   mean = resident.mean_image(dataset.train.images)
   states, indices = [], []
+  (name,) = config.phases
   for seed in range(seeds):
     config.seed = seed
-    phase = phases.make_gan_phase(validate(config), mean)
-    states.append(phase.init({}))
-    shape, examples = phase.batch_shape, len(dataset.train.images)
+    program = METHODS[name].build(validate(config), mean.shape, mean)
+    states.append(program.init(randomness.root_key(seed)))
+    shape, examples = program.batch_shape, len(dataset.train.images)
     indices.append(
-      order.batch_indices(seed, "gan", 0, config.gan.steps, shape, examples)
+      order.batch_indices(seed, name, 0, config[name].steps, shape, examples)
     )
-  positions = jnp.arange(config.gan.batch_size)
+  positions = jnp.arange(config[name].batch_size)
 
   def train(states, indices, source):
-    def step(state, some):
-      return phase.step(state, Batch(*resident.gather(source, some), positions))[0]
+    def step(state, indices):
+      batch = resident.gather(source, indices) | {"position": positions}
+      return program.step(state, batch)[0]
 
-    def steps(states, some):
-      return jax.vmap(step)(states, some), None
+    def steps(states, indices):
+      return jax.vmap(step)(states, indices), None
 
     return jax.lax.scan(steps, states, indices)[0]
 
@@ -68,7 +70,7 @@ def trained_on_a_mixture(config: Any, seeds: int) -> tuple[Dataset, np.ndarray]:
     np.stack(indices, axis=1),
     source,
   )
-  sample = make_sampler(validate(config), mean, make_mesh(1))
+  sample = make_sampler(program, make_mesh(1))
   points = [
     sample(jax.tree.map(lambda leaf, i=i: leaf[i], trained), SAMPLES)
     for i in range(seeds)

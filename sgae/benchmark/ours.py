@@ -1,5 +1,6 @@
 """Our side of a row: `python -m sgae.benchmark.ours ROW PRECISION`."""
 
+import itertools
 import sys
 from typing import Any
 
@@ -7,25 +8,25 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from configs import seed
-from sgae import phases
+from configs.benchmark import config_of
+from sgae import randomness
 from sgae.benchmark import worker
 from sgae.benchmark.rows import ACTIVE, EXAMPLES, Row, row_named
 from sgae.benchmark.worker import Work
 from sgae.data import order, resident
 from sgae.data.dataset import Split
-from sgae.devices.compiled_steps import CompiledSteps
+from sgae.data.placement import PLACEMENTS
 from sgae.devices.mesh import compute_replicated, make_mesh, replicate
-from sgae.evaluation.sample import make_sampler
 from sgae.kernels import sparse
-from sgae.methods.states import Batch
+from sgae.methods import METHODS
+from sgae.methods.sampling import make_sampler
+from sgae.training.calls import compile_steps, iterate
 
 # For what is counted alone: its operations are the same, and made in half of the time.
 UNOPTIMISED = {
   "xla_backend_optimization_level": 0,
   "xla_llvm_disable_expensive_passes": True,
 }
-PART = 32  # images of a convolutional batch that a CPU takes at once
 
 
 def dtype_of(precision: str) -> str:
@@ -33,56 +34,14 @@ def dtype_of(precision: str) -> str:
   return "bfloat16" if precision == "bfloat16" else "float32"
 
 
-def config_of(row: Row, precision: str) -> Any:
-  """Returns the config whose phase does a row's work, in one of `rows.PRECISIONS`."""
-  config = seed.get_config()
-  config.precision.compute = dtype_of(precision)
-  config.code.penalty, config.sae.sparsity_weight = "none", 0.0
-  if row.network == "sae":
-    config.phases = ("sae",)
-    config.code.update(num_latents=row.latents, sparsity_map="topk", k=ACTIVE)
-    config.sae.update(
-      encoder_hidden=(),
-      decoder_hidden=(),
-      output="linear",
-      tied_start=True,
-      unit_norm_atoms=True,
-      batch_size=row.batch,
-    )
-    return config
-  config.phases = ("gan",)
-  config.gan.update(batch_size=row.batch, discriminator_updates=1, generator_updates=1)
-  if row.network == "dcgan":
-    config.gan.update(
-      generator_architecture="dcgan",
-      generator_hidden=(128, 64),
-      discriminator_architecture="dcgan",
-      discriminator_hidden=(64, 128),
-      kernel_size=4,
-    )
-    # larger parts fall out of a CPU's cache; a GPU is to have all at once
-    if jax.default_backend() == "cpu" and row.line != "sampling":
-      config.train.microbatches = -(-row.batch // PART)
-    config.gan.discriminator_optimizer.update(
-      name="adam", learning_rate=2e-4, beta1=0.5
-    )
-  if row.penalised:
-    config.gan.loss = "relativistic"
-    config.gan.penalties.update(r1=1.0, r2=1.0)
-    config.gan.discriminator_optimizer.update(
-      name="adam", learning_rate=2e-4, beta1=0.0
-    )
-    config.gan.generator_optimizer.beta1 = 0.0
-  return config
-
-
 def training(row: Row, precision: str) -> tuple[Work, float]:
   """Returns what trains a row for one call, as `training_of`, and one image's FLOP."""
   config = config_of(row, precision)
-  steps = row.steps_on(jax.default_backend())
-  if row.network == "sae":
-    return training_of(config, "sae", steps), flops_of_autoencoder(row.latents)
-  return training_of(config, "gan", steps), flops_of_step(config, "gan") / row.batch
+  (name,) = config.phases
+  work = training_of(config, name, row.steps_on(jax.default_backend()))
+  if row.latents:
+    return work, flops_of_autoencoder(row.latents)
+  return work, flops_of_step(config, name) / row.batch
 
 
 def training_of(
@@ -103,29 +62,25 @@ def training_of(
   """
   noise = np.random.default_rng(0)
   images = noise.integers(0, 256, (EXAMPLES, *shape), dtype=np.uint8)
-  phase = phases.PHASES[name](config, resident.mean_image(images))
+  program = METHODS[name].build(config, shape, resident.mean_image(images))
   mesh = make_mesh(devices)
-  run = CompiledSteps(phase.step, resident.gather, mesh, "jit", phase.batch_shape)
+  compiled = compile_steps(program, PLACEMENTS["resident"], mesh, "jit")
   source = replicate(Split(images, np.zeros(EXAMPLES, np.int32)), mesh)
 
-  def place_next():
-    nonlocal done
-    done += steps
-    return run.place(
-      order.batch_indices(
-        config.seed, name, done - steps, steps, phase.batch_shape, EXAMPLES
+  def examples():
+    for call in itertools.count():
+      yield order.batch_indices(
+        config.seed, name, call * steps, steps, program.batch_shape, EXAMPLES
       )
-    )
 
-  state, done = compute_replicated(phase.init, mesh, {}), 0
-  examples = place_next()
+  state = compute_replicated(program.init, mesh, randomness.root_key(config.seed))
+  calls = iterate(compiled, state, source, examples(), 0, steps, sys.maxsize)
+  next(calls)
 
   def work():
-    nonlocal state, examples
-    state, metrics = run(state, source, examples)
-    examples = place_next()  # while the device computes, as sgae/training/loop.py does
+    _, _, metrics = next(calls)
     jax.block_until_ready(metrics)
-    return steps * phase.batch_shape[-1]
+    return steps * program.batch_shape[-1]
 
   return work
 
@@ -149,15 +104,15 @@ def flops_of_step(config: Any, name: str) -> float:
   In a loop it would count the body once, whatever its number of turns.
   """
   config.train.microbatches = 1
-  phase = phases.PHASES[name](config, np.zeros((28, 28, 1), np.float32))
-  shape = (*phase.batch_shape, 28, 28, 1)
-  batch = Batch(
-    jnp.zeros(shape),
-    jnp.zeros(phase.batch_shape, jnp.int32),
-    jnp.zeros(phase.batch_shape[-1:], jnp.int32),
-  )
-  state = jax.eval_shape(phase.init, {})
-  step = jax.jit(phase.step).lower(state, batch)
+  program = METHODS[name].build(config, (28, 28, 1))
+  shape = program.batch_shape
+  batch = {
+    "image": jnp.zeros((*shape, 28, 28, 1)),
+    "label": jnp.zeros(shape, jnp.int32),
+    "position": jnp.zeros(shape[-1:], jnp.int32),
+  }
+  state = jax.eval_shape(program.init, randomness.root_key(0))
+  step = jax.jit(program.step).lower(state, batch)
   costs: Any = step.compile(UNOPTIMISED).cost_analysis()
   return costs["flops"]
 
@@ -165,10 +120,10 @@ def flops_of_step(config: Any, name: str) -> float:
 def sampled(row: Row, precision: str) -> Work:
   """Returns what samples a row's images once, as bytes in a NumPy array."""
   config = config_of(row, precision)
-  mesh = make_mesh(1)
-  mean = np.zeros((28, 28, 1), np.float32)
-  draw = make_sampler(config, mean, mesh)
-  state = compute_replicated(phases.make_gan_phase(config, mean).init, mesh, {})
+  (name,) = config.phases
+  program, mesh = METHODS[name].build(config, (28, 28, 1)), make_mesh(1)
+  draw = make_sampler(program, mesh)
+  state = compute_replicated(program.init, mesh, randomness.root_key(config.seed))
   return lambda: len(draw(state, row.batch))
 
 

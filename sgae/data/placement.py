@@ -11,6 +11,7 @@ from sgae.data.dataset import Split
 from sgae.data.stacked import Endless
 from sgae.data.stream import stream
 
+INPUTS = ("image", "label")  # named arrays that examples have
 RESIDENT_SHARE = 0.25  # of a device's memory, at most, for 'auto'
 
 
@@ -19,14 +20,14 @@ class Placement(NamedTuple):
 
   Attributes:
     resident: whether the step's source is the split, whole on each device, or ().
-    gather: `(source, examples of one step) -> (images, labels)`, inside the compiled
+    gather: `(source, examples of one step) -> {'image', 'label'}`, inside the compiled
       step.
     examples: `(split, indices_of_call, first_call, last_call) -> iterator` over what
       the host hands to each call.
   """
 
   resident: bool
-  gather: Callable[[Any, Any], tuple[jax.Array, jax.Array]]
+  gather: Callable[[Any, Any], dict[str, jax.Array]]
   examples: Callable[..., Iterator[Any]]
 
 
@@ -39,7 +40,8 @@ def _indices(split, indices_of_call, first_call, last_call):
 
 def _streamed(source, examples: Split):
   del source
-  return resident.to_model_range(examples.images), jnp.asarray(examples.labels)
+  images = resident.to_model_range(examples.images)
+  return {"image": images, "label": jnp.asarray(examples.labels)}
 
 
 PLACEMENTS = {

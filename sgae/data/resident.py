@@ -26,9 +26,7 @@ def to_model_range(images: jax.Array | np.ndarray) -> jax.Array:
   return (images.astype(jnp.float32) - 127.5) * (1.0 / 127.5)
 
 
-def gather(
-  split: Split, indices: jax.Array | np.ndarray
-) -> tuple[jax.Array, jax.Array]:
+def gather(split: Split, indices: jax.Array | np.ndarray) -> dict[str, jax.Array]:
   """Returns chosen examples; can be used inside a compiled step.
 
   Args:
@@ -37,13 +35,13 @@ def gather(
       fly [..., D], each an index into their base.
 
   Returns:
-    Images float32 [..., H, W, C] in [-1, 1], and labels int32 [...].
+    'image', float32 [..., H, W, C] in [-1, 1], and 'label', int32 [...].
   """
   images, labels = (
     array.stack(indices) if isinstance(array, Endless) else jnp.asarray(array)[indices]
     for array in split
   )
-  return to_model_range(images), labels
+  return {"image": to_model_range(images), "label": labels}
 
 
 def mean_image(images: np.ndarray | StackedImages) -> np.ndarray:

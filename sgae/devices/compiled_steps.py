@@ -14,13 +14,12 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from sgae.devices.mesh import AXIS, local_rows, split_at
 from sgae.errors import UserError
-from sgae.methods.states import Batch
 
 Step = Callable[..., tuple[Any, dict[str, jax.Array]]]
 
 
-# (source, examples of one step) -> (float images in [-1, 1], labels)
-Gather = Callable[[Any, Any], tuple[jax.Array, jax.Array]]
+# (source, examples of one step) -> named arrays, images float32 in [-1, 1]
+Gather = Callable[[Any, Any], dict[str, jax.Array]]
 
 
 class CompiledSteps:
@@ -38,8 +37,7 @@ class CompiledSteps:
 
     Args:
       step: `step(state, batch, *, axis=None) -> (state, metrics)`.
-      gather: `(source, examples of one step) -> (images, labels)`, run inside the
-        scan.
+      gather: `(source, examples of one step) -> named arrays`, run inside the scan.
       mesh: from `make_mesh`.
       mode: a key of `MODES`.
       batch_shape: (B,) or (U, B), the leading axes of one step's examples; the mesh's
@@ -54,8 +52,8 @@ class CompiledSteps:
       self.traces += 1
 
       def one_step(state, examples_of_step):
-        images, labels = gather(source, examples_of_step)
-        return step(state, Batch(images, labels, positions_b), axis=axis)
+        batch = gather(source, examples_of_step) | {"position": positions_b}
+        return step(state, batch, axis=axis)
 
       return jax.lax.scan(one_step, state, examples)
 

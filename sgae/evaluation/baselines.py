@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from ml_collections import ConfigDict, FrozenConfigDict
 from sklearn.cluster import KMeans
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.mixture import GaussianMixture
@@ -25,147 +24,123 @@ from sgae.devices.mesh import local_mesh
 from sgae.evaluation.feature_extractor import digest_of
 from sgae.evaluation.measures import suite
 from sgae.evaluation.measures.estimate import Estimate
-from sgae.evaluation.reference import Judge
-from sgae.evaluation.sample import as_stored
-from sgae.networks.autoencoder import reconstruct
-from sgae.networks.build import build_autoencoder
-from sgae.phases import make_autoencoder_phase
+from sgae.evaluation.measures.reference import EvaluationData
+from sgae.methods import METHODS
+from sgae.methods.method import Controls
+from sgae.methods.sampling import as_stored
 from sgae.reporting.console import Console
 from sgae.reporting.files import read_json, write_json
-from sgae.training.in_memory import train_in_memory
+from sgae.training.calls import train_in_memory
 
 VERSION = 3  # of all that is below: another one is computed anew
 FITTED_CODES = 20_000  # at most, to take seconds
 MIXTURE_ITERATIONS = 100
 LEAST_CODES = 2  # for each Gaussian, on average; else a control is left out
 
-Figures = dict[str, Estimate]
-
-# The plain autoencoder has no sparsity, the sparse one is that of configs/default.py.
-AUTOENCODERS: dict[str, dict[str, Any]] = {
-  "AE": {
-    "code": {"num_latents": 16, "sparsity_map": "none", "penalty": "none"},
-    "sae": {
-      "encoder_hidden": (512, 256),
-      "decoder_hidden": (256, 512),
-      "tied_start": False,
-      "unit_norm_atoms": False,
-      "auxiliary_weight": 0.0,
-      "steps": 5000,
-      "log_every": 50,
-    },
-  },
-  "SAE": {
-    "code": {"num_latents": 512, "sparsity_map": "topk", "k": 64, "penalty": "none"},
-    "sae": {
-      "encoder_hidden": (),
-      "decoder_hidden": (),
-      "tied_start": True,
-      "unit_norm_atoms": True,
-      "auxiliary_weight": 1 / 32,
-      "auxiliary_k": 32,
-      "steps": 1000,
-      "log_every": 50,
-    },
-  },
-}
-# name -> (autoencoder, key of GAUSSIANS, how many)
-CONTROLS = {
-  "AE + mixture of 10": ("AE", "mixture", 10),
-  "AE + mixture of 100": ("AE", "mixture", 100),
-  "SAE + 100 Gaussian clusters": ("SAE", "clusters", 100),
-}
+Estimates = dict[str, Estimate]
 
 
-class Beside(NamedTuple):
-  """What stands beside the figures of a run.
+class Baselines(NamedTuple):
+  """What the figures of a run are compared with.
 
   Attributes:
     floor: of real training images.
     controls: name -> figures; empty where they are not known.
   """
 
-  floor: Figures
-  controls: dict[str, Figures]
+  floor: Estimates
+  controls: dict[str, Estimates]
 
 
-def floor_figures(judge: Judge, count: int) -> Figures:
+def floor_figures(data: EvaluationData, count: int) -> Estimates:
   """Returns the figures of `count` training images, drawn without replacement.
 
   Those of memorisation are left out: a training image is a copy of itself.
   """
-  dataset = judge.dataset
+  dataset = data.dataset
   indices = order.batch_indices(
     0, "floor", 0, 1, (count,), len(dataset.train.images)
   ).ravel()
-  seen = judge.seer(local_mesh())(dataset.train.images[indices])
+  extracted = data.extract(local_mesh())(dataset.train.images[indices])
   names = [name for name in suite.MEASURES if name != "memorisation"]
-  return suite.measure(seen, judge.reference, names)
+  return suite.measure(extracted, data.reference, names)
 
 
 def control_figures(
-  config: Any, judge: Judge, count: int, console: Console
-) -> dict[str, Figures]:
+  config: Any, data: EvaluationData, count: int, console: Console
+) -> dict[str, Estimates]:
   """Trains the controls and returns the figures of `count` images of each.
 
   Args:
     config: any validated config; all that matters here is set.
-    judge: of the data set.
+    data: of the data set.
     count: images.
     console: where progress goes.
 
   Returns:
     name -> figures, without the controls that few training images do not allow.
   """
-  see = judge.seer(local_mesh())
-  images = judge.dataset.train.images
+  extract = data.extract(local_mesh())
+  images = data.dataset.train.images
   fitted = images[:: -(-len(images) // FITTED_CODES)]
-  measured: dict[str, Figures] = {}
-  for kind, fields in AUTOENCODERS.items():
-    console.line(f"Training the {kind} of the controls on {judge.dataset.name}, once")
-    encode, decode = _trained(config, fields, judge.dataset, console)
+  name, controls = controls_method()
+  measured: dict[str, Estimates] = {}
+  for kind in controls.models:
+    console.line(f"Training the {kind} of the controls on {data.dataset.name}, once")
+    own = controls.configure(config, kind, len(images))
+    encode, decode = _trained(name, controls, own, data.dataset, console)
     # float32 leaves covariances that are not quite symmetric
     codes_nk = np.asarray(encode(fitted), np.float64)
-    for name, (of, gaussians, number) in CONTROLS.items():
+    for control, (of, gaussians, number) in controls.fits.items():
       if of == kind and number * LEAST_CODES <= len(codes_nk):
         # threads cost more than they give on matrices as small as these
         with threadpool_limits(1):
           drawn_nk = GAUSSIANS[gaussians](codes_nk, number, count)
         # they come Gaussian by Gaussian
         drawn_nk = np.random.default_rng(0).permutation(drawn_nk).astype(np.float32)
-        seen = see(decode(drawn_nk))
-        measured[name] = suite.measure(seen, judge.reference, suite.MEASURES)
+        extracted = extract(decode(drawn_nk))
+        measured[control] = suite.measure(extracted, data.reference, suite.MEASURES)
   return measured
+
+
+def controls_method() -> tuple[str, Controls]:
+  """Returns the method that controls are made of, and how."""
+  return next(
+    (name, method.controls)
+    for name, method in METHODS.items()
+    if method.controls is not None
+  )
 
 
 def obtain(
   config: Any,
-  judge: Judge,
+  data: EvaluationData,
   count: int,
   cache: Path,
   console: Console,
   *,
   controls: bool,
-) -> Beside:
+) -> Baselines:
   """Returns the floor and the controls, from the cache where they are known.
 
   Args:
-    config, judge, count, console: as for `control_figures`.
+    config, data, count, console: as for `control_figures`.
     cache: where both are kept.
     controls: whether controls that are not known yet are trained. Points of the plane
       have none.
   """
-  network = judge.network.about["sha256"] if judge.network else ""
-  settings = (VERSION, AUTOENCODERS, CONTROLS, count, network)
-  path = place_of(cache, "references", digest_of(judge.dataset), settings)
+  digest = data.extractor.about["sha256"] if data.extractor else ""
+  _, known_controls = controls_method()
+  settings = (VERSION, known_controls.models, known_controls.fits, count, digest)
+  path = place_of(cache, "references", digest_of(data.dataset), settings)
   known = read_json(path)
   if "floor" not in known:
-    known["floor"] = floor_figures(judge, count)
+    known["floor"] = floor_figures(data, count)
     write_json(path, known)
-  if controls and "controls" not in known and judge.dataset.mixture is None:
-    known["controls"] = control_figures(config, judge, count, console)
+  if controls and "controls" not in known and data.dataset.mixture is None:
+    known["controls"] = control_figures(config, data, count, console)
     write_json(path, known)
-  return Beside(
+  return Baselines(
     _read(known["floor"]),
     {name: _read(figures) for name, figures in known.get("controls", {}).items()},
   )
@@ -213,50 +188,23 @@ GAUSSIANS: dict[str, Callable[[np.ndarray, int, int], np.ndarray]] = {
 }
 
 
-def _trained(run_config, fields, dataset: Dataset, console):
-  config: Any = ConfigDict(run_config.to_dict())
-  config.update(seed=0, phases=("sae",))
-  config.train.microbatches = 1
-  config.precision.compute = "float32"
-  for section, values in fields.items():
-    config[section].update(values)
-  config.sae.update(
-    architecture="mlp",
-    activation="leaky_relu",
-    output="tanh",
-    sparsity_weight=0.0,
-    dead_after=100,
-  )
-  config.sae.batch_size = min(256, len(dataset.train.images))
-  config.sae.optimizer.update(
-    name="adam",
-    learning_rate=1e-3,
-    beta1=0.9,
-    beta2=0.999,
-    schedule="cosine",
-    warmup_updates=0,
-  )
-  config = FrozenConfigDict(config)
+def _trained(name, controls: Controls, config, dataset: Dataset, console):
+  """Trains a control's model; returns `encode(images)` and `decode(drawn codes)`."""
   mean_image = resident.mean_image(dataset.train.images)
-  state = train_in_memory(
-    make_autoencoder_phase(config, mean_image), config, dataset, console
-  )
-  autoencoder = build_autoencoder(config, mean_image)
-  mesh = local_mesh()
+  state = train_in_memory(name, config, dataset, console)
+  encode_images = controls.encode(config, mean_image)
+  decode_codes = controls.decode(config, mean_image)
 
-  def encoded(params, images):
-    return reconstruct(autoencoder, params, resident.to_model_range(images))[1].values
+  def encoded(state, images):
+    return encode_images(state, resident.to_model_range(images))
 
-  def decoded(params, drawn_bk):
-    # what was drawn is no code yet: the map makes it as sparse as codes are
-    code = autoencoder.sparsify(params, drawn_bk, train=False)
-    return as_stored(autoencoder.decode(params, code.values, code.few))
+  def decoded(state, drawn_bk):
+    return as_stored(decode_codes(state, drawn_bk))
 
-  encode = batched_apply(encoded, mesh)
-  decode = batched_apply(decoded, mesh)
-  params = state.player.params
-  return (lambda images: encode(params, images)), (lambda drawn: decode(params, drawn))
+  encode = batched_apply(encoded, local_mesh())
+  decode = batched_apply(decoded, local_mesh())
+  return (lambda images: encode(state, images)), (lambda drawn: decode(state, drawn))
 
 
-def _read(figures: dict[str, Any]) -> Figures:
+def _read(figures: dict[str, Any]) -> Estimates:
   return {name: Estimate(*values) for name, values in figures.items()}

@@ -4,24 +4,66 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from sgae.data import resident, sources
 from sgae.data.cache import cache_root
 from sgae.devices import processes
-from sgae.evaluation import baselines
+from sgae.devices.mesh import make_mesh
+from sgae.diagnostics.health import events
+from sgae.errors import UserError
+from sgae.evaluation import baselines, feature_extractor
 from sgae.evaluation.measures.estimate import Estimate
-from sgae.evaluation.reference import Judge
-from sgae.observation import OBSERVERS, sample_count
+from sgae.evaluation.measures.reference import EvaluationData
+from sgae.methods import METHODS
 from sgae.reporting.console import Console
 from sgae.reporting.figures import describe
 from sgae.reporting.files import read_json, write_json
 from sgae.reporting.metrics import read_metrics, spent
+from sgae.reporting.report import write_report
+from sgae.runs.checkpoints import read_state
+from sgae.runs.load import stored_config
 
 FILE_NAME = "evaluation.json"
 
 
-def assess(
+def evaluate_run(workdir: Path, overrides: dict[str, Any], console: Console) -> None:
+  """Prints the measures of each phase on the test split, and stores them.
+
+  Floor and controls of the data set are computed where they are not known yet.
+
+  Args:
+    workdir: a run directory; its own config is used.
+    overrides: fields set by hand, {'data.directory': ...}; only those that a resume may
+      change.
+    console: where the tables go.
+
+  Raises:
+    UserError: no run, no checkpoint, no data, or another field set.
+  """
+  config = stored_config(workdir, overrides)
+  mesh = make_mesh(config.parallel.devices)
+  dataset = sources.load(config.data, console.line)
+  mean_image = resident.mean_image(dataset.train.images)
+  states = {}
+  for name in config.phases:
+    restored = read_state(config, workdir, name, mean_image, mesh, console.line)
+    if restored is None:
+      console.line(f"{name}: no checkpoint yet")
+    else:
+      states[name] = restored
+  if not states:
+    raise UserError(f"{workdir} has no checkpoint yet: train first")
+  cache = cache_root(config.data.cache_directory)
+  extractor = feature_extractor.obtain(config, dataset, cache, console)
+  data = EvaluationData(dataset, extractor)
+  evaluate_states(config, workdir, data, mesh, states, console, afresh=True)
+  write_report(workdir, events(read_metrics(workdir)))
+  console.line(f"Report: {workdir}/report.html")
+
+
+def evaluate_states(
   config: Any,
   workdir: Path,
-  judge: Judge,
+  data: EvaluationData,
   mesh: Any,
   states: Mapping[str, tuple[int, Any]],
   console: Console,
@@ -30,12 +72,12 @@ def assess(
 ) -> None:
   """Measures states in full, prints the figures, and stores them in evaluation.json.
 
-  Every process of the mesh enters; one measures, prints and writes.
+  Every process of the mesh calls it; one measures, prints and writes.
 
   Args:
     config: validated.
     workdir: the run directory.
-    judge: of the data set.
+    data: the data set with its feature extractor.
     mesh: the devices of the run.
     states: phase -> (step, state on the mesh).
     console: where the tables go.
@@ -53,25 +95,25 @@ def assess(
     due = afresh or known.get(name, {}).get("step") != step
     if not processes.any_of_us(leader and due):
       continue
-    observer = OBSERVERS[name](config, judge, mesh)
-    seen = observer.observe(state, True)
+    evaluator = METHODS[name].evaluate(config, data, mesh)
+    observed = evaluator.observe(state, True)
     if not leader:
       continue
     entry: dict[str, Any] = _cost(workdir, config.phases, name, step)
-    entry["protocol"] = _protocol(config, judge, name)
-    entry["figures"] = _plain(observer.measure(seen, True))
+    entry["protocol"] = evaluator.protocol()
+    entry["figures"] = _plain(evaluator.measure(observed, True))
     entry |= {"floor": {}, "controls": {}}
-    if name == "gan":
-      beside = baselines.obtain(
+    if evaluator.samples:
+      found = baselines.obtain(
         config,
-        judge,
-        sample_count(config, judge.dataset),
+        data,
+        evaluator.samples,
         cache_root(config.data.cache_directory),
         console,
         controls=afresh and config.evaluation.controls,
       )
-      entry["floor"] = _plain(beside.floor)
-      entry["controls"] = {key: _plain(value) for key, value in beside.controls.items()}
+      entry["floor"] = _plain(found.floor)
+      entry["controls"] = {key: _plain(value) for key, value in found.controls.items()}
     results[name] = {"step": step, **entry}
     for line in describe(name, results[name]):
       console.line(line)
@@ -89,25 +131,6 @@ def _cost(workdir, phases, name, step) -> dict[str, Any]:
     if record["phase"] != name or record["step"] <= step
   ]
   return spent(until, phases[: phases.index(name) + 1])
-
-
-def _protocol(config, judge: Judge, name: str) -> dict[str, Any]:
-  test = judge.reference.test if name == "gan" else judge.dataset.test
-  protocol: dict[str, Any] = {
-    "reference": f"test split of {judge.dataset.name}",
-    "reference_samples": len(test.images),
-  }
-  if name == "sae":
-    window = config.sae.dead_after * config.sae.batch_size
-    protocol["dead"] = f"not fired in {window:,} training images"
-  if name == "gan":
-    protocol["samples"] = sample_count(config, judge.dataset)
-    if judge.network is not None:
-      about = judge.network.about
-      protocol["features"] = about["name"]
-      protocol["features_sha256"] = about["sha256"]
-      protocol["features_accuracy"] = about["accuracy"]
-  return protocol
 
 
 def _plain(figures: Mapping[str, Estimate]) -> dict[str, Any]:

@@ -1,20 +1,21 @@
-"""The feature network of a data set: shipped, kept in the cache, or trained now.
+"""The feature extractor of a data set: shipped, kept in the cache, or trained now.
 
-Distances between sets of images are measured on its features, so two figures compare
-only where its digest is the same. Weights are two files: arrays in float16, and what
-they are in JSON, with their SHA-256. `sgae/weights/` holds those that are shipped.
+Distances between sets of images are measured on its features, so figures of different
+feature extractors do not compare: the SHA-256 of its weights stands beside each.
+Weights are two files: arrays in float16, and what they are in JSON, with their SHA-256.
+`sgae/pretrained/` holds those that are shipped.
 """
 
 import hashlib
 import io
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import jax
 import numpy as np
-from ml_collections import ConfigDict, FrozenConfigDict
+from ml_collections import ConfigDict
 
 from sgae.data import resident, sources
 from sgae.data.cache import place_of
@@ -23,32 +24,54 @@ from sgae.devices import processes
 from sgae.devices.batched_apply import batched_apply
 from sgae.devices.mesh import local_mesh, replicate
 from sgae.errors import UserError
-from sgae.networks.classifier import Classifier, make_classifier
+from sgae.methods import METHODS
+from sgae.methods.method import Extractor
 from sgae.networks.network import Params
-from sgae.phases import make_classifier_phase
 from sgae.reporting.console import Console
 from sgae.reporting.files import explained, write_atomically, write_json
-from sgae.training.in_memory import train_in_memory
+from sgae.training.calls import train_in_memory
 
 SHIPPED = Path(__file__).parents[1] / "pretrained"
 DIGESTED_IMAGES = 10_000  # so that a large data set is known without reading all of it
 
-# images uint8 [N, H, W, C] -> (features float32 [N, D], probabilities float32 [N, K])
-Look = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
 
-
-class FeatureNetwork(NamedTuple):
-  """A trained classifier.
+class FeatureExtractor(NamedTuple):
+  """A trained network whose hidden layer gives features.
 
   Attributes:
-    about: `name` and `data` (name and digest of the data set), `image_shape`,
-      `classifier` (its fields of the config), `accuracy` (on the test split) and
-      `sha256` (of the file of arrays).
+    about: `name` and `data` (name and digest of the data set), `image_shape`, the
+      method's section of the config, `accuracy` (on the test split) and `sha256` (of
+      the file of arrays).
     params: float32, each number one of float16.
   """
 
   about: dict[str, Any]
   params: Params
+
+  def extract(self, mesh: Any) -> Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]:
+    """Returns `extract(images) -> (features, probabilities)`, over a mesh's devices.
+
+    Images are uint8 [N, H, W, C], features float32 [N, D], and probabilities of the
+    classes float32 [N, K].
+    """
+    _, serving = serving_method()
+    network = serving.extract(self.about[serving.section], self.about["image_shape"])
+
+    def extract_rows(params, images):
+      return network(params, resident.to_model_range(images))
+
+    run = batched_apply(extract_rows, mesh)
+    params = replicate(self.params, mesh)
+    return lambda images: run(params, images)
+
+
+def serving_method() -> tuple[str, Extractor]:
+  """Returns the method whose networks serve as feature extractors, and how they do."""
+  return next(
+    (name, method.extractor)
+    for name, method in METHODS.items()
+    if method.extractor is not None
+  )
 
 
 def digest_of(dataset: Dataset) -> str:
@@ -67,25 +90,28 @@ def digest_of(dataset: Dataset) -> str:
 
 def obtain(
   config: Any, dataset: Dataset, cache: Path, console: Console
-) -> FeatureNetwork | None:
-  """Returns the feature network of a data set; trains it where there is none yet.
+) -> FeatureExtractor | None:
+  """Returns the feature extractor of a data set; trains it where there is none yet.
 
   Args:
-    config: validated; `config.classifier` says how one that is not shipped is trained.
+    config: validated; its section of the serving method says how one that is not
+      shipped is trained.
     dataset: the data.
     cache: where it is kept for later.
     console: where progress goes.
 
   Returns:
-    The network, or None for data without labels, points of the plane, and runs that
+    The extractor, or None for data without labels, points of the plane, and runs that
     generate nothing.
 
   Raises:
     UserError: the cache cannot be written, or what it holds is damaged.
   """
-  if "gan" not in config.phases or dataset.mixture is not None:
+  if dataset.mixture is not None:
     return None
-  if config.data.source == "stacked":  # their digits are looked at one by one
+  if not any(METHODS[name].generates for name in config.phases):
+    return None
+  if config.data.source == "stacked":  # their digits are seen one by one
     digits = ConfigDict(config.data.to_dict())
     digits.source = "tfds"
     dataset = sources.load(digits, console.line)
@@ -95,55 +121,36 @@ def obtain(
   for path in SHIPPED.glob("*.json"):
     if json.loads(path.read_bytes())["data"] == data:
       return read(path)
-  config = ConfigDict(config.to_dict())
-  config.seed, config.train.microbatches = 0, 1  # it is the data set's, not the run's
-  config.classifier.num_classes = dataset.num_classes
-  config.classifier.batch_size = min(
-    config.classifier.batch_size, len(dataset.train.images)
-  )
-  path = place_of(cache, "features", data, config.classifier.to_dict())
+  name, serving = serving_method()
+  own = serving.configure(config, dataset)
+  fields = own[serving.section].to_dict()
+  path = place_of(cache, "features", data, fields)
   with processes.leader_first("features"):
     if not path.exists():
       console.line(
-        f"Training a classifier on {dataset.name} for the measures, once; it is kept "
-        f"in {path.parent}"
+        f"Training a feature extractor on {dataset.name} for the measures, once; it is "
+        f"kept in {path.parent}"
       )
-      config = FrozenConfigDict(config)
-      phase = make_classifier_phase(config, resident.mean_image(dataset.train.images))
-      params = train_in_memory(phase, config, dataset, console).player.params
-      network = write(path, config.classifier.to_dict(), dataset, params)
-      console.line(f"Its test accuracy is {network.about['accuracy']:.2%}")
+      state = train_in_memory(name, own, dataset, console)
+      extractor = write(path, fields, dataset, serving.params(state))
+      console.line(f"Its test accuracy is {extractor.about['accuracy']:.2%}")
   return read(path)
 
 
-def make_look(network: FeatureNetwork, mesh: Any) -> Look:
-  """Returns `look(images) -> (features, probabilities)`, over the devices of a mesh."""
-  classifier = _build(network.about)
-
-  def some(params, images):
-    features = classifier.features(params, resident.to_model_range(images))
-    return features, jax.nn.softmax(classifier.logits(params, features))
-
-  run = batched_apply(some, mesh)
-  params = replicate(network.params, mesh)
-  return lambda images: run(params, images)
-
-
-def accuracy(network: FeatureNetwork, dataset: Dataset) -> float:
+def accuracy(extractor: FeatureExtractor, dataset: Dataset) -> float:
   """Returns the share of the test images whose class is the most probable one."""
-  look = make_look(network, local_mesh())
-  _, probabilities = look(dataset.test.images)
+  _, probabilities = extractor.extract(local_mesh())(dataset.test.images)
   return float((probabilities.argmax(axis=1) == dataset.test.labels).mean())
 
 
 def write(
-  path: Path, fields: dict[str, Any], dataset: Dataset, params: Params
-) -> FeatureNetwork:
-  """Stores weights beside each other: PATH.json and PATH.npz.
+  path: Path, fields: Mapping[str, Any], dataset: Dataset, params: Params
+) -> FeatureExtractor:
+  """Stores weights as two files: PATH.json and PATH.npz.
 
   Args:
     path: the JSON file.
-    fields: `config.classifier` as trained.
+    fields: section of the serving method, as trained.
     dataset: what it was trained on.
     params: its parameters; kept in float16.
 
@@ -158,46 +165,36 @@ def write(
     "name": dataset.name,
     "data": digest_of(dataset),
     "image_shape": dataset.train.images.shape[1:],
-    "classifier": fields,
+    serving_method()[1].section: dict(fields),
     "sha256": hashlib.sha256(file.getvalue()).hexdigest(),
   }
-  network = FeatureNetwork(about, _nested(arrays))
-  about["accuracy"] = accuracy(network, dataset)
+  extractor = FeatureExtractor(about, _nested(arrays))
+  about["accuracy"] = accuracy(extractor, dataset)
   write_atomically(path.with_suffix(".npz"), file.getvalue())
   write_json(path, about)  # last: it says that the other is whole
-  return network
+  return extractor
 
 
-def read(path: Path) -> FeatureNetwork:
+def read(path: Path) -> FeatureExtractor:
   """Reads what `write` wrote.
 
   Raises:
     UserError: the files cannot be read, or are not those that were written.
   """
   with explained(path):
-    described, beside = path.read_bytes(), path.with_suffix(".npz")
-    arrays = beside.read_bytes() if beside.exists() else b""
+    described, weights = path.read_bytes(), path.with_suffix(".npz")
+    arrays = weights.read_bytes() if weights.exists() else b""
   try:
     about = json.loads(described)
     if hashlib.sha256(arrays).hexdigest() != about["sha256"]:
       raise ValueError("the SHA-256 of the arrays is another")
     with np.load(io.BytesIO(arrays), allow_pickle=False) as file:
-      return FeatureNetwork(about, _nested(dict(file)))
+      return FeatureExtractor(about, _nested(dict(file)))
   except (ValueError, KeyError, TypeError) as error:
     raise UserError(
-      f"the feature network {path} is damaged ({error}): delete it, and it is made "
+      f"the feature extractor {path} is damaged ({error}): delete it, and it is made "
       "again"
     ) from error
-
-
-def _build(about: dict[str, Any]) -> Classifier:
-  fields = about["classifier"]
-  return make_classifier(
-    tuple(about["image_shape"]),
-    fields["channels"],
-    fields["num_features"],
-    fields["num_classes"],
-  )
 
 
 def _name(keys) -> str:

@@ -1,84 +1,72 @@
-"""Images of a generator's averaged parameters, on all devices of a mesh."""
+"""`--mode=sample`: images of a finished or running run, as files."""
 
-from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
-import jax
-import jax.numpy as jnp
 import numpy as np
 
-from sgae import randomness
-from sgae.devices.batched_apply import batched_apply
-from sgae.methods.gan.noise import make_draw_latents
-from sgae.networks.build import build_generator
+from sgae.data import sources
+from sgae.data.mixture import named
+from sgae.devices.mesh import make_mesh
+from sgae.errors import UserError
+from sgae.methods import METHODS
+from sgae.methods.sampling import COLUMNS, ROWS, make_sampler
 from sgae.reporting import pictures
-
-ROWS, COLUMNS = 4, 10  # of the grids that are drawn
-ROWS_PER_CALL = 2048  # of samples, where these are small
-
-
-def make_sampler(
-  config: Any, mean_image_hwc: np.ndarray, mesh: Any
-) -> Callable[[Any, int], np.ndarray]:
-  """Returns `sample(state, count)`: images of the averaged generator.
-
-  Sample i depends on the run's seed and on i alone, so a longer set begins with the
-  shorter one. [count, H, W, C], as `as_stored` gives them.
-  """
-  generator = build_generator(config, mean_image_hwc)
-  draw_latents = make_draw_latents(config)
-
-  def some(state, positions_b):
-    average, key = state
-    latents = draw_latents(randomness.stream_key(key, "samples"), positions_b)
-    return as_stored(generator.apply(average, latents, train=False).images)
-
-  run = batched_apply(some, mesh, ROWS_PER_CALL)
-
-  def sample(state, count):
-    return run((state.average, state.key), np.arange(count, dtype=np.int32))
-
-  return sample
+from sgae.reporting.console import Console
+from sgae.runs import directory as run_directory
+from sgae.runs.checkpoints import read_state
+from sgae.runs.load import stored_config
 
 
-def make_interpolator(
-  config: Any, mean_image_hwc: np.ndarray, mesh: Any
-) -> Callable[[Any], np.ndarray]:
-  """Returns `interpolate(state)`: rows of images between two latents each.
+def sample_run(
+  workdir: Path,
+  overrides: dict[str, Any],
+  num_samples: int,
+  format: str,
+  console: Console,
+) -> None:
+  """Draws samples of the last phase that generates; needs the run directory alone.
 
-  Along the great circle for normal latents, along a line for uniform ones; float32
-  [ROWS * COLUMNS, H, W, C].
-  """
-  generator = build_generator(config, mean_image_hwc)
-  draw_latents = make_draw_latents(config)
-  normal = config.gan.latent_distribution == "normal"
-
-  def some(state, places_b3):
-    average, key = state
-    stream = randomness.stream_key(key, "samples")
-    first, second = (
-      draw_latents(stream, places_b3[:, i].astype(jnp.int32)) for i in (0, 1)
-    )
-    share = places_b3[:, 2:]
-    if normal:
-      angle = share * jnp.pi / 2
-      latents = jnp.cos(angle) * first + jnp.sin(angle) * second
-    else:
-      latents = (1 - share) * first + share * second
-    return generator.apply(average, latents, train=False).images
-
-  run = batched_apply(some, mesh, ROWS * COLUMNS)
-  rows, columns = np.mgrid[:ROWS, :COLUMNS]
-  shares = columns / (COLUMNS - 1)
-  places = np.stack([2 * rows, 2 * rows + 1, shares], axis=-1).reshape(-1, 3)
-  return lambda state: run((state.average, state.key), places.astype(np.float32))
-
-
-def as_stored(images: jax.Array) -> jax.Array:
-  """Returns generated images as uint8, points of the plane unchanged as float32.
+  Samples of a mixture are stored in the units of its authors, see sgae/data/mixture.py.
 
   Args:
-    images: float32 [N, H, W, C].
+    workdir: a run directory with a phase that generates.
+    overrides: as for `evaluate`.
+    num_samples: how many; 0: only a grid.
+    format: 'png' or 'npz', of the single samples.
+    console: where the names of the files go.
+
+  Raises:
+    UserError: no run, no generator, or nothing saved yet.
   """
-  points = pictures.are_points(images.shape[1:])
-  return images if points else pictures.to_bytes(images)
+  if num_samples < 0:
+    raise UserError(f"--num_samples={num_samples} is too small: choose 0 or more")
+  config = stored_config(workdir, overrides)
+  generating = [name for name in config.phases if METHODS[name].generates]
+  if not generating:
+    raise UserError(f"{workdir} has no generator (phases={tuple(config.phases)})")
+  name = generating[-1]
+  mesh = make_mesh(config.parallel.devices)
+  mean_image = np.zeros(run_directory.read(workdir)["image_shape"], np.float32)
+  restored = read_state(config, workdir, name, mean_image, mesh, console.line)
+  if restored is None:
+    raise UserError(f"{workdir} has no checkpoint of the {name} phase yet: train first")
+  step, state = restored
+  points = config.data.source == "mixture"
+  shown = pictures.POINTS_SHOWN if points else ROWS * COLUMNS
+  program = METHODS[name].build(config, mean_image.shape, mean_image)
+  samples = make_sampler(program, mesh)(state, max(num_samples, shown))
+  if points:
+    real = sources.load(config.data, console.line).test.images
+    picture = pictures.points(real, samples[:shown])
+    samples = (samples * named(config.data.name).scale).reshape(-1, 2)
+  else:
+    picture = pictures.grid(samples[:shown], COLUMNS)
+  directory = workdir / "samples"
+  if num_samples:
+    written = pictures.write_samples(directory, samples[:num_samples], format)
+    console.line(f"{num_samples} samples of step {step}: {written}")
+  # not among the samples: what measures a folder takes every picture in it
+  grid = workdir / "samples.png"
+  pictures.write_png(grid, picture)
+  console.line(f"Grid of step {step}: {grid}")

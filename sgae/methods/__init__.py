@@ -1,0 +1,50 @@
+"""Methods: one folder each, and the only list of them.
+
+What a method is, and what the rest of the package asks of it, stands in `method.py`.
+"""
+
+import importlib
+from collections.abc import Callable, Iterator, Mapping, MutableMapping
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+  from sgae.methods.method import Method
+
+
+class Methods(MutableMapping):
+  """The table of methods by name; a method is imported when it is first used."""
+
+  def __init__(self, folders: Mapping[str, str]):
+    """Takes the folder in `sgae/methods/` of each method."""
+    self._entries: dict[str, Any] = dict(folders)
+
+  def __getitem__(self, name: str) -> "Method":
+    entry = self._entries[name]
+    if isinstance(entry, str):
+      entry = importlib.import_module(f"sgae.methods.{entry}.method").METHOD
+      self._entries[name] = entry
+    return entry
+
+  def __setitem__(self, name: str, method: "Method") -> None:
+    self._entries[name] = method
+
+  def __delitem__(self, name: str) -> None:
+    del self._entries[name]
+
+  def __iter__(self) -> Iterator[str]:
+    return iter(self._entries)
+
+  def __len__(self) -> int:
+    return len(self._entries)
+
+  def sections(self, name: str) -> Mapping[str, Callable[[], dict[str, Any]]]:
+    """Returns the sections that a method adds to a config, without importing JAX."""
+    entry = self._entries[name]
+    if isinstance(entry, str):
+      return importlib.import_module(f"sgae.methods.{entry}.config").SECTIONS
+    return entry.sections
+
+
+METHODS = Methods(
+  {"sae": "sparse_autoencoder", "gan": "gan", "classifier": "classifier"}
+)

@@ -9,7 +9,7 @@ import optax
 
 from sgae.kernels import collectives
 from sgae.kernels.microbatches import deal, rejoin
-from sgae.methods.states import PlayerState
+from sgae.methods.player import PlayerState
 from sgae.networks.network import Params
 
 

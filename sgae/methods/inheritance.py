@@ -1,41 +1,63 @@
-"""Moves the trained autoencoder's structure into the generator."""
+"""What a phase starts from of the phases before it: whole branches of parameters."""
+
+from collections.abc import Mapping
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 
+from sgae.methods import METHODS
 from sgae.networks.network import Params
 
-# Branch of the autoencoder's parameters -> branch of the generator's.
-TRANSFERRED = {"decoder": "decoder", "sparsity": "sparsity"}
+
+def inherit(name: str, finished: Mapping[str, Any]) -> dict[str, Params]:
+  """Returns the branches of parameters that a method takes from finished phases.
+
+  Args:
+    name: of the method.
+    finished: earlier phase -> its last state. Where two phases give the same branch,
+      the later one counts.
+  """
+  branches: dict[str, Params] = {}
+  for earlier, state in finished.items():
+    given = METHODS[earlier].gives(state)
+    for source, target in METHODS[name].takes.get(earlier, {}).items():
+      branches[target] = given[source]
+  return branches
 
 
-def transfer_autoencoder(autoencoder: Params, generator: Params) -> Params:
-  """Returns the generator's parameters with the autoencoder's branches copied in.
+def replace_branches(params: Params, inherited: Mapping[str, Params]) -> Params:
+  """Returns fresh parameters with the inherited branches that they have a place for.
 
   Raises:
-    ValueError: if a branch differs in structure or in the shape of a leaf.
+    ValueError: a branch differs in structure or in the shape of a leaf.
   """
   copied = {}
-  for source, target in TRANSFERRED.items():
-    wanted = jax.tree.map(jnp.shape, generator[target])
-    given = jax.tree.map(jnp.shape, autoencoder[source])
+  for branch, values in inherited.items():
+    if branch not in params:
+      continue
+    wanted, given = (jax.tree.map(jnp.shape, tree) for tree in (params[branch], values))
     if wanted != given:
-      raise ValueError(
-        f"autoencoder {source!r} does not fit generator {target!r}: {given}, {wanted}"
-      )
+      raise ValueError(f"what is inherited does not fit {branch!r}: {given}, {wanted}")
     # buffers of their own: the two states are donated at different times
-    copied[target] = jax.tree.map(jnp.copy, autoencoder[source])
-  return generator | copied
+    copied[branch] = jax.tree.map(jnp.copy, values)
+  return params | copied
 
 
-def describe_transfer(autoencoder: Params, generator: Params) -> str:
-  """Names what `transfer_autoencoder` copied into a generator, for the console."""
+def describe(name: str, finished: Mapping[str, Any], own: Any) -> str:
+  """Says in one line what a method has taken over from finished phases.
+
+  Args:
+    name: of the method.
+    finished: earlier phase -> its last state.
+    own: the method's own state.
+  """
   parts = []
-  for source, target in TRANSFERRED.items():
-    leaves = jax.tree.leaves(autoencoder[source])
-    if target in generator and leaves:
-      numbers = sum(leaf.size for leaf in leaves)
-      parts.append(f"{source} -> generator {target} ({numbers:,} numbers)")
-  return "transferred: " + (
-    ", ".join(parts) or "nothing, a plain generator has no code"
-  )
+  branches = METHODS[name].gives(own)
+  for earlier, state in finished.items():
+    given = METHODS[earlier].gives(state)
+    for source, target in METHODS[name].takes.get(earlier, {}).items():
+      numbers = sum(leaf.size for leaf in jax.tree.leaves(given[source]))
+      if target in branches and numbers:
+        parts.append(f"{earlier} {source} -> {name} {target} ({numbers:,} numbers)")
+  return "transferred: " + (", ".join(parts) or f"nothing, {name} has no place for it")

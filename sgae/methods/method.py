@@ -1,8 +1,8 @@
 """The contract between a method and the rest of the package.
 
 A method is one folder in `sgae/methods/` and one line in `METHODS`. Everything that
-tells it from other methods is reached through the `Method` that it exports: the run, the
-loop, checkpoints, evaluation, the report and the TPU preflight know nothing else of it.
+tells it from other methods is reached through the `Method` that it exports: the run,
+the loop, checkpoints, evaluation, the report and the preflight know nothing else.
 """
 
 from collections.abc import Callable, Mapping
@@ -120,7 +120,8 @@ class Method(NamedTuple):
       of the method's own name has at least `batch_size`, `steps`, `log_every`,
       `evaluate_every` and `save_every`.
     uses: `uses(config) -> names` of all sections that its program reads.
-    check: `check(config)` raises UserError for fields that cannot be, alone or together.
+    check: `check(config)` raises UserError for fields that are impossible, alone or
+      together.
     inputs: named arrays of a batch, such as ('image', 'label').
     build: `build(config, image_shape, mean_image=None) -> Program`; `mean_image` is
       float32 [H, W, C], of the training images, zero where it is not given.

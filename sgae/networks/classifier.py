@@ -30,7 +30,7 @@ class Classifier(NamedTuple):
 
 
 def make_classifier(
-  image_shape: tuple[int, int, int],
+  image_shape: tuple[int, ...],
   channels: Sequence[int],
   num_features: int,
   num_classes: int,

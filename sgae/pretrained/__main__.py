@@ -1,4 +1,4 @@
-"""Takes feature networks out of run directories into the package.
+"""Takes feature extractors out of run directories into the package.
 
 python -m sgae.pretrained RUN [RUN ...]
 """
@@ -10,30 +10,30 @@ from sgae.data import resident, sources
 from sgae.devices.mesh import local_mesh
 from sgae.errors import UserError
 from sgae.evaluation import feature_extractor
-from sgae.phases import make_classifier_phase
 from sgae.reporting.console import Console
 from sgae.runs import directory as run_directory
 from sgae.runs.checkpoints import read_state
 
 
 def ship(workdir: Path, console: Console) -> None:
-  """Writes the classifier of a run to `sgae/weights/<data set>.json` and `.npz`.
+  """Writes the feature extractor of a run to `sgae/pretrained/<data set>.json`, `.npz`.
 
   Raises:
-    UserError: the run has no classifier.
+    UserError: the run has none.
   """
   config = run_directory.stored_config(workdir, {})
   dataset = sources.load(config.data, console.line)
-  phase = make_classifier_phase(config, resident.mean_image(dataset.train.images))
-  mesh = local_mesh()
-  restored = read_state(config, workdir, phase, mesh, console.line)
+  name, serving = feature_extractor.serving_method()
+  mean_image = resident.mean_image(dataset.train.images)
+  restored = None
+  if name in config.phases:
+    restored = read_state(config, workdir, name, mean_image, local_mesh(), console.line)
   if restored is None:
-    raise UserError(f"{workdir} holds no classifier: see configs/classifier.py")
+    raise UserError(f"{workdir} holds no feature extractor: see configs/{name}.py")
   path = feature_extractor.SHIPPED / f"{dataset.name}.json"
-  fields = config.classifier.to_dict()
-  about = feature_extractor.write(
-    path, fields, dataset, restored[1].player.params
-  ).about
+  fields = config[serving.section].to_dict()
+  params = serving.params(restored[1])
+  about = feature_extractor.write(path, fields, dataset, params).about
   size = path.with_suffix(".npz").stat().st_size
   console.line(
     f"{path}: {size:,} bytes, test accuracy {about['accuracy']:.2%}, SHA-256 "
@@ -42,7 +42,7 @@ def ship(workdir: Path, console: Console) -> None:
 
 
 def main(names: list[str]) -> int:
-  """Ships the classifiers of some runs; returns the exit code."""
+  """Ships the feature extractors of runs; returns the exit code."""
   console = Console()
   try:
     for name in names:

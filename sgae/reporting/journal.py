@@ -70,15 +70,15 @@ class Journal:
         f"{event.phase} step {event.step}: {event.kind}: {event.saw}; {event.advice}"
       )
 
-  def evaluations_since_best(self) -> int:
+  def evaluations_since_best(self, phase) -> int:
     """Returns how many evaluations followed the one of least Frechet distance."""
     if not self._distances:
       return 0
     return len(self._distances) - 1 - int(np.argmin(self._distances))
 
-  def improved(self) -> bool:
+  def improved(self, phase) -> bool:
     """Says whether the newest evaluation gave the least Frechet distance so far."""
-    return bool(self._distances) and self.evaluations_since_best() == 0
+    return bool(self._distances) and self.evaluations_since_best(phase) == 0
 
   def show(
     self,

@@ -1,43 +1,55 @@
 """A thin layer on orbax: save, restore, latest step. One folder for each phase."""
 
+import dataclasses
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import orbax.checkpoint as ocp
 from etils import epath
 
+from sgae import randomness
+from sgae.methods import METHODS
 from sgae.devices.mesh import replicated_template
 from sgae.runs import checksums
 from sgae.errors import UserError
 from sgae.runs.orbax_noise import hush_failing_saves
-from sgae.phases import Phase
 
 
 def checkpoints_of(config: Any, workdir: Path, phase: str) -> "Checkpoints":
   """Returns the checkpoints of one phase of a run."""
   root = config.checkpoint.directory or workdir
-  return Checkpoints(f"{root}/{phase}/checkpoints", config.checkpoint.keep)
+  return Checkpoints(
+    f"{root}/{phase}/checkpoints", config.checkpoint.keep, METHODS[phase].stored_as
+  )
 
 
-def best_of(config: Any, workdir: Path) -> "Checkpoints":
-  """Returns where the gan phase's state of least Frechet distance is kept."""
-  return Checkpoints(f"{config.checkpoint.directory or workdir}/gan/best", keep=1)
+def best_of(config: Any, workdir: Path, phase: str) -> "Checkpoints":
+  """Returns where the best state of a phase is kept."""
+  root = config.checkpoint.directory or workdir
+  return Checkpoints(f"{root}/{phase}/best", 1, METHODS[phase].stored_as)
 
 
 def read_state(
-  config: Any, workdir: Path, phase: Phase, mesh: Any, tell: Callable[[str], None]
+  config: Any,
+  workdir: Path,
+  phase: str,
+  mean_image: np.ndarray,
+  mesh: Any,
+  tell: Callable[[str], None],
 ) -> tuple[int, Any] | None:
   """Returns what a phase has to show: its newest state, or the best if that is kept.
 
   Args:
     config: validated.
     workdir: the run directory.
-    phase: from `PHASES`.
+    phase: of the run.
+    mean_image: float32 [H, W, C]; only its shape counts.
     mesh: on whose devices the state is to be.
     tell: shows one line to the user, of each checkpoint that is damaged.
 
@@ -47,10 +59,13 @@ def read_state(
   Raises:
     UserError: a checkpoint cannot be read, or all are damaged.
   """
-  places = [checkpoints_of(config, workdir, phase.name)]
-  if phase.name == "gan" and config.evaluation.keep_best:
-    places.insert(0, best_of(config, workdir))  # where nothing is yet without measures
-  template = replicated_template(phase.init, mesh, {})
+  places = [checkpoints_of(config, workdir, phase)]
+  method = METHODS[phase]
+  if method.selects_by is not None and config.evaluation.keep_best:
+    # where nothing is yet without measures
+    places.insert(0, best_of(config, workdir, phase))
+  program = method.build(config, mean_image.shape, mean_image)
+  template = replicated_template(program.init, mesh, randomness.root_key(config.seed))
   damaged: list[str] = []
   for checkpoints in places:
     with closing(checkpoints):
@@ -76,13 +91,20 @@ def none_whole(faults: list[str]) -> UserError:
 class Checkpoints:
   """Checkpoints of one phase, saved in the background."""
 
-  def __init__(self, directory: Path | str, keep: int):
+  def __init__(
+    self,
+    directory: Path | str,
+    keep: int,
+    stored_as: Mapping[str, str] | None = None,
+  ):
     """Opens a folder; it is made with the first save.
 
     Args:
       directory: a local path, or a remote one such as gs://bucket/run.
       keep: newest checkpoints that are kept.
+      stored_as: field of the state -> its name on disk, where that is another.
     """
+    self._stored_as = dict(stored_as or {})
     self._remote = "://" in str(directory)
     place = directory if self._remote else Path(directory).absolute()
     self._directory = epath.Path(place)
@@ -168,7 +190,8 @@ class Checkpoints:
     if step == self._newest:
       return
     # A copy of its own: on a CPU orbax reads the buffers that the next step is given
-    copy = jax.tree.map(jnp.copy, state.replace(key=jax.random.key_data(state.key)))
+    bare = self._as_stored(state.replace(key=jax.random.key_data(state.key)))
+    copy = jax.tree.map(jnp.copy, bare)
     with self._written():
       self._directory.mkdir(parents=True, exist_ok=True)
       manager = self._manager()
@@ -199,11 +222,20 @@ class Checkpoints:
     key = template.key
     data = jax.eval_shape(jax.random.key_data, key)
     bare = jax.ShapeDtypeStruct(data.shape, data.dtype, sharding=key.sharding)
+    wanted = self._as_stored(template.replace(key=bare))
     with self._readable(self._directory / str(step)):
       stored: Any = self._manager().restore(
-        step, args=ocp.args.StandardRestore(template.replace(key=bare))
+        step, args=ocp.args.StandardRestore(wanted)
       )
-    return stored.replace(key=jax.random.wrap_key_data(stored.key))
+    names = {name: self._stored_as.get(name, name) for name in fields_of(template)}
+    state = template.replace(**{name: stored[kept] for name, kept in names.items()})
+    return state.replace(key=jax.random.wrap_key_data(state.key))
+
+  def _as_stored(self, state: Any) -> dict[str, Any]:
+    """Returns the fields of a state by their names on disk."""
+    return {
+      self._stored_as.get(name, name): getattr(state, name) for name in fields_of(state)
+    }
 
   def close(self) -> None:
     """Waits until everything is on disk.
@@ -262,6 +294,11 @@ class Checkpoints:
   def _complete(self) -> None:
     if self._saving is not None and not self._remote and not jax.process_index():
       checksums.complete(Path(self._directory / str(self._saving)))
+
+
+def fields_of(state: Any) -> list[str]:
+  """Returns the names of the fields of a state."""
+  return [field.name for field in dataclasses.fields(state)]
 
 
 def _reason(error: Exception) -> str:

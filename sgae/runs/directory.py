@@ -8,9 +8,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from ml_collections import ConfigDict
-
-from sgae.config import changed_fields, flatten, validate
+from sgae.config import changed_fields, complete, validate
 from sgae.errors import UserError
 from sgae.reporting.files import PARTIAL, explained, write_json
 
@@ -37,7 +35,7 @@ def check(workdir: Path, config: Any) -> dict[str, Any] | None:
     names = sorted(path.name for path in workdir.iterdir()) if workdir.exists() else []
   if FILE_NAME in names:
     stored = read(workdir)
-    changed = changed_fields(flatten(stored["config"]), flatten(config.to_dict()))
+    changed = changed_fields(stored["config"], config)
     if changed:
       raise UserError(
         f"{workdir} holds another experiment ({'; '.join(changed[:3])}): choose "
@@ -151,12 +149,6 @@ def stored_config(workdir: Path, overrides: dict[str, Any]) -> Any:
     workdir: the run directory.
     overrides: values of fields that replace the stored ones, {'a.b': value}.
   """
-  config = ConfigDict(_with_tuples(read(workdir)["config"]))
+  config = complete(read(workdir)["config"])
   config.update_from_flattened_dict(overrides)
   return validate(config)
-
-
-def _with_tuples(value):
-  if isinstance(value, dict):
-    return {name: _with_tuples(item) for name, item in value.items()}
-  return tuple(value) if isinstance(value, list) else value

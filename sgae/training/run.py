@@ -8,7 +8,7 @@ from sgae.data import resident, sources
 from sgae.data.cache import cache_root
 from sgae.data.dataset import Dataset
 from sgae.data.order import ENDLESS
-from sgae.data.placement import Placement, choose
+from sgae.data.placement import INPUTS, Placement, choose
 from sgae.devices import processes
 from sgae.devices.backend import (
   enable_compilation_cache,
@@ -18,10 +18,9 @@ from sgae.devices.backend import (
 from sgae.devices.mesh import device_memory, fetch_local, make_mesh, replicate
 from sgae.errors import UserError
 from sgae.evaluation import feature_extractor
-from sgae.evaluation.evaluate import assess
-from sgae.evaluation.reference import Judge
-from sgae.observation import OBSERVERS
-from sgae.phases import PHASES
+from sgae.evaluation.evaluate import evaluate_states
+from sgae.evaluation.measures.reference import EvaluationData
+from sgae.methods import METHODS
 from sgae.reporting.console import Console
 from sgae.reporting.journal import Journal
 from sgae.runs import directory as run_directory
@@ -32,7 +31,8 @@ from sgae.runs.checkpoints import (
   none_whole,
   read_state,
 )
-from sgae.training.loop import PhaseRun
+from sgae.training.loop import Phase, train_phase
+from sgae.training.recorder import Sinks
 from sgae.training.signals import noted_signals, stopped
 
 
@@ -58,7 +58,9 @@ def train(config: Any, workdir: Path, console: Console) -> None:
   with processes.leader_first("data"):
     dataset = sources.load(config.data, console.line)
   check_examples(config, len(dataset.train.images))
-  _check_classes(config, dataset)
+  for name in config.phases:
+    METHODS[name].check_data(config, dataset)
+    _check_inputs(name)
   with (
     run_directory.claimed(workdir, config, processes.is_leader()) as stored,
     explain_out_of_memory(),
@@ -84,7 +86,7 @@ def train(config: Any, workdir: Path, console: Console) -> None:
     )
   console.line(f"Done: {workdir}, and all of it in {workdir}/report.html")
   modes = ["evaluate"]
-  if "gan" in config.phases:
+  if any(METHODS[name].generates for name in config.phases):
     modes.append("sample --num_samples=1000 --format=npz")
   for mode in modes:
     console.line(f"Next: python launch.py --workdir={workdir} --mode={mode}")
@@ -142,7 +144,9 @@ def _train_phases(
   console,
 ) -> None:
   cache = cache_root(config.data.cache_directory)
-  judge = Judge(dataset, feature_extractor.obtain(config, dataset, cache, console))
+  data = EvaluationData(
+    dataset, feature_extractor.obtain(config, dataset, cache, console)
+  )
   mean_image = resident.mean_image(dataset.train.images)
   source = replicate(dataset.train, mesh) if placement.resident else ()
   finished: dict[str, Any] = {}
@@ -152,24 +156,24 @@ def _train_phases(
   with writer as journal:
     with noted_signals() as stop:
       for name in config.phases:
-        best = None
-        if name == "gan" and config.evaluation.keep_best:
-          best = best_of(config, workdir)
-        run = PhaseRun(
-          PHASES[name](config, mean_image),
-          OBSERVERS[name](config, judge, mesh),
+        method = METHODS[name]
+        selects = method.selects_by is not None
+        keeps_best = selects and config.evaluation.keep_best
+        best = best_of(config, workdir, name) if keeps_best else None
+        phase = Phase(
+          name,
+          method.build(config, mean_image.shape, mean_image),
+          method.evaluate(config, data, mesh),
           config,
-          workdir,
           mesh,
-          checkpoints[name],
-          best,
-          journal,
-          console,
+          dataset,
+          placement,
+          source,
+          config.evaluation.patience if selects else 0,
+          Sinks(workdir, checkpoints[name], best, journal, console),
         )
         try:
-          finished[name] = run.train(
-            position.get(name), finished, dataset, placement, source, stop
-          )
+          finished[name] = train_phase(phase, position.get(name), finished, stop)
         finally:
           checkpoints[name].close()
           if best is not None:
@@ -181,11 +185,11 @@ def _train_phases(
     states = {
       name: (int(fetch_local(state.step)), state) for name, state in finished.items()
     }
-    if "gan" in states and config.evaluation.keep_best:
-      phase = PHASES["gan"](config, mean_image)
-      best_state = read_state(config, workdir, phase, mesh, console.line)
-      states["gan"] = best_state or states["gan"]
-    assess(config, workdir, judge, mesh, states, console, afresh=False)
+    for name in config.phases:
+      if METHODS[name].selects_by is not None and config.evaluation.keep_best:
+        best_state = read_state(config, workdir, name, mean_image, mesh, console.line)
+        states[name] = best_state or states[name]
+    evaluate_states(config, workdir, data, mesh, states, console, afresh=False)
 
 
 def check_batches(config: Any, devices: int) -> None:
@@ -210,17 +214,18 @@ def check_examples(config: Any, count: int) -> None:
       )
 
 
+def _check_inputs(name: str) -> None:
+  """Refuses a method that needs arrays which data sets here have not."""
+  missing = [array for array in METHODS[name].inputs if array not in INPUTS]
+  if missing:
+    raise UserError(
+      f"phases names {name}, which needs {missing[0]!r} of each example, but the data "
+      f"have {' and '.join(INPUTS)}: choose another method"
+    )
+
+
 def _amount(images) -> str:
   return "endless images" if len(images) == ENDLESS else f"{len(images):,} images"
-
-
-def _check_classes(config, dataset: Dataset) -> None:
-  wanted, classes = config.classifier.num_classes, dataset.num_classes
-  if "classifier" in config.phases and wanted != classes:
-    raise UserError(
-      f"classifier.num_classes={wanted}, but {dataset.name} has {classes}: set it to "
-      "that, or give labels to data of one class"
-    )
 
 
 def _check_resume(config, workdir, stored, position, image_shape, console) -> None:

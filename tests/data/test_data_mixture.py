@@ -8,7 +8,6 @@ import pytest
 from PIL import Image
 from scipy import stats
 
-from configs import default
 from sgae.config import validate
 from sgae.data import order, sources
 from sgae.data.placement import PLACEMENTS
@@ -16,6 +15,7 @@ from sgae.data.resident import mean_image, to_model_range
 from sgae.errors import UserError
 from sgae.evaluation import inspection
 from sgae.reporting.console import Console
+from tests.systems import all_sections
 
 S = 2**-0.5
 # In the units of the papers, in the order of the labels.
@@ -95,7 +95,7 @@ def test_streamed_points_are_the_resident_ones(load):
   [({}, "data.name='mnist'"), ({"name": "ring", "image_size": 4}, "data.image_size=4")],
 )
 def test_what_is_no_mixture_is_refused_in_one_line(changes, words):
-  config = default.get_config()
+  config = all_sections()
   config.data.source = "mixture"
   config.data.update(changes)
   with pytest.raises(UserError) as refusal:

@@ -9,7 +9,6 @@ from ml_collections import ConfigDict
 from PIL import Image
 from scipy import stats
 
-from configs import default
 from sgae.config import UNSTACKED, validate
 from sgae.data import order, sources, stacked
 from sgae.data.dataset import Dataset, Split
@@ -18,7 +17,7 @@ from sgae.data.resident import mean_image, to_model_range
 from sgae.errors import UserError
 from sgae.evaluation import inspection
 from sgae.reporting.console import Console
-from tests.systems import saved
+from tests.systems import all_sections, saved
 
 RANDOM = np.random.default_rng(0)
 
@@ -136,7 +135,7 @@ def test_images_are_resized_before_they_are_stacked(write_folder, make_config):
 def test_mnist_has_all_its_modes(real_data_directory, tmp_path):
   if not (real_data_directory / "mnist").is_dir():
     pytest.skip("TFDS_DATA_DIR holds no mnist")
-  config = ConfigDict(default.get_config().data.to_dict())
+  config = ConfigDict(all_sections().data.to_dict())
   config.update(
     source="stacked",
     directory=str(real_data_directory),
@@ -178,7 +177,7 @@ def test_a_base_that_cannot_be_stacked_is_refused_in_one_line(base, words):
   ],
 )
 def test_impossible_fields_are_refused_in_one_line(changes, words):
-  config = default.get_config()
+  config = all_sections()
   config.data.update(changes)
   with pytest.raises(UserError) as refusal:
     validate(config)
@@ -187,7 +186,7 @@ def test_impossible_fields_are_refused_in_one_line(changes, words):
 
 
 def test_the_defaults_that_other_sources_keep_are_those_of_the_config():
-  data = default.get_config().data
+  data = all_sections().data
   assert {field: data[field] for field in UNSTACKED} == UNSTACKED
 
 

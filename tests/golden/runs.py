@@ -13,7 +13,8 @@ from unittest import mock
 from sgae.config import validate
 from sgae.data import sources, stacked
 from sgae.evaluation import feature_extractor
-from sgae.observation import Observer
+from sgae.methods import METHODS
+from sgae.methods.method import Evaluator
 from sgae.reporting.console import Console
 from sgae.training import run
 from tests.runs import timeless
@@ -48,17 +49,14 @@ def small(name: str):
     config[phase].update(steps=STEPS, log_every=1, evaluate_every=STEPS)
     config[phase].update(save_every=STEPS, batch_size=16)
   # kernels of one cell: compiling larger ones takes minutes
-  config.sae.kernel_size = config.gan.kernel_size = 2
-  for section, field in (
-    (config.sae, "encoder_hidden"),
-    (config.sae, "decoder_hidden"),
-    (config.gan, "generator_hidden"),
-    (config.gan, "discriminator_hidden"),
-  ):
-    section[field] = tuple(min(width, 16) for width in section[field])
-  for player in ("generator", "discriminator"):
-    field = f"{player}_updates"
-    config.gan[field] = min(config.gan[field], 5)
+  for name in ("sae", "gan"):
+    for field in config.get(name, {}):
+      if field == "kernel_size":
+        config[name][field] = 2
+      elif field.endswith("_hidden"):
+        config[name][field] = tuple(min(width, 16) for width in config[name][field])
+      elif field.endswith("_updates"):
+        config[name][field] = min(config[name][field], 5)
   if config.data.source in ("tfds", "stacked"):
     # the embedded digits stand in, in images of the same shape
     config.data.image_size = 32 if config.data.name == "cifar10" else 28
@@ -72,19 +70,20 @@ def small(name: str):
 def records(name: str, workdir: Path) -> list[dict]:
   """Trains a config, made small; returns its records without what the clock decides."""
   digits = sources.SOURCES["digits"]
+  unseen = {name: METHODS[name]._replace(evaluate=_unseen) for name in list(METHODS)}
   with (
     mock.patch.dict(sources.SOURCES, tfds=digits, stacked=digits),
     mock.patch.object(stacked, "NUM_TEST", 100),
-    mock.patch.dict(run.OBSERVERS, dict.fromkeys(run.OBSERVERS, _unseen)),
+    mock.patch.dict(METHODS, unseen),
     mock.patch.object(feature_extractor, "obtain"),
-    mock.patch.object(run, "assess"),
+    mock.patch.object(run, "evaluate_states"),
   ):
     run.train(validate(small(name)), workdir, Console(io.StringIO()))
   return timeless(workdir)
 
 
 def _unseen(*_):
-  return Observer(_nothing, _nothing, _nothing, _nothing)
+  return Evaluator(_nothing, _nothing, _nothing, _nothing, _nothing)
 
 
 def _nothing(*_):

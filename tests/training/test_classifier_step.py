@@ -5,17 +5,16 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 from scipy.special import log_softmax
+from sgae.methods.states import Batch
 
-from configs import default
-from sgae import phases
 from sgae.data import digits, order, resident
 from sgae.methods.classifier.train import (
   _moved,
   init_classifier_state,
   make_classifier_step,
 )
-from sgae.methods.states import Batch
 from sgae.networks.classifier import Classifier, make_classifier
+from tests.systems import all_sections, make_phase
 
 SHAPE = (6, 5, 2)
 CLASSIFIER = make_classifier(SHAPE, (3, 4, 4), 16, 10)
@@ -166,11 +165,11 @@ def test_the_seed_decides_all_of_it_and_microbatches_nothing():
 
 
 def test_it_learns_the_embedded_digits():
-  config = default.get_config()
+  config = all_sections()
   config.classifier.update(batch_size=128, shift=0, steps=500, channels=(16, 32, 32))
   data = digits.load(config.data, print)
   mean = resident.mean_image(data.train.images)
-  phase = phases.make_classifier_phase(config, mean)
+  phase = make_phase("classifier", config, mean)
   indices = order.batch_indices(
     0, "classifier", 0, 500, phase.batch_shape, len(data.train.images)
   )
@@ -190,4 +189,4 @@ def test_it_learns_the_embedded_digits():
   assert accuracy(phase.init({})) > 0.95
   # against the gradient it must not
   config.classifier.optimizer.learning_rate *= -1
-  assert accuracy(phases.make_classifier_phase(config, mean).init({})) < 0.5
+  assert accuracy(make_phase("classifier", config, mean).init({})) < 0.5

@@ -4,12 +4,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from sgae.methods.states import Batch
 
-from configs import default, grid, ring
-from sgae import phases
+from configs import grid, ring
 from sgae.benchmark.mixtures import measured, trained_on_a_mixture
 from sgae.losses.adversarial import ADVERSARIAL_LOSSES, AdversarialLoss
-from sgae.methods.states import Batch
+from tests.systems import all_sections, make_phase
 
 pytestmark = pytest.mark.usefixtures("optimised")
 
@@ -28,11 +28,11 @@ def sparse_mixtures(key, atoms_kd, examples):
 def test_an_autoencoder_recovers_the_atoms_that_made_its_data(sparsity_map):
   true = np.random.default_rng(0).normal(size=(24, 20))
   true = jnp.asarray(true / np.linalg.norm(true, axis=1, keepdims=True), jnp.float32)
-  config = default.get_config()
+  config = all_sections()
   config.code.update(num_latents=32, k=2, sparsity_map=sparsity_map)
   config.sae.update(batch_size=128, auxiliary_k=8, output="linear")
   config.sae.optimizer.learning_rate = 3e-3
-  phase = phases.make_autoencoder_phase(config, np.zeros((4, 5, 1), np.float32))
+  phase = make_phase("sae", config, np.zeros((4, 5, 1), np.float32))
   positions = jnp.arange(128)
 
   def recovered(params):

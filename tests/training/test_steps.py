@@ -8,7 +8,7 @@ import pytest
 from sgae import randomness
 from sgae.devices import backend
 from sgae.losses.adversarial import ADVERSARIAL_LOSSES
-from sgae.methods.gan.generator import update_average
+from sgae.methods.gan.generator import update_ema
 from sgae.methods.inheritance import transfer_autoencoder
 from sgae.networks.normalization import NORMALIZATIONS
 from tests.systems import (
@@ -119,7 +119,7 @@ def test_running_statistics_are_averaged_with_the_weights():
   state, _ = one_step(phase, start)
   before, after, average = (
     params["coder"]["dense"]["mean"]
-    for params in (start.average, state.generator.params, state.average)
+    for params in (start.ema_params, state.generator.params, state.ema_params)
   )
   assert not same(before, after)
   np.testing.assert_allclose(average, 0.1 * before + 0.9 * after, rtol=1e-5)
@@ -178,8 +178,8 @@ def test_update_counts_are_what_the_config_says():
 
 def test_average_follows_its_formula():
   average, params = {"w": jnp.array([1.0])}, {"w": jnp.array([3.0])}
-  early = update_average(average, params, jnp.float32(0.999), jnp.int32(0))
-  late = update_average(average, params, jnp.float32(0.9), jnp.int32(10_000))
+  early = update_ema(average, params, jnp.float32(0.999), jnp.int32(0))
+  late = update_ema(average, params, jnp.float32(0.9), jnp.int32(10_000))
   np.testing.assert_allclose(early["w"], 0.1 * 1 + 0.9 * 3, rtol=1e-6)
   np.testing.assert_allclose(late["w"], 0.9 * 1 + 0.1 * 3, rtol=1e-6)
 

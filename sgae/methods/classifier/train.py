@@ -5,13 +5,28 @@ from collections.abc import Callable
 import jax
 import jax.numpy as jnp
 import optax
+from flax import struct
 
 from sgae import randomness
 from sgae.methods.gradients import apply_gradients, mean_gradient, norm
-from sgae.methods.states import Batch, ClassifierState, PlayerState
+from sgae.methods.player import Batch, PlayerState
 from sgae.networks.classifier import Classifier
 
 Metrics = dict[str, jax.Array]
+
+
+class ClassifierState(struct.PyTreeNode):
+  """State of the `classifier` phase.
+
+  Attributes:
+    step: int32 scalar, steps done.
+    player: the classifier.
+    key: the run's root key.
+  """
+
+  step: jax.Array
+  player: PlayerState
+  key: jax.Array
 
 
 def init_classifier_state(
@@ -61,9 +76,9 @@ def make_classifier_step(
   def step(state: ClassifierState, batch: Batch, *, axis: str | None = None):
     def draw(name, shape):
       key = randomness.stream_key(state.key, f"classifier/{name}", state.step)
-      return randomness.uniform(key, batch.positions, shape)
+      return randomness.uniform(key, batch["position"], shape)
 
-    images = batch.images
+    images = batch["image"]
     if shift:
       offsets_b2 = jnp.floor(draw("shift", (2,)) * (2 * shift + 1)).astype(jnp.int32)
       images = _moved(images, offsets_b2, shift)
@@ -73,7 +88,7 @@ def make_classifier_step(
     width = state.player.params["output"]["kernel"].shape[0]
     kept_bd = (draw("dropout", (width,)) >= dropout) / (1 - dropout)
     gradients, metrics, _ = mean_gradient(loss, axis, microbatches)(
-      state.player.params, (images, batch.labels, kept_bd)
+      state.player.params, (images, batch["label"], kept_bd)
     )
     metrics["classifier/grad_norm"] = norm(gradients)
     player = apply_gradients(state.player, optimizer, gradients)

@@ -1,4 +1,4 @@
-"""One update of the generator, and of the moving average of its parameters."""
+"""One update of the generator, and of the EMA of its parameters."""
 
 from collections.abc import Callable
 
@@ -80,19 +80,19 @@ def make_generator_update(
   return update
 
 
-def update_average(
-  average: Params, params: Params, decay: jax.Array, updates: jax.Array
+def update_ema(
+  ema_params: Params, params: Params, decay: jax.Array, updates: jax.Array
 ) -> Params:
-  """Moves the average of the generator's parameters by one generator update.
+  """Moves the EMA of the generator's parameters by one generator update.
 
-  average <- d * average + (1 - d) * params, d = min(decay, (1 + n) / (10 + n)): after
-  few updates n the average forgets its random start fast.
+  ema <- d * ema + (1 - d) * params, d = min(decay, (1 + n) / (10 + n)): after
+  few updates n the EMA forgets its random start fast.
 
   Args:
-    average, params: trees of the same structure.
+    ema_params, params: trees of the same structure.
     decay: scalar in [0, 1).
     updates: number of generator updates done before this one.
   """
   count = jnp.asarray(updates, jnp.float32)
   d = jnp.minimum(decay, (1 + count) / (10 + count))
-  return jax.tree.map(lambda a, p: d * a + (1 - d) * p, average, params)
+  return jax.tree.map(lambda a, p: d * a + (1 - d) * p, ema_params, params)

@@ -1,4 +1,4 @@
-"""One adversarial round: D's updates, then G's, each of these moving the average."""
+"""One adversarial round: D's updates, then G's, each of which moves the EMA."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -6,14 +6,38 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import optax
+from flax import struct
 
 from sgae import randomness
-from sgae.methods.gan.generator import update_average
-from sgae.methods.states import Batch, GanState, PlayerState
+from sgae.methods.gan.generator import update_ema
+from sgae.methods.inheritance import replace_branches
+from sgae.methods.player import Batch, PlayerState
 from sgae.networks.generator import Generator
 from sgae.networks.network import BatchNetwork, Params
 
 DrawLatents = Callable[[jax.Array, jax.Array], jax.Array]
+
+
+class GanState(struct.PyTreeNode):
+  """State of the `gan` phase.
+
+  Attributes:
+    step: int32 scalar, adversarial rounds done.
+    generator, discriminator: the players.
+    ema_params: exponential moving average (EMA) of the generator's parameters, in
+      buffers of its own.
+    settings: float32 scalars that a user sweeps: `<penalty>_weight` for each penalty in
+      use, `ema_decay`, and for a sparse generator `sparsity_weight`, `rho` and
+      `decoder_rate_factor`.
+    key: the run's root key.
+  """
+
+  step: jax.Array
+  generator: PlayerState
+  discriminator: PlayerState
+  ema_params: Params
+  settings: dict[str, jax.Array]
+  key: jax.Array
 
 
 def init_gan_state(
@@ -24,7 +48,7 @@ def init_gan_state(
   settings: Mapping[str, float],
   init_key: jax.Array,
   root_key: jax.Array,
-  transfer: Callable[[Params], Params] = lambda params: params,
+  inherited: Mapping[str, Params],
 ) -> GanState:
   """Returns the state before the first round.
 
@@ -34,10 +58,10 @@ def init_gan_state(
     settings: numbers by name; see `GanState`.
     init_key: for the weights.
     root_key: the run's, kept in the state.
-    transfer: replaces parts of the fresh generator's parameters by trained ones.
+    inherited: trained branches that replace those of the fresh generator.
   """
   generator_key, discriminator_key = jax.random.split(init_key)
-  generator_params = transfer(generator.init(generator_key))
+  generator_params = replace_branches(generator.init(generator_key), inherited)
   discriminator_params = discriminator.init(discriminator_key)
   return GanState(
     step=jnp.int32(0),
@@ -49,7 +73,7 @@ def init_gan_state(
       optimizer=discriminator_optimizer.init(discriminator_params),
     ),
     # buffers of its own: a state that holds one buffer twice cannot be donated
-    average=jax.tree.map(jnp.copy, generator_params),
+    ema_params=jax.tree.map(jnp.copy, generator_params),
     settings={name: jnp.float32(value) for name, value in settings.items()},
     key=root_key,
   )
@@ -72,12 +96,12 @@ def make_adversarial_step(
     discriminator_updates, generator_updates: updates of each player in a round.
 
   Returns:
-    `step(state, batch, *, axis=None) -> (state, metrics)`, where batch.images is
+    `step(state, batch, *, axis=None) -> (state, metrics)`, where batch["image"] is
     [max(updates), B, H, W, C] and metrics are means over the round's updates.
   """
 
   def step(state: GanState, batch: Batch, *, axis: str | None = None):
-    positions_b, settings = batch.positions, state.settings
+    positions_b, settings = batch["position"], state.settings
 
     def keys(name, updates):
       first = state.step * updates
@@ -107,7 +131,7 @@ def make_adversarial_step(
       )
 
     def train_generator(carry, numbered_images):
-      player, average = carry
+      player, ema = carry
       i, images_bhwc = numbered_images
       player, metrics = update_generator(
         player,
@@ -118,20 +142,23 @@ def make_adversarial_step(
         axis,
       )
       done = state.step * generator_updates + i
-      average = update_average(average, player.params, settings["ema_decay"], done)
-      return (player, average), metrics
+      ema = update_ema(ema, player.params, settings["ema_decay"], done)
+      return (player, ema), metrics
 
     discriminator, discriminator_metrics = _repeat(
-      train_discriminator, state.discriminator, batch.images, discriminator_updates
+      train_discriminator, state.discriminator, batch["image"], discriminator_updates
     )
-    (generator, average), generator_metrics = _repeat(
-      train_generator, (state.generator, state.average), batch.images, generator_updates
+    (generator, ema), generator_metrics = _repeat(
+      train_generator,
+      (state.generator, state.ema_params),
+      batch["image"],
+      generator_updates,
     )
     new_state = state.replace(
       step=state.step + 1,
       generator=generator,
       discriminator=discriminator,
-      average=average,
+      ema_params=ema,
     )
     return new_state, discriminator_metrics | generator_metrics
 

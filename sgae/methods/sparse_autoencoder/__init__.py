@@ -1,0 +1,13 @@
+"""The sparse autoencoder: encoder, sparsity map and decoder, trained on images.
+
+`config` (its fields), `checks`, `networks`, `train` (state and step), `program` (binds
+them all), `evaluate`, `report`, `warnings`, `controls` (generative models made of it),
+`method` (what the rest of the package knows).
+"""
+
+from sgae import lazy
+
+_HERE = "sgae.methods.sparse_autoencoder"
+__getattr__ = lazy.attach(
+  __name__, {"METHOD": f"{_HERE}.method", "build": f"{_HERE}.program"}
+)

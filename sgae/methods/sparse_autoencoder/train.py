@@ -5,18 +5,37 @@ from collections.abc import Callable, Mapping
 import jax
 import jax.numpy as jnp
 import optax
+from flax import struct
 
 from sgae.kernels import collectives
 from sgae.losses import reconstruction
 from sgae.losses.sparsity import Omega
 from sgae.methods.gradients import apply_gradients, mean_gradient, norm
-from sgae.methods.states import AutoencoderState, Batch, PlayerState
+from sgae.methods.player import Batch, PlayerState
 from sgae.networks.autoencoder import Autoencoder
 from sgae.networks.mlp import unit_norm
 from sgae.networks.network import along_last
 from sgae.networks.sparsity import density, top_code
 
 Metrics = dict[str, jax.Array]
+
+
+class AutoencoderState(struct.PyTreeNode):
+  """State of the `sae` phase.
+
+  Attributes:
+    step: int32 scalar, steps done.
+    player: the autoencoder.
+    idle_k: int32 [K], steps since each latent last fired.
+    settings: float32 scalars that a user sweeps; `make_autoencoder_step` names them.
+    key: the run's root key.
+  """
+
+  step: jax.Array
+  player: PlayerState
+  idle_k: jax.Array
+  settings: dict[str, jax.Array]
+  key: jax.Array
 
 
 def init_autoencoder_state(
@@ -95,7 +114,7 @@ def make_autoencoder_step(
   def step(state: AutoencoderState, batch: Batch, *, axis: str | None = None):
     dead_k = state.idle_k >= dead_after
     gradients, metrics, code = mean_gradient(loss, axis, microbatches)(
-      state.player.params, batch.images, dead_k, state.settings, axis
+      state.player.params, batch["image"], dead_k, state.settings, axis
     )
     metrics["sae/grad_norm"] = norm(gradients)
     if unit_norm_atoms:

@@ -1,0 +1,24 @@
+"""What the rest of the package knows of the classifier."""
+
+from sgae.methods.classifier.checks import check, check_data
+from sgae.methods.classifier.config import SECTIONS
+from sgae.methods.classifier.evaluate import make_evaluator
+from sgae.methods.classifier.extractor import EXTRACTOR
+from sgae.methods.classifier.program import build
+from sgae.methods.classifier.report import REPORT
+from sgae.methods.method import Method
+
+METHOD = Method(
+  title="Classifier",
+  sections=SECTIONS,
+  uses=lambda config: ("classifier",),
+  check=check,
+  check_data=check_data,
+  inputs=("image", "label"),
+  build=build,
+  evaluate=make_evaluator,
+  report=REPORT,
+  warnings=(),
+  gives=lambda state: state.player.params,
+  extractor=EXTRACTOR,
+)

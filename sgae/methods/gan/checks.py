@@ -1,0 +1,123 @@
+"""What a config may say of the GAN."""
+
+from typing import Any
+
+from sgae.config_checks import at_least, choice, non_negative, widths
+from sgae.errors import UserError
+from sgae.losses.adversarial import ADVERSARIAL_LOSSES
+from sgae.losses.penalties import PENALTIES
+from sgae.methods.checks import (
+  check_cadence,
+  check_optimizer,
+  check_penalty,
+  refuse_microbatches,
+)
+from sgae.methods.gan.networks import DISCRIMINATORS, GENERATOR_BODIES, GENERATORS
+from sgae.methods.gan.noise import LATENT_DISTRIBUTIONS
+from sgae.methods.sparse_autoencoder.checks import check_networks
+from sgae.networks.network import ACTIVATIONS, OUTPUT_ACTIVATIONS
+from sgae.networks.normalization import NORMALIZATIONS
+from sgae.networks.residual import EXPANSION
+
+
+def check(config: Any) -> None:
+  """Refuses an impossible GAN, alone or with code and autoencoder."""
+  gan = config.gan
+  choice("gan.generator", gan.generator, GENERATORS)
+  if gan.generator == "sparse":
+    _check_code(config)
+  if gan.generator == "plain" and gan.sparsity_weight:
+    raise UserError(
+      f"gan.sparsity_weight={gan.sparsity_weight} needs a code: set it to 0 for "
+      "gan.generator='plain', or choose gan.generator='sparse'"
+    )
+  if gan.generator == "plain" and gan.decoder_rate_factor != 1:
+    raise UserError(
+      f"gan.decoder_rate_factor={gan.decoder_rate_factor} needs a transferred decoder: "
+      "set it to 1 for gan.generator='plain', or choose gan.generator='sparse'"
+    )
+  choice("gan.latent_distribution", gan.latent_distribution, LATENT_DISTRIBUTIONS)
+  choice("gan.loss", gan.loss, ADVERSARIAL_LOSSES)
+  choice("gan.generator_output", gan.generator_output, OUTPUT_ACTIVATIONS)
+  for player in ("generator", "discriminator"):
+    widths(f"gan.{player}_hidden", gan[f"{player}_hidden"])
+    choice(f"gan.{player}_activation", gan[f"{player}_activation"], ACTIVATIONS)
+    at_least(f"gan.{player}_updates", gan[f"{player}_updates"], 1)
+    check_optimizer(f"gan.{player}_optimizer", gan[f"{player}_optimizer"])
+  _check_architectures(config)
+  at_least("gan.latent_dim", gan.latent_dim, 1)
+  for name in PENALTIES:
+    non_negative(f"gan.penalties.{name}", gan.penalties[name])
+  for field in ("sparsity_weight", "decoder_rate_factor"):
+    non_negative(f"gan.{field}", gan[field])
+  if not 0 <= gan.ema_decay < 1:
+    raise UserError(
+      f"gan.ema_decay={gan.ema_decay} is not allowed: choose one from 0 to below 1"
+    )
+  refuse_microbatches(config, "gan.generator_normalization", "batch")
+  refuse_microbatches(config, "gan.discriminator_normalization", "batch")
+  check_cadence("gan", gan)
+
+
+def _check_code(config):
+  """Refuses a sparse generator that does not fit the code and its decoder."""
+  gan = config.gan
+  if "sae" not in config:
+    raise UserError(
+      "gan.generator='sparse' needs the sections sae and code, which this config has "
+      "not: choose gan.generator='plain', or make the config of ('sae', 'gan')"
+    )
+  check_networks(config)
+  check_penalty("gan", config)
+  with_places = config.sae.architecture == "convolutional"
+  makes_places = gan.generator_architecture != "mlp"
+  if "gan" in config.phases and with_places != makes_places:
+    raise UserError(
+      f"gan.generator_architecture='{gan.generator_architecture}' does not make the "
+      f"code of sae.architecture='{config.sae.architecture}': choose 'mlp' with 'mlp', "
+      "and 'dcgan' or 'residual' with 'convolutional'"
+    )
+
+
+def _check_architectures(config):
+  gan = config.gan
+  choice("gan.generator_architecture", gan.generator_architecture, GENERATOR_BODIES)
+  choice(
+    "gan.discriminator_architecture", gan.discriminator_architecture, DISCRIMINATORS
+  )
+  at_least("gan.kernel_size", gan.kernel_size, 1)
+  at_least("gan.residual.blocks", gan.residual.blocks, 1)
+  at_least("gan.residual.groups", gan.residual.groups, 1)
+  for player in ("generator", "discriminator"):
+    _check_player(gan, player)
+  penalties = [name for name in PENALTIES if gan.penalties[name]]
+  if gan.discriminator_normalization == "batch" and penalties:
+    raise UserError(
+      f"gan.penalties.{penalties[0]}={gan.penalties[penalties[0]]} takes each logit "
+      "for a function of its own image: set it to 0, or choose another "
+      "gan.discriminator_normalization than 'batch'"
+    )
+
+
+def _check_player(gan, player):
+  architecture = gan[f"{player}_architecture"]
+  hidden = gan[f"{player}_hidden"]
+  if architecture != "mlp" and not hidden:
+    raise UserError(
+      f"gan.{player}_hidden=() is not allowed: gan.{player}_architecture="
+      f"'{architecture}' needs a width at least"
+    )
+  for width in hidden if architecture == "residual" else ():
+    if EXPANSION * width % gan.residual.groups:
+      raise UserError(
+        f"gan.residual.groups={gan.residual.groups} does not divide {EXPANSION} * "
+        f"{width}, of gan.{player}_hidden={tuple(hidden)}: choose a divisor"
+      )
+  field = f"gan.{player}_normalization"
+  normalization = gan[f"{player}_normalization"]
+  choice(field, normalization, NORMALIZATIONS)
+  if normalization != "none" and architecture != "dcgan":
+    raise UserError(
+      f"{field}='{normalization}' is not for gan.{player}_architecture="
+      f"'{architecture}': set it to 'none', or choose 'dcgan'"
+    )

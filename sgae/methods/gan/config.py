@@ -1,0 +1,72 @@
+"""Section `gan` of a config.
+
+All fields belong to the experiment but `steps`, `evaluate_every` and `save_every`,
+which may change when a run is resumed.
+"""
+
+from typing import Any
+
+from sgae.methods.config_fields import cadence_fields, optimizer_fields
+
+
+def defaults() -> dict[str, Any]:
+  """Returns the section `gan`."""
+  return {
+    # 'sparse': decoder(code(z)), with the autoencoder's decoder; 'plain': an MLP.
+    "generator": "sparse",
+    # Length of the noise z.
+    "latent_dim": 64,
+    # 'normal' or 'uniform' (in [-1, 1)).
+    "latent_distribution": "normal",
+    # 'mlp', 'dcgan' or 'residual' (as in R3GAN), for what makes the image
+    # ('plain') or the code ('sparse': 'mlp' for sae.architecture='mlp', another for
+    # 'convolutional').
+    "generator_architecture": "mlp",
+    "discriminator_architecture": "mlp",
+    # Widths between noise and code ('sparse') or noise and image ('plain'), and
+    # between image and logit. 'dcgan': channels of layers of stride 2. 'residual':
+    # channels of stages, each half or twice the size of the one before.
+    "generator_hidden": (512, 512),
+    "generator_activation": "leaky_relu",
+    # Last activation of the 'plain' generator: 'linear' or 'tanh'.
+    "generator_output": "tanh",
+    "discriminator_hidden": (512, 512),
+    "discriminator_activation": "leaky_relu",
+    # Side of the kernels in pixels, for 'dcgan'.
+    "kernel_size": 4,
+    # 'none', or for 'dcgan' 'batch' (over all devices), 'layer', 'group' or
+    # 'spectral'. A discriminator with 'batch' can have no penalty, since those
+    # take each logit for a function of its own image alone.
+    "generator_normalization": "none",
+    "discriminator_normalization": "none",
+    # For 'residual': blocks in each stage, and groups of the 3x3 convolutions,
+    # which divide twice each width.
+    "residual": {"blocks": 1, "groups": 1},
+    # 'minimax', 'non_saturating', 'least_squares', 'hinge', 'wasserstein' or
+    # 'relativistic' (pairing).
+    "loss": "relativistic",
+    # Weights of the discriminator's penalties, gamma of gamma/2 |grad|^2 for r1 and
+    # r2, lambda for the gradient penalty; 0: not computed.
+    "penalties": {"r1": 1.0, "r2": 1.0, "gradient_penalty": 0.0},
+    # Weight of Omega(code) in the generator's loss.
+    "sparsity_weight": 1e-4,
+    # Multiplies the updates of the generator's decoder; 0 freezes it.
+    "decoder_rate_factor": 1.0,
+    # Decay of the generator's moving average, per generator update.
+    "ema_decay": 0.999,
+    # Updates of each player in one round; a round is a step of this phase.
+    "discriminator_updates": 1,
+    "generator_updates": 1,
+    # Real images per update, over all devices.
+    "batch_size": 256,
+    "generator_optimizer": optimizer_fields(
+      learning_rate=6e-4, beta1=0.0, beta2=0.99, schedule="cosine"
+    ),
+    "discriminator_optimizer": optimizer_fields(
+      learning_rate=6e-4, beta1=0.0, beta2=0.99, schedule="cosine"
+    ),
+    **cadence_fields(steps=2000),
+  }
+
+
+SECTIONS = {"gan": defaults}

@@ -1,0 +1,34 @@
+"""What the rest of the package knows of the GAN."""
+
+from typing import Any
+
+from sgae.methods.gan.checks import check
+from sgae.methods.gan.config import SECTIONS
+from sgae.methods.gan.evaluate import make_evaluator
+from sgae.methods.gan.program import build
+from sgae.methods.gan.report import REPORT
+from sgae.methods.gan.warnings import WARNINGS
+from sgae.methods.method import Method
+
+
+def uses(config: Any) -> tuple[str, ...]:
+  """Returns the sections that the GAN reads: with a code, the autoencoder's as well."""
+  return ("gan", "sae", "code") if config.gan.generator == "sparse" else ("gan",)
+
+
+METHOD = Method(
+  title="GAN",
+  sections=SECTIONS,
+  uses=uses,
+  check=check,
+  inputs=("image",),
+  build=build,
+  evaluate=make_evaluator,
+  report=REPORT,
+  warnings=WARNINGS,
+  gives=lambda state: state.ema_params,
+  # a sparse generator is decoder(code(z)), with the autoencoder's decoder and map
+  takes={"sae": {"decoder": "decoder", "sparsity": "sparsity"}},
+  selects_by="gan/frechet",
+  stored_as={"ema_params": "average"},
+)

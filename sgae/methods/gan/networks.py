@@ -1,0 +1,154 @@
+"""From a config to the networks of the GAN."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from sgae.methods.sparse_autoencoder.networks import (
+  build_decoder,
+  build_sparsity,
+  code_shape,
+)
+from sgae.networks import dcgan, mlp, residual
+from sgae.networks.generator import (
+  Generator,
+  make_plain_generator,
+  make_sparse_generator,
+)
+from sgae.networks.network import PIECEWISE_LINEAR, BatchNetwork, computed_in, rowwise
+from sgae.networks.normalization import KEEP_LINES
+
+
+def build_generator(config: Any, mean_image_hwc: np.ndarray) -> Generator:
+  """Builds the generator that `config.gan` describes.
+
+  Args:
+    config: a validated config.
+    mean_image_hwc: float32 [H, W, C] in [-1, 1], mean of the training images.
+  """
+  return GENERATORS[config.gan.generator](config, mean_image_hwc)
+
+
+def build_discriminator(config: Any, image_shape: tuple[int, ...]) -> BatchNetwork:
+  """Builds the discriminator that `config.gan` describes.
+
+  Args:
+    config: a validated config.
+    image_shape: (H, W, C).
+  """
+  build = DISCRIMINATORS[config.gan.discriminator_architecture]
+  return computed_in(build(config.gan, image_shape), config.precision.compute)
+
+
+def discriminator_is_piecewise_linear(config: Any) -> bool:
+  """Says whether logits are so in images and in parameters named 'bias' together.
+
+  Of a network that computes in bfloat16 they are not: its rounding shows.
+  """
+  gan = config.gan
+  return (
+    gan.discriminator_activation in PIECEWISE_LINEAR
+    and gan.discriminator_normalization in KEEP_LINES
+    and config.precision.compute == "float32"
+  )
+
+
+def _sparse(config, mean_image_hwc):
+  coder = GENERATOR_BODIES[config.gan.generator_architecture](
+    config.gan, code_shape(config, mean_image_hwc.shape), "linear"
+  )
+  return make_sparse_generator(
+    computed_in(coder, config.precision.compute),
+    build_sparsity(config),
+    build_decoder(config, mean_image_hwc),
+    config.code.num_latents,
+  )
+
+
+def _plain(config, mean_image_hwc):
+  gan = config.gan
+  network = GENERATOR_BODIES[gan.generator_architecture](
+    gan, mean_image_hwc.shape, gan.generator_output
+  )
+  return make_plain_generator(computed_in(network, config.precision.compute))
+
+
+GENERATORS: dict[str, Callable[..., Generator]] = {"sparse": _sparse, "plain": _plain}
+
+
+def _mlp_body(gan, shape, output):
+  return rowwise(
+    mlp.mlp_generator(
+      shape, gan.latent_dim, gan.generator_hidden, gan.generator_activation, output
+    )
+  )
+
+
+def _dcgan_body(gan, shape, output):
+  return dcgan.dcgan_generator(
+    shape,
+    gan.latent_dim,
+    gan.generator_hidden,
+    gan.kernel_size,
+    gan.generator_activation,
+    output,
+    gan.generator_normalization,
+  )
+
+
+def _residual_body(gan, shape, output):
+  return residual.residual_generator(
+    shape,
+    gan.latent_dim,
+    gan.generator_hidden,
+    gan.residual.blocks,
+    gan.residual.groups,
+    gan.generator_activation,
+    output,
+  )
+
+
+# Noise -> an array of some shape: an image, or the pre-activations of a code;
+# (config.gan, shape, output activation) -> BatchNetwork.
+GENERATOR_BODIES: dict[str, Callable[..., BatchNetwork]] = {
+  "mlp": _mlp_body,
+  "dcgan": _dcgan_body,
+  "residual": _residual_body,
+}
+
+
+def _mlp_discriminator(gan, image_shape):
+  return rowwise(
+    mlp.mlp_discriminator(
+      image_shape, gan.discriminator_hidden, gan.discriminator_activation
+    )
+  )
+
+
+def _dcgan_discriminator(gan, image_shape):
+  return dcgan.dcgan_discriminator(
+    image_shape,
+    gan.discriminator_hidden,
+    gan.kernel_size,
+    gan.discriminator_activation,
+    gan.discriminator_normalization,
+  )
+
+
+def _residual_discriminator(gan, image_shape):
+  return residual.residual_discriminator(
+    image_shape,
+    gan.discriminator_hidden,
+    gan.residual.blocks,
+    gan.residual.groups,
+    gan.discriminator_activation,
+  )
+
+
+# (config.gan, image_shape) -> BatchNetwork
+DISCRIMINATORS: dict[str, Callable[..., BatchNetwork]] = {
+  "mlp": _mlp_discriminator,
+  "dcgan": _dcgan_discriminator,
+  "residual": _residual_discriminator,
+}

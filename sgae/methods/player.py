@@ -1,0 +1,20 @@
+"""What all steps see: named arrays, and the state of one trained network."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import jax
+from flax import struct
+
+from sgae.networks.network import Params
+
+# Named arrays of one step; images float32 [B, H, W, C] in [-1, 1], or [U, B, H, W, C]
+# for U updates, labels int32 [B] or [U, B], position int32 [B] in the global batch.
+Batch = Mapping[str, jax.Array]
+
+
+class PlayerState(struct.PyTreeNode):
+  """One trained network: its parameters and its optimizer's state."""
+
+  params: Params
+  optimizer: Any

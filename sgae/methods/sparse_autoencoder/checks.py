@@ -1,0 +1,89 @@
+"""What a config may say of the sparse autoencoder and its code."""
+
+from typing import Any
+
+from sgae.config_checks import at_least, choice, non_negative, positive, widths
+from sgae.errors import UserError
+from sgae.losses.sparsity import SPARSITY_PENALTIES
+from sgae.methods.checks import (
+  check_cadence,
+  check_optimizer,
+  check_penalty,
+  refuse_microbatches,
+)
+from sgae.methods.sparse_autoencoder.networks import AUTOENCODERS, SPARSITY_MAPS
+from sgae.networks.network import ACTIVATIONS, OUTPUT_ACTIVATIONS
+
+
+def check(config: Any) -> None:
+  """Refuses an impossible autoencoder, alone or with what else the config says."""
+  sae, code = config.sae, config.code
+  check_networks(config)
+  linear = not sae.encoder_hidden and not sae.decoder_hidden
+  if "sae" in config.phases and sae.tied_start and not linear:
+    raise UserError(
+      "sae.tied_start=True needs linear networks: set it to False, or "
+      "sae.encoder_hidden=() and sae.decoder_hidden=()"
+    )
+  for field in ("sparsity_weight", "auxiliary_weight"):
+    non_negative(f"sae.{field}", sae[field])
+  check_penalty("sae", config)
+  if sae.auxiliary_weight and code.sparsity_map in ("sigmoid", "none"):
+    raise UserError(
+      f"sae.auxiliary_weight={sae.auxiliary_weight} does nothing for code.sparsity_map="
+      f"'{code.sparsity_map}', whose latents never die: set it to 0"
+    )
+  at_least("sae.dead_after", sae.dead_after, 1)
+  if sae.auxiliary_weight and not 1 <= sae.auxiliary_k <= code.num_latents:
+    raise UserError(
+      f"sae.auxiliary_k={sae.auxiliary_k} is not allowed: choose one from 1 to "
+      f"code.num_latents={code.num_latents}, or sae.auxiliary_weight=0"
+    )
+  check_optimizer("sae.optimizer", sae.optimizer)
+  check_cadence("sae", sae)
+
+
+def check_networks(config: Any) -> None:
+  """Refuses an impossible code, and networks that do not fit it."""
+  _check_code(config.code)
+  sae, code = config.sae, config.code
+  choice("sae.architecture", sae.architecture, AUTOENCODERS)
+  at_least("sae.kernel_size", sae.kernel_size, 1)
+  if sae.architecture == "convolutional" and len(sae.encoder_hidden) != len(
+    sae.decoder_hidden
+  ):
+    raise UserError(
+      f"sae.encoder_hidden={tuple(sae.encoder_hidden)} and sae.decoder_hidden="
+      f"{tuple(sae.decoder_hidden)} meet at different sizes of the code: give "
+      "sae.architecture='convolutional' as many widths in both"
+    )
+  if code.sparsity_map in ("topk", "batch_topk"):
+    # a code with places has more elements than latents
+    if sae.architecture == "mlp" and not 1 <= code.k <= code.num_latents:
+      raise UserError(
+        f"code.k={code.k} is not allowed: choose one from 1 to "
+        f"code.num_latents={code.num_latents}"
+      )
+    at_least("code.k", code.k, 1)
+  widths("sae.encoder_hidden", sae.encoder_hidden)
+  widths("sae.decoder_hidden", sae.decoder_hidden)
+  choice("sae.activation", sae.activation, ACTIVATIONS)
+  choice("sae.output", sae.output, OUTPUT_ACTIVATIONS)
+  refuse_microbatches(config, "code.sparsity_map", "batch_topk")
+  refuse_microbatches(config, "code.penalty", "kl")
+
+
+def _check_code(code):
+  choice("code.sparsity_map", code.sparsity_map, SPARSITY_MAPS)
+  choice("code.penalty", code.penalty, SPARSITY_PENALTIES)
+  at_least("code.num_latents", code.num_latents, 1)
+  for field in ("threshold", "bandwidth"):
+    positive(f"code.{field}", code[field])
+  if not 0 < code.rho < 1:
+    raise UserError(f"code.rho={code.rho} is not allowed: choose one between 0 and 1")
+  for penalty, needed in (("kl", "sigmoid"), ("l0", "jumprelu")):
+    if code.penalty == penalty and code.sparsity_map != needed:
+      raise UserError(
+        f"code.penalty='{penalty}' needs code.sparsity_map='{needed}', not "
+        f"'{code.sparsity_map}': change either"
+      )

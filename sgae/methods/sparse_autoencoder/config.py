@@ -1,0 +1,73 @@
+"""Sections `sae` and `code` of a config: the sparse autoencoder and its code.
+
+All fields belong to the experiment but `steps`, `evaluate_every` and `save_every`,
+which may change when a run is resumed.
+"""
+
+from typing import Any
+
+from sgae.methods.config_fields import cadence_fields, optimizer_fields
+
+
+def code_defaults() -> dict[str, Any]:
+  """Returns the section `code`: the sparse code that other methods may use as well."""
+  return {
+    # Latents; at each place, for sae.architecture='convolutional'. [fixed]
+    "num_latents": 512,
+    # 'relu', 'sigmoid', 'topk', 'batch_topk', 'jumprelu', or 'none' for a plain
+    # autoencoder. [fixed]
+    "sparsity_map": "topk",
+    # Active latents per example (over all places of a convolutional code), for
+    # 'topk' and 'batch_topk'. [fixed]
+    "k": 64,
+    # Start of the learned threshold and width of its gradient's kernel, for
+    # 'jumprelu', in units of the pre-activation. [fixed]
+    "threshold": 0.1,
+    "bandwidth": 0.1,
+    # Omega: 'none', 'l1', 'kl' (needs 'sigmoid') or 'l0' (needs 'jumprelu').
+    # [fixed]
+    "penalty": "l1",
+    # Mean activation that 'kl' asks for, in (0, 1). [fixed]
+    "rho": 0.05,
+  }
+
+
+def defaults() -> dict[str, Any]:
+  """Returns the section `sae`."""
+  return {
+    # 'mlp', or 'convolutional': a code [h, w, num_latents] with places, whose
+    # layers are convolutions of stride 2. The code's own is one of them, so n
+    # hidden widths divide height and width by 2 ** (n + 1).
+    "architecture": "mlp",
+    # Widths (channels) between image and code, and between code and image, as many
+    # for 'convolutional'; none: linear, and then the decoder's atoms are images
+    # (patches of images).
+    "encoder_hidden": (),
+    "decoder_hidden": (),
+    # Hidden activation: 'leaky_relu', 'relu', 'silu' or 'tanh'.
+    "activation": "leaky_relu",
+    # Last activation of the decoder: 'linear' or 'tanh', which lets a generator on
+    # top of it draw a clean background.
+    "output": "tanh",
+    # Side of the kernels in pixels, for 'convolutional'.
+    "kernel_size": 4,
+    # Start the encoder as the decoder's transpose (both must be linear).
+    "tied_start": True,
+    # Keep atoms at norm 1.
+    "unit_norm_atoms": True,
+    # Weight of Omega(code) in the autoencoder's loss.
+    "sparsity_weight": 0.0,
+    # Weight of the loss that revives dead latents; 0: no such loss.
+    "auxiliary_weight": 1 / 32,
+    # Dead latents that one example may use in it.
+    "auxiliary_k": 32,
+    # A latent is dead when it has not fired in this many steps.
+    "dead_after": 100,
+    # Images per step, over all devices.
+    "batch_size": 256,
+    "optimizer": optimizer_fields(learning_rate=1e-3, beta1=0.9, beta2=0.999),
+    **cadence_fields(steps=1000),
+  }
+
+
+SECTIONS = {"sae": defaults, "code": code_defaults}

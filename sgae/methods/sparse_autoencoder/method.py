@@ -1,0 +1,24 @@
+"""What the rest of the package knows of the sparse autoencoder."""
+
+from sgae.methods.method import Method
+from sgae.methods.sparse_autoencoder.checks import check
+from sgae.methods.sparse_autoencoder.config import SECTIONS
+from sgae.methods.sparse_autoencoder.controls import CONTROLS
+from sgae.methods.sparse_autoencoder.evaluate import make_evaluator
+from sgae.methods.sparse_autoencoder.program import build
+from sgae.methods.sparse_autoencoder.report import REPORT
+from sgae.methods.sparse_autoencoder.warnings import WARNINGS
+
+METHOD = Method(
+  title="Sparse autoencoder",
+  sections=SECTIONS,
+  uses=lambda config: ("sae", "code"),
+  check=check,
+  inputs=("image",),
+  build=build,
+  evaluate=make_evaluator,
+  report=REPORT,
+  warnings=WARNINGS,
+  gives=lambda state: state.player.params,  # 'encoder', 'sparsity' and 'decoder'
+  controls=CONTROLS,
+)

@@ -1,0 +1,106 @@
+"""From a config to the networks of the sparse autoencoder."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from sgae.networks import conv_autoencoder, layers, mlp, sparsity
+from sgae.networks.autoencoder import Autoencoder, Tie, make_autoencoder
+from sgae.networks.network import Network, computed_in
+from sgae.networks.sparsity import SparsityMap
+
+SPARSITY_MAPS: dict[str, Callable[[Any], SparsityMap]] = {
+  "none": lambda code: sparsity.make_identity(),
+  "relu": lambda code: sparsity.make_relu(),
+  "sigmoid": lambda code: sparsity.make_sigmoid(),
+  "topk": lambda code: sparsity.make_topk(code.k),
+  "batch_topk": lambda code: sparsity.make_batch_topk(code.k),
+  "jumprelu": lambda code: sparsity.make_jumprelu(code.threshold, code.bandwidth),
+}
+
+
+def build_autoencoder(config: Any, mean_image_hwc: np.ndarray) -> Autoencoder:
+  """Builds the autoencoder that `config.sae` and `config.code` describe.
+
+  Args:
+    config: a validated config.
+    mean_image_hwc: float32 [H, W, C] in [-1, 1], mean of the training images.
+  """
+  build_encoder, _, tie = AUTOENCODERS[config.sae.architecture]
+  encoder = build_encoder(config, mean_image_hwc)
+  return make_autoencoder(
+    computed_in(encoder, config.precision.compute),
+    SPARSITY_MAPS[config.code.sparsity_map](config.code),
+    build_decoder(config, mean_image_hwc),
+    config.code.num_latents,
+    tie if config.sae.tied_start else None,
+  )
+
+
+def build_sparsity(config: Any) -> SparsityMap:
+  """Builds the sparsity map that `config.code` describes."""
+  return SPARSITY_MAPS[config.code.sparsity_map](config.code)
+
+
+def build_decoder(config: Any, mean_image_hwc: np.ndarray) -> Network:
+  """Builds the decoder alone; arguments as for `build_autoencoder`."""
+  _, build, _ = AUTOENCODERS[config.sae.architecture]
+  return computed_in(build(config, mean_image_hwc), config.precision.compute)
+
+
+def code_shape(config: Any, image_shape: tuple[int, ...]) -> tuple[int, ...]:
+  """Returns the shape of one image's code: (K,), or (h, w, K) with places."""
+  if config.sae.architecture == "mlp":
+    return (config.code.num_latents,)
+  strides = 1 + len(config.sae.decoder_hidden)
+  return (*layers.halved(image_shape, strides), config.code.num_latents)
+
+
+def _mlp_encoder(config, mean_image_hwc):
+  sae = config.sae
+  return mlp.mlp_encoder(
+    mean_image_hwc, sae.encoder_hidden, config.code.num_latents, sae.activation
+  )
+
+
+def _mlp_decoder(config, mean_image_hwc):
+  sae = config.sae
+  return mlp.mlp_decoder(
+    mean_image_hwc,
+    sae.decoder_hidden,
+    config.code.num_latents,
+    sae.activation,
+    sae.output,
+  )
+
+
+def _spatial_encoder(config, mean_image_hwc):
+  sae = config.sae
+  return conv_autoencoder.spatial_encoder(
+    mean_image_hwc,
+    sae.encoder_hidden,
+    config.code.num_latents,
+    sae.kernel_size,
+    sae.activation,
+  )
+
+
+def _spatial_decoder(config, mean_image_hwc):
+  sae = config.sae
+  return conv_autoencoder.spatial_decoder(
+    mean_image_hwc,
+    sae.decoder_hidden,
+    config.code.num_latents,
+    sae.kernel_size,
+    sae.activation,
+    sae.output,
+  )
+
+
+# Encoder and decoder of the autoencoder, (config, mean_image_hwc) -> Network each, and
+# what ties the one to the other, see `make_autoencoder`.
+AUTOENCODERS: dict[str, tuple[Callable[..., Network], Callable[..., Network], Tie]] = {
+  "mlp": (_mlp_encoder, _mlp_decoder, mlp.tied_to_atoms),
+  "convolutional": (_spatial_encoder, _spatial_decoder, conv_autoencoder.tied_to_atoms),
+}

@@ -1,0 +1,92 @@
+"""Binds the sparse autoencoder to a config and a shape of images."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import jax
+import numpy as np
+
+from sgae import randomness
+from sgae.losses.sparsity import SPARSITY_PENALTIES
+from sgae.methods.method import Program, Settings
+from sgae.methods.optimizers import make_optimizer
+from sgae.methods.sparse_autoencoder.networks import build_autoencoder
+from sgae.methods.sparse_autoencoder.train import (
+  AutoencoderState,
+  init_autoencoder_state,
+  make_autoencoder_step,
+)
+from sgae.networks.autoencoder import reconstruct
+from sgae.networks.network import Params
+
+
+def build(
+  config: Any, image_shape: tuple[int, ...], mean_image: np.ndarray | None = None
+) -> Program:
+  """Returns the program of `config.sae` and `config.code`.
+
+  Its functions take a state: `encode(state, images_bhwc) -> codes [B, K]` (with places
+  [B, h, w, K]), `decode(state, codes) -> images_bhwc`, `reconstruct(state, images_bhwc)
+  -> images_bhwc`; images float32 in [-1, 1].
+
+  Args:
+    config: validated.
+    image_shape: (H, W, C).
+    mean_image: float32 [H, W, C] in [-1, 1], mean of the training images; None: 0.
+  """
+  sae = config.sae
+  mean = np.zeros(image_shape, np.float32) if mean_image is None else mean_image
+  autoencoder = build_autoencoder(config, mean)
+  optimizer = make_optimizer(sae.optimizer, sae.steps)
+  settings = {
+    "sparsity_weight": sae.sparsity_weight,
+    "auxiliary_weight": sae.auxiliary_weight,
+    "rho": config.code.rho,
+  }
+
+  def init(
+    key: jax.Array,
+    settings: Settings = settings,
+    inherited: Mapping[str, Params] | None = None,
+  ) -> AutoencoderState:
+    del inherited  # it takes nothing over
+    return init_autoencoder_state(
+      autoencoder,
+      optimizer,
+      config.code.num_latents,
+      settings,
+      randomness.stream_key(key, "sae/init"),
+      key,
+    )
+
+  step = make_autoencoder_step(
+    autoencoder,
+    optimizer,
+    SPARSITY_PENALTIES[config.code.penalty],
+    dead_after=sae.dead_after,
+    auxiliary_k=sae.auxiliary_k if sae.auxiliary_weight else 0,
+    unit_norm_atoms=sae.unit_norm_atoms,
+    microbatches=config.train.microbatches,
+  )
+
+  def encode(state, images_bhwc):
+    return reconstruct(autoencoder, state.player.params, images_bhwc)[1].values
+
+  def decode(state, codes):
+    return autoencoder.decode(state.player.params, codes)
+
+  def reconstruct_images(state, images_bhwc):
+    return reconstruct(autoencoder, state.player.params, images_bhwc)[0]
+
+  return Program(
+    batch_shape=(sae.batch_size,),
+    settings=settings,
+    init=init,
+    step=step,
+    shown=("sae/fvu", "sae/l0", "sae/dead_fraction"),
+    functions={
+      "encode": encode,
+      "decode": decode,
+      "reconstruct": reconstruct_images,
+    },
+  )

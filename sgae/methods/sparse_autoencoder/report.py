@@ -1,0 +1,3 @@
+from sgae.reporting.contents import MethodReport
+
+REPORT = MethodReport("")

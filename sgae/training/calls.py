@@ -1,0 +1,131 @@
+"""The one iterator over compiled calls: of a run, of small trainings, of benchmarks."""
+
+from collections.abc import Callable, Iterator, Mapping
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+
+from sgae import randomness
+from sgae.data import order
+from sgae.data.dataset import Dataset
+from sgae.data.placement import Placement, choose
+from sgae.data.resident import mean_image
+from sgae.devices.compiled_steps import CompiledSteps
+from sgae.devices.mesh import compute_replicated, device_memory, local_mesh, replicate
+from sgae.methods import METHODS
+from sgae.methods.method import Program
+from sgae.reporting.console import Console
+
+
+def iterate(
+  compiled: CompiledSteps,
+  state: Any,
+  source: Any,
+  examples: Iterator[Any],
+  step: int,
+  chunk: int,
+  steps: int,
+) -> Iterator[tuple[int, Any, Mapping[str, Any]]]:
+  """Yields (steps done, state, metrics of the call), first where it stands.
+
+  The device computes while the caller has control: a call is begun, and the examples of
+  the next one are on their way, before its state is yielded. A state is donated to the
+  next call: it must not be used after that.
+
+  Args:
+    compiled: the program.
+    state: on the mesh, after `step` steps; donated.
+    source: what the placement's `gather` reads.
+    examples: what the host hands to each call, from this step on.
+    step: steps done.
+    chunk: steps of a call.
+    steps: where to end.
+  """
+  upcoming = compiled.place(next(examples)) if step < steps else None
+  yield step, state, {}
+  while step < steps:
+    state, metrics = compiled(state, source, upcoming)
+    step += chunk
+    if step < steps:
+      upcoming = compiled.place(next(examples))
+    yield step, state, metrics
+
+
+def compile_steps(program: Program, placement: Placement, mesh: Any, mode: str):
+  """Returns the program's steps, compiled when they are first called."""
+  return CompiledSteps(program.step, placement.gather, mesh, mode, program.batch_shape)
+
+
+def indices_of_call(
+  seed: int, name: str, chunk: int, program: Program, count: int, rows: np.ndarray
+) -> Callable[[int], np.ndarray]:
+  """Returns `indices(call)`: the examples of a compiled call.
+
+  Args:
+    seed: of the run.
+    name: of the method, whose order of examples is its own.
+    chunk: steps of a call.
+    program: of the method.
+    count: training examples.
+    rows: of each batch, which examples this process takes.
+  """
+
+  def indices(call):
+    first, shape = call * chunk, program.batch_shape
+    return order.batch_indices(seed, name, first, chunk, shape, count)[..., rows]
+
+  return indices
+
+
+def shown_metrics(program: Program, metrics: Mapping[str, Any]) -> dict[str, float]:
+  """Returns the metrics beside the progress bar, by their short names.
+
+  Args:
+    program: says which ones.
+    metrics: by name, each the values of one call's steps.
+  """
+  return {
+    name.split("/")[1]: float(np.mean(metrics[name]))
+    for name in program.shown
+    if name in metrics
+  }
+
+
+def train_in_memory(name: str, config: Any, dataset: Dataset, console: Console) -> Any:
+  """Trains a method that others stand on, by one device of this process.
+
+  It keeps no files and is not resumed; what to keep of it is up to the caller.
+
+  Args:
+    name: of a method that starts from nothing.
+    config: validated; the method's section says how long.
+    dataset: the data.
+    console: where progress goes.
+
+  Returns:
+    The last state.
+  """
+  mesh = local_mesh()
+  images = dataset.train.images
+  program = METHODS[name].build(config, images.shape[1:], mean_image(images))
+  steps, chunk = config[name].steps, config[name].log_every
+  placement = choose(config.data.placement, images.nbytes, device_memory(mesh))
+  compiled = compile_steps(program, placement, mesh, "jit")
+  indices = indices_of_call(
+    config.seed, name, chunk, program, len(images), compiled.rows
+  )
+  examples = placement.examples(dataset.train, indices, 0, steps // chunk)
+  source = replicate(dataset.train, mesh) if placement.resident else ()
+  start = compute_replicated(program.init, mesh, randomness.root_key(config.seed))
+  images_per_call = chunk * int(np.prod(program.batch_shape))
+  state, since = start, perf_counter()
+  with console.phase(name, steps, 0) as progress:
+    for step, state, metrics in iterate(  # noqa: B007 (the last state is returned)
+      compiled, start, source, examples, 0, chunk, steps
+    ):
+      numbers = shown_metrics(program, metrics)  # waits for the call
+      now = perf_counter()
+      progress.update(step, images_per_call / (now - since), numbers)
+      since = now
+  return state

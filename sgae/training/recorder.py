@@ -1,0 +1,184 @@
+"""Writes down what the calls of a phase return: metrics one call late, evaluations."""
+
+import functools
+from collections.abc import Callable, Mapping
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Any, NamedTuple, NoReturn
+
+import jax
+import numpy as np
+
+from sgae.devices import processes
+from sgae.devices.compiled_steps import all_finite
+from sgae.errors import TrainingDiverged
+from sgae.methods.method import Evaluator, Program
+from sgae.reporting.console import Console, PhaseProgress
+from sgae.reporting.journal import Journal
+from sgae.runs.checkpoints import Checkpoints
+from sgae.training.calls import shown_metrics
+from sgae.training.clock import Clock
+
+
+class Sinks(NamedTuple):
+  """Where the results of a phase go.
+
+  Attributes:
+    workdir: the run directory.
+    checkpoints: of the phase.
+    best: where the best state is kept; None: it is not.
+    journal: None: another process writes.
+    console: where lines go.
+  """
+
+  workdir: Path
+  checkpoints: Checkpoints
+  best: Checkpoints | None
+  journal: Journal | None
+  console: Console
+
+
+class Recorder:
+  """The newest call's metrics are fetched when the next call is under way."""
+
+  def __init__(
+    self,
+    name: str,
+    program: Program,
+    evaluator: Evaluator,
+    chunk: int,
+    patience: int,
+    sinks: Sinks,
+  ):
+    """Binds a phase.
+
+    Args:
+      name: of the method.
+      program: of the method.
+      evaluator: of the method.
+      chunk: steps of a call.
+      patience: evaluations without a better one that end the phase; 0: never.
+      sinks: where its results go.
+    """
+    self.name, self.sinks, self.clock = name, sinks, Clock(0.0)
+    self.progress: PhaseProgress | None = None
+    self._program, self._evaluator = program, evaluator
+    self._chunk, self._patience = chunk, patience
+    self._images = int(np.prod(program.batch_shape))  # of a step
+    self._pending: tuple[int, Mapping[str, Any]] = (0, {})
+
+  def start(self, step: int, progress: PhaseProgress) -> None:
+    """Starts the clock at a step."""
+    journal = self.sinks.journal
+    last = (journal and journal.last(self.name)) or {}
+    self.clock = Clock(float(last.get("seconds") or 0.0))
+    self.progress, self._pending = progress, (step, {})
+
+  def push(self, step: int, metrics: Mapping[str, Any]) -> None:
+    """Takes the metrics of a call that was just begun, and writes those before it."""
+    if metrics:
+      self.clock.note_call()
+      self.flush()
+    self._pending = (step, metrics)
+
+  def flush(self, evaluate: Callable[[], dict[str, float]] | None = None) -> None:
+    """Waits for the pending metrics, checks them and writes them, if there are any.
+
+    Args:
+      evaluate: gives more numbers for the record, from the state after that call; the
+        device waits for it.
+    """
+    step, stacked = self._pending
+    self._pending = (step, {})
+    columns = jax.device_get(dict(stacked))
+    self._refuse_infinite(columns, step - self._chunk)
+    values = {key: float(np.mean(column)) for key, column in columns.items()}
+    seconds, steps_per_second = self.clock.record(self._chunk if values else 0)
+    speed = steps_per_second * self._images
+    with self.clock.interruption() if evaluate else nullcontext():
+      measures = evaluate() if evaluate else {}
+      if self.sinks.journal is None:
+        return
+      if values or measures:
+        about = {
+          "phase": self.name,
+          "step": step,
+          "images_seen": step * self._images,
+          "seconds": seconds,
+          "images_per_second": speed,
+        }
+        self.sinks.journal.write(about | values | measures)
+      if measures:
+        self.sinks.journal.report()
+      if values and self.progress is not None:
+        self.progress.update(step, speed, shown_metrics(self._program, values))
+
+  def evaluate(self, step: int, state: Any) -> None:
+    """Records an evaluation of the state, and keeps the state where it is the best."""
+    self.flush(functools.partial(self._measure, step, state))
+    best, journal = self.sinks.best, self.sinks.journal
+    if best is not None:
+      improved = journal is not None and journal.improved(self.name)
+      if processes.any_of_us(improved):
+        with self.clock.interruption():
+          best.save(step, state)
+
+  def save(self, step: int, state: Any) -> None:
+    """Writes the pending metrics, then a checkpoint.
+
+    Raises:
+      TrainingDiverged: a parameter is not finite; the checkpoint before stays the last.
+    """
+    self.flush()
+    with self.clock.interruption():
+      if not all_finite(state):
+        self.diverged(step, "a parameter is not finite")
+      if self.sinks.journal is not None:
+        self.sinks.journal.settle()
+      self.sinks.checkpoints.save(step, state)
+
+  def exhausted(self) -> bool:
+    """Says whether the last evaluations were in vain, if that matters."""
+    if not self._patience:
+      return False
+    journal = self.sinks.journal
+    return processes.any_of_us(
+      journal is not None
+      and journal.evaluations_since_best(self.name) >= self._patience
+    )
+
+  def diverged(self, step: int, what: str) -> NoReturn:
+    """Ends the phase: says what became infinite, and which checkpoint is kept."""
+    last = self.sinks.checkpoints.latest_step()
+    kept = "no checkpoint was saved yet" if last is None else f"step {last} is kept"
+    raise TrainingDiverged(
+      f"{self.name} diverged at step {step}: {what}; {kept} in {self.sinks.workdir}: "
+      "lower a learning rate or raise a penalty's weight, in another --workdir"
+    )
+
+  def _refuse_infinite(self, columns: Mapping[str, np.ndarray], first_step: int):
+    bad = {
+      key: int(np.argmin(np.isfinite(column)))
+      for key, column in columns.items()
+      if not np.isfinite(column).all()
+    }
+    if bad:
+      key = min(bad, key=lambda name: bad[name])
+      value = columns[key][bad[key]]
+      self.diverged(first_step + bad[key] + 1, f"{key} became {value}")
+
+  def _measure(self, step: int, state: Any) -> dict[str, float]:
+    """Observes the state; draws and measures it where this process writes."""
+    evaluator, journal = self._evaluator, self.sinks.journal
+    observed = evaluator.observe(state, False)
+    if journal is None:
+      return {}
+    pictures, detail = evaluator.draw(observed), evaluator.detail(observed)
+    journal.show(self.name, step, pictures, detail)
+    estimates = evaluator.measure(observed, False)
+    numbers = {key: estimate.value for key, estimate in estimates.items()}
+    for key, estimate in estimates.items():
+      if estimate.error is not None:
+        numbers[f"{key}_error"] = estimate.error
+    prefix = f"{self.name}/{evaluator.prefix}"
+    return {f"{prefix}{key}": number for key, number in numbers.items()}
