@@ -41,7 +41,7 @@ def config_for(stored: Mapping[str, Any]) -> Any:
   if not isinstance(phases, list | tuple) or not phases:
     raise UserError(f"phases={phases!r} is not allowed: name methods to train")
   for name in phases:
-    choice("phases", name, METHODS)
+    choice("phases", name, list(METHODS))
   also = [
     name for name in METHODS for section in METHODS.sections(name) if section in stored
   ]

@@ -98,7 +98,7 @@ def _check_phases(config):
       f"{', '.join(METHODS)}"
     )
   for index, name in enumerate(phases):
-    choice("phases", name, METHODS)
+    choice("phases", name, list(METHODS))
     if name not in config:
       own = [known for known in METHODS if known in config]
       raise UserError(

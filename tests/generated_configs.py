@@ -3,9 +3,21 @@
 from hypothesis import strategies as st
 
 from sgae import config as rules
-from sgae import config_phases
 from sgae.data.placement import PLACEMENTS
+from sgae.losses.adversarial import ADVERSARIAL_LOSSES
+from sgae.losses.penalties import PENALTIES
+from sgae.losses.sparsity import SPARSITY_PENALTIES
+from sgae.methods.gan.networks import DISCRIMINATORS, GENERATOR_BODIES, GENERATORS
+from sgae.methods.gan.noise import LATENT_DISTRIBUTIONS
+from sgae.methods.optimizers import OPTIMIZERS, SCHEDULES
+from sgae.methods.sparse_autoencoder.networks import AUTOENCODERS, SPARSITY_MAPS
+from sgae.networks.classifier import KERNELS
+from sgae.networks.network import ACTIVATIONS, OUTPUT_ACTIVATIONS
+from sgae.networks.normalization import NORMALIZATIONS
+from sgae.networks.residual import EXPANSION
 from tests.systems import small_config
+
+PHASES = (("sae", "gan"), ("gan",), ("sae",), ("classifier",))
 
 
 def one_of(names):
@@ -17,8 +29,8 @@ weights = st.sampled_from([0.0, 1e-6, 0.01, 1.0, 30.0])
 widths = st.lists(st.integers(1, 9), max_size=3).map(tuple)
 optimizers = st.fixed_dictionaries(
   {
-    "name": one_of(config_phases.OPTIMIZERS),
-    "schedule": one_of(config_phases.SCHEDULES),
+    "name": one_of(OPTIMIZERS),
+    "schedule": one_of(SCHEDULES),
     "learning_rate": st.floats(0, 0.1),
     "beta1": rates,
     "beta2": rates,
@@ -32,7 +44,7 @@ def sound_configs(draw):
   """Draws a config that `validate` has to take."""
   config = small_config()
   config.seed = draw(st.integers(0, 2**32 - 1))
-  config.phases = draw(st.sampled_from(rules.PHASES))
+  config.phases = draw(st.sampled_from(PHASES))
   config.data.image_size = draw(st.integers(0, 64))
   config.data.placement = draw(one_of(["auto", *PLACEMENTS]))
   config.parallel.mode = draw(one_of(rules.MODES))
@@ -44,9 +56,7 @@ def sound_configs(draw):
   _draw_sae(draw, config)
   _draw_gan(draw, config)
   classifier = config.classifier
-  classifier.channels = draw(
-    st.tuples(*[st.integers(1, 6)] * len(config_phases.KERNELS))
-  )
+  classifier.channels = draw(st.tuples(*[st.integers(1, 6)] * len(KERNELS)))
   classifier.dropout = draw(rates)
   classifier.optimizer.update(draw(optimizers))
   evaluation = config.evaluation
@@ -70,12 +80,12 @@ def _draw_code(draw, config):
   code = config.code
   code.num_latents = draw(st.integers(1, 30))
   code.k = draw(st.integers(1, code.num_latents))
-  code.sparsity_map = draw(one_of(config_phases.SPARSITY_MAPS))
+  code.sparsity_map = draw(one_of(SPARSITY_MAPS))
   needed = {"kl": "sigmoid", "l0": "jumprelu"}  # what a penalty works on
   code.penalty = draw(
     one_of(
       name
-      for name in config_phases.SPARSITY_PENALTIES
+      for name in SPARSITY_PENALTIES
       if needed.get(name, code.sparsity_map) == code.sparsity_map
     )
   )
@@ -86,15 +96,15 @@ def _draw_code(draw, config):
 
 def _draw_sae(draw, config):
   sae, code = config.sae, config.code
-  sae.architecture = draw(one_of(config_phases.AUTOENCODERS))
+  sae.architecture = draw(one_of(AUTOENCODERS))
   sae.kernel_size = draw(st.integers(1, 5))
   sae.encoder_hidden, sae.decoder_hidden = draw(widths), draw(widths)
   if sae.architecture == "convolutional":
     sae.decoder_hidden = sae.encoder_hidden[::-1]
   sae.tied_start = not sae.encoder_hidden and not sae.decoder_hidden
   sae.unit_norm_atoms = draw(st.booleans())
-  sae.activation = draw(one_of(config_phases.ACTIVATIONS))
-  sae.output = draw(one_of(config_phases.OUTPUT_ACTIVATIONS))
+  sae.activation = draw(one_of(ACTIVATIONS))
+  sae.output = draw(one_of(OUTPUT_ACTIVATIONS))
   sae.sparsity_weight = 0.0 if code.penalty == "none" else draw(weights)
   lives = code.sparsity_map in ("sigmoid", "none")
   sae.auxiliary_weight = 0.0 if lives else draw(weights)
@@ -105,34 +115,34 @@ def _draw_sae(draw, config):
 
 def _draw_gan(draw, config):
   gan = config.gan
-  gan.generator = draw(one_of(config_phases.GENERATORS))
+  gan.generator = draw(one_of(GENERATORS))
   sparse = gan.generator == "sparse"
   penalised = sparse and config.code.penalty != "none"
   gan.sparsity_weight = draw(weights) if penalised else 0.0
   gan.decoder_rate_factor = draw(weights) if sparse else 1.0
   gan.latent_dim = draw(st.integers(1, 9))
-  gan.latent_distribution = draw(one_of(config_phases.LATENT_DISTRIBUTIONS))
-  gan.loss = draw(one_of(config_phases.ADVERSARIAL_LOSSES))
-  gan.generator_output = draw(one_of(config_phases.OUTPUT_ACTIVATIONS))
+  gan.latent_distribution = draw(one_of(LATENT_DISTRIBUTIONS))
+  gan.loss = draw(one_of(ADVERSARIAL_LOSSES))
+  gan.generator_output = draw(one_of(OUTPUT_ACTIVATIONS))
   _draw_architectures(draw, config, sparse)
   for player in ("generator", "discriminator"):
-    gan[f"{player}_activation"] = draw(one_of(config_phases.ACTIVATIONS))
+    gan[f"{player}_activation"] = draw(one_of(ACTIVATIONS))
     gan[f"{player}_updates"] = draw(st.integers(1, 3))
     gan[f"{player}_optimizer"].update(draw(optimizers))
   apart = gan.discriminator_normalization != "batch"
-  for name in config_phases.PENALTIES:
+  for name in PENALTIES:
     gan.penalties[name] = draw(weights) if apart else 0.0
   gan.ema_decay = draw(rates)
 
 
 def _draw_architectures(draw, config, sparse):
   gan = config.gan
-  bodies = sorted(config_phases.GENERATOR_BODIES)
+  bodies = sorted(GENERATOR_BODIES)
   if sparse:
     with_places = config.sae.architecture == "convolutional"
     bodies = [name for name in bodies if (name != "mlp") == with_places]
   gan.generator_architecture = draw(st.sampled_from(bodies))
-  gan.discriminator_architecture = draw(one_of(config_phases.DISCRIMINATORS))
+  gan.discriminator_architecture = draw(one_of(DISCRIMINATORS))
   gan.kernel_size = draw(st.integers(1, 5))
   gan.residual.blocks = draw(st.integers(1, 2))
   grouped = []
@@ -141,9 +151,9 @@ def _draw_architectures(draw, config, sparse):
     hidden = draw(widths.filter(bool) if architecture != "mlp" else widths)
     gan[f"{player}_hidden"] = hidden
     if architecture == "residual":
-      grouped += [config_phases.EXPANSION * width for width in hidden]
+      grouped += [EXPANSION * width for width in hidden]
     if architecture == "dcgan":
-      gan[f"{player}_normalization"] = draw(one_of(config_phases.NORMALIZATIONS))
+      gan[f"{player}_normalization"] = draw(one_of(NORMALIZATIONS))
   divisors = [n for n in range(1, 19) if not any(width % n for width in grouped)]
   gan.residual.groups = draw(st.sampled_from(divisors))
 

@@ -9,7 +9,8 @@ import numpy as np
 from sgae.devices.compiled_steps import CompiledSteps
 from sgae.reporting.metrics import read_metrics
 from sgae.reporting.tensorboard import EventFile
-from sgae.training import loop
+from sgae.training import clock
+from sgae.training.recorder import Recorder
 from tests.runs import assert_same_bits, timeless, train
 
 JUMP = 1  # second; far more than steps take, and orbax waits by this clock
@@ -83,7 +84,7 @@ def test_speeds_are_of_the_time_in_which_steps_ran(whole_run):
 
 
 def test_speeds_are_as_true_where_a_call_returns_when_it_is_done(tmp_path, monkeypatch):
-  call, evaluate, now = CompiledSteps.__call__, loop.PhaseRun._evaluate, [0.0]
+  call, evaluate, now = CompiledSteps.__call__, Recorder._measure, [0.0]
 
   def blocking(self, *args):
     now[0] += 10  # five steps
@@ -93,9 +94,9 @@ def test_speeds_are_as_true_where_a_call_returns_when_it_is_done(tmp_path, monke
     now[0] += 1000
     return evaluate(self, *args)
 
-  monkeypatch.setattr(loop, "perf_counter", lambda: now[0])
+  monkeypatch.setattr(clock, "perf_counter", lambda: now[0])
   monkeypatch.setattr(CompiledSteps, "__call__", blocking)
-  monkeypatch.setattr(loop.PhaseRun, "_evaluate", slow)
+  monkeypatch.setattr(Recorder, "_measure", slow)
   train(tmp_path / "run")
   records = [r for r in read_metrics(tmp_path / "run") if r["phase"] == "gan"]
   records = [r for r in records if r["images_per_second"]]

@@ -8,7 +8,8 @@ import shutil
 import pytest
 
 from sgae.errors import UserError
-from sgae.evaluation import inspection
+from sgae.evaluation.evaluate import evaluate_run
+from sgae.evaluation.sample import sample_run
 from sgae.reporting.console import Console
 from sgae.runs import checksums
 from sgae.runs.checkpoints import Checkpoints
@@ -121,14 +122,14 @@ def test_where_all_are_damaged_one_line_says_so_and_nothing_is_touched(
 
 
 def evaluate(workdir):
-  inspection.evaluate(workdir, {}, Console(io.StringIO()))
+  evaluate_run(workdir, {}, Console(io.StringIO()))
 
 
 def test_sampling_uses_the_one_before_and_leaves_the_damaged_one(tmp_path, whole_run):
   workdir, stream = copy_of(whole_run, tmp_path / "run"), io.StringIO()
   flip(numbers_of(workdir / "gan" / "checkpoints" / "20"))
   before = files_below(workdir / "gan")
-  inspection.sample(workdir, {}, 2, "npz", Console(stream))
+  sample_run(workdir, {}, 2, "npz", Console(stream))
   assert "gan/checkpoints/20 is damaged" in stream.getvalue()
   assert "2 samples of step 10:" in stream.getvalue()
   assert files_below(workdir / "gan") == before

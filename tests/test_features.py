@@ -65,8 +65,8 @@ def test_a_shipped_network_is_found_by_its_data_and_as_good_as_it_says(name, tmp
   accuracy = feature_extractor.accuracy(network, dataset)
   assert accuracy >= LEAST_ACCURACY[name]
   assert abs(accuracy - network.about["accuracy"]) < 5e-4
-  look = feature_extractor.make_look(network, local_mesh())
-  seen, probabilities = look(dataset.test.images[:700])  # more than one call takes
+  extract = network.extract(local_mesh())
+  seen, probabilities = extract(dataset.test.images[:700])  # more than one call takes
   assert seen.shape == (700, network.about["classifier"]["num_features"])
   assert seen.min() == 0
   np.testing.assert_allclose(probabilities.sum(axis=1), 1, rtol=1e-5)

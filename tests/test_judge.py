@@ -4,13 +4,13 @@ import os
 
 import numpy as np
 import pytest
-from sgae.evaluation.reference import Judge
 
 from sgae.data import digits, sources, stacked
 from sgae.data.dataset import Split
 from sgae.devices.mesh import local_mesh
 from sgae.evaluation import feature_extractor
 from sgae.evaluation.measures import suite
+from sgae.evaluation.measures.reference import EvaluationData
 from tests.systems import all_sections
 
 COUNT = 2000
@@ -18,7 +18,7 @@ COUNT = 2000
 
 @pytest.fixture(scope="module")
 def mnist():
-  """A judge of 2,000 test images, and the images of two disjoint draws."""
+  """The data of 2,000 test images, and the images of two disjoint draws."""
   if not os.path.isdir(os.path.join(os.environ.get("TFDS_DATA_DIR", ""), "mnist")):
     pytest.skip("TFDS_DATA_DIR holds no mnist")
   config = all_sections()
@@ -26,7 +26,7 @@ def mnist():
   data = sources.load(config.data, print)
   order = np.random.default_rng(0).permutation(len(data.train.images))
   first, second, train = order[:COUNT], order[COUNT : 2 * COUNT], order[-2 * COUNT :]
-  judge = Judge(
+  data = EvaluationData(
     data._replace(
       train=Split(data.train.images[train], data.train.labels[train]),
       test=Split(data.test.images[:COUNT], data.test.labels[:COUNT]),
@@ -34,7 +34,7 @@ def mnist():
     feature_extractor.read(feature_extractor.SHIPPED / "mnist.json"),
   )
   labels = data.train.labels
-  return judge, *(Split(data.train.images[i], labels[i]) for i in (first, second))
+  return data, *(Split(data.train.images[i], labels[i]) for i in (first, second))
 
 
 @pytest.fixture(scope="module")
@@ -46,15 +46,15 @@ def floor(mnist):
 NAMES = [name for name in suite.MEASURES if name != "kernel"]
 
 
-def figures(judge, images):
-  see = judge.seer(local_mesh())
-  measured = suite.measure(see(images), judge.reference, NAMES)
+def figures(data, images):
+  extract = data.extract(local_mesh())
+  measured = suite.measure(extract(images), data.reference, NAMES)
   return {name: figure.value for name, figure in measured.items()}
 
 
 def test_real_images_score_the_floor(mnist, floor):
-  judge, _, second = mnist
-  other = figures(judge, second.images)
+  data, _, second = mnist
+  other = figures(data, second.images)
   for name, least, most in (
     ("frechet", 0, 8),
     ("precision", 0.8, 1),
@@ -72,8 +72,8 @@ def test_real_images_score_the_floor(mnist, floor):
 
 
 def test_a_constant_image_has_no_recall_and_one_class(mnist, floor):
-  judge, real, _ = mnist
-  constant = figures(judge, np.repeat(real.images[:1], COUNT, axis=0))
+  data, real, _ = mnist
+  constant = figures(data, np.repeat(real.images[:1], COUNT, axis=0))
   assert constant["frechet"] > 20 * floor["frechet"]
   assert constant["recall"] < 0.01 < 0.8 < floor["recall"]
   assert constant["classes_covered"] == 1
@@ -81,9 +81,9 @@ def test_a_constant_image_has_no_recall_and_one_class(mnist, floor):
 
 
 def test_noise_covers_nothing(mnist, floor):
-  judge, real, _ = mnist
+  data, real, _ = mnist
   noise = np.random.default_rng(1).integers(0, 256, real.images.shape, dtype=np.uint8)
-  noise = figures(judge, noise)
+  noise = figures(data, noise)
   assert noise["frechet"] > 20 * floor["frechet"]
   # not precision: a few outliers among real images have balls that reach far
   assert noise["coverage"] < 0.05 < 0.9 < floor["coverage"]
@@ -92,9 +92,9 @@ def test_noise_covers_nothing(mnist, floor):
 
 
 def test_one_class_alone_is_precise_and_covers_a_tenth(mnist, floor):
-  judge, real, second = mnist
+  data, real, second = mnist
   ones = np.concatenate([some.images[some.labels == 3] for some in (real, second)])
-  of_one = figures(judge, ones)
+  of_one = figures(data, ones)
   assert of_one["precision"] > 0.8
   assert of_one["coverage"] < 0.2
   assert of_one["classes_covered"] <= 3
@@ -103,9 +103,9 @@ def test_one_class_alone_is_precise_and_covers_a_tenth(mnist, floor):
 
 
 def test_memorised_images_are_copies(mnist, floor):
-  judge, _, _ = mnist
-  some = judge.dataset.train.images[:100]
-  copies = figures(judge, np.tile(some, (COUNT // 100, 1, 1, 1)))
+  data, _, _ = mnist
+  some = data.dataset.train.images[:100]
+  copies = figures(data, np.tile(some, (COUNT // 100, 1, 1, 1)))
   assert copies["copies"] == 1
   assert copies["neighbour_ratio"] == 0
   assert floor["copies"] < 0.03
@@ -116,11 +116,11 @@ def test_memorised_images_are_copies(mnist, floor):
 
 
 def test_stacked_digits_are_looked_at_one_by_one(mnist):
-  judge, real, _ = mnist
-  data = stacked.stack(judge.dataset._replace(train=real), 3, 500)
-  test = Split(data.test.images[:500], data.test.labels[:500])
-  judge = Judge(data._replace(test=test), judge.network)
-  seen = judge.reference.test
+  extractor, real = mnist[0].extractor, mnist[1]
+  dataset = stacked.stack(mnist[0].dataset._replace(train=real), 3, 500)
+  test = Split(dataset.test.images[:500], dataset.test.labels[:500])
+  data = EvaluationData(dataset._replace(test=test), extractor)
+  seen = data.reference.test
   assert seen.probabilities is not None
   assert seen.features is not None
   assert seen.probabilities.shape == (500, 3, 10)
@@ -128,16 +128,16 @@ def test_stacked_digits_are_looked_at_one_by_one(mnist):
   modes = seen.probabilities.argmax(axis=2) @ [100, 10, 1]
   assert (modes == test.labels).mean() > 0.97
   # each digit has the features that it has alone
-  see = Judge(data, judge.network).seer(local_mesh())
-  alone = see(test.images[..., [1]]).features
+  extract = EvaluationData(dataset, extractor).extract(local_mesh())
+  alone = extract(test.images[..., [1]]).features
   assert alone is not None
   np.testing.assert_array_equal(seen.features[:, 128:256], alone)
-  measured = suite.measure(see(data.train.images), judge.reference, ["modes"])
+  measured = suite.measure(extract(dataset.train.images), data.reference, ["modes"])
   assert 350 < measured["modes_covered"].value < 450  # 394 expected of 1,000
 
 
 def test_without_a_network_images_alone_are_seen():
-  data = digits.load(None, print)
-  judge = Judge(data, None)
-  assert judge.reference.test.features is None
-  assert figures(judge, data.train.images).keys() == {"copies", "neighbour_ratio"}
+  dataset = digits.load(None, print)
+  data = EvaluationData(dataset, None)
+  assert data.reference.test.features is None
+  assert figures(data, dataset.train.images).keys() == {"copies", "neighbour_ratio"}

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from sgae.errors import TrainingDiverged
+from sgae.methods import METHODS
 from sgae.reporting.metrics import read_metrics
-from sgae.training import run
 from tests.runs import tiny_config, train
 
 pytestmark = pytest.mark.soak  # each case compiles programs of its own
@@ -24,13 +24,13 @@ def poisoned_start(monkeypatch):
   """Lets a phase begin with a part of its state that is not finite."""
 
   def begin(name, part):
-    make = run.PHASES[name]
+    method = METHODS[name]
 
-    def poisoned(config, mean_image):
-      phase = make(config, mean_image)
+    def poisoned(*args):
+      program = method.build(*args)
 
-      def init(finished):
-        state = phase.init(finished)
+      def init(*args):
+        state = program.init(*args)
         return jax.tree_util.tree_map_with_path(
           lambda path, leaf: (
             poison(leaf) if part in jax.tree_util.keystr(path) else leaf
@@ -38,9 +38,9 @@ def poisoned_start(monkeypatch):
           state,
         )
 
-      return phase._replace(init=init)
+      return program._replace(init=init)
 
-    monkeypatch.setitem(run.PHASES, name, poisoned)
+    monkeypatch.setitem(METHODS, name, method._replace(build=poisoned))
 
   return begin
 
@@ -54,7 +54,7 @@ def poisoned_start(monkeypatch):
     ("gan", "discriminator.params"),
     ("gan", "generator.params"),
     ("gan", "discriminator.optimizer"),
-    ("gan", "average"),
+    ("gan", "ema_params"),
     ("gan", "r1_weight"),
   ],
 )

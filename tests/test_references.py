@@ -6,12 +6,13 @@ import io
 import jax
 import numpy as np
 import pytest
-from sgae.evaluation.reference import Judge
 
 from sgae.config import validate
 from sgae.data import digits
 from sgae.data.dataset import Split
 from sgae.evaluation import baselines, feature_extractor
+from sgae.evaluation.measures.reference import EvaluationData
+from sgae.methods.sparse_autoencoder.controls import CONTROLS, MODELS
 from sgae.networks.classifier import make_classifier
 from sgae.reporting.console import Console
 from tests.systems import all_sections
@@ -19,64 +20,65 @@ from tests.systems import all_sections
 COUNT = 200
 
 
-def digits_judge(seed=0):
-  """Looks with the random features of an untrained network."""
+def digits_data(seed=0):
+  """Extracts the random features of an untrained network."""
   shape = (8, 8, 1)
   params = make_classifier(shape, (4, 4, 4), 8, 10).init(jax.random.key(seed))
   fields = {"channels": (4, 4, 4), "num_features": 8, "num_classes": 10}
   about = {"classifier": fields, "image_shape": shape, "sha256": str(seed)}
-  return Judge(
-    digits.load(None, print), feature_extractor.FeatureNetwork(about, params)
+  return EvaluationData(
+    digits.load(None, print), feature_extractor.FeatureExtractor(about, params)
   )
 
 
 @pytest.fixture
 def quick(monkeypatch):
   """The real controls, but for the lengths of training and the widths."""
-  quick = copy.deepcopy(baselines.AUTOENCODERS)
+  quick = copy.deepcopy(MODELS)
   for fields in quick.values():
     fields["sae"] |= {"steps": 50, "log_every": 50}
   quick["AE"]["sae"] |= {"encoder_hidden": (32,), "decoder_hidden": (32,)}
-  monkeypatch.setattr(baselines, "AUTOENCODERS", quick)
+  for kind, fields in quick.items():
+    monkeypatch.setitem(MODELS, kind, fields)
 
 
-def obtain(judge, cache, count=COUNT, controls=True, config=None):
+def obtain(data, cache, count=COUNT, controls=True, config=None):
   config = config or all_sections()
   output = io.StringIO()
   beside = baselines.obtain(
-    validate(config), judge, count, cache, Console(output), controls=controls
+    validate(config), data, count, cache, Console(output), controls=controls
   )
   return beside, output.getvalue()
 
 
 def test_figures_are_measured_once_and_kept(quick, tmp_path):
-  judge = digits_judge()
-  first, output = obtain(judge, tmp_path, controls=False)
+  data = digits_data()
+  first, output = obtain(data, tmp_path, controls=False)
   assert not output
   assert first.controls == {}
   assert "copies" not in first.floor  # a training image is a copy of itself
   assert first.floor["classes_covered"].value >= 1
 
-  second, output = obtain(judge, tmp_path)
+  second, output = obtain(data, tmp_path)
   assert output.count("Training the") == 2
   assert second.floor == first.floor
-  assert second.controls.keys() == baselines.CONTROLS.keys()
+  assert second.controls.keys() == CONTROLS.fits.keys()
   for figures in second.controls.values():
     assert {"frechet", "recall", "copies"} <= figures.keys()
     assert all(np.isfinite(figure.value) for figure in figures.values())
   assert len({figures["frechet"] for figures in second.controls.values()}) == 3
 
   for controls in (True, False):
-    known, output = obtain(digits_judge(), tmp_path, controls=controls)
+    known, output = obtain(digits_data(), tmp_path, controls=controls)
     assert not output
     assert known == second
   assert len(list(tmp_path.rglob("*.json"))) == 1
 
   # another number of samples, another network
-  other, _ = obtain(judge, tmp_path, count=COUNT + 1, controls=False)
+  other, _ = obtain(data, tmp_path, count=COUNT + 1, controls=False)
   assert other.floor != first.floor
   assert other.controls == {}
-  other, _ = obtain(digits_judge(seed=1), tmp_path, controls=False)
+  other, _ = obtain(digits_data(seed=1), tmp_path, controls=False)
   assert other.floor != first.floor
   assert len(list(tmp_path.rglob("*.json"))) == 3
 
@@ -84,7 +86,7 @@ def test_figures_are_measured_once_and_kept(quick, tmp_path):
 def test_controls_are_those_of_the_data_whatever_the_run_is(
   quick, tmp_path, monkeypatch
 ):
-  monkeypatch.delitem(baselines.AUTOENCODERS, "SAE")
+  monkeypatch.delitem(MODELS, "SAE")
   other = all_sections()
   other.code.update(num_latents=4, k=8)
   other.sae.update(
@@ -98,17 +100,17 @@ def test_controls_are_those_of_the_data_whatever_the_run_is(
     batch_size=32,
   )
   other.gan.generator_architecture = "dcgan"
-  usual, _ = obtain(digits_judge(), tmp_path / "usual")
-  beside, _ = obtain(digits_judge(), tmp_path / "other", config=other)
+  usual, _ = obtain(digits_data(), tmp_path / "usual")
+  beside, _ = obtain(digits_data(), tmp_path / "other", config=other)
   assert beside == usual
 
 
 def test_few_images_leave_out_what_they_cannot_fit(quick, tmp_path, monkeypatch):
-  monkeypatch.delitem(baselines.AUTOENCODERS, "SAE")
-  judge = digits_judge()
-  few = Split(judge.dataset.train.images[:60], judge.dataset.train.labels[:60])
-  judge = Judge(judge.dataset._replace(train=few), judge.network)
-  beside, _ = obtain(judge, tmp_path, count=50)
+  monkeypatch.delitem(MODELS, "SAE")
+  data = digits_data()
+  few = Split(data.dataset.train.images[:60], data.dataset.train.labels[:60])
+  data = EvaluationData(data.dataset._replace(train=few), data.extractor)
+  beside, _ = obtain(data, tmp_path, count=50)
   assert beside.controls.keys() == {"AE + mixture of 10"}
 
 

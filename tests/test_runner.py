@@ -10,7 +10,9 @@ import pytest
 
 from sgae.data.placement import choose
 from sgae.errors import StoppedBySignal, TrainingDiverged, UserError
-from sgae.evaluation import inspection
+from sgae.evaluation.evaluate import evaluate_run
+from sgae.evaluation.sample import sample_run
+from sgae.methods import METHODS
 from sgae.reporting.console import Console
 from sgae.reporting.metrics import read_metrics
 from sgae.runs import directory
@@ -97,7 +99,7 @@ def test_checkpoints_can_lie_elsewhere(tmp_path, whole_run):
   assert not (tmp_path / "run" / "gan").exists()
   expected, arrays = saved(whole_run, "gan")[1], saved(elsewhere, "gan")[1]
   assert all((a == b).all() for a, b in zip(arrays, expected, strict=True))
-  inspection.sample(tmp_path / "run", {}, 2, "npz", Console(io.StringIO()))
+  sample_run(tmp_path / "run", {}, 2, "npz", Console(io.StringIO()))
   # forgotten on resume, or taken by another run: refused, not begun anew
   with pytest.raises(UserError, match="holds another experiment .checkpoint.directory"):
     train(tmp_path / "run")
@@ -121,22 +123,22 @@ def test_a_finished_run_is_left_as_it_is(whole_run):
 
 def test_evaluation_and_samples_need_only_the_directory(tmp_path, whole_run):
   console = Console(io.StringIO())
-  inspection.evaluate(whole_run, {}, console)
+  evaluate_run(whole_run, {}, console)
   results = json.loads((whole_run / "evaluation.json").read_text())
   assert results["sae"]["step"] == results["gan"]["step"] == 20
   assert 0 < results["sae"]["figures"]["fvu"]["value"] < 1.5
-  inspection.sample(whole_run, {}, 7, "npz", console)
+  sample_run(whole_run, {}, 7, "npz", console)
   with np.load(next((whole_run / "samples").glob("*.npz"))) as stored:
     seven = stored["arr_0"]
   assert (seven.shape, seven.dtype) == ((7, 8, 8, 3), np.uint8)
-  inspection.sample(whole_run, {}, 3, "npz", console)
+  sample_run(whole_run, {}, 3, "npz", console)
   with np.load(next((whole_run / "samples").glob("*.npz"))) as stored:
     np.testing.assert_array_equal(stored["arr_0"], seven[:3])
 
 
 def test_evaluating_twice_gives_the_same_figures_to_the_last_digit(whole_run):
   first = json.loads((whole_run / "evaluation.json").read_text())
-  inspection.evaluate(whole_run, {}, Console(io.StringIO()))
+  evaluate_run(whole_run, {}, Console(io.StringIO()))
   assert json.loads((whole_run / "evaluation.json").read_text()) == first
   gan = first["gan"]
   assert gan["protocol"]["samples"] == 100
@@ -160,7 +162,7 @@ def test_the_state_of_least_frechet_distance_is_kept_and_shown(tmp_path):
   measured = json.loads((tmp_path / "run" / "evaluation.json").read_text())
   assert measured["gan"]["step"] == best
   stream = io.StringIO()
-  inspection.sample(tmp_path / "run", {}, 2, "npz", Console(stream))
+  sample_run(tmp_path / "run", {}, 2, "npz", Console(stream))
   assert f"2 samples of step {best}:" in stream.getvalue()
 
 
@@ -207,9 +209,9 @@ def test_data_of_another_shape_are_refused(tmp_path, whole_run):
 
 def test_inspection_takes_where_things_lie_and_nothing_else(whole_run):
   console = Console(io.StringIO())
-  inspection.evaluate(whole_run, {"parallel.devices": 1}, console)
+  evaluate_run(whole_run, {"parallel.devices": 1}, console)
   with pytest.raises(UserError, match="--config.code.k has no effect"):
-    inspection.evaluate(whole_run, {"code.k": 3}, console)
+    evaluate_run(whole_run, {"code.k": 3}, console)
 
 
 def test_a_longer_run_says_that_its_schedule_is_another(tmp_path, whole_run):
@@ -262,22 +264,22 @@ def test_a_damaged_config_json_is_named(tmp_path, text):
 @contextmanager
 def infinite_loss(name):
   """Makes every step of a phase report an infinite loss."""
-  make = run.PHASES[name]
+  method = METHODS[name]
 
-  def poisoned(config, mean_image):
-    phase = make(config, mean_image)
+  def poisoned(*args):
+    program = method.build(*args)
 
     def step(state, batch, *, axis=None):
-      state, metrics = phase.step(state, batch, axis=axis)
+      state, metrics = program.step(state, batch, axis=axis)
       return state, metrics | {"gan/d_loss": metrics["gan/d_loss"] * np.inf}
 
-    return phase._replace(step=step)
+    return program._replace(step=step)
 
-  run.PHASES[name] = poisoned
+  METHODS[name] = method._replace(build=poisoned)
   try:
     yield
   finally:
-    run.PHASES[name] = make
+    METHODS[name] = method
 
 
 def test_divergence_names_the_metric_and_keeps_the_last_good_checkpoint(tmp_path):

@@ -4,23 +4,19 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from sgae.networks.build import build_generator
 
 from sgae import randomness
 from sgae.devices.mesh import local_mesh
-from sgae.evaluation.sample import (
-  COLUMNS,
-  ROWS,
-  as_stored,
-  make_interpolator,
-  make_sampler,
-)
+from sgae.methods.gan.evaluate import _make_interpolator
+from sgae.methods.gan.networks import build_generator
+from sgae.methods.sampling import COLUMNS, ROWS, as_stored, make_sampler
 from tests.systems import MEAN, make_phase, small_config
 
 
 def make(**fields):
   config = small_config(**fields)
-  return config, make_phase("gan", config).init({}), local_mesh()
+  phase = make_phase("gan", config)
+  return config, phase.program, phase.init({}), local_mesh()
 
 
 def latents(config, state, positions):
@@ -33,29 +29,29 @@ def latents(config, state, positions):
 
 
 def test_a_longer_set_begins_with_the_shorter_one():
-  config, state, mesh = make()
-  sample = make_sampler(config, MEAN, mesh)
+  _, program, state, mesh = make()
+  sample = make_sampler(program, mesh)
   many, few = sample(state, 600), sample(state, 7)
   assert many.shape == (600, 4, 4, 1)
   assert many.dtype == np.uint8
   np.testing.assert_array_equal(many[:7], few)
   assert len(np.unique(many.reshape(600, -1), axis=0)) == 600
 
-  other = make(seed=1)[1]
+  other = make(seed=1)[2]
   assert not np.array_equal(sample(other, 7), few)
   # the averaged parameters draw, not those that train
   moved = jax.tree.map(lambda leaf: leaf + 0.1, state.generator)
   np.testing.assert_array_equal(sample(state.replace(generator=moved), 7), few)
   average = jax.tree.map(lambda leaf: leaf + 0.1, state.ema_params)
-  assert not np.array_equal(sample(state.replace(average=average), 7), few)
+  assert not np.array_equal(sample(state.replace(ema_params=average), 7), few)
 
 
 @pytest.mark.parametrize("distribution", ["normal", "uniform"])
 def test_rows_go_from_one_sample_to_another(distribution):
-  config, state, mesh = make(gan__latent_distribution=distribution)
-  images = make_interpolator(config, MEAN, mesh)(state)
+  config, program, state, mesh = make(gan__latent_distribution=distribution)
+  images = _make_interpolator(config, program, mesh)(state)
   assert images.shape == (ROWS * COLUMNS, 4, 4, 1)
-  samples = make_sampler(config, MEAN, mesh)(state, 2 * ROWS)
+  samples = make_sampler(program, mesh)(state, 2 * ROWS)
   first, last = images[::COLUMNS], images[COLUMNS - 1 :: COLUMNS]
   for at_end, stored in ((first, samples[::2]), (last, samples[1::2])):
     np.testing.assert_allclose((at_end + 1) * 127.5, stored, atol=0.501)

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from sgae.config import RESUMABLE, flatten
+from sgae.config import RESUMABLE_BASE, flatten
 from sgae.errors import UserError
 from sgae.reporting.lenient import finite, section
 from sgae.reporting.metrics import spent
@@ -23,7 +23,8 @@ _NOT_COMPARED = (
   "seed",
   "data.",  # refused where it differs in what is read
   "checkpoint.",
-  *(n for n in RESUMABLE if n not in ("sae.steps", "gan.steps", "evaluation.")),
+  *(n for n in RESUMABLE_BASE if n != "evaluation."),
+  "sae.evaluate_every", "sae.save_every", "gan.evaluate_every", "gan.save_every", "classifier.steps", "classifier.evaluate_every", "classifier.save_every",
   "evaluation.measures",
   "evaluation.final_samples",  # in the protocol
   "evaluation.controls",

@@ -13,7 +13,7 @@ from sgae.data import order, sources
 from sgae.data.placement import PLACEMENTS
 from sgae.data.resident import mean_image, to_model_range
 from sgae.errors import UserError
-from sgae.evaluation import inspection
+from sgae.evaluation.sample import sample_run
 from sgae.reporting.console import Console
 from tests.systems import all_sections
 
@@ -110,7 +110,7 @@ def test_a_run_on_points_draws_them_and_samples_in_the_papers_units(train_two_st
   assert names == {"sae_reconstructions", "gan_samples"}
 
   def sample(count, format):
-    inspection.sample(workdir, {}, count, format, Console(io.StringIO()))
+    sample_run(workdir, {}, count, format, Console(io.StringIO()))
 
   sample(5, "npz")
   with np.load(workdir / "samples" / "samples.npz") as stored:

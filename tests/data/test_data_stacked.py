@@ -15,7 +15,7 @@ from sgae.data.dataset import Dataset, Split
 from sgae.data.placement import PLACEMENTS
 from sgae.data.resident import mean_image, to_model_range
 from sgae.errors import UserError
-from sgae.evaluation import inspection
+from sgae.evaluation.sample import sample_run
 from sgae.reporting.console import Console
 from tests.systems import all_sections, saved
 
@@ -209,7 +209,7 @@ def test_a_run_on_the_fly_is_the_same_streamed_and_resident(
       placement=placement,
     )
     arrays[placement] = saved(workdir, "gan")[1]
-    inspection.sample(workdir, {}, 3, "png", Console(io.StringIO()))
+    sample_run(workdir, {}, 3, "png", Console(io.StringIO()))
     with Image.open(workdir / "samples" / "000002.png") as picture:
       assert (picture.mode, picture.size) == ("L", (2 * 6, 4))
     workdir.rename(tmp_path / placement)

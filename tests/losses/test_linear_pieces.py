@@ -9,7 +9,7 @@ import pytest
 
 from sgae.losses import linear_pieces, penalties
 from sgae.losses.adversarial import ADVERSARIAL_LOSSES
-from sgae.networks.build import (
+from sgae.methods.gan.networks import (
   DISCRIMINATORS,
   build_discriminator,
   discriminator_is_piecewise_linear,

@@ -7,7 +7,9 @@ import pytest
 
 from configs import seed
 from sgae.kernels.dense import WIDE
-from sgae.networks import build, mlp
+from sgae.methods.gan.networks import build_discriminator, build_generator
+from sgae.methods.sparse_autoencoder.networks import build_autoencoder
+from sgae.networks import mlp
 
 KEY = jax.random.key(0)
 MEAN = np.linspace(-0.9, 0.9, 24, dtype=np.float32).reshape(2, 4, 3)
@@ -15,9 +17,9 @@ MEAN = np.linspace(-0.9, 0.9, 24, dtype=np.float32).reshape(2, 4, 3)
 
 def test_the_seed_article_shapes():
   config, mean = seed.get_config(), np.zeros((28, 28, 1), np.float32)
-  autoencoder = build.build_autoencoder(config, mean)
-  generator = build.build_generator(config, mean)
-  discriminator = build.build_discriminator(config, mean.shape)
+  autoencoder = build_autoencoder(config, mean)
+  generator = build_generator(config, mean)
+  discriminator = build_discriminator(config, mean.shape)
   shapes = {
     name: [
       leaf.shape

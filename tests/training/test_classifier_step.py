@@ -5,7 +5,6 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 from scipy.special import log_softmax
-from sgae.methods.states import Batch
 
 from sgae.data import digits, order, resident
 from sgae.methods.classifier.train import (
@@ -26,7 +25,9 @@ def batch_of(size, seed=0):
   random = np.random.default_rng(seed)
   images = random.uniform(-1, 1, (size, *SHAPE)).astype(np.float32)
   labels = random.integers(0, 10, size).astype(np.int32)
-  return Batch(*map(jnp.asarray, (images, labels, np.arange(size, dtype=np.int32))))
+  positions = np.arange(size, dtype=np.int32)
+  batch = {"image": images, "label": labels, "position": positions}
+  return {name: jnp.asarray(array) for name, array in batch.items()}
 
 
 def start(classifier=CLASSIFIER, seed=0):
@@ -50,7 +51,7 @@ def step_of(classifier=CLASSIFIER, microbatches=1, **fields):
 
 
 def test_moved_images_are_cut_out_of_their_padded_selves():
-  images = np.asarray(batch_of(25).images)
+  images = np.asarray(batch_of(25)["image"])
   offsets = np.indices((5, 5)).reshape(2, -1).T
   moved = np.asarray(_moved(jnp.asarray(images), jnp.asarray(offsets), 2))
   for image, (down, right), ours in zip(images, offsets, moved, strict=True):
@@ -65,16 +66,16 @@ def test_a_plain_step_is_that_of_the_cross_entropy():
 
   params = state.player.params
   look = jax.jit(lambda p, x: CLASSIFIER.logits(p, CLASSIFIER.features(p, x)))
-  logits = np.asarray(look(params, batch.images), np.float64)
+  logits = np.asarray(look(params, batch["image"]), np.float64)
   rows = np.arange(8)
-  expected = -log_softmax(logits, axis=1)[rows, batch.labels].mean()
+  expected = -log_softmax(logits, axis=1)[rows, batch["label"]].mean()
   np.testing.assert_allclose(metrics["classifier/loss"], expected, rtol=1e-5)
-  right = (logits.argmax(axis=1) == batch.labels).mean()
+  right = (logits.argmax(axis=1) == batch["label"]).mean()
   assert metrics["classifier/accuracy"] == right
 
   # the gradient of the last bias is the mean of softmax - one hot; SGD's rate is 0.1
   wrong = np.exp(log_softmax(logits, axis=1))
-  wrong[rows, batch.labels] -= 1
+  wrong[rows, batch["label"]] -= 1
   moved = after.player.params["output"]["bias"] - params["output"]["bias"]
   np.testing.assert_allclose(moved, -0.1 * wrong.mean(axis=0), rtol=1e-4, atol=1e-7)
   assert int(after.step) == 1
@@ -103,19 +104,23 @@ def seen(batch, **fields):
 
   At equal logits the gradient of column 0 is -1/2 x for the label 0.
   """
-  batch = Batch(batch.images, jnp.zeros_like(batch.labels), batch.positions)
+  batch = batch | {"label": jnp.zeros_like(batch["label"])}
   classifier = looker()
   step, state = step_of(classifier, **fields), start(classifier)
   nothing = jax.tree.map(jnp.zeros_like, state.player.params)
   state = state.replace(player=state.player.replace(params=nothing))
-  after = jax.vmap(lambda *one: step(state, Batch(*(x[None] for x in one)))[0])(*batch)
+
+  def one(example):
+    return step(state, {name: array[None] for name, array in example.items()})[0]
+
+  after = jax.vmap(one)(batch)
   kernels = after.player.params["output"]["kernel"]
   return np.asarray(kernels[:, :, 0]).reshape(-1, *SHAPE) / 0.05
 
 
 def test_every_shift_is_drawn_and_no_other():
   batch = batch_of(400)
-  images = np.asarray(batch.images)
+  images = np.asarray(batch["image"])
   padded = np.pad(images, ((0, 0), (2, 2), (2, 2), (0, 0)), mode="edge")
   counts = np.zeros((5, 5))
   for image, ours in zip(padded, seen(batch, shift=2), strict=True):
@@ -133,7 +138,7 @@ def test_every_shift_is_drawn_and_no_other():
 
 def test_about_half_of_the_images_are_mirrored():
   batch = batch_of(400)
-  images, shown = np.asarray(batch.images), seen(batch, flip=True)
+  images, shown = np.asarray(batch["image"]), seen(batch, flip=True)
   as_is = np.isclose(shown, images, atol=1e-5).all(axis=(1, 2, 3))
   mirrored = np.isclose(shown, images[:, :, ::-1], atol=1e-5).all(axis=(1, 2, 3))
   assert (as_is ^ mirrored).all()
@@ -142,7 +147,7 @@ def test_about_half_of_the_images_are_mirrored():
 
 def test_dropout_keeps_the_mean():
   batch = batch_of(400)
-  kept = seen(batch, dropout=0.3) / np.asarray(batch.images)
+  kept = seen(batch, dropout=0.3) / np.asarray(batch["image"])
   dropped = np.isclose(kept, 0)
   np.testing.assert_allclose(kept[~dropped], 1 / 0.7, rtol=1e-3)
   assert abs(dropped.mean() - 0.3) < 0.02  # 5 standard deviations
@@ -178,8 +183,9 @@ def test_it_learns_the_embedded_digits():
 
   @jax.jit
   def accuracy(state):
-    def train(state, some):
-      return phase.step(state, Batch(*resident.gather(data.train, some), positions))
+    def train(state, indices):
+      batch = resident.gather(data.train, indices) | {"position": positions}
+      return phase.step(state, batch)
 
     params = jax.lax.scan(train, state, indices)[0].player.params
     images = resident.to_model_range(data.test.images)

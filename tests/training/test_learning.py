@@ -4,7 +4,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from sgae.methods.states import Batch
 
 from configs import grid, ring
 from sgae.benchmark.mixtures import measured, trained_on_a_mixture
@@ -12,8 +11,6 @@ from sgae.losses.adversarial import ADVERSARIAL_LOSSES, AdversarialLoss
 from tests.systems import all_sections, make_phase
 
 pytestmark = pytest.mark.usefixtures("optimised")
-
-NO_LABELS = jnp.zeros(())  # neither phase looks at them
 
 
 def sparse_mixtures(key, atoms_kd, examples):
@@ -43,7 +40,7 @@ def test_an_autoencoder_recovers_the_atoms_that_made_its_data(sparsity_map):
   def train(state):
     def step(state, key):
       images = sparse_mixtures(key, true, 128).reshape(128, 4, 5, 1)
-      return phase.step(state, Batch(images, NO_LABELS, positions))
+      return phase.step(state, {"image": images, "position": positions})
 
     return jax.lax.scan(step, state, jax.random.split(jax.random.key(1), 2000))
 

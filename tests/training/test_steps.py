@@ -9,7 +9,7 @@ from sgae import randomness
 from sgae.devices import backend
 from sgae.losses.adversarial import ADVERSARIAL_LOSSES
 from sgae.methods.gan.generator import update_ema
-from sgae.methods.inheritance import transfer_autoencoder
+from sgae.methods.inheritance import inherit, replace_branches
 from sgae.networks.normalization import NORMALIZATIONS
 from tests.systems import (
   CONVOLUTIONAL,
@@ -199,7 +199,8 @@ def test_transfer_refuses_another_shape():
   sae = make_phase("sae", small_config())
   gan = make_phase("gan", small_config(code__num_latents=12))
   with pytest.raises(ValueError, match="does not fit"):
-    transfer_autoencoder(sae.init({}).player.params, gan.init({}).generator.params)
+    branches = inherit("gan", {"sae": sae.init({})})
+    replace_branches(gan.init({}).generator.params, branches)
 
 
 def test_atoms_keep_unit_norm_and_the_mean_is_not_trained():
