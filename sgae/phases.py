@@ -8,6 +8,7 @@ import numpy as np
 
 from sgae import randomness
 from sgae.devices.backend import full_float32_products, targets_gpu
+from sgae.diagnostics.rules import Rule
 from sgae.losses.adversarial import ADVERSARIAL_LOSSES
 from sgae.losses.penalties import PENALTIES
 from sgae.losses.sparsity import SPARSITY_PENALTIES
@@ -16,11 +17,15 @@ from sgae.methods.gan.discriminator import make_discriminator_update
 from sgae.methods.gan.generator import make_generator_update
 from sgae.methods.gan.noise import make_draw_latents
 from sgae.methods.gan.train import init_gan_state, make_adversarial_step
+from sgae.methods.gan.warnings import WARNINGS as GAN_WARNINGS
 from sgae.methods.inheritance import transfer_autoencoder
 from sgae.methods.optimizers import make_optimizer
 from sgae.methods.sparse_autoencoder.train import (
   init_autoencoder_state,
   make_autoencoder_step,
+)
+from sgae.methods.sparse_autoencoder.warnings import (
+  WARNINGS as AUTOENCODER_WARNINGS,
 )
 from sgae.networks.build import (
   build_autoencoder,
@@ -227,4 +232,13 @@ PHASES: dict[str, Callable[[Any, np.ndarray], Phase]] = {
   "sae": make_autoencoder_phase,
   "gan": make_gan_phase,
   "classifier": make_classifier_phase,
+}
+
+WARNINGS: tuple[Rule, ...] = GAN_WARNINGS + AUTOENCODER_WARNINGS
+
+# The metric whose least value marks the best state of a phase; None: it has none.
+SELECTS_BY: dict[str, str | None] = {
+  "sae": None,
+  "gan": "gan/frechet",
+  "classifier": None,
 }

@@ -8,8 +8,12 @@ import pytest
 
 from configs import default
 from sgae.config import flatten
-from sgae.diagnostics.health import HEALED, Health, events
-from sgae.diagnostics.rules import RULES
+from sgae.diagnostics import health
+from sgae.diagnostics.health import HEALED, Health
+from sgae.methods.gan import warnings as gan
+from sgae.methods.sparse_autoencoder import warnings as sae
+
+RULES = gan.WARNINGS + sae.WARNINGS
 
 # Every few records of `python launch.py`, which trains well on the embedded digits.
 HEALTHY = [
@@ -46,6 +50,10 @@ def with_illness(phase, first, last, values, count=30):
   for index in range(start + first, start + last + 1):
     records[index] = records[index] | values
   return records, records[start]["step"] - 100
+
+
+def events(records):
+  return health.events(records, RULES)
 
 
 def found(records):
@@ -187,10 +195,10 @@ def test_the_newest_record_adds_what_the_whole_run_has():
   expected = events(records)
   assert len(expected) == 2
   for split in (0, 5, len(HEALTHY) + 10, len(HEALTHY) + 11, len(records)):
-    health = Health()
+    follower = Health(RULES)
     for record in records[:split]:
-      health.add(record)
-    rest = [event for record in records[split:] for event in health.add(record)]
+      follower.add(record)
+    rest = [event for record in records[split:] for event in follower.add(record)]
     assert events(records[:split]) + rest == expected
 
 

@@ -255,7 +255,8 @@ class PhaseRun:
     evaluate = functools.partial(self._evaluate, state, step)
     pending = self._record(pending, progress, evaluate)
     if self.best is not None:
-      improved = self.journal is not None and self.journal.improved()
+      name = self.phase.name
+      improved = self.journal is not None and self.journal.improved(name)
       if processes.any_of_us(improved):
         with self._aside():
           self.best.save(step, state)
@@ -264,10 +265,11 @@ class PhaseRun:
   def _exhausted(self) -> bool:
     """Says whether the last evaluations were in vain, if that matters."""
     patience = self.config.evaluation.patience
-    if not patience or self.phase.name != "gan":
+    name = self.phase.name
+    if not patience or name != "gan":
       return False
     return processes.any_of_us(
-      self.journal is not None and self.journal.evaluations_since_best() >= patience
+      self.journal is not None and self.journal.evaluations_since_best(name) >= patience
     )
 
   def _evaluate(self, state, step) -> dict[str, float]:
