@@ -12,14 +12,17 @@ from sgae.diagnostics.rules import Rule
 from sgae.losses.adversarial import ADVERSARIAL_LOSSES
 from sgae.losses.penalties import PENALTIES
 from sgae.losses.sparsity import SPARSITY_PENALTIES
+from sgae.methods.classifier.report import REPORT as CLASSIFIER_REPORT
 from sgae.methods.classifier.train import init_classifier_state, make_classifier_step
 from sgae.methods.gan.discriminator import make_discriminator_update
 from sgae.methods.gan.generator import make_generator_update
 from sgae.methods.gan.noise import make_draw_latents
+from sgae.methods.gan.report import REPORT as GAN_REPORT
 from sgae.methods.gan.train import init_gan_state, make_adversarial_step
 from sgae.methods.gan.warnings import WARNINGS as GAN_WARNINGS
 from sgae.methods.inheritance import transfer_autoencoder
 from sgae.methods.optimizers import make_optimizer
+from sgae.methods.sparse_autoencoder.report import REPORT as AUTOENCODER_REPORT
 from sgae.methods.sparse_autoencoder.train import (
   init_autoencoder_state,
   make_autoencoder_step,
@@ -34,6 +37,7 @@ from sgae.networks.build import (
   build_generator,
   discriminator_is_piecewise_linear,
 )
+from sgae.reporting.contents import Shown
 
 
 class Phase(NamedTuple):
@@ -232,6 +236,12 @@ PHASES: dict[str, Callable[[Any, np.ndarray], Phase]] = {
   "sae": make_autoencoder_phase,
   "gan": make_gan_phase,
   "classifier": make_classifier_phase,
+}
+
+SHOWN = {
+  "sae": Shown("Sparse autoencoder", AUTOENCODER_REPORT),
+  "gan": Shown("GAN", GAN_REPORT),
+  "classifier": Shown("Classifier", CLASSIFIER_REPORT),
 }
 
 WARNINGS: tuple[Rule, ...] = GAN_WARNINGS + AUTOENCODER_WARNINGS

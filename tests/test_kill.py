@@ -11,6 +11,7 @@ import time
 
 import pytest
 
+from sgae.phases import SHOWN
 from sgae.reporting.report import write_report
 from tests.commands import Forked, launched, wait_for, wait_for_records
 from tests.runs import assert_same_bits, timeless
@@ -71,7 +72,7 @@ def assert_as_undisturbed(workdir, whole):
   assert not list(workdir.rglob("*.partial"))
   pictures = {path.name for path in (whole / "images").iterdir()}
   assert {path.name for path in (workdir / "images").iterdir()} == pictures
-  write_report(workdir, [])
+  write_report(workdir, [], SHOWN)
   assert "</html>" in (workdir / "report.html").read_text()
 
 

@@ -17,7 +17,7 @@ from sgae.evaluation import feature_extractor
 from sgae.evaluation.evaluate import assess
 from sgae.evaluation.reference import Judge
 from sgae.evaluation.sample import COLUMNS, ROWS, make_sampler
-from sgae.phases import PHASES, WARNINGS
+from sgae.phases import PHASES, SHOWN, WARNINGS
 from sgae.reporting import pictures
 from sgae.reporting.console import Console
 from sgae.reporting.metrics import read_metrics
@@ -57,7 +57,7 @@ def evaluate(workdir: Path, overrides: dict[str, Any], console: Console) -> None
   cache = cache_root(config.data.cache_directory)
   judge = Judge(dataset, feature_extractor.obtain(config, dataset, cache, console))
   assess(config, workdir, judge, mesh, states, console, afresh=True)
-  write_report(workdir, events(read_metrics(workdir), WARNINGS))
+  write_report(workdir, events(read_metrics(workdir), WARNINGS), SHOWN)
   console.line(f"Report: {workdir}/report.html")
 
 

@@ -14,6 +14,7 @@ from sgae.errors import UserError
 from sgae.reporting import pictures
 from sgae.reporting.background import Background
 from sgae.reporting.console import Console
+from sgae.reporting.contents import Shown
 from sgae.reporting.files import read_json, write_json
 from sgae.reporting.metrics import MetricsWriter, read_metrics
 from sgae.reporting.report import write_report
@@ -34,6 +35,7 @@ class Journal:
     console: Console,
     *,
     rules: Sequence[Rule],
+    shown: Mapping[str, Shown],
     selects_by: Mapping[str, str | None],
   ):
     """Opens the files.
@@ -43,6 +45,7 @@ class Journal:
       position: the last step of each phase that is kept; see `MetricsWriter`.
       console: where warnings go.
       rules: of the warnings.
+      shown: phase -> what the report shows of its method.
       selects_by: phase -> the metric whose least value marks its best state; None: it
         has none.
     """
@@ -53,6 +56,7 @@ class Journal:
     records = read_metrics(workdir)
     self._health = Health(rules)
     self._events: list[Event] = []
+    self._shown = shown
     self._selects_by = selects_by
     self._selected: dict[str, list[float]] = {}  # values of that metric by phase
     for record in records:
@@ -125,7 +129,7 @@ class Journal:
   def _report(self, events) -> None:
     start = perf_counter()
     if start >= self._next_report:
-      write_report(self._workdir, events)
+      write_report(self._workdir, events, self._shown)
       took = perf_counter() - start
       self._next_report = perf_counter() + took / REPORT_SHARE
 
@@ -137,7 +141,7 @@ class Journal:
       there = self._metrics.is_there()
       self._metrics.close()
       if there:  # a directory with a report alone is refused by the next start
-        write_report(self._workdir, self._events)
+        write_report(self._workdir, self._events, self._shown)
 
   def _follow(self, record: Mapping[str, Any]) -> list[Event]:
     """Takes in one record, old or new; returns the warnings that begin with it."""

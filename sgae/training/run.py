@@ -21,7 +21,7 @@ from sgae.evaluation import feature_extractor
 from sgae.evaluation.evaluate import assess
 from sgae.evaluation.reference import Judge
 from sgae.observation import OBSERVERS
-from sgae.phases import PHASES, SELECTS_BY, WARNINGS
+from sgae.phases import PHASES, SELECTS_BY, SHOWN, WARNINGS
 from sgae.reporting.console import Console
 from sgae.reporting.journal import Journal
 from sgae.runs import directory as run_directory
@@ -148,7 +148,14 @@ def _train_phases(
   finished: dict[str, Any] = {}
   writer = nullcontext()
   if processes.is_leader():
-    writer = Journal(workdir, position, console, rules=WARNINGS, selects_by=SELECTS_BY)
+    writer = Journal(
+      workdir,
+      position,
+      console,
+      rules=WARNINGS,
+      shown=SHOWN,
+      selects_by=SELECTS_BY,
+    )
   with writer as journal:
     with noted_signals() as stop:
       for name in config.phases:
