@@ -56,6 +56,7 @@ def run(config: ConfigDict, overrides: dict, name: str) -> int:
   from sgae.config import validate
   from sgae.devices import processes
   from sgae.evaluation import inspection
+  from sgae.phases import SELECTS_BY
   from sgae.reporting import comparison, console
   from sgae.training.run import train
 
@@ -70,7 +71,9 @@ def run(config: ConfigDict, overrides: dict, name: str) -> int:
     elif _MODE.value == "evaluate":
       inspection.evaluate(workdir, overrides, output)
     elif _MODE.value == "compare":
-      comparison.compare_runs(_RUNS.value, _TARGET.value, _WORKDIR.value, output)
+      comparison.compare_runs(
+        _RUNS.value, _TARGET.value, _WORKDIR.value, output, SELECTS_BY
+      )
     else:
       inspection.sample(workdir, overrides, _NUM_SAMPLES.value, _FORMAT.value, output)
   except (errors.UserError, errors.TrainingDiverged, errors.StoppedBySignal) as error:
