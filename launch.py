@@ -57,6 +57,7 @@ def run(config: ConfigDict, overrides: dict, name: str) -> int:
   from sgae.devices import processes
   from sgae.evaluation.evaluate import evaluate_run
   from sgae.evaluation.sample import sample_run
+  from sgae.methods import views
   from sgae.reporting import comparison, console
   from sgae.training.run import train
 
@@ -71,7 +72,9 @@ def run(config: ConfigDict, overrides: dict, name: str) -> int:
     elif _MODE.value == "evaluate":
       evaluate_run(workdir, overrides, output)
     elif _MODE.value == "compare":
-      comparison.compare_runs(_RUNS.value, _TARGET.value, _WORKDIR.value, output)
+      comparison.compare_runs(
+        _RUNS.value, _TARGET.value, _WORKDIR.value, output, views.selects_by()
+      )
     else:
       sample_run(workdir, overrides, _NUM_SAMPLES.value, _FORMAT.value, output)
   except (errors.UserError, errors.TrainingDiverged, errors.StoppedBySignal) as error:

@@ -11,13 +11,21 @@ from ml_collections import ConfigDict
 from PIL import Image
 
 from sgae.errors import UserError
+from sgae.methods import views
 from sgae.reporting.comparison import compare_runs, describe
 from sgae.reporting.console import Console
+from sgae.runs import compare as comparison
 from sgae.runs import directory
-from sgae.runs.compare import Run, compare
+from sgae.runs.compare import Run
 from tests.systems import all_sections, launch
 
+SELECTS_BY = views.selects_by()
+
 ROOT = Path(__file__).parents[1]
+
+
+def compare(runs, target):
+  return comparison.compare(runs, target, SELECTS_BY)
 
 
 def config_of(**fields):
@@ -216,6 +224,7 @@ def test_runs_without_distances_are_compared_by_their_figures():
   text = "\n".join(describe(result))
   assert "1 +- 0 (2)" in text
   assert "nothing over images and time" in text
+  assert "nothing over images and time" in "\n".join(describe(compare(runs, 4.0)))
   json.dumps(result, allow_nan=False)
   # beside runs that have some, they did not reach anything
   mixed = [*runs[:1], run_of("c", [9.0, 3.0], seed=1)]
@@ -239,6 +248,42 @@ def test_floor_and_controls_stand_beneath():
   assert rows[1] == ["a", "3", "9 +- 5.57 (3)", "0.5 +- 0 (3)"]
   assert rows[2] == ["floor (real images)", "1.5 (0.05)", "-"]
   assert rows[3] == ["AE + mixture", "9.25", "-"]
+
+
+def test_another_method_is_followed_by_its_own_measure():
+  def flow_run(name, distances, seed):
+    run = run_of(name, [5.0], phases=("sae", "gan"), seed=seed)
+    config = {**run.config, "flow": {"steps": 300}}
+    config["phases"] = ["sae", "gan", "flow"]
+    records = [record for record in run.records if "gan/frechet" not in record]
+    for step, distance in enumerate(distances):
+      records.append(
+        {
+          "phase": "flow",
+          "step": step,
+          "images_seen": 10 * step,
+          "seconds": float(step),
+          "flow/test_bits": distance,
+        }
+      )
+    figures = {"bits": {"value": distances[-1]}}
+    evaluation = {"flow": {"figures": figures}, **run.evaluation}
+    return run._replace(config=config, records=records, evaluation=evaluation)
+
+  runs = [flow_run("a", [9.0, 5.0], 0), flow_run("b", [7.0, 3.0], 1)]
+  runs.append(run_of("c", [1.0], seed=2))  # which has no curve: another measure
+  selects_by = SELECTS_BY | {"flow": "flow/test_bits"}
+  result = comparison.compare(runs, 0, selects_by)
+  assert (result["measure"], result["phases"]) == ("test_bits", ["gan", "flow"])
+  curve = result["groups"][0]["curves"]["images"]
+  assert (curve["x"], curve["mean"]) == ([1000.0, 1010.0], [8.0, 4.0])
+  assert result["groups"][1]["curves"]["images"]["x"] == []
+  text = "\n".join(describe(result))
+  assert "to a test bits" in text and re.search(r"^flow +seeds +bits$", text, re.M)
+  # the length of a phase makes another experiment, whatever the method
+  longer = runs[1]._replace(config={**runs[1].config, "flow": {"steps": 9}})
+  groups = comparison.compare([runs[0], longer], 0, selects_by)["groups"]
+  assert [group["name"] for group in groups] == ["flow.steps=300", "flow.steps=9"]
 
 
 @pytest.mark.parametrize(
@@ -279,7 +324,7 @@ def write_run(path, run):
 
 def refused(names, target, workdir):
   with pytest.raises(UserError) as refusal:
-    compare_runs(names, target, str(workdir), Console(io.StringIO()))
+    compare_runs(names, target, str(workdir), Console(io.StringIO()), SELECTS_BY)
   assert "\n" not in str(refusal.value)
   return str(refusal.value)
 

@@ -1,4 +1,4 @@
-"""Illnesses of a run: each is told once, where it begins; healthy runs have none."""
+"""Warnings of a run: each is given once, where it begins; healthy runs have none."""
 
 import json
 import math
@@ -7,9 +7,13 @@ from pathlib import Path
 import pytest
 
 from sgae.config import flatten
-from sgae.diagnostics.health import HEALED, Health, events
-from sgae.diagnostics.rules import RULES
+from sgae.diagnostics import health
+from sgae.diagnostics.health import HEALED, Health
+from sgae.methods.gan import warnings as gan
+from sgae.methods.sparse_autoencoder import warnings as sae
 from tests.systems import all_sections
+
+RULES = gan.WARNINGS + sae.WARNINGS
 
 # Every few records of `python launch.py`, which trains well on the embedded digits.
 HEALTHY = [
@@ -39,13 +43,17 @@ def long_run(phase, count):
   return HEALTHY + records if phase == "gan" else HEALTHY[:6] + records
 
 
-def with_illness(phase, first, last, values, count=30):
+def with_warning(phase, first, last, values, count=30):
   """Replaces values in the records `first` to `last` of those that `long_run` adds."""
   records = long_run(phase, count)
   start = len(records) - count
   for index in range(start + first, start + last + 1):
     records[index] = records[index] | values
   return records, records[start]["step"] - 100
+
+
+def events(records):
+  return health.events(records, RULES)
 
 
 def found(records):
@@ -58,8 +66,8 @@ def test_a_healthy_run_has_no_event():
   assert events(long_run("gan", 120)) == events(long_run("sae", 120)) == []
 
 
-# The kind, what is replaced from the 10th added record on, and the record that tells.
-ILLNESSES = [
+# The kind, what is replaced from the 10th added record on, and the record that warns.
+WARNED = [
   ("exploding_gradient", "gan", {"generator/grad_norm": 13.0}, 10),
   ("exploding_gradient", "gan", {"discriminator/grad_norm": 100.0}, 10),
   ("exploding_gradient", "sae", {"sae/grad_norm": 10.1}, 10),
@@ -92,11 +100,11 @@ ILLNESSES = [
 ]
 
 
-@pytest.mark.parametrize(("kind", "phase", "values", "told"), ILLNESSES)
-def test_an_illness_is_told_once_where_it_begins(kind, phase, values, told):
-  records, before = with_illness(phase, 9, 20, values)
+@pytest.mark.parametrize(("kind", "phase", "values", "number"), WARNED)
+def test_a_warning_is_given_once_where_it_begins(kind, phase, values, number):
+  records, before = with_warning(phase, 9, 20, values)
   (event,) = events(records)
-  assert event[:3] == (phase, before + 100 * told, kind)
+  assert event[:3] == (phase, before + 100 * number, kind)
   name, value = next(iter(values.items()))
   assert f"{value:.3g}" in event.saw, event
   assert name.split("/")[1] in event.saw
@@ -121,20 +129,20 @@ def test_an_illness_is_told_once_where_it_begins(kind, phase, values, told):
     ("sae", {"sae/fvu": 0.99}),
   ],
 )
-def test_what_only_looks_ill_is_not_told(phase, values):
-  assert found(with_illness(phase, 9, 20, values)[0]) == []
+def test_what_only_looks_bad_gives_no_warning(phase, values):
+  assert found(with_warning(phase, 9, 20, values)[0]) == []
 
 
 @pytest.mark.parametrize("length", [1, 2])
-def test_a_stray_record_is_no_illness_of_the_patient_rules(length):
+def test_a_stray_record_gives_no_warning_of_the_patient_rules(length):
   values = {"gan/d_loss": 0.01, "gan/d_real": 5.0, "gan/code_l0": 0.1}
-  assert found(with_illness("gan", 9, 8 + length, values)[0]) == []
+  assert found(with_warning("gan", 9, 8 + length, values)[0]) == []
 
 
-def test_an_illness_is_told_again_only_after_it_was_gone():
-  records, before = with_illness("gan", 4, 4, {"gan/d_loss": 500.0})
+def test_a_warning_is_given_again_only_after_it_has_ended():
+  records, before = with_warning("gan", 4, 4, {"gan/d_loss": 500.0})
   start = len(records) - 30
-  # within HEALED records of the first: the same illness; after that, a new one
+  # within HEALED records of the first: the same warning; after that, a new one
   for index in (4 + HEALED, 5 + 2 * HEALED + 1):
     records[start + index] = records[start + index] | {"gan/d_loss": 500.0}
   assert found(records) == [
@@ -153,10 +161,10 @@ def test_evaluations_between_training_records_are_judged_by_themselves():
   assert found(records) == [("gan", 20, "mode_collapse")]
 
 
-def test_a_first_record_may_diverge_and_an_untrained_network_is_not_ill():
-  ill = {"gan/d_loss": 1810.0, "gan/std_generated": 0.0, "gan/std_real": 0.4}
-  assert found([{"phase": "gan", "step": 0} | ill]) == []
-  assert found([{"phase": "gan", "step": 100} | ill]) == [
+def test_a_first_record_may_diverge_and_an_untrained_network_gives_no_warning():
+  bad = {"gan/d_loss": 1810.0, "gan/std_generated": 0.0, "gan/std_real": 0.4}
+  assert found([{"phase": "gan", "step": 0} | bad]) == []
+  assert found([{"phase": "gan", "step": 100} | bad]) == [
     ("gan", 100, "diverging_loss"),
     ("gan", 100, "dead_generator"),
   ]
@@ -183,19 +191,19 @@ def test_a_slow_decay_of_the_gradient_is_seen_against_its_first_size():
 
 
 def test_the_newest_record_adds_what_the_whole_run_has():
-  records, _ = with_illness("gan", 9, 20, {"gan/code_l0": 0.5, "gan/frechet": 20.0})
+  records, _ = with_warning("gan", 9, 20, {"gan/code_l0": 0.5, "gan/frechet": 20.0})
   expected = events(records)
   assert len(expected) == 2
   for split in (0, 5, len(HEALTHY) + 10, len(HEALTHY) + 11, len(records)):
-    health = Health()
+    follower = Health(RULES)
     for record in records[:split]:
-      health.add(record)
-    rest = [event for record in records[split:] for event in health.add(record)]
+      follower.add(record)
+    rest = [event for record in records[split:] for event in follower.add(record)]
     assert events(records[:split]) + rest == expected
 
 
 def test_any_metric_may_be_missing_or_no_number():
-  records, _ = with_illness("gan", 9, 20, {"gan/d_loss": 500.0})
+  records, _ = with_warning("gan", 9, 20, {"gan/d_loss": 500.0})
   names = sorted({name for record in records for name in record} - {"phase", "step"})
   for value in (None, math.nan, math.inf, "?"):
     for name in names:

@@ -11,9 +11,12 @@ import time
 
 import pytest
 
+from sgae.methods import views
 from sgae.reporting.report import write_report
 from tests.commands import Forked, launched, wait_for, wait_for_records
 from tests.runs import assert_same_bits, timeless
+
+SHOWN = views.shown()
 
 
 def killed_again_and_again(start, arguments, workdir, records, kills, seed):
@@ -71,7 +74,7 @@ def assert_as_undisturbed(workdir, whole):
   assert not list(workdir.rglob("*.partial"))
   pictures = {path.name for path in (whole / "images").iterdir()}
   assert {path.name for path in (workdir / "images").iterdir()} == pictures
-  write_report(workdir, [])
+  write_report(workdir, [], SHOWN)
   assert "</html>" in (workdir / "report.html").read_text()
 
 

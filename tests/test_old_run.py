@@ -54,7 +54,14 @@ def test_it_is_evaluated_with_the_figures_that_it_had(old_run):
 
 
 def test_it_is_resumed_to_the_numbers_that_it_had(old_run):
-  config = tiny_config(gan__steps=30, checkpoint__keep=1)
+  config = tiny_config(
+    checkpoint__keep=1,
+    gan__steps=30,
+    code__num_latents=16,
+    gan__latent_dim=16,
+    gan__generator_hidden=(8,),
+    gan__discriminator_hidden=(8,),
+  )
   train(old_run, config)
   expected = json.loads((OLD / "resumed.json").read_text())
   (record,) = [r for r in timeless(old_run) if r["step"] == 30]

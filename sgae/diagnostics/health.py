@@ -1,22 +1,22 @@
-"""Illnesses of a run, read from its metric records alone; pure functions of them.
+"""Finds the warnings of a run in its metric records; pure functions of them.
 
-Nothing is stored: a resumed run, the console and a report that look at the same records
-see the same events.
+Nothing is stored, so a resumed run, the console and the report see the same warnings in
+the same records.
 """
 
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from sgae.diagnostics.rules import FOLLOWED, RULES, Track
+from sgae.diagnostics.rules import Rule, Track
 from sgae.reporting.lenient import finite
 
-# Judgements in a row without an illness after which it is over: one good record between
-# bad ones is not.
+# A warning ends after this many records in a row without a finding: one good record
+# between bad ones does not end it.
 HEALED = 3
 
 
 class Event(NamedTuple):
-  """An illness that begins: where, which, what told it, what usually helps."""
+  """A warning that begins: where, its kind, what was seen, what usually helps."""
 
   phase: str
   step: int
@@ -26,48 +26,51 @@ class Event(NamedTuple):
 
 
 class _Course:
-  """How often in a row an illness was found, and how often not."""
+  """Counts how often in a row a rule found something, and how often not."""
 
   def __init__(self):
     self.found = self.missed = 0
-    self.ill = False
+    self.lasts = False
 
   def begins(self, finding: bool, patience: int) -> bool:
     self.found = self.found + 1 if finding else 0
     self.missed = 0 if finding else self.missed + 1
     if self.missed >= HEALED:
-      self.ill = False
-    begins = not self.ill and self.found >= patience
-    self.ill = self.ill or begins
+      self.lasts = False
+    begins = not self.lasts and self.found >= patience
+    self.lasts = self.lasts or begins
     return begins
 
 
 class Health:
   """Follows a run record by record; what it says depends on the records alone."""
 
-  def __init__(self):
-    """Begins before the first record."""
-    self._past = {name: Track() for name in FOLLOWED}
-    self._courses = {rule.kind: _Course() for rule in RULES}
+  def __init__(self, rules: Sequence[Rule]):
+    """Begins before the first record.
+
+    Args:
+      rules: what is looked for; two rules may have the same kind.
+    """
+    self._courses = [(rule, _Course()) for rule in rules]
+    self._past = {name: Track() for rule in rules for name in rule.reads}
 
   def add(self, record: Mapping[str, Any]) -> list[Event]:
-    """Returns the illnesses that begin with one more record.
+    """Returns the warnings that begin with one more record.
 
     Args:
       record: `phase`, `step` and metrics; any may be missing, None or not finite.
     """
     now = {
       name: value
-      for name in FOLLOWED
+      for name in self._past
       if (value := finite(record.get(name))) is not None
     }
     step = record.get("step") or 0
-    if step == 0:  # an untrained network is not ill, nor worth comparing with
+    if step == 0:  # an untrained network is neither bad nor worth comparing with
       return []
     begun = []
-    for rule in RULES:
+    for rule, course in self._courses:
       finding = rule.judge(now, self._past)
-      course = self._courses[rule.kind]
       if finding is not None and course.begins(bool(finding), rule.patience):
         phase = str(record.get("phase"))
         begun.append(Event(phase, step, rule.kind, finding, rule.advice))
@@ -76,16 +79,17 @@ class Health:
     return begun
 
 
-def events(records: Sequence[Mapping[str, Any]]) -> list[Event]:
-  """Finds the illnesses of a run, each where it begins.
+def events(records: Sequence[Mapping[str, Any]], rules: Sequence[Rule]) -> list[Event]:
+  """Finds the warnings of a run, each where it begins.
 
   Args:
     records: as `read_metrics` returns them, oldest first; any key may be missing or
       None.
+    rules: what is looked for.
 
   Returns:
-    The events in the order of the records. An illness that lasts is told once, and
-    again only after it was gone.
+    The events in the order of the records. A warning that lasts is given once, and
+    again only after it has ended.
   """
-  health = Health()
+  health = Health(rules)
   return [event for record in records for event in health.add(record)]

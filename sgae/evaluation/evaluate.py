@@ -13,7 +13,7 @@ from sgae.errors import UserError
 from sgae.evaluation import baselines, feature_extractor
 from sgae.evaluation.measures.estimate import Estimate
 from sgae.evaluation.measures.reference import EvaluationData
-from sgae.methods import METHODS
+from sgae.methods import METHODS, views
 from sgae.reporting.console import Console
 from sgae.reporting.figures import describe
 from sgae.reporting.files import read_json, write_json
@@ -56,7 +56,8 @@ def evaluate_run(workdir: Path, overrides: dict[str, Any], console: Console) -> 
   extractor = feature_extractor.obtain(config, dataset, cache, console)
   data = EvaluationData(dataset, extractor)
   evaluate_states(config, workdir, data, mesh, states, console, afresh=True)
-  write_report(workdir, events(read_metrics(workdir)))
+  found = events(read_metrics(workdir), views.warnings())
+  write_report(workdir, found, views.shown())
   console.line(f"Report: {workdir}/report.html")
 
 

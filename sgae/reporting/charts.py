@@ -1,15 +1,15 @@
 """Geometry of small charts: numbers in, positions, path data and labels out.
 
-The report's template draws them as inline SVG. Drawn by the page, not by a plotting
-library, they take its font and its colours (also in the dark), cost milliseconds and
+The report's template draws them as inline SVG. Unlike the pictures of a plotting
+library they have the page's font and colours (also in the dark), take milliseconds and
 few bytes, and keep the numbers for the readout.
 
 Positions are in SVG user units, y downwards, inside WIDTH x HEIGHT.
 """
 
 import math
-from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, NamedTuple
 
 WIDTH, HEIGHT = 360, 176
 LEFT, RIGHT, TOP, BOTTOM = 42, 350, 10, 150
@@ -114,7 +114,7 @@ def line_chart(
     return None
   drawn = [thinned(line) for line in series]
   values = [y for line in series for _, y in line.points]
-  # The band belongs to what is shown, but for what a logarithm could not show.
+  # The axis covers the band as well, but for values that have no logarithm.
   edges = [y for line in drawn for pair in line.band for y in pair]
   values += [y for y in edges if y > 0 or min(values) <= 0]
   last_x = max(x for line in series for x, _ in line.points) or 1
@@ -125,23 +125,7 @@ def line_chart(
   def place(x: float, y: float) -> tuple[float, float]:
     return _between(x, 0, last_x, LEFT, RIGHT), _height(y, low, high, log)
 
-  lines = []
-  for (label, points, errors), line in zip(series, drawn, strict=True):
-    placed = [place(*point) for point in line.points]
-    band = [
-      place(x, low) + place(x, high)
-      for (x, _), (low, high) in zip(line.points, line.band, strict=True)
-    ]
-    dots = "".join(f"M{x:.1f} {y:.1f}h0" for x, y in placed)
-    lines.append(
-      Line(
-        label,
-        _path(placed),
-        dots if len(placed) <= MOST_DOTS else "",
-        _band(band),
-        with_error(points[-1][1], errors[-1] if errors else 0),
-      )
-    )
+  lines = [_line(full, line, place) for full, line in zip(series, drawn, strict=True)]
   y_ticks = (log_ticks if log else ticks)(low, high)
   return LineChart(
     title,
@@ -153,15 +137,34 @@ def line_chart(
       "x": [0, last_x],
       "y": [low, high],
       "log": log,
-      "points": [
-        [
-          [round(x), float(f"{y:.4g}"), float(f"{error:.2g}")]
-          for (x, y), error in zip(line.points, line.errors, strict=True)
-        ]
-        for line in drawn
-      ],
+      "points": [_readout(line) for line in drawn],
     },
   )
+
+
+def _line(full: Series, drawn: Drawn, place: Callable[..., Any]) -> Line:
+  """Returns the path data of a line; `place(x, y)` gives positions."""
+  placed = [place(*point) for point in drawn.points]
+  band = [
+    place(x, low) + place(x, high)
+    for (x, _), (low, high) in zip(drawn.points, drawn.band, strict=True)
+  ]
+  dots = "".join(f"M{x:.1f} {y:.1f}h0" for x, y in placed)
+  return Line(
+    full.label,
+    _path(placed),
+    dots if len(placed) <= MOST_DOTS else "",
+    _band(band),
+    with_error(full.points[-1][1], full.errors[-1] if full.errors else 0),
+  )
+
+
+def _readout(line: Drawn) -> list[list[float]]:
+  """Returns [x, y, error] of each point, rounded, for the page's script."""
+  return [
+    [round(x), float(f"{y:.4g}"), float(f"{error:.2g}")]
+    for (x, y), error in zip(line.points, line.errors, strict=True)
+  ]
 
 
 def histogram(

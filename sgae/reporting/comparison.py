@@ -1,8 +1,8 @@
-"""`--mode=compare`: reads run directories, prints the table, writes it and curves."""
+"""`--mode=compare`: reads run directories, prints tables, writes them and curves."""
 
 import io
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,44 +17,51 @@ from sgae.runs import directory as run_directory
 from sgae.runs.compare import Run, compare
 
 DIRECTORY = "runs/compare"
-# Measures side by side, and characters of the names of groups in a line: so that a
-# table fits into a wide terminal.
+# Figures in a row and characters of a group's name in a line, so that a table fits into
+# a wide terminal.
 COLUMNS = 4
 NAME_WIDTH = 36
+_LABELS = {"frechet": "Frechet distance"}  # of measures with a longer name
 
 
 def compare_runs(
-  names: Sequence[str], target: float, workdir: str, console: Console
+  names: Sequence[str],
+  target: float,
+  workdir: str,
+  console: Console,
+  selects_by: Mapping[str, str | None],
 ) -> None:
   """Prints how runs compare and writes compare.json and compare.png.
 
   Args:
     names: run directories.
-    target: Frechet distance that counts as reached; 0: see `sgae.comparison.compare`.
+    target: value of the measure that counts as reached; 0: see
+      `sgae.runs.compare.compare`.
     workdir: where the files go; '': runs/compare.
     console: where the tables go.
+    selects_by: phase -> the metric whose least value marks its best state, or None.
 
   Raises:
-    UserError: no run, one that is none or was not evaluated, the same one twice, runs
-      on different data, or a target below 0.
+    UserError: no run, a directory without a run or without an evaluation, the same run
+      twice, runs on different data, or a target below 0.
   """
   if not 0 <= target < float("inf"):
     raise UserError(
-      f"--target={target} is not allowed: choose a Frechet distance above 0, or 0 for "
-      "the lowest that every group reached"
+      f"--target={target} is not allowed: choose a distance above 0, or 0 for the "
+      "lowest that every group reached"
     )
-  result = compare(_read(names), target)
+  result = compare(_read(names), target, selects_by)
   for line in describe(result):
     console.line(line)
   directory = Path(workdir or DIRECTORY).expanduser()
   write_json(directory / "compare.json", result)
   written = [directory / "compare.json"]
   if any(group["curves"]["images"]["x"] for group in result["groups"]):
-    # Only here: it takes half a second, which training need not wait for.
+    # imported only here: it takes half a second, for which training need not wait
     from sgae.reporting.comparison_curves import draw
 
     written.append(directory / "compare.png")
-    write_atomically(written[-1], draw(result))
+    write_atomically(written[-1], draw(result, _label(result)))
   console.line("Stored in " + " and ".join(map(str, written)))
 
 
@@ -62,7 +69,7 @@ def describe(result: dict[str, Any]) -> list[str]:
   """Returns the tables of a comparison as lines of plain text.
 
   Args:
-    result: of `sgae.comparison.compare`.
+    result: of `sgae.runs.compare.compare`.
   """
   runs = sum(len(group["runs"]) for group in result["groups"])
   lines = [
@@ -70,7 +77,7 @@ def describe(result: dict[str, Any]) -> list[str]:
     "groups: mean +- standard deviation over seeds (seeds); "
     "floor and controls: value (standard error)",
   ]
-  for phase in ("sae", "gan"):
+  for phase in result["phases"]:
     named = [
       name for group in result["groups"] for name in group["figures"].get(phase, {})
     ]
@@ -89,9 +96,9 @@ def _figures_table(result, phase, figures) -> list[str]:
     ]
     for group in result["groups"]
   ]
-  beneath = {"floor (real images)": result["floor"].get(phase, {})}
-  beneath |= result["controls"].get(phase, {})
-  for name, values in beneath.items():
+  others = {"floor (real images)": result["floor"].get(phase, {})}
+  others |= result["controls"].get(phase, {})
+  for name, values in others.items():
     cells = [_measured(values.get(figure)) for figure in figures]
     if set(cells) != {"-"}:
       rows.append([name, "", *cells])
@@ -100,11 +107,12 @@ def _figures_table(result, phase, figures) -> list[str]:
 
 def _target_table(result) -> list[str]:
   target = result["target"]
-  if target is None:
-    return ["no run has Frechet distances in its metrics: nothing over images and time"]
   images, seconds = result["same_images_at"], result["same_seconds_at"]
+  if images is None or seconds is None:
+    measured = f"has a {_label(result)}" if result["measure"] else "is selected by one"
+    return [f"no run {measured} in its metrics: nothing over images and time"]
   header = [
-    "to a Frechet distance",
+    f"to a {_label(result)}",
     f"images to {target:.3g}",
     f"seconds to {target:.3g}",
     f"at {_count(images)} images",
@@ -123,10 +131,14 @@ def _target_table(result) -> list[str]:
     )
   return [
     *_table(header, rows),
-    "images and seconds count the phases before; between evaluations they are "
-    "interpolated, and where some runs never reached the target, the mean is of the "
-    "others",
+    "images and seconds include earlier phases and are interpolated between "
+    "evaluations; where some runs never reached the target, the mean is of the others",
   ]
+
+
+def _label(result) -> str:
+  measure: str = result["measure"]
+  return _LABELS.get(measure, measure.replace("_", " "))
 
 
 def _statistic(value) -> str:
@@ -162,7 +174,7 @@ def _table(header: list[str], rows: list[list[str]]) -> list[str]:
   for row in rows:
     table.add_row(*row)
   text = io.StringIO()
-  # rendered first, so that a log holds what a terminal shows and no number is cut off
+  # rendered to text first: a terminal or log of any width gets the whole numbers
   wide = rich.console.Console(file=text, width=1000, markup=False, emoji=False)
   wide.print(table)
   return [line.rstrip() for line in text.getvalue().splitlines()]
@@ -200,6 +212,6 @@ def _evaluation(workdir: Path) -> dict[str, Any]:
   if not path.exists():
     raise UserError(
       f"{workdir} has no evaluation: python launch.py --workdir={workdir} "
-      "--mode=evaluate makes it"
+      "--mode=evaluate writes it"
     )
   return read_json(path)

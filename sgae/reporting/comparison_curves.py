@@ -1,25 +1,27 @@
-"""The curves of a comparison: Frechet distance over images and over seconds."""
+"""The curves of a comparison: a measure over images and over seconds."""
 
 import io
 from typing import Any
 
-# The object interface alone: pyplot would look for a display and keep global state.
+# The object interface alone: pyplot looks for a display and keeps global state.
 from matplotlib.figure import Figure
 
 STYLES = ("-", "--", "-.", ":")
-# A range of distances beyond which only a logarithmic axis shows the end of training.
+# Beyond this range of values only a logarithmic axis shows the end of training.
 LINEAR_RANGE = 10.0
 
 
-def draw(result: dict[str, Any]) -> bytes:
+def draw(result: dict[str, Any], label: str) -> bytes:
   """Returns a PNG: the mean of each group, in a band of one standard deviation.
 
   Args:
-    result: of `sgae.comparison.compare`, with a curve in at least one group.
+    result: of `sgae.runs.compare.compare`, with a curve in at least one group.
+    label: of the measure.
   """
   figure = Figure(figsize=(12, 5), layout="constrained")
-  floor = result["floor"].get("gan", {}).get("frechet", {}).get("value")
-  for axes, axis, label in zip(
+  floors = [part.get(result["measure"], {}) for part in result["floor"].values()]
+  floor = next((floor["value"] for floor in floors if "value" in floor), None)
+  for axes, axis, x_label in zip(
     figure.subplots(1, 2, sharey=True),
     ("images", "seconds"),
     ("images seen, all phases", "seconds, all phases"),
@@ -30,7 +32,7 @@ def draw(result: dict[str, Any]) -> bytes:
       curve = group["curves"][axis]
       if not curve["x"]:
         continue
-      # dashes as well as colours, which not every eye tells apart
+      # dashes as well: not every eye tells colours apart
       (line,) = axes.plot(
         curve["x"],
         curve["mean"],
@@ -41,7 +43,7 @@ def draw(result: dict[str, Any]) -> bytes:
       shown += curve["mean"]
       if None not in curve["spread"]:
         pairs = list(zip(curve["mean"], curve["spread"], strict=True))
-        # no distance is below 0, and a logarithmic axis has no place for it
+        # a logarithmic axis has no place for values below 0
         lower = [max(mean - spread, mean / 10) for mean, spread in pairs]
         upper = [mean + spread for mean, spread in pairs]
         axes.fill_between(
@@ -51,10 +53,10 @@ def draw(result: dict[str, Any]) -> bytes:
       axes.axhline(floor, color="grey", linewidth=1, label="floor (real images)")
     if shown and min(shown) > 0 and max(shown) > LINEAR_RANGE * min(shown):
       axes.set_yscale("log")
-    axes.set_xlabel(label)
+    axes.set_xlabel(x_label)
     axes.grid(alpha=0.3)
   first = figure.axes[0]
-  first.set_ylabel("Frechet distance")
+  first.set_ylabel(label)
   first.legend(fontsize="small")
   data = io.BytesIO()
   figure.savefig(data, format="png", dpi=120)

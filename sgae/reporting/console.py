@@ -105,7 +105,7 @@ class Console:
     """Shows the progress of one phase inside the block.
 
     Args:
-      name: the phase, e.g. `sae`.
+      name: the phase's name.
       total_steps: steps of the whole phase, at least 1.
       first_step: steps that were done before this process began.
 

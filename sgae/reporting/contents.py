@@ -45,3 +45,20 @@ class MethodReport(NamedTuple):
   meanings: Mapping[str, Meaning] = {}
   headline: tuple[str, ...] = ()
   while_training: Mapping[str, tuple[str, str | None]] = {}
+
+
+class Shown(NamedTuple):
+  """A method as the report shows it.
+
+  Attributes:
+    title: name of its phase, such as 'GAN'.
+    report: what is shown of it.
+  """
+
+  title: str
+  report: MethodReport
+
+
+def shown_as(shown: Mapping[str, Shown], phase: str) -> Shown:
+  """Returns how a phase is shown; under its own name where its method is unknown."""
+  return shown.get(phase) or Shown(phase, MethodReport(phase))

@@ -1,7 +1,7 @@
-"""What a run writes down of itself: metrics, pictures, illnesses, the report."""
+"""What a run writes while it trains: metrics, pictures, warnings, the report."""
 
 import contextlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from time import perf_counter
 from typing import Any, Self
@@ -9,40 +9,56 @@ from typing import Any, Self
 import numpy as np
 
 from sgae.diagnostics.health import Event, Health
+from sgae.diagnostics.rules import Rule
 from sgae.errors import UserError
 from sgae.reporting import pictures
 from sgae.reporting.background import Background
 from sgae.reporting.console import Console
+from sgae.reporting.contents import Shown
 from sgae.reporting.files import read_json, write_json
 from sgae.reporting.metrics import MetricsWriter, read_metrics
 from sgae.reporting.report import write_report
 
-DISTANCE = "gan/frechet"  # what early stopping and the best state go by
-REPORT_SHARE = 0.02  # of a run's time, at most, that its report may take on the way
+REPORT_SHARE = 0.02  # of a run's time, at most, that its reports may take
 
 
 class Journal:
   """Writes into a run directory, in the background; one process of a run has one.
 
-  Any method may raise what a disk said to an earlier one.
+  Any call may raise the error of an earlier write.
   """
 
-  def __init__(self, workdir: Path, position: Mapping[str, int], console: Console):
+  def __init__(
+    self,
+    workdir: Path,
+    position: Mapping[str, int],
+    console: Console,
+    *,
+    rules: Sequence[Rule],
+    shown: Mapping[str, Shown],
+    selects_by: Mapping[str, str | None],
+  ):
     """Opens the files.
 
     Args:
       workdir: the run directory.
       position: the last step of each phase that is kept; see `MetricsWriter`.
-      console: where illnesses are told.
+      console: where warnings go.
+      rules: of the warnings.
+      shown: phase -> what the report shows of its method.
+      selects_by: phase -> the metric whose least value marks its best state; None: it
+        has none.
     """
     self._workdir = Path(workdir)
     self._console = console
     self._metrics = MetricsWriter(workdir, position)
     self._background = Background()
     records = read_metrics(workdir)
-    self._health = Health()
+    self._health = Health(rules)
     self._events: list[Event] = []
-    self._distances: list[float] = []
+    self._shown = shown
+    self._selects_by = selects_by
+    self._selected: dict[str, list[float]] = {}  # values of that metric by phase
     for record in records:
       self._follow(record)
     self._next_report = 0.0
@@ -53,32 +69,31 @@ class Journal:
     return self._metrics.last(phase)
 
   def settle(self) -> None:
-    """Waits until all is written, without which no checkpoint may be saved.
+    """Waits until all is written; a checkpoint is saved only after that.
 
     Raises:
-      UserError: the disk refused, or the run directory was removed under the run:
-        what is written next would make it anew, without what makes it a run.
+      UserError: the disk refused, or the run directory was removed during the run:
+        the next write would create it again without its config.
     """
     self._background.settle()
     self._metrics.require_there()
 
   def write(self, record: Mapping[str, Any]) -> None:
-    """Writes one record of metrics; says so when it tells an illness."""
+    """Writes one record of metrics, and prints the warnings that begin with it."""
     self._background.do(self._metrics.write, record)
     for event in self._follow(record):
       self._console.line(
         f"{event.phase} step {event.step}: {event.kind}: {event.saw}; {event.advice}"
       )
 
-  def evaluations_since_best(self, phase) -> int:
-    """Returns how many evaluations followed the one of least Frechet distance."""
-    if not self._distances:
-      return 0
-    return len(self._distances) - 1 - int(np.argmin(self._distances))
+  def evaluations_since_best(self, phase: str) -> int:
+    """Returns how many evaluations of a phase followed its best one."""
+    values = self._selected.get(phase)
+    return len(values) - 1 - int(np.argmin(values)) if values else 0
 
-  def improved(self, phase) -> bool:
-    """Says whether the newest evaluation gave the least Frechet distance so far."""
-    return bool(self._distances) and self.evaluations_since_best(phase) == 0
+  def improved(self, phase: str) -> bool:
+    """Returns whether the newest evaluation of a phase is its best so far."""
+    return phase in self._selected and self.evaluations_since_best(phase) == 0
 
   def show(
     self,
@@ -108,30 +123,32 @@ class Journal:
     self._background.do(write)
 
   def report(self) -> None:
-    """Builds the report, unless that would take too much of the run's time."""
+    """Writes the report, unless that would take too much of the run's time."""
     self._background.do(self._report, list(self._events))
 
   def _report(self, events) -> None:
     start = perf_counter()
     if start >= self._next_report:
-      write_report(self._workdir, events)
+      write_report(self._workdir, events, self._shown)
       took = perf_counter() - start
       self._next_report = perf_counter() + took / REPORT_SHARE
 
   def close(self) -> None:
-    """Closes the files and builds the report for the last time."""
+    """Closes the files and writes the report for the last time."""
     try:
       self._background.close()
     finally:
       there = self._metrics.is_there()
       self._metrics.close()
-      if there:  # a report alone in a new directory would keep it from starting anew
-        write_report(self._workdir, self._events)
+      if there:  # a directory with a report alone is refused by the next start
+        write_report(self._workdir, self._events, self._shown)
 
   def _follow(self, record: Mapping[str, Any]) -> list[Event]:
-    """Takes in one record, old or new; returns the illnesses that begin with it."""
-    if record.get(DISTANCE) is not None:
-      self._distances.append(record[DISTANCE])
+    """Takes in one record, old or new; returns the warnings that begin with it."""
+    phase = record["phase"]
+    metric = self._selects_by.get(phase)
+    if metric is not None and record.get(metric) is not None:
+      self._selected.setdefault(phase, []).append(record[metric])
     begun = self._health.add(record)
     self._events += begun
     return begun
@@ -140,6 +157,6 @@ class Journal:
     return self
 
   def __exit__(self, kind, *_) -> None:
-    # what ended the run is to be told, not that the report does not fit either
+    # the user needs the error that ended the run, not that of the report
     with contextlib.suppress(*[UserError] if kind else []):
       self.close()

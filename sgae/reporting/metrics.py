@@ -60,7 +60,7 @@ class MetricsWriter:
 
     Args:
       record: `phase` (a string), `step` (an integer), `images_seen`, `seconds`,
-        `images_per_second`, and metrics such as `sae/mse`: Python, NumPy or JAX
+        `images_per_second`, and metrics such as `<phase>/loss`: Python, NumPy or JAX
         scalars. NaN and infinities become JSON's null and are left out of TensorBoard.
 
     Raises:

@@ -1,7 +1,8 @@
-"""The report of a run: one file that needs nothing else, not even a network.
+"""The report of a run: one file that loads nothing else.
 
 `report.html` is written again at each evaluation, from the files of the run directory;
-whatever is not there yet is left out.
+whatever does not exist yet is left out. What is shown of a method comes as data; a
+section such as the samples appears for any phase that draws pictures of that title.
 """
 
 import base64
@@ -9,21 +10,24 @@ import functools
 import hashlib
 import json
 import statistics
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
 from sgae.errors import UserError
 from sgae.reporting import report_curves, report_details, report_figures, report_images
+from sgae.reporting.contents import MethodReport, Shown, shown_as
 from sgae.reporting.files import read_json, write_atomically
 from sgae.reporting.lenient import finite, items, numbers, section
 from sgae.reporting.metrics import read_metrics
 
 FILE_NAME = "report.html"
+# Titles of pictures that have a section of their own.
+SECTIONS = ("samples", "reconstructions", "interpolations", "neighbours", "atoms")
 
 
 class Event(Protocol):
-  """Something that a health check saw in a phase at a step, and what to do about it."""
+  """A warning: what was seen in a phase at a step, and what to do about it."""
 
   @property
   def phase(self) -> str: ...
@@ -35,24 +39,28 @@ class Event(Protocol):
   def advice(self) -> str: ...
 
 
-def write_report(workdir: Path, events: Sequence[Event]) -> None:
+def write_report(
+  workdir: Path, events: Sequence[Event], shown: Mapping[str, Shown]
+) -> None:
   """Writes `report.html` into the run directory, whole or not at all.
 
   Args:
     workdir: the run directory; any of its files may be missing.
-    events: what the health checks saw, in the order of time.
+    events: the warnings, in the order of time.
+    shown: phase -> what is shown of its method; a phase that is missing here is shown
+      by its own name, with all that it measured.
 
   Raises:
     UserError: a file cannot be read or written, or metrics.jsonl is damaged.
   """
-  page = _page()(contents(Path(workdir)), events=events)
+  page = _page()(contents(Path(workdir), shown), events=events)
   write_atomically(Path(workdir) / FILE_NAME, page.encode())
 
 
-@functools.cache  # compiling the template takes longer than all the rest
+@functools.cache  # to compile the template takes longer than all the rest
 def _page() -> Callable[..., str]:
-  """Returns the function that makes the page from what the template shows."""
-  # Loaded here: a run that writes no report does without it.
+  """Returns the function that fills the template."""
+  # Imported here: a run that writes no report does not need it.
   import jinja2
   from markupsafe import Markup
 
@@ -60,7 +68,7 @@ def _page() -> Callable[..., str]:
   style, script = (
     (here / name).read_text(encoding="utf-8") for name in ("report.css", "report.js")
   )
-  # The browser runs this script and no other.
+  # By its hash, the browser runs this script and no other.
   digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
   environment = jinja2.Environment(
     loader=jinja2.FileSystemLoader(here),
@@ -78,7 +86,7 @@ def _page() -> Callable[..., str]:
   return environment.get_template("report.html.jinja").render
 
 
-def contents(workdir: Path) -> dict[str, Any]:
+def contents(workdir: Path, shown: Mapping[str, Shown]) -> dict[str, Any]:
   """Returns what the template shows, from the files of a run directory."""
   notes: list[str] = []
   stored = _read(workdir / "config.json", notes)
@@ -86,10 +94,16 @@ def contents(workdir: Path) -> dict[str, Any]:
   evaluation = _read(workdir / "evaluation.json", notes)
   details = _read(workdir / "details.json", notes)
   records = read_metrics(workdir)
-  images = report_images.listed(workdir)
-  sae, gan = section(details, "sae"), section(details, "gan")
-  classes = report_details.class_shares(gan)
-  phases = phases_of(config, records)
+  phases = phases_of(config, records, shown)
+  # the latest first; those that the run itself does not name have little to show
+  names = dict.fromkeys(
+    [*(phase["name"] for phase in phases), *evaluation, *details, *shown]
+  )
+  latest = list(names)[::-1]
+  parts = [
+    _part(name, evaluation, records, details, shown_as(shown, name).report)
+    for name in latest
+  ]
   return {
     "name": workdir.resolve().name,
     "dataset": dataset_of(config),
@@ -97,37 +111,78 @@ def contents(workdir: Path) -> dict[str, Any]:
     "phases": phases,
     "finished": bool(phases) and all(phase["finished"] for phase in phases),
     "notes": notes,
-    "parts": [
-      part
-      for phase in ("gan", "sae")
-      if (part := _part(phase, evaluation, records, len(items(gan, "class_names"))))
-    ],
-    "groups": report_curves.groups(records),
-    "others": report_curves.others(records),
-    "throughput": report_curves.throughput(records),
-    "samples": [
-      (picture, _at(records, "gan", picture.step))
-      for picture in report_images.frames(images.get("gan_samples"))
-    ],
-    "reconstructions": report_images.newest(images.get("sae_reconstructions")),
-    "interpolations": report_images.newest(images.get("gan_interpolations")),
-    "neighbours": report_images.newest(images.get("gan_neighbours")),
-    "dictionary": report_details.dictionary(
-      report_images.newest(images.get("sae_atoms")), config, sae
-    ),
-    "code_step": finite(sae.get("step")),
-    "code_histograms": report_details.code_histograms(sae),
-    "silent": sum(rate == 0 for rate in numbers(sae, "firing_rate")),
-    "latents": len(numbers(sae, "firing_rate")),
-    "classes_step": finite(gan.get("step")),
-    "classes": classes[: report_details.MOST_CLASSES],
-    "classes_in_all": len(classes),
+    "parts": [part for part in parts if part],
+    "groups": report_curves.groups(records, latest, shown),
+    "others": report_curves.others(records, shown),
+    "throughput": report_curves.throughput(records, shown),
+    **_pictures(workdir, latest, config, records, details, shown),
+    **_codes(_details_of(details, latest, report_details.CODES)),
+    **_classes(_details_of(details, latest, ("class_share",))),
     "config": sections(config),
     "environments": [e for e in items(stored, "environments") if isinstance(e, dict)],
   }
 
 
-def phases_of(config: dict, records: Sequence[dict]) -> list[dict[str, Any]]:
+def _pictures(workdir, latest, config, records, details, shown) -> dict[str, Any]:
+  """Returns the pictures; of each title, those of the latest phase that has it."""
+  images = report_images.listed(workdir, latest)
+  phase_of = {title: next(iter(by_phase)) for title, by_phase in images.items()}
+  newest = {
+    title: report_images.newest(images[title][phase])
+    for title, phase in phase_of.items()
+    if title != "samples"
+  }
+  samples = phase_of.get("samples", "")
+  atoms = phase_of.get("atoms", "")
+  reconstructions = phase_of.get("reconstructions", "")
+  return {
+    "samples": [
+      (picture, _caption(records, samples, picture.step, shown))
+      for picture in report_images.frames(images.get("samples", {}).get(samples))
+    ],
+    "reconstructions": newest.get("reconstructions"),
+    "reconstructions_of": shown_as(shown, reconstructions).title,
+    "interpolations": newest.get("interpolations"),
+    "neighbours": newest.get("neighbours"),
+    "dictionary": report_details.dictionary(
+      newest.get("atoms"), config, section(details, atoms)
+    ),
+    "other_pictures": [
+      (title.replace("_", " "), shown_as(shown, phase_of[title]).title, picture)
+      for title, picture in newest.items()
+      if picture and title not in SECTIONS
+    ],
+  }
+
+
+def _details_of(details: dict, latest: Iterable[str], names: Sequence[str]) -> dict:
+  """Returns the details of the latest phase that has one of the names."""
+  parts = [section(details, phase) for phase in latest]
+  return next((part for part in parts if any(name in part for name in names)), {})
+
+
+def _codes(details: dict) -> dict[str, Any]:
+  rates = numbers(details, "firing_rate")
+  return {
+    "code_step": finite(details.get("step")),
+    "code_histograms": report_details.code_histograms(details),
+    "silent": sum(rate == 0 for rate in rates),
+    "latents": len(rates),
+  }
+
+
+def _classes(details: dict) -> dict[str, Any]:
+  classes = report_details.class_shares(details)
+  return {
+    "classes_step": finite(details.get("step")),
+    "classes": classes[: report_details.MOST_CLASSES],
+    "classes_in_all": len(classes),
+  }
+
+
+def phases_of(
+  config: dict, records: Sequence[dict], shown: Mapping[str, Shown]
+) -> list[dict[str, Any]]:
   """Returns where each phase stands: those of the config, then others with records."""
   recorded = dict.fromkeys(record["phase"] for record in records)
   phases = []
@@ -140,7 +195,7 @@ def phases_of(config: dict, records: Sequence[dict]) -> list[dict[str, Any]]:
     phases.append(
       {
         "name": name,
-        "title": report_curves.PHASE_NAMES.get(name, name),
+        "title": shown_as(shown, name).title,
         "step": step,
         "steps": steps and int(steps),
         # a phase of unknown length does not keep the run from being finished
@@ -154,7 +209,7 @@ def phases_of(config: dict, records: Sequence[dict]) -> list[dict[str, Any]]:
 
 
 def dataset_of(config: dict) -> str:
-  """Returns the name of the data, e.g. `mnist`, `digits` or the name of a file."""
+  """Returns the name of the data, such as `mnist`, `digits` or a file's name."""
   data = section(config, "data")
   source = str(data.get("source", ""))
   if source in ("tfds", "mixture"):
@@ -165,9 +220,9 @@ def dataset_of(config: dict) -> str:
 
 
 def sections(config: dict) -> list[tuple[str, list[tuple[str, str]]]]:
-  """Returns the fields of a config by their first name: [(section, [(field, value)])].
+  """Returns the fields of a config by section: [(section, [(field, value)])].
 
-  Fields that are in no section come first, under ''.
+  Fields outside of sections come first, under ''.
   """
   flat: dict[str, list[tuple[str, str]]] = {"": []}
 
@@ -206,40 +261,52 @@ def percent(share: float) -> str:
 
 
 def _part(
-  phase: str, evaluation: dict, records: list[dict], classes: int
+  phase: str, evaluation: dict, records: list[dict], details: dict, report: MethodReport
 ) -> dict[str, Any] | None:
+  """Returns the figures of a phase, or None where it has none."""
   part = section(evaluation, phase)
   final = bool(section(part, "figures"))
   if not final:
-    part = report_figures.figures_of_records(phase, records) or {}
-  rows = report_figures.rows(part, classes or None)
+    part = report_figures.figures_of_records(phase, records, report.while_training)
+    part = part or {}
+  classes = len(items(section(details, phase), "class_names"))
+  rows = report_figures.rows(part, report.meanings, classes or None)
   if not rows:
     return None
-  headline = {report_figures.MEANINGS[name] for name in report_figures.HEADLINE}
+  headline = report.headline or tuple(row.name for row in rows)
   last = max((r["step"] for r in records if r["phase"] == phase), default=0)
   step = finite(part.get("step"))
   return {
-    "title": {"gan": "Generator", "sae": "Sparse autoencoder"}[phase],
+    "title": report.title,
     "step": step,
     "images_seen": finite(part.get("images_seen")),
     "seconds": finite(part.get("seconds")),
     "final": final,
     "behind": last if step is not None and last > step else None,
-    "headline": [row for row in rows if row.meaning in headline],
-    "more": [row for row in rows if row.meaning not in headline],
+    "headline": [row for row in rows if row.name in headline],
+    "more": [row for row in rows if row.name not in headline],
     "others": list(rows[0].others),
     "protocol": report_figures.protocol_line(section(part, "protocol")),
   }
 
 
-def _at(records: Sequence[dict], phase: str, step: int) -> dict[str, float | None]:
-  """Returns what the slider shows beside the picture of a step."""
-  shown: dict[str, float | None] = {"images_seen": None, "frechet": None}
+def _caption(
+  records: Sequence[dict], phase: str, step: int, shown: Mapping[str, Shown]
+) -> dict[str, Any]:
+  """Returns what the slider says of the samples of a step: the first headline figure.
+
+  `images_seen` and `value` are None where no record of the step has them.
+  """
+  report = shown_as(shown, phase).report
+  name = report.headline[0] if report.headline else ""
+  label = report.meanings[name].label if name in report.meanings else name
+  metric, _ = report.while_training.get(name, ("", None))
+  caption: dict[str, Any] = {"images_seen": None, "label": label, "value": None}
   for record in records:
     if record["phase"] == phase and record["step"] == step:
-      shown["images_seen"] = finite(record.get("images_seen"))
-      shown["frechet"] = shown["frechet"] or finite(record.get("gan/frechet"))
-  return shown
+      caption["images_seen"] = finite(record.get("images_seen"))
+      caption["value"] = caption["value"] or finite(record.get(metric))
+  return caption
 
 
 def _newest(records: Sequence[dict], key: str) -> float | None:
@@ -253,6 +320,6 @@ def _read(path: Path, notes: list[str]) -> dict:
   except UserError as error:
     if isinstance(error.__cause__, OSError):
       raise
-    # A report is no reason to stop a run; the reader is told what is missing.
-    notes.append(f"{path.name} is damaged; what it says is missing here.")
+    # A report is no reason to stop a run: the page says what is missing.
+    notes.append(f"{path.name} is damaged; its part is missing here.")
     return {}

@@ -1,26 +1,11 @@
-"""The curves of a report: which metrics share a chart, and what they are called."""
+"""The curves of a report, from the panels of its methods."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from sgae.reporting.charts import LineChart, Series, line_chart
+from sgae.reporting.contents import Curve, Panel, Shown, shown_as
 from sgae.reporting.lenient import finite
-
-
-class Curve(NamedTuple):
-  """A metric in a chart: its key, what it is called there, its error's key."""
-
-  key: str
-  label: str
-  error: str = ""
-
-
-class Panel(NamedTuple):
-  """A chart: its title, its curves, the range of its values (None: from the data)."""
-
-  title: str
-  curves: tuple[Curve, ...]
-  y_range: tuple[float, float] | None = None
 
 
 class Group(NamedTuple):
@@ -30,128 +15,37 @@ class Group(NamedTuple):
   charts: list[LineChart]
 
 
-_SHARE = (0.0, 1.0)
-PANELS: tuple[tuple[str, str, tuple[Panel, ...]], ...] = (
-  (
-    "gan",
-    "Samples",
-    (
-      Panel(
-        "Fréchet distance",
-        (Curve("gan/frechet", "samples to reference", "gan/frechet_error"),),
-      ),
-      Panel(
-        "Precision and recall",
-        (Curve("gan/precision", "precision"), Curve("gan/recall", "recall")),
-        _SHARE,
-      ),
-      Panel("Class KL [nats]", (Curve("gan/class_kl", "samples to reference"),)),
-      Panel(
-        "Distance between pairs",
-        (
-          Curve("gan/pair_distance_generated", "generated"),
-          Curve("gan/pair_distance_real", "real"),
-        ),
-      ),
-    ),
-  ),
-  (
-    "gan",
-    "Adversarial training",
-    (
-      Panel(
-        "Losses",
-        (
-          Curve("gan/d_loss", "discriminator"),
-          Curve("gan/g_loss", "generator"),
-        ),
-      ),
-      Panel(
-        "Mean logits",
-        (Curve("gan/d_real", "real"), Curve("gan/d_fake", "generated")),
-      ),
-      Panel(
-        "Penalties",
-        (
-          Curve("gan/r1", "R1"),
-          Curve("gan/r2", "R2"),
-          Curve("gan/gradient_penalty", "gradient penalty"),
-        ),
-      ),
-      Panel(
-        "Gradient norms",
-        (
-          Curve("discriminator/grad_norm", "discriminator"),
-          Curve("generator/grad_norm", "generator"),
-        ),
-      ),
-      Panel("Generator's L0", (Curve("gan/code_l0", "active latents"),)),
-    ),
-  ),
-  (
-    "sae",
-    "Sparse autoencoder",
-    (
-      Panel(
-        "FVU",
-        (Curve("sae/fvu", "training"), Curve("sae/test_fvu", "test")),
-      ),
-      Panel("L0", (Curve("sae/l0", "training"), Curve("sae/test_l0", "test"))),
-      Panel(
-        "Dead share",
-        (
-          Curve("sae/dead_fraction", "training, by its window"),
-          Curve("sae/test_never_fired", "never on test images"),
-        ),
-      ),
-      Panel(
-        "Loss",
-        (Curve("sae/loss", "whole"), Curve("sae/auxiliary", "auxiliary")),
-      ),
-      Panel("Gradient norm", (Curve("sae/grad_norm", "autoencoder"),)),
-      Panel(
-        "Firing rates of latents on test images",
-        (
-          Curve("sae/test_density_median", "median"),
-          Curve("sae/test_density_max", "largest"),
-        ),
-      ),
-    ),
-  ),
-)
-PHASE_NAMES = {"sae": "Sparse autoencoder", "gan": "GAN", "classifier": "Classifier"}
 THROUGHPUT = Curve("images_per_second", "images/s")
 
 _NO_METRICS = {"phase", "step", "images_seen", "seconds", THROUGHPUT.key}
 
 
-def groups(records: Sequence[dict]) -> list[Group]:
-  """Returns the charts of a run, those of the known metrics; empty ones are left out.
+def groups(
+  records: Sequence[dict], phases: Iterable[str], shown: Mapping[str, Shown]
+) -> list[Group]:
+  """Returns the charts of the known metrics; empty charts and groups are left out.
 
   Args:
     records: of metrics.jsonl.
+    phases: in the order of the page.
+    shown: phase -> what is shown of its method.
   """
-  made = []
-  for phase, title, panels in PANELS:
-    charts = [_chart(records, phase, panel) for panel in panels]
-    made.append(Group(title, [chart for chart in charts if chart]))
-  return [group for group in made if group.charts]
+  found = []
+  for phase in phases:
+    for title, panels in shown_as(shown, phase).report.panels:
+      charts = [_chart(records, phase, panel) for panel in panels]
+      found.append(Group(title, [chart for chart in charts if chart]))
+  return [group for group in found if group.charts]
 
 
-def others(records: Sequence[dict]) -> list[LineChart]:
+def others(records: Sequence[dict], shown: Mapping[str, Shown]) -> list[LineChart]:
   """Returns one chart for each metric that no panel shows (errors excepted)."""
-  known = _NO_METRICS | {
-    key
-    for _, _, panels in PANELS
-    for panel in panels
-    for curve in panel.curves
-    for key in (curve.key, curve.error)
-  }
+  known = {phase: _NO_METRICS | _keys(shown, phase) for phase in _phases(records)}
   found = {
     (record["phase"], key): None
     for record in records
     for key in record
-    if key not in known and not key.endswith("_error")
+    if key not in known[record["phase"]] and not key.endswith("_error")
   }
   charts = []
   for phase, key in found:
@@ -160,16 +54,30 @@ def others(records: Sequence[dict]) -> list[LineChart]:
   return [chart for chart in charts if chart]
 
 
-def throughput(records: Sequence[dict]) -> list[LineChart]:
+def throughput(records: Sequence[dict], shown: Mapping[str, Shown]) -> list[LineChart]:
   """Returns one chart of images per second for each phase."""
-  phases = dict.fromkeys(record["phase"] for record in records)
   # the records before the first step have a speed of 0 that says nothing
   moving = [record for record in records if finite(record.get(THROUGHPUT.key))]
   charts = [
-    _chart(moving, phase, Panel(PHASE_NAMES.get(str(phase), str(phase)), (THROUGHPUT,)))
-    for phase in phases
+    _chart(moving, phase, Panel(shown_as(shown, phase).title, (THROUGHPUT,)))
+    for phase in _phases(records)
   ]
   return [chart for chart in charts if chart]
+
+
+def _phases(records: Sequence[dict]) -> list[str]:
+  return list(dict.fromkeys(record["phase"] for record in records))
+
+
+def _keys(shown: Mapping[str, Shown], phase: str) -> set[str]:
+  """Returns the metrics that the panels of a phase show, and those of their errors."""
+  return {
+    key
+    for _, panels in shown_as(shown, phase).report.panels
+    for panel in panels
+    for curve in panel.curves
+    for key in (curve.key, curve.error)
+  }
 
 
 def _chart(records: Iterable[dict], phase: str, panel: Panel) -> LineChart | None:

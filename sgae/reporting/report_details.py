@@ -1,4 +1,7 @@
-"""What details.json says of the newest evaluation, as the report shows it."""
+"""The newest evaluation's lists, details.json, as the report shows them.
+
+The argument `details` is the part of one phase in details.json.
+"""
 
 from typing import Any
 
@@ -6,20 +9,21 @@ from sgae.reporting import report_images
 from sgae.reporting.charts import Histogram, histogram
 from sgae.reporting.lenient import finite, items, numbers, section
 
-MOST_CLASSES = 30  # a longer histogram shows the classes that are furthest off
+CODES = ("firing_rate", "code_values", "active_latents")  # lists about codes
+MOST_CLASSES = 30  # of more, the page shows those furthest from the reference
 
 
-def class_shares(gan: dict) -> list[dict[str, Any]]:
+def class_shares(details: dict) -> list[dict[str, Any]]:
   """Returns the classes with their shares of samples and reference, and bar lengths.
 
-  In the order of the classes; where they are many, those that are furthest from their
-  share of the reference come first.
+  In the order of the classes; where there are many, those furthest from their share of
+  the reference come first.
   """
-  shares = numbers(gan, "class_share")
-  reference = numbers(gan, "class_share_reference")
+  shares = numbers(details, "class_share")
+  reference = numbers(details, "class_share_reference")
   if len(reference) != len(shares):
     reference = [None] * len(shares)
-  names = [str(name) for name in items(gan, "class_names")]
+  names = [str(name) for name in items(details, "class_names")]
   names += [str(i) for i in range(len(names), len(shares))]
   longest = max((share for share in [*shares, *reference] if share), default=1)
   decimals = 1 if longest >= 0.05 else 2
@@ -41,18 +45,18 @@ def class_shares(gan: dict) -> list[dict[str, Any]]:
 
 
 def dictionary(
-  picture: report_images.Picture | None, config: dict, sae: dict
+  picture: report_images.Picture | None, config: dict, details: dict
 ) -> dict[str, Any] | None:
-  """Returns the picture of atoms, where each atom lies in it, and its firing rate."""
+  """Returns the picture of atoms, the place of each atom and its firing rate."""
   if picture is None:
     return None
-  rates = numbers(sae, "firing_rate")
+  rates = numbers(details, "firing_rate")
   latents = finite(section(config, "code").get("num_latents"))
   size, aspect, places = report_images.atoms(
     picture, len(rates) or (int(latents) if latents else None)
   )
-  # The order of the atoms is that of the rates of the same step alone.
-  if sae.get("step") != picture.step:
+  # The atoms are in the order of the rates of their own step.
+  if details.get("step") != picture.step:
     rates = []
   return {
     "picture": picture,
@@ -66,10 +70,10 @@ def dictionary(
   }
 
 
-def code_histograms(sae: dict) -> list[Histogram]:
+def code_histograms(details: dict) -> list[Histogram]:
   """Returns the histograms of firing rates, of active latents' values, and of L0."""
-  made = []
-  fired = [rate for rate in numbers(sae, "firing_rate") if 0 < rate <= 1]
+  charts = []
+  fired = [rate for rate in numbers(details, "firing_rate") if 0 < rate <= 1]
   if fired:
     # four bins to a power of ten, from the smallest rate up to 1
     bins = 1
@@ -81,11 +85,11 @@ def code_histograms(sae: dict) -> list[Histogram]:
       for left, right in zip(edges, edges[1:], strict=False)
     ]
     counts[0] += sum(rate <= edges[0] for rate in fired)
-    made.append(histogram("Latents by firing rate", edges, counts, log=True))
+    charts.append(histogram("Latents by firing rate", edges, counts, log=True))
   for key, title in (
     ("code_values", "Values of active latents"),
     ("active_latents", "Images by L0"),
   ):
-    part = section(sae, key)
-    made.append(histogram(title, numbers(part, "edges"), numbers(part, "counts")))
-  return [one for one in made if one]
+    part = section(details, key)
+    charts.append(histogram(title, numbers(part, "edges"), numbers(part, "counts")))
+  return [chart for chart in charts if chart]

@@ -1,8 +1,8 @@
-"""The report's tables of figures: a run beside real data and beside simple controls.
+"""The report's tables of figures: a run next to real data and simple controls.
 
-A control is a model without adversarial training (an autoencoder and a Gaussian mixture
-on its codes): a GAN that does not beat it has shown nothing (Lucic et al., 2018, "Are
-GANs created equal?"; Ghosh et al., 2020, "From variational to deterministic
+A control is a simple generative model, such as an autoencoder with a Gaussian mixture
+on its codes. A generative model that does not beat it has shown nothing (Lucic et al.,
+2018, "Are GANs created equal?"; Ghosh et al., 2020, "From variational to deterministic
 autoencoders").
 """
 
@@ -11,23 +11,17 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from sgae.reporting.charts import with_error
+from sgae.reporting.contents import Meaning
 from sgae.reporting.lenient import finite, section
 
-LEVEL = 2  # standard errors of a difference that is no difference
-
-
-class Meaning(NamedTuple):
-  """What a figure is called and says; `better` is 'lower', 'higher' or '' (neither)."""
-
-  label: str
-  better: str
-  text: str
+LEVEL = 2  # standard errors within which two figures count as equal
 
 
 class Row(NamedTuple):
-  """A figure of the run, as text, beside the same figure of others.
+  """A figure of the run, as text, with the same figure of others.
 
   Attributes:
+    name: in evaluation.json.
     meaning: what it is.
     value: of the run, with its standard error.
     others: value by name, the floor first; '' where it has none.
@@ -35,6 +29,7 @@ class Row(NamedTuple):
     verdict: the mark in words.
   """
 
+  name: str
   meaning: Meaning
   value: str
   others: dict[str, str]
@@ -44,67 +39,21 @@ class Row(NamedTuple):
 
 FLOOR = "Real images"
 
-# In the order of the page. Names that are not here follow, without a direction.
-MEANINGS = {
-  "frechet": Meaning(
-    "Fréchet distance", "lower", "between the features of samples and of real images"
-  ),
-  "precision": Meaning(
-    "Precision", "higher", "share of samples that lie among real images"
-  ),
-  "recall": Meaning("Recall", "higher", "share of real images that lie among samples"),
-  "classes_covered": Meaning("Classes", "higher", "classes that samples cover"),
-  "modes_covered": Meaning("Modes", "higher", "modes that samples cover"),
-  "neighbour_ratio": Meaning(
-    "Neighbour ratio",
-    "",
-    "nearness to training images; far below 1: copies",
-  ),
-  "fvu": Meaning("FVU", "lower", "fraction of variance unexplained"),
-  "dead_share": Meaning("Dead latents", "lower", "share that never fires"),
-  "l0": Meaning("L0", "", "active latents per image"),
-  "kernel": Meaning("Kernel distance", "lower", "unbiased, so it may be below 0"),
-  "density": Meaning("Density", "higher", "real neighbourhoods a sample lies in"),
-  "coverage": Meaning("Coverage", "higher", "share of real images with a sample near"),
-  "classifier_score": Meaning(
-    "Classifier score", "higher", "the inception score, with this classifier"
-  ),
-  "class_kl": Meaning("Class KL", "lower", "from the reference's classes [nats]"),
-  "copies": Meaning("Copies", "lower", "samples that repeat a training image"),
-  "probe_error": Meaning("Probe error", "lower", "of a linear classifier on codes"),
-}
-HEADLINE = list(MEANINGS)[:9]
 
-# What stands in for a figure while no evaluation.json has it: metrics of the records.
-WHILE_TRAINING = {
-  "gan": {
-    "frechet": ("gan/frechet", "gan/frechet_error"),
-    "precision": ("gan/precision", "gan/precision_error"),
-    "recall": ("gan/recall", "gan/recall_error"),
-    "classes_covered": ("gan/classes_covered", "gan/classes_covered_error"),
-    "modes_covered": ("gan/modes_covered", "gan/modes_covered_error"),
-    "high_quality": ("gan/high_quality", "gan/high_quality_error"),
-    "class_kl": ("gan/class_kl", "gan/class_kl_error"),
-  },
-  "sae": {
-    "fvu": ("sae/test_fvu", None),
-    "dead_share": ("sae/test_dead_share", None),
-    "l0": ("sae/test_l0", None),
-  },
-}
-
-
-def rows(part: Mapping[str, Any], classes: int | None) -> list[Row]:
-  """Returns the figures of one part of evaluation.json, headline figures first.
+def rows(
+  part: Mapping[str, Any], meanings: Mapping[str, Meaning], classes: int | None
+) -> list[Row]:
+  """Returns the figures of one part of evaluation.json in the order of the page.
 
   Args:
     part: {"figures": {name: {"value": v, "error": e or None}}, "floor": the same,
-      "controls": {name: the same}}; whatever is missing or no number is left out.
+      "controls": {name: the same}}; whatever is missing or not a number is left out.
+    meanings: of the method; other figures follow, without a direction.
     classes: how many classes (or modes) there are to cover, where that is known.
   """
   figures = section(part, "figures")
-  order = [name for name in MEANINGS if name in figures]
-  order += [name for name in figures if name not in MEANINGS]
+  order = [name for name in meanings if name in figures]
+  order += [name for name in figures if name not in meanings]
   floor = section(part, "floor")
   controls = section(part, "controls")
   controls = {name: section(controls, name) for name in controls}
@@ -113,16 +62,17 @@ def rows(part: Mapping[str, Any], classes: int | None) -> list[Row]:
     own = _figure(figures, name)
     if own is None:
       continue
-    meaning = MEANINGS.get(name, Meaning(name.replace("_", " "), "", ""))
+    meaning = meanings.get(name, Meaning(name.replace("_", " "), "", ""))
     covered = name.endswith("_covered") and classes
-    beside = {control: _figure(values, name) for control, values in controls.items()}
-    mark, verdict = compare(own, beside, meaning.better)
+    measured = {other: _figure(values, name) for other, values in controls.items()}
+    mark, verdict = compare(own, measured, meaning.better)
     real = {FLOOR: _figure(floor, name)} if floor else {}
     table.append(
       Row(
+        name,
         meaning,
         _text(own) + (f" of {classes:,}" if covered else ""),
-        {other: _text(figure) for other, figure in (real | beside).items()},
+        {other: _text(figure) for other, figure in (real | measured).items()},
         mark,
         verdict,
       )
@@ -130,12 +80,17 @@ def rows(part: Mapping[str, Any], classes: int | None) -> list[Row]:
   return table
 
 
-def figures_of_records(phase: str, records: list[dict]) -> dict[str, Any] | None:
-  """Returns the newest evaluation that was made while training, as `rows` takes it.
+def figures_of_records(
+  phase: str,
+  records: list[dict],
+  while_training: Mapping[str, tuple[str, str | None]],
+) -> dict[str, Any] | None:
+  """Returns the newest evaluation during training, as `rows` takes it.
 
   Args:
-    phase: 'gan' or 'sae'.
+    phase: its name.
     records: of metrics.jsonl.
+    while_training: figure -> (metric, metric of its error or None).
 
   Returns:
     {"step", "images_seen", "seconds", "figures"}, or None when there is no such figure.
@@ -145,7 +100,7 @@ def figures_of_records(phase: str, records: list[dict]) -> dict[str, Any] | None
       continue
     figures = {
       name: {"value": record[key], "error": record.get(error)}
-      for name, (key, error) in WHILE_TRAINING.get(phase, {}).items()
+      for name, (key, error) in while_training.items()
       if finite(record.get(key)) is not None
     }
     if figures:
@@ -157,7 +112,7 @@ def figures_of_records(phase: str, records: list[dict]) -> dict[str, Any] | None
 def compare(
   own: tuple[float, float], controls: Mapping[str, Any], better: str
 ) -> tuple[str, str]:
-  """Says whether a figure beats the controls, in a word and in a sentence.
+  """Returns whether a figure beats the controls, as a word and as a sentence.
 
   Two figures are level when they differ by no more than 2 standard errors of the
   difference; an unknown error counts as 0.
@@ -189,7 +144,7 @@ def compare(
 
 
 def protocol_line(protocol: Mapping[str, Any]) -> str:
-  """Says in one line how the figures were measured; '' if nothing is known of it.
+  """Returns in one line how the figures were measured; '' if that is unknown.
 
   Args:
     protocol: {"samples", "reference", "reference_samples", "features",
@@ -219,10 +174,10 @@ def protocol_line(protocol: Mapping[str, Any]) -> str:
   return line.removeprefix("; ")
 
 
-def _names(some: list[str], everything: Mapping[str, Any]) -> str:
-  if len(everything) > 1 and len(some) == len(everything):
+def _names(names: list[str], controls: Mapping[str, Any]) -> str:
+  if len(controls) > 1 and len(names) == len(controls):
     return "every control"
-  return ", ".join(some)
+  return ", ".join(names)
 
 
 def _figure(figures: Mapping[str, Any], name: str) -> tuple[float, float] | None:

@@ -1,8 +1,9 @@
-"""The pictures of a run as data URIs: which of them a report shows, and how."""
+"""The pictures of a run, embedded in its report as data URIs."""
 
 import base64
 import io
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -14,11 +15,6 @@ MOST_FRAMES = 12  # grids behind the slider
 LARGE = 150_000  # bytes; a larger picture is embedded as JPEG
 BUDGET = 2_400_000  # bytes of all grids behind the slider, before base64
 ATOM_COLUMNS, ATOM_GAP = 20, 2  # of the picture of atoms
-
-_NAME = re.compile(
-  r"(?P<kind>sae_reconstructions|sae_atoms|gan_samples|gan_interpolations"
-  r"|gan_neighbours)_(?P<step>\d{6,})\.png"
-)
 
 
 class Picture(NamedTuple):
@@ -37,20 +33,42 @@ class Atom(NamedTuple):
   y: float
 
 
-def listed(workdir: Path) -> dict[str, dict[int, Path]]:
-  """Returns the pictures of a run directory: {kind: {step: file}}, steps in order."""
-  found: dict[str, dict[int, Path]] = {}
+def listed(
+  workdir: Path, phases: Sequence[str]
+) -> dict[str, dict[str, dict[int, Path]]]:
+  """Returns the pictures of a run, `images/<phase>_<title>_<step>.png`.
+
+  Args:
+    workdir: the run directory.
+    phases: whose pictures are listed, in this order.
+
+  Returns:
+    {title: {phase: {step: file}}}, with titles in the order of the alphabet and
+    ascending steps.
+  """
+  # the longest name first: a phase may be called as another one and its title
+  names = "|".join(map(re.escape, sorted(phases, key=len, reverse=True)))
+  pattern = re.compile(rf"({names})_(.+)_(\d{{6,}})\.png")
+  found: dict[str, dict[str, dict[int, Path]]] = {}
   directory = workdir / "images"
   with explained(directory):
     paths = sorted(directory.iterdir()) if directory.is_dir() else []
   for path in paths:
-    if match := _NAME.fullmatch(path.name):
-      found.setdefault(match["kind"], {})[int(match["step"])] = path
-  return {kind: dict(sorted(steps.items())) for kind, steps in found.items()}
+    if match := pattern.fullmatch(path.name):
+      phase, title, step = match.groups()
+      found.setdefault(title, {}).setdefault(phase, {})[int(step)] = path
+  return {
+    title: {
+      phase: dict(sorted(found[title][phase].items()))
+      for phase in phases
+      if phase in found[title]
+    }
+    for title in sorted(found)
+  }
 
 
 def newest(steps: dict[int, Path] | None) -> Picture | None:
-  """Embeds the picture of the last step that can be read; None where there is none."""
+  """Embeds the picture of the last step that can be read; None without one."""
   for step in sorted(steps or {}, reverse=True):
     if picture := embed(step, (steps or {})[step]):
       return picture
@@ -60,12 +78,12 @@ def newest(steps: dict[int, Path] | None) -> Picture | None:
 def frames(steps: dict[int, Path] | None) -> list[Picture]:
   """Embeds pictures of at most 12 steps, evenly chosen, with the first and the last.
 
-  Fewer where the pictures are so large that the page would become heavy; never fewer
-  than those two.
+  Fewer where the pictures are so large that the page would become heavy, but never
+  fewer than those two.
   """
   steps = steps or {}
-  made = [embed(step, steps[step]) for step in evenly(list(steps), MOST_FRAMES)]
-  embedded = [picture for picture in made if picture]
+  chosen = [embed(step, steps[step]) for step in evenly(list(steps), MOST_FRAMES)]
+  embedded = [picture for picture in chosen if picture]
   size = max((len(picture.uri) * 3 // 4 for picture in embedded), default=1)
   return evenly(embedded, max(2, BUDGET // size))
 
@@ -97,16 +115,16 @@ def embed(step: int, path: Path) -> Picture | None:
 
 
 def atoms(picture: Picture, num_latents: int | None) -> tuple[str, str, list[Atom]]:
-  """Finds the single atoms in the picture of atoms.
+  """Finds each atom in the picture of atoms.
 
   Args:
-    picture: as `pictures.atoms` with 20 columns makes it: cells with a gap of 2 pixels
-      between and around them.
+    picture: of `pictures.atoms` with 20 columns: cells with a gap of 2 pixels between
+      and around them.
     num_latents: how many latents there are; None: unknown, the picture is full.
 
   Returns:
     CSS background-size and aspect-ratio of an atom, and the positions of the atoms; no
-    position if the picture has not that form.
+    position if the picture has another form.
   """
   count = min(num_latents or 10 * ATOM_COLUMNS, 10 * ATOM_COLUMNS)
   rows = -(-count // ATOM_COLUMNS)

@@ -14,10 +14,10 @@ import orbax.checkpoint as ocp
 from etils import epath
 
 from sgae import randomness
-from sgae.methods import METHODS
 from sgae.devices.mesh import replicated_template
-from sgae.runs import checksums
 from sgae.errors import UserError
+from sgae.methods import METHODS
+from sgae.runs import checksums
 from sgae.runs.orbax_noise import hush_failing_saves
 
 
@@ -157,7 +157,9 @@ class Checkpoints:
     )
     folders = [Path(self._directory / str(step)) for step in steps]
     self._damaged, faults = [], []
-    checked = any(map(checksums.is_sealed, folders))  # no: an older version wrote them all
+    checked = any(
+      map(checksums.is_sealed, folders)
+    )  # no: an older version wrote them all
     for step, folder in zip(steps, folders, strict=True):
       fault = checksums.fault(folder) if checked else None
       if fault is None:
@@ -224,9 +226,7 @@ class Checkpoints:
     bare = jax.ShapeDtypeStruct(data.shape, data.dtype, sharding=key.sharding)
     wanted = self._as_stored(template.replace(key=bare))
     with self._readable(self._directory / str(step)):
-      stored: Any = self._manager().restore(
-        step, args=ocp.args.StandardRestore(wanted)
-      )
+      stored: Any = self._manager().restore(step, args=ocp.args.StandardRestore(wanted))
     names = {name: self._stored_as.get(name, name) for name in fields_of(template)}
     state = template.replace(**{name: stored[kept] for name, kept in names.items()})
     return state.replace(key=jax.random.wrap_key_data(state.key))

@@ -1,30 +1,25 @@
-"""Runs beside each other: groups of seeds, their figures, what they took to a target.
+"""Compares runs: groups of seeds, their figures, what they took to reach a target.
 
-Pure functions: what run directories hold goes in, the table and the curves come out.
-A run's images and seconds count every phase up to its generator's, so that pretraining
-is paid for.
+Pure functions from what run directories hold to the numbers of the table and the
+curves. The images and seconds of a run count all phases up to the one that is compared,
+so that pretraining is paid for.
 """
 
 import json
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-import numpy as np
-
-from sgae.config import RESUMABLE_BASE, flatten
+from sgae.config import flatten, is_resumable
 from sgae.errors import UserError
 from sgae.reporting.lenient import finite, section
-from sgae.reporting.metrics import spent
+from sgae.runs.curves import AXES, Curve, curve_of, mean_curve, statistic
 
-DISTANCE = "gan/frechet"
-# Fields that make no other experiment: the seed, where checkpoints lie, and what may
-# change on resume. The lengths of phases may, but decide what comes out.
+# Fields in which runs of one experiment may differ, besides those that a resume may
+# change.
 _NOT_COMPARED = (
   "seed",
   "data.",  # refused where it differs in what is read
   "checkpoint.",
-  *(n for n in RESUMABLE_BASE if n != "evaluation."),
-  "sae.evaluate_every", "sae.save_every", "gan.evaluate_every", "gan.save_every", "classifier.steps", "classifier.evaluate_every", "classifier.save_every",
   "evaluation.measures",
   "evaluation.final_samples",  # in the protocol
   "evaluation.controls",
@@ -39,7 +34,7 @@ class Run(NamedTuple):
   """What a run directory holds.
 
   Attributes:
-    name: of the directory, unique among the runs that are compared.
+    name: of the directory, unique among the compared runs.
     config: resolved and nested, as config.json has it.
     image_shape: (H, W, C).
     records: of metrics.jsonl, in order.
@@ -53,45 +48,26 @@ class Run(NamedTuple):
   evaluation: Mapping[str, Any]
 
 
-class Curve(NamedTuple):
-  """A Frechet distance over something that grows; equally long, `x` ascending."""
-
-  x: np.ndarray
-  distance: np.ndarray
-
-  def at(self, x: float | None) -> float | None:
-    """Returns the distance between evaluations; None outside of them."""
-    if x is None or not len(self.x) or not self.x[0] <= x <= self.x[-1]:
-      return None
-    return float(np.interp(x, self.x, self.distance))
-
-  def first_at(self, target: float) -> float | None:
-    """Returns the first x with a distance of at most `target`, None without one."""
-    reached = np.flatnonzero(self.distance <= target)
-    if not len(reached):
-      return None
-    index = reached[0]
-    if index == 0 or self.distance[index] == target:
-      return float(self.x[index])
-    before, after = self.distance[index - 1], self.distance[index]
-    share = (before - target) / (before - after)
-    return float(self.x[index - 1] + share * (self.x[index] - self.x[index - 1]))
-
-
-def compare(runs: Sequence[Run], target: float) -> dict[str, Any]:
+def compare(
+  runs: Sequence[Run], target: float, selects_by: Mapping[str, str | None]
+) -> dict[str, Any]:
   """Compares groups of runs that differ in nothing but the seed.
 
   Args:
     runs: at least one.
-    target: a Frechet distance, positive; 0: the lowest that the mean of every group
+    target: a value of the measure, positive; 0: the lowest that the mean of every group
       reached.
+    selects_by: phase -> the metric whose least value marks its best state, or None. The
+      measure that is followed over images and seconds is that of a run's last phase
+      that has one.
 
   Returns:
     What compare.json holds; all of it finite or None. `groups`, each with `name`,
     `runs`, `seeds`, `figures` ({phase: {name: statistic}}), `images_to_target` and
     `seconds_to_target` (over the runs that reached it, with their number `reached`),
-    `same_images` and `same_seconds` (the distance where all runs have come), and
-    `curves`. Further `target`, `floor` and `controls` ({phase: ...}). A statistic is
+    `same_images` and `same_seconds` (the measure up to where all runs have come), and
+    `curves`. Further `phases`, `measure` (its name, '' without one; a run with another
+    one has no curve), `target`, `floor` and `controls` ({phase: ...}). A statistic is
     {mean, spread, n}: the standard deviation over runs, None for one run.
 
   Raises:
@@ -100,53 +76,63 @@ def compare(runs: Sequence[Run], target: float) -> dict[str, Any]:
   """
   _check(runs)
   groups = _groups(runs)
-  curves = {
-    run.name: {axis: _curve(run, axis) for axis in ("images", "seconds")}
-    for run in runs
-  }
+  measure, curves = _curves(runs, selects_by)
   means = {
     name: {
-      axis: _mean_curve([curves[run.name][axis] for run in members])
-      for axis in ("images", "seconds")
+      axis: mean_curve([curves[run.name][axis] for run in members]) for axis in AXES
     }
     for name, members in groups.items()
   }
-  lowest = [
-    min(mean["images"]["mean"]) for mean in means.values() if mean["images"]["x"]
-  ]
-  goal = target or (max(lowest) if lowest else None)
+  best = [min(m["images"]["mean"]) for m in means.values() if m["images"]["x"]]
+  goal = target or (max(best) if best else None)
   common = {
     axis: min(
-      (run[axis].x[-1] for run in curves.values() if len(run[axis].x)), default=None
+      (float(run[axis].x[-1]) for run in curves.values() if len(run[axis].x)),
+      default=None,
     )
-    for axis in ("images", "seconds")
+    for axis in AXES
   }
-  result: dict[str, Any] = {
+  return {
     "data": _data_name(runs[0]),
+    "phases": _phases(runs),
+    "measure": measure,
     "target": goal,
-    "same_images_at": _plain(common["images"]),
-    "same_seconds_at": _plain(common["seconds"]),
-    "groups": [],
+    "same_images_at": common["images"],
+    "same_seconds_at": common["seconds"],
+    "groups": [
+      _group(name, members, curves, common, goal) | {"curves": means[name]}
+      for name, members in groups.items()
+    ],
     "floor": _first_of(runs, "floor"),
     "controls": _first_of(runs, "controls"),
   }
-  for name, members in groups.items():
-    entry: dict[str, Any] = {
-      "name": name,
-      "runs": [run.name for run in members],
-      "seeds": [run.config["seed"] for run in members],
-      "figures": _figures(members),
-      "curves": means[name],
-    }
-    for axis in ("images", "seconds"):
-      own = [curves[run.name][axis] for run in members]
-      reached = [] if goal is None else [curve.first_at(goal) for curve in own]
-      reached = [x for x in reached if x is not None]
-      entry[f"{axis}_to_target"] = _statistic(reached) | {"reached": len(reached)}
-      there = [curve.at(common[axis]) for curve in own]
-      entry[f"same_{axis}"] = _statistic([d for d in there if d is not None])
-    result["groups"].append(entry)
-  return result
+
+
+def _group(name, members, curves, common, goal) -> dict[str, Any]:
+  """Returns the entry of one group, without its curves."""
+  entry: dict[str, Any] = {
+    "name": name,
+    "runs": [run.name for run in members],
+    "seeds": [run.config["seed"] for run in members],
+    "figures": _figures(members),
+  }
+  for axis in AXES:
+    own = [curves[run.name][axis] for run in members]
+    reached = [] if goal is None else [curve.first_at(goal) for curve in own]
+    reached = [x for x in reached if x is not None]
+    entry[f"{axis}_to_target"] = statistic(reached) | {"reached": len(reached)}
+    there = [curve.at(common[axis]) for curve in own]
+    entry[f"same_{axis}"] = statistic([value for value in there if value is not None])
+  return entry
+
+
+def _phases(runs: Sequence[Run]) -> list[str]:
+  """Returns the phases that were evaluated, in the order of training."""
+  # a longer chain says where the phases of shorter ones belong
+  chains = sorted((run.config["phases"] for run in runs), key=len, reverse=True)
+  evaluated = dict.fromkeys(name for run in runs for name in run.evaluation)
+  names = dict.fromkeys(name for chain in [*chains, evaluated] for name in chain)
+  return [name for name in names if name in evaluated]
 
 
 def _check(runs):
@@ -165,7 +151,7 @@ def _check(runs):
         f"{run.name} has no figures in its evaluation.json: python launch.py "
         "--mode=evaluate and its --workdir make them"
       )
-  for phase in ("sae", "gan"):
+  for phase in _phases(runs):
     of_phase = [run for run in runs if _part(run, phase, "figures")]
     for run in of_phase[1:]:
       one, other = (_part(each, phase, "protocol") for each in (of_phase[0], run))
@@ -205,17 +191,23 @@ def _data_name(run):
 
 
 def _experiment(run):
+  """Returns the fields that make the experiment: {field: value}."""
+  lengths = {f"{phase}.steps" for phase in run.config["phases"]}
+
+  def is_compared(field):
+    if field.startswith(_NOT_COMPARED):
+      return False
+    # a resume may change these, but the figures depend on them
+    if field in lengths or field.startswith("evaluation."):
+      return True
+    return not is_resumable(field)
+
   fields = flatten(dict(run.config))
-  absent = tuple(f"{p}.steps" for p in ("sae", "gan") if p not in run.config["phases"])
-  return {
-    name: value
-    for name, value in fields.items()
-    if not name.startswith(_NOT_COMPARED) and name not in absent
-  }
+  return {name: value for name, value in fields.items() if is_compared(name)}
 
 
 def _groups(runs) -> dict[str, list[Run]]:
-  """Collects the runs of each experiment under a name, in the order of the runs."""
+  """Returns {name: runs of one experiment}, in the order of the runs."""
   by_key: dict[str, list[Run]] = {}
   for run in runs:
     by_key.setdefault(json.dumps(_experiment(run), sort_keys=True), []).append(run)
@@ -224,16 +216,17 @@ def _groups(runs) -> dict[str, list[Run]]:
     sorted(name for name in own if own[name] != fields[0].get(name, own[name]))
     for own in fields
   ]
-  # the first group is named by its own values of what the others change
+  # the first group is named by its own values of the fields that others change
   changed[0] = sorted({name for names in changed for name in names})
-  told = [
+  names_of = [
     ", ".join(f"{name}={_value(own[name])}" for name in names[: _MOST_FIELDS + 1])
     for own, names in zip(fields, changed, strict=True)
   ]
   named = {}
-  for members, names, name in zip(by_key.values(), changed, told, strict=True):
-    # a field that the first group lacks, as the length of a phase, tells nothing apart
-    good = 0 < len(names) <= _MOST_FIELDS and told.count(name) == 1
+  for members, names, name in zip(by_key.values(), changed, names_of, strict=True):
+    # without names: it differs in a field that the first group lacks alone, such as the
+    # length of a phase
+    good = 0 < len(names) <= _MOST_FIELDS and names_of.count(name) == 1
     named[name if good else members[0].name] = members
   return named
 
@@ -242,49 +235,42 @@ def _value(value):
   return repr(tuple(value)) if isinstance(value, list) else repr(value)
 
 
-def _curve(run: Run, axis: str) -> Curve:
-  """Returns the distance at each evaluation of the generator; empty without one."""
-  counter = {"images": "images_seen", "seconds": "seconds"}[axis]
-  phases = list(run.config["phases"])
-  earlier = phases[: phases.index("gan")] if "gan" in phases else phases
-  before = spent(run.records, earlier)[counter]
-  points = {
-    before + record[counter]: record[DISTANCE]
-    for record in run.records
-    if record.get("phase") == "gan"
-    and record.get(counter) is not None
-    and finite(record.get(DISTANCE)) is not None
-  }
-  x = sorted(points)
-  return Curve(np.array(x, float), np.array([points[each] for each in x], float))
+def _curves(runs, selects_by) -> tuple[str, dict[str, dict[str, Curve]]]:
+  """Returns the name of the measure and {run: {axis: curve}}."""
+  followed = {run.name: _followed(run, selects_by) for run in runs}
+  names = [metric.rpartition("/")[2] for _, metric in followed.values() if metric]
+  measure = names[0] if names else ""
+  curves = {}
+  for run in runs:
+    phase, metric = followed[run.name]
+    if metric.rpartition("/")[2] != measure:
+      phase = metric = ""
+    phases = list(run.config["phases"])
+    earlier = phases[: phases.index(phase)] if phase else []
+    curves[run.name] = {
+      axis: curve_of(run.records, axis, phase, metric, earlier) for axis in AXES
+    }
+  return measure, curves
 
 
-def _mean_curve(curves: Sequence[Curve]) -> dict[str, list]:
-  """Returns {x, mean, spread} where all the curves are known, at each evaluation."""
-  empty: dict[str, list] = {"x": [], "mean": [], "spread": []}
-  if not all(len(curve.x) for curve in curves):
-    return empty
-  first = max(curve.x[0] for curve in curves)
-  last = min(curve.x[-1] for curve in curves)
-  grid = np.unique(np.concatenate([curve.x for curve in curves]))
-  for x in grid[(grid >= first) & (grid <= last)]:
-    statistic = _statistic([float(np.interp(x, *curve)) for curve in curves])
-    empty["x"].append(float(x))
-    empty["mean"].append(statistic["mean"])
-    empty["spread"].append(statistic["spread"])
-  return empty
+def _followed(run: Run, selects_by) -> tuple[str, str]:
+  """Returns the last phase that is selected by a metric, and the metric; or ''."""
+  for phase in reversed(run.config["phases"]):
+    if metric := selects_by.get(phase):
+      return phase, metric
+  return "", ""
 
 
 def _figures(members: Sequence[Run]) -> dict[str, Any]:
   """Returns {phase: {name: statistic over the runs that have it}}."""
   figures: dict[str, Any] = {}
-  for phase in ("sae", "gan"):
+  for phase in _phases(members):
     parts = [_part(run, phase, "figures") for run in members]
     for name in dict.fromkeys(name for part in parts for name in part):
       values = [part[name].get("value") for part in parts if name in part]
       known = [value for value in values if finite(value) is not None]
       if known:
-        figures.setdefault(phase, {})[name] = _statistic(known)
+        figures.setdefault(phase, {})[name] = statistic(known)
   return figures
 
 
@@ -300,15 +286,3 @@ def _first_of(runs, what) -> dict[str, Any]:
 
 def _part(run, phase, what) -> dict[str, Any]:
   return section(section(run.evaluation, phase), what)
-
-
-def _statistic(values: Sequence[float]) -> dict[str, Any]:
-  return {
-    "mean": float(np.mean(values)) if len(values) else None,
-    "spread": float(np.std(values, ddof=1)) if len(values) > 1 else None,
-    "n": len(values),
-  }
-
-
-def _plain(value: Any) -> float | None:
-  return None if value is None else float(value)

@@ -20,7 +20,7 @@ from sgae.errors import UserError
 from sgae.evaluation import feature_extractor
 from sgae.evaluation.evaluate import evaluate_states
 from sgae.evaluation.measures.reference import EvaluationData
-from sgae.methods import METHODS
+from sgae.methods import METHODS, views
 from sgae.reporting.console import Console
 from sgae.reporting.journal import Journal
 from sgae.runs import directory as run_directory
@@ -152,7 +152,14 @@ def _train_phases(
   finished: dict[str, Any] = {}
   writer = nullcontext()
   if processes.is_leader():
-    writer = Journal(workdir, position, console)
+    writer = Journal(
+      workdir,
+      position,
+      console,
+      rules=views.warnings(),
+      shown=views.shown(),
+      selects_by=views.selects_by(),
+    )
   with writer as journal:
     with noted_signals() as stop:
       for name in config.phases:

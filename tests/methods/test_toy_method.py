@@ -98,8 +98,11 @@ def table():
 
 
 def toy_config(**fields):
-  config = base.get_config(("mean",))
-  config.mean.update(log_every=5, evaluate_every=10, save_every=10, **fields)
+  config = base.get_config(("mean",), also=("classifier",))
+  config.classifier.update(steps=10, log_every=10, channels=(4, 4, 4))
+  config.evaluation.update(final_samples=100, controls=False)
+  config.mean.update(log_every=5, evaluate_every=10, save_every=10)
+  config.mean.update(fields)
   return config
 
 

@@ -13,10 +13,14 @@ import pytest
 from PIL import Image
 
 from sgae.errors import UserError
+from sgae.methods import views
 from sgae.reporting import files, pictures, report_images
+from sgae.reporting.contents import Curve, Meaning, MethodReport, Panel, Shown
 from sgae.reporting.report import contents, duration, percent, write_report
 from sgae.reporting.report_details import code_histograms
 from tests.image_files import encode
+
+SHOWN = views.shown()
 
 
 class Event(NamedTuple):
@@ -45,7 +49,7 @@ class Page(HTMLParser):
 
 
 def build(workdir, events=()):
-  write_report(workdir, events)
+  write_report(workdir, events, SHOWN)
   return Page(workdir / "report.html")
 
 
@@ -119,7 +123,7 @@ def test_every_key_may_be_missing_or_nonsense(make_run):
       nonsense = (None, "x", -1, [None])[places % 4]
       for changed in (_changed(whole, keys), _changed(whole, keys, nonsense)):
         _store(workdir / name, changed)
-        write_report(workdir, [])
+        write_report(workdir, [], SHOWN)
       places += 1
     _store(workdir / name, whole)
   assert places > 60
@@ -131,13 +135,15 @@ def test_every_metric_may_be_missing(make_run):
   records = [json.loads(line) for line in path.read_text().splitlines()]
 
   def progress():
-    return [(phase["name"], phase["step"]) for phase in contents(workdir)["phases"]]
+    return [
+      (phase["name"], phase["step"]) for phase in contents(workdir, SHOWN)["phases"]
+    ]
 
   whole = progress()
   for key in {key for record in records for key in record} - {"phase", "step"}:
     rest = [{k: v for k, v in record.items() if k != key} for record in records]
     path.write_text("".join(json.dumps(record) + "\n" for record in rest))
-    write_report(workdir, [])
+    write_report(workdir, [], SHOWN)
     assert progress() == whole, key
 
 
@@ -149,7 +155,7 @@ def test_damaged_files_are_named_and_left_out(make_run):
   assert "evaluation.json is damaged" in page.text
   # the newest evaluation made while training stands in
   assert "Measured while training" in page.text
-  assert contents(workdir)["reconstructions"] is None
+  assert contents(workdir, SHOWN)["reconstructions"] is None
 
 
 def test_a_full_disk_leaves_the_old_report(make_run, monkeypatch):
@@ -162,17 +168,17 @@ def test_a_full_disk_leaves_the_old_report(make_run, monkeypatch):
 
   monkeypatch.setattr(files.os, "fsync", full)
   with pytest.raises(UserError, match="No space left"):
-    write_report(workdir, [EVENT])
+    write_report(workdir, [EVENT], SHOWN)
   assert (workdir / "report.html").read_bytes() == old
   assert not list(workdir.glob(".*"))
 
 
 def test_a_phase_is_finished_at_its_last_step(make_run):
   workdir = make_run()
-  assert contents(workdir)["finished"]
+  assert contents(workdir, SHOWN)["finished"]
   path = workdir / "metrics.jsonl"
   path.write_text("".join(path.read_text().splitlines(keepends=True)[:-1]))
-  part = contents(workdir)
+  part = contents(workdir, SHOWN)
   assert not part["finished"]
   assert [phase["finished"] for phase in part["phases"]] == [True, False]
   assert part["phases"][1]["step"] == 900 and part["phases"][1]["steps"] == 1000
@@ -184,7 +190,7 @@ def test_a_long_run_keeps_12_grids_with_the_first_and_the_last(make_run):
   source = (workdir / "images" / "gan_samples_000000.png").read_bytes()
   for step in range(1100, 9001, 100):
     (workdir / "images" / f"gan_samples_{step:06d}.png").write_bytes(source)
-  steps = [picture.step for picture, _ in contents(workdir)["samples"]]
+  steps = [picture.step for picture, _ in contents(workdir, SHOWN)["samples"]]
   assert len(steps) == 12 and (steps[0], steps[-1]) == (0, 9000)
   assert set(np.diff(steps)) <= {800, 900}  # 9000 / 11 = 818
 
@@ -195,9 +201,9 @@ def test_large_pictures_do_not_make_a_heavy_page(make_run):
   noise = encode(rng.integers(0, 256, (522, 1302, 3)).astype(np.uint8))
   for step in range(0, 1001, 100):
     (workdir / "images" / f"gan_samples_{step:06d}.png").write_bytes(noise)
-  write_report(workdir, [])
+  write_report(workdir, [], SHOWN)
   assert (workdir / "report.html").stat().st_size < 5_000_000
-  shown = [picture for picture, _ in contents(workdir)["samples"]]
+  shown = [picture for picture, _ in contents(workdir, SHOWN)["samples"]]
   assert (shown[0].step, shown[-1].step) == (0, 1000)
   assert (shown[0].width, shown[0].height) == (1302, 522)
 
@@ -236,13 +242,13 @@ def test_a_picture_of_another_form_is_shown_whole(tmp_path):
 
 def test_atoms_have_rates_of_their_own_step_alone(make_run):
   workdir = make_run()
-  dictionary = contents(workdir)["dictionary"]
+  dictionary = contents(workdir, SHOWN)["dictionary"]
   assert [rate for _, rate in dictionary["atoms"]][:3] == [0.9, 0.4, 0.1]
   assert len(dictionary["atoms"]) == 30
   details = json.loads((workdir / "details.json").read_text())
   details["sae"]["step"] = 50
   _store(workdir / "details.json", details)
-  assert {rate for _, rate in contents(workdir)["dictionary"]["atoms"]} == {None}
+  assert {rate for _, rate in contents(workdir, SHOWN)["dictionary"]["atoms"]} == {None}
 
 
 def test_many_classes_are_cut_to_those_that_are_furthest_off(make_run):
@@ -252,7 +258,7 @@ def test_many_classes_are_cut_to_those_that_are_furthest_off(make_run):
   reference = np.full(1000, 0.001).tolist()
   details = {"class_share": share.tolist(), "class_share_reference": reference}
   _store(workdir / "details.json", {"gan": details})
-  part = contents(workdir)
+  part = contents(workdir, SHOWN)
   assert [row["name"] for row in part["classes"]][:2] == ["123", "777"]
   assert (len(part["classes"]), part["classes_in_all"]) == (30, 1000)
   assert part["classes"][0]["width"] == 100
@@ -260,7 +266,7 @@ def test_many_classes_are_cut_to_those_that_are_furthest_off(make_run):
 
 
 def test_the_histogram_of_firing_rates_counts_every_latent_that_fires(make_run):
-  chart = contents(make_run())["code_histograms"][0]
+  chart = contents(make_run(), SHOWN)["code_histograms"][0]
   tops = [float(top) for top in re.findall(r"V([\d.]+)h", chart.bars)]
   # 1 latent in 0.0032..0.0056, 25 in 0.056..0.1, 1 in 0.32..0.56, 1 in 0.56..1
   heights = [150 - top for top in tops]
@@ -273,6 +279,53 @@ def test_the_smallest_firing_rate_is_counted_also_at_an_edge():
   chart = code_histograms({"firing_rate": [0.1, 0.1, 0.5, 0.0]})[0]
   tops = [float(top) for top in re.findall(r"V([\d.]+)h", chart.bars)]
   assert [150 - top for top in tops] == pytest.approx([133.3, 66.7], abs=0.1)
+
+
+def test_a_new_method_is_shown_as_its_report_says(make_run):
+  workdir = make_run()
+  config = json.loads((workdir / "config.json").read_text())
+  config["config"]["phases"] = ["sae", "gan", "sharp_flow"]
+  config["config"]["sharp_flow"] = {"steps": 20}
+  _store(workdir / "config.json", config)
+  with open(workdir / "metrics.jsonl", "a") as file:
+    for step in (0, 10, 20):
+      record = {"phase": "sharp_flow", "step": step, "images_seen": 8 * step}
+      record |= {"sharp_flow/bits": 9.0 - step / 10, "sharp_flow/norm": 1.0 + step}
+      file.write(json.dumps(record) + "\n")
+  source = workdir / "images" / "gan_samples_001000.png"
+  for title in ("samples_000010", "samples_000020", "latent_grid_000020"):
+    path = workdir / "images" / f"sharp_flow_{title}.png"
+    path.write_bytes(source.read_bytes())
+  bits = Meaning("Bits", "lower", "per dimension")
+  panels = (("Flow", (Panel("Bits", (Curve("sharp_flow/bits", "training"),)),)),)
+  while_training = {"bits": ("sharp_flow/bits", None)}
+  report = MethodReport("Flow", panels, {"bits": bits}, ("bits",), while_training)
+  shown = SHOWN | {"sharp_flow": Shown("Sharp flow", report)}
+  part = contents(workdir, shown)
+  assert [phase["title"] for phase in part["phases"]][-1] == "Sharp flow"
+  titles = ["Flow", "Generator", "Sparse autoencoder"]
+  assert [one["title"] for one in part["parts"]] == titles
+  assert part["parts"][0]["headline"][0].value == "7"
+  assert part["groups"][0].title == "Flow"
+  assert [chart.title for chart in part["others"]] == ["sae/novel", "sharp_flow/norm"]
+  # the latest phase that draws samples has the slider; other pictures stay as they are
+  assert [picture.step for picture, _ in part["samples"]] == [10, 20]
+  caption = {"images_seen": 160, "label": "Bits", "value": 7.0}
+  assert part["samples"][-1][1] == caption
+  assert part["interpolations"].step == 1000
+  ((title, phase, picture),) = part["other_pictures"]
+  assert (title, phase, picture.step) == ("latent grid", "Sharp flow", 20)
+  write_report(workdir, [], shown)
+  text = re.sub(r"\s+", " ", Page(workdir / "report.html").text)
+  assert "Other pictures Latent grid Sharp flow, step 20." in text
+  # a method of which nothing is known is shown by what it measured and drew
+  part = contents(workdir, SHOWN)
+  assert part["phases"][-1]["title"] == "sharp_flow"
+  assert [chart.title for chart in part["others"]][1:] == [
+    "sharp_flow/bits",
+    "sharp_flow/norm",
+  ]
+  assert [picture.step for picture, _ in part["samples"]] == [10, 20]
 
 
 def test_times_and_shares_are_readable():

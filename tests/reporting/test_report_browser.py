@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from sgae.methods import views
 from sgae.reporting.report import write_report
 
 BROWSER, DRIVER = Path("/usr/bin/chromium"), Path("/usr/bin/chromedriver")
@@ -49,7 +50,7 @@ def browser(tmp_path_factory):
 def page(browser, make_run):
   """Returns a function that opens the report of a whole run at a width [pixels]."""
   workdir = make_run()
-  write_report(workdir, [])
+  write_report(workdir, [], views.shown())
   browser.get_log("browser")
 
   def open_page(width=1280, scheme="light"):

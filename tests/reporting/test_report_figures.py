@@ -2,6 +2,7 @@
 
 import pytest
 
+from sgae.methods.gan.report import REPORT
 from sgae.reporting.report_figures import (
   FLOOR,
   compare,
@@ -49,7 +50,7 @@ def test_rows_hold_run_floor_and_controls_in_the_order_of_the_page():
     "floor": {"frechet": {"value": 3.5, "error": None}},
     "controls": {"AE": {"frechet": {"value": 19.5, "error": 0.2}}, "odd": None},
   }
-  table = rows(part, classes=10)
+  table = rows(part, REPORT.meanings, classes=10)
   assert [row.meaning.label for row in table] == [
     "Fréchet distance",
     "Precision",
@@ -70,14 +71,14 @@ def test_the_newest_evaluation_while_training_stands_in():
     {"phase": "gan", "step": 300, "gan/d_loss": 0.7, "gan/frechet": None},
     {"phase": "sae", "step": 400, "sae/test_fvu": 0.1},
   ]
-  part = figures_of_records("gan", records)
+  part = figures_of_records("gan", records, REPORT.while_training)
   assert part == {
     "step": 200,
     "images_seen": 9,
     "seconds": None,
     "figures": {"frechet": {"value": 20.0, "error": None}},
   }
-  assert figures_of_records("gan", records[2:]) is None
+  assert figures_of_records("gan", records[2:], REPORT.while_training) is None
 
 
 def test_the_protocol_is_one_line():

@@ -1,1 +1,184 @@
-WARNINGS = ()
+"""The warnings of adversarial training."""
+
+import math
+
+from sgae.diagnostics.rules import (
+  LEAST_LOSS,
+  Numbers,
+  Past,
+  Rule,
+  Verdict,
+  above_best,
+  below_best,
+  diverging_loss,
+  exploding_gradient,
+  vanishing_gradient,
+)
+
+# A discriminator that always answers 0 has a loss of 0 to 2, plus the weight of a
+# gradient penalty, for which 10 is usual: above 100 it is worse than none.
+LEAST_POSITIVE_LOSS = 1.0
+# Cross-entropy of 97.5 % certainty about every image; other losses may be 0 as well.
+WON_LOSS = 0.05
+# In logits. Least squares wants 1; below half of it the discriminator tells nothing
+# apart, and a small loss (Wasserstein's passes 0) means something else.
+WON_GAP = 0.5
+# Of the deviation of real images: below it, all samples are one picture.
+DEAD_DEVIATION = 0.05
+# Relative; an average over thousands of samples moves by more under any update.
+STANDSTILL = 1e-6
+# Of the mean distance between pairs of real images; healthy runs have .9 to 1.2, and
+# even short ones of weak networks .6.
+CLOSE_PAIRS = 0.5
+# Nats. With half of equally likely classes missing it is log 2 = .69; with half of them
+# drawn a third more often than the others, .01.
+UNEVEN_CLASSES = 0.5
+# Of the best so far: the least share of its classes and of its recall that a run keeps.
+KEPT_CLASSES, KEPT_RECALL = 0.9, 0.5
+# A recall that never was above this says nothing by falling.
+LEAST_RECALL = 0.1
+# Active latents of the generator over those that the decoder was trained with.
+CODE_SHARES = (1 / 8, 4.0)
+
+_PLAYERS = ("generator/grad_norm", "discriminator/grad_norm")
+_DEVIATIONS = ("gan/std_generated", "gan/std_real")
+_PAIRS = ("gan/pair_distance_generated", "gan/pair_distance_real")
+
+
+def _least_loss(name: str, value: float) -> float:
+  worse_than_none = name == "gan/d_loss" and value > 0
+  return LEAST_POSITIVE_LOSS if worse_than_none else LEAST_LOSS
+
+
+def _discriminator_won(now: Numbers, past: Past) -> Verdict:
+  del past
+  if not {"gan/d_loss", "gan/d_real", "gan/d_fake"} <= now.keys():
+    return None
+  loss, gap = now["gan/d_loss"], now["gan/d_real"] - now["gan/d_fake"]
+  if not (0 <= loss < WON_LOSS and gap > WON_GAP):
+    return ""
+  return f"gan/d_loss is {loss:.3g} and d_real - d_fake {gap:.3g}"
+
+
+def _dead_generator(now: Numbers, past: Past) -> Verdict:
+  del past
+  if not set(_DEVIATIONS) <= now.keys():
+    return None
+  generated, real = (now[name] for name in _DEVIATIONS)
+  if not generated < DEAD_DEVIATION * real:
+    return ""
+  return f"gan/std_generated is {generated:.3g}, that of real images {real:.3g}"
+
+
+def _standstill(now: Numbers, past: Past) -> Verdict:
+  names = (_DEVIATIONS[0], _PAIRS[0])
+  if not all(name in now and past[name].count for name in names):
+    return None
+  still = all(
+    math.isclose(now[name], past[name].last, rel_tol=STANDSTILL) for name in names
+  )
+  if not still or _dead_generator(now, past):
+    return ""
+  return f"{names[0]} is {now[names[0]]:.6g}, as it was at the evaluation before"
+
+
+def _mode_collapse(now: Numbers, past: Past) -> Verdict:
+  if _dead_generator(now, past):  # which says more
+    return ""
+  verdict = None
+  if set(_PAIRS) <= now.keys():
+    generated, real = (now[name] for name in _PAIRS)
+    verdict = ""
+    if generated < CLOSE_PAIRS * real:
+      return f"{_PAIRS[0]} is {generated:.3g}, that of real images {real:.3g}"
+  if "gan/class_kl" in now:
+    verdict = ""
+    if now["gan/class_kl"] > UNEVEN_CLASSES:
+      return f"gan/class_kl is {now['gan/class_kl']:.3g} nats"
+  return verdict
+
+
+def _code_drift(now: Numbers, past: Past) -> Verdict:
+  if "gan/code_l0" not in now:
+    return None
+  trained = past["sae/l0"].last if past["sae/l0"].count else past["gan/code_l0"].first
+  active, (least, largest) = now["gan/code_l0"], CODE_SHARES
+  # NaN for the first record of a run without an autoencoder: neither comparison holds
+  if not (active < 1 or active < least * trained or active > largest * trained):
+    return ""
+  where = "in the autoencoder" if past["sae/l0"].count else "at the start"
+  return f"gan/code_l0 is {active:.3g}" + (
+    "" if math.isnan(trained) else f", and it was {trained:.3g} {where}"
+  )
+
+
+WARNINGS: tuple[Rule, ...] = (
+  exploding_gradient(
+    _PLAYERS, "lower that player's learning_rate, or raise gan.penalties.r1 and r2"
+  ),
+  vanishing_gradient(
+    _PLAYERS,
+    "raise gan.penalties.r1 and r2, take gan.loss='relativistic', or lower "
+    "gan.discriminator_optimizer.learning_rate",
+  ),
+  diverging_loss(
+    ("gan/d_loss", "gan/g_loss"),
+    "lower both learning rates, or raise gan.penalties.r1 and r2 (gradient_penalty "
+    "with gan.loss='wasserstein')",
+    _least_loss,
+  ),
+  Rule(
+    "discriminator_won",
+    ("gan/d_loss", "gan/d_real", "gan/d_fake"),
+    _discriminator_won,
+    3,
+    "raise gan.penalties.r1 and r2, take gan.loss='relativistic', lower "
+    "gan.discriminator_optimizer.learning_rate or gan.discriminator_updates",
+  ),
+  Rule(
+    "dead_generator",
+    _DEVIATIONS,
+    _dead_generator,
+    1,
+    "lower gan.generator_optimizer.learning_rate or gan.sparsity_weight",
+  ),
+  Rule(
+    "standstill",
+    _DEVIATIONS + _PAIRS,
+    _standstill,
+    1,
+    "raise gan.generator_optimizer.learning_rate, or lower gan.ema_decay",
+  ),
+  Rule(
+    "mode_collapse",
+    (*_DEVIATIONS, *_PAIRS, "gan/class_kl"),
+    _mode_collapse,
+    2,
+    "take gan.loss='relativistic', raise gan.penalties.r1 and r2, or lower "
+    "gan.generator_optimizer.learning_rate",
+  ),
+  below_best(
+    "lost_modes",
+    {
+      "gan/classes_covered": (KEPT_CLASSES, 0.0),
+      "gan/modes_covered": (KEPT_CLASSES, 0.0),
+      "gan/recall": (KEPT_RECALL, LEAST_RECALL),
+    },
+    "lower both learning rates, raise gan.penalties.r1 and r2, or raise gan.ema_decay",
+  ),
+  above_best(
+    "worse_samples",
+    "gan/frechet",
+    "gan/frechet_error",
+    "lower both learning rates or let them decay (schedule='cosine'), raise "
+    "gan.penalties.r1 and r2, or raise gan.ema_decay",
+  ),
+  Rule(
+    "code_drift",
+    ("gan/code_l0", "sae/l0"),
+    _code_drift,
+    3,
+    "with too few active latents lower gan.sparsity_weight or "
+    "gan.generator_optimizer.learning_rate, with too many raise gan.sparsity_weight",
+  ),
+)
