@@ -40,6 +40,7 @@ class Forked:
     output: Path,
     errors: Path | None = None,
     devices: int = 1,
+    folder: Path = ROOT,
   ):
     """Starts it.
 
@@ -48,6 +49,7 @@ class Forked:
       output: gets what it prints.
       errors: gets what it prints to standard error; None: `output` does.
       devices: as which the CPU appears.
+      folder: that relative paths of the arguments begin at.
     """
     environment = {
       "SGAE_CACHE_DIR": os.environ["SGAE_CACHE_DIR"],  # not known to what is forked
@@ -58,7 +60,7 @@ class Forked:
     for file in (output, self.errors):
       file.write_bytes(b"")
     self._process = _forks.Process(
-      target=_main, args=(arguments, output, self.errors, environment)
+      target=_main, args=(arguments, output, self.errors, environment, folder)
     )
     self._process.start()
     self.kill = self._process.kill
@@ -77,8 +79,9 @@ class Forked:
     return code
 
 
-def _main(arguments, output, errors, environment):
+def _main(arguments, output, errors, environment, folder):
   os.environ.update(environment)
+  os.chdir(folder)
   for descriptor, path in ((1, output), (2, errors)):
     with open(path, "a") as file:
       os.dup2(file.fileno(), descriptor)
@@ -92,11 +95,13 @@ def _main(arguments, output, errors, environment):
   os._exit(code)
 
 
-def forked(*arguments: str) -> subprocess.CompletedProcess:
+def forked(
+  *arguments: str, devices: int = 1, folder: Path = ROOT
+) -> subprocess.CompletedProcess:
   """Runs launch.py to its end, as `tests.systems.launch` does but sooner there."""
-  with TemporaryDirectory() as folder:
-    output, errors = Path(folder) / "output.txt", Path(folder) / "errors.txt"
-    code = Forked(list(arguments), output, errors).wait(300)
+  with TemporaryDirectory() as place:
+    output, errors = Path(place) / "output.txt", Path(place) / "errors.txt"
+    code = Forked(list(arguments), output, errors, devices, folder).wait(300)
     return subprocess.CompletedProcess(
       arguments, code, output.read_text(), errors.read_text()
     )

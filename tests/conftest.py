@@ -4,6 +4,16 @@ import os
 
 import pytest
 
+from tests.skips import (  # noqa: F401 (pytest finds hooks here by their names)
+  pytest_configure,
+  pytest_sessionfinish,
+  pytest_terminal_summary,
+)
+
+# Where libtpu is installed JAX would look for a TPU, and complain where there is none.
+# JAX_PLATFORMS=cuda runs the tests on a GPU.
+os.environ.setdefault("JAX_PLATFORMS", "cpu")
+
 # Compiling takes most of the time here, and what a program does holds before a compiler
 # has optimised it. Tests of numbers and of learning ask for `optimised`; processes that
 # tests start never have it, so that their bits compare.

@@ -7,10 +7,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+import jax
+import numpy as np
 import pytest
 
 from configs import digits
 from sgae.aot import compile
+from sgae.aot.__main__ import size
 from sgae.config import validate
 from sgae.errors import UserError
 
@@ -47,8 +50,9 @@ def test_both_phases_compile_for_eight_chips():
   # pixels and 256 latents; five more for the gradients of codes and weights.
   flop = printed("work +", done.stdout) * 1e6
   assert flop == pytest.approx(8 * 2 * 256 * 256, rel=0.02)
-  # the decoder's gradient comes in two parts, the encoder's in one
-  exchanged = printed("1 per step with", done.stdout) * 1e3
+  # The decoder's gradient comes in two parts, the encoder's in one; two of the four
+  # exchanges are of single numbers.
+  exchanged = printed("4 per step with", done.stdout) * 1e3
   assert exchanged == pytest.approx(3 * 256 * 256 * 4, rel=0.02)
   assert done.stdout.count("steps of 128 images in one call, compiled in") == 2
 
@@ -79,6 +83,14 @@ def test_what_does_not_fit_gets_one_line_and_code_2():
   (line,) = done.stderr.splitlines()
   assert line.startswith("error: sae does not fit into v5e:1x1")
   assert "available HBM (15.75G)" in line
+
+
+def test_shapes_have_sizes_in_every_jax():
+  shapes = (
+    jax.ShapeDtypeStruct((3, 4), np.int32),
+    jax.ShapeDtypeStruct((5,), np.uint8),
+  )
+  assert size(shapes) == 3 * 4 * 4 + 5
 
 
 def refusal(topology="v5e:2x4", images="", **fields):

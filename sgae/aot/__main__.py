@@ -76,7 +76,7 @@ def compile_phases(
       raise UserError(f"{name} does not fit into {where.name}: {error}") from error
     seconds = perf_counter() - start
     used: Any = executable.memory_analysis()
-    ahead = sum(leaf.nbytes for leaf in jax.tree.leaves(examples)) // where.chips
+    ahead = size(examples) // where.chips
     memory = report.Memory(
       arguments=used.argument_size_in_bytes,
       outputs=used.output_size_in_bytes,
@@ -101,6 +101,14 @@ def compile_phases(
 
 def _init(program, key, branches):
   return program.init(key, program.settings, branches)
+
+
+def size(tree: Any) -> int:
+  """Returns the bytes of a tree of arrays or of their shapes.
+
+  `jax.ShapeDtypeStruct` has no `nbytes` in JAX 0.10.
+  """
+  return sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(tree))
 
 
 def _split(shape, image_shape) -> Split:

@@ -73,6 +73,7 @@ _MOVES_NOTHING = {
   "async-start",
   "bitcast",
   "call",
+  "conditional",
   "constant",
   "get-tuple-element",
   "opt-barrier",
@@ -86,7 +87,7 @@ _PASSES = {"high": 3, "highest": 6}  # of jax.lax.Precision, for float32
 
 
 def count(text: str) -> Costs:
-  """Counts one call of a program.
+  """Counts one call of a program, of each condition the branch that costs most.
 
   Args:
     text: the optimized program of one chip, `jax.stages.Compiled.as_text()`.
@@ -131,6 +132,19 @@ def _executed(
       yield from _executed(calls["calls"], times, fuses)
     elif instruction.opcode == "call":
       yield from _executed(calls["to_apply"], times, fused)
+    elif instruction.opcode == "conditional":
+      yield from _executed(max(instruction.branches, key=_work), times, fused)
+
+
+def _work(branch: Computation) -> tuple[int, int]:
+  """Returns what branches are ranked by: FLOP, then the number of instructions."""
+  executed = list(_executed(branch, 1, False))
+  products = [
+    _product(instruction, times).flops
+    for instruction, times, _ in executed
+    if instruction.opcode == "convolution"
+  ]
+  return sum(products), len(executed)
 
 
 def _turns(loop: Instruction) -> int:

@@ -24,6 +24,7 @@ class Instruction:
     arrays: its results.
     operands: what they are made from.
     calls: computations that it runs or is made of, by attribute: 'calls', 'body', ...
+    branches: computations of which it runs one.
     rest: the text behind the opcode's opening parenthesis.
   """
 
@@ -32,6 +33,7 @@ class Instruction:
   arrays: list[Array]
   operands: list["Instruction"]
   calls: dict[str, "Computation"]
+  branches: list["Computation"]
   rest: str
 
 
@@ -73,7 +75,14 @@ def _instruction(
     for attribute, called in re.findall(r"(\w+)=%([\w.\-]+)", rest)
     if called in computations
   }
-  return Instruction(name, opcode, _arrays(text[:end]), operands, calls, rest)
+  listed = re.search(r"branch_computations=\{([^}]*)\}", rest)
+  branches = [
+    computations[called]
+    for called in re.findall(r"%([\w.\-]+)", listed[1] if listed else "")
+  ] + [
+    calls[each] for each in ("true_computation", "false_computation") if each in calls
+  ]
+  return Instruction(name, opcode, _arrays(text[:end]), operands, calls, branches, rest)
 
 
 def _closing(text: str) -> int:

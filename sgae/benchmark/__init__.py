@@ -1,1 +1,6 @@
-"""Speed beside PyTorch on the same machine: `python -m sgae.benchmark`."""
+"""Speed beside PyTorch on the same machine: `python -m sgae.benchmark`.
+
+`rows.py` lists what is timed, `ours.py` and `pytorch*.py` are the sides, `worker.py`
+is the process that each runs in. `growth.py` shows how cost grows with size,
+`mixtures.py` trains many seeds on data whose modes can be counted.
+"""

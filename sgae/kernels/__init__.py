@@ -1,0 +1,6 @@
+"""The fast forms of a few operations, each behind one plain function.
+
+Convolutions (`convolution.py`, `winograd.py`), dense and sparse products (`dense.py`,
+`sparse.py`), `top_k.py`, batches in parts (`microbatches.py`), and reductions over a
+batch that is spread over devices (`collectives.py`). Not needed to understand a method.
+"""

@@ -1,1 +1,1 @@
-"""Shipped feature networks, and the command that makes them: see __main__.py."""
+"""Feature networks that are shipped, and the command that makes them: `__main__.py`."""

@@ -110,6 +110,33 @@ def test_asynchronous_copies_and_updates_move_their_part():
   assert count(text).hbm_bytes == (512 * 200 + 784 + 2 * 512) * 4
 
 
+@pytest.mark.parametrize(
+  "named",
+  [
+    "branch_computations={%none, %some}",
+    "true_computation=%some, false_computation=%none",
+  ],
+)
+def test_of_a_condition_the_branch_that_costs_most_counts(named):
+  branches = [
+    "%none (p: f32[8,8]) -> f32[8,8] {",
+    "  ROOT %p = f32[8,8]{1,0:T(8,128)} parameter(0)",
+    "}",
+    "%some (q: f32[8,8]) -> f32[8,8] {",
+    "  %q = f32[8,8]{1,0:T(8,128)} parameter(0)",
+    "  ROOT %r = f32[8,8]{1,0:T(8,128)} convolution(%q, %q), dim_labels=bf_io->bf",
+    "}",
+  ]
+  entry = program(
+    "%chosen = s32[]{:T(128)S(6)} parameter(0)",
+    "%x = f32[8,8]{1,0:T(8,128)} parameter(1)",
+    f"ROOT %c = f32[8,8]{{1,0:T(8,128)}} conditional(%chosen, %x, %x), {named}",
+  )
+  costs = count("\n".join([*branches, entry]))
+  assert costs.products == [Product(8, 8, 8, 1, 1)]
+  assert costs.hbm_bytes == 3 * 8 * 8 * 4  # of the product alone
+
+
 def test_what_cannot_be_counted_is_refused():
   with pytest.raises(ValueError, match="turns of while.15 is not a constant"):
     count(

@@ -1,0 +1,342 @@
+"""The pages (*.md): commands run, on small settings, and links lead somewhere.
+
+A command is a line of a code block that begins with one of `PROGRAMS`. Those of
+launch.py run on digits and tiny networks, in a folder that has what they name: run
+directories are copies of one tiny run. Installations and calls of pytest are checked
+without being run.
+"""
+
+import json
+import os
+import re
+import shlex
+import shutil
+import tomllib
+from collections.abc import Iterator
+from importlib import import_module
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tests.commands import forked
+from tests.systems import ROOT
+
+PROGRAMS = ("python", "python3", "pip", "pytest", "launch.py", "srun", "gcloud")
+# Beginnings of commands that do not run here, and why.
+EXCEPTED = {
+  "srun": "takes a cluster",
+  "gcloud": "takes a cloud",
+  "python launch.py --coordinator=": "takes several processes: tests/test_processes.py",
+  "python -m sgae.benchmark": "takes minutes: tests/benchmark",
+  "python -m sgae.pretrained": "writes the files that are shipped",
+  "python -m tests.golden": "writes the records that tests compare with",
+  "python3 -m venv": "makes the environment that these tests run in",
+}
+
+
+class Command(NamedTuple):
+  """One command of a page: where it stands, its variables, and its words."""
+
+  place: str
+  variables: dict[str, str]
+  words: tuple[str, ...]
+
+  @property
+  def text(self) -> str:
+    return " ".join(self.words)
+
+
+def pages() -> list[Path]:
+  """Returns all pages of the repository."""
+  found = []
+  for folder, folders, files in os.walk(ROOT):
+    folders[:] = [
+      each
+      for each in folders
+      if each[0] != "." and each not in ("runs", "shared", "build", "node_modules")
+    ]
+    found += [Path(folder) / file for file in files if file.endswith(".md")]
+  return sorted(found)
+
+
+def code_lines(text: str) -> Iterator[tuple[int, str]]:
+  """Yields number and content of the lines of fenced and of indented code blocks."""
+  fenced = indented = False
+  before = ""
+  for number, line in enumerate(text.splitlines(), 1):
+    if line.lstrip().startswith("```"):
+      fenced = not fenced
+    elif fenced:
+      yield number, line
+    else:
+      starts = line.startswith("    ")
+      indented = starts and (indented or not before.strip())
+      if indented:
+        yield number, line
+    before = line
+
+
+def commands_of(name: str, text: str) -> Iterator[Command]:
+  """Yields the commands of a page, those that are joined by && one by one."""
+  pending = ""
+  for number, line in code_lines(text):
+    whole = pending + line.strip().removeprefix("$ ")
+    pending = whole[:-1] if whole.endswith("\\") else ""
+    if pending or not re.match(rf"(\w+=\S+ )*({'|'.join(PROGRAMS)}|\.)( |$)", whole):
+      continue
+    shell = shlex.shlex(whole, posix=True, punctuation_chars="&;|")
+    shell.whitespace_split = True
+    words: list[str] = []
+    for word in [*shell, ";"]:
+      if not set(word) <= set("&;|"):
+        words.append(word)
+        continue
+      variables = {}
+      while words and re.match(r"\w+=", words[0]):
+        variable, _, value = words.pop(0).partition("=")
+        variables[variable] = value
+      if words and words[0] in PROGRAMS:
+        yield Command(f"{name}:{number}", variables, tuple(words))
+      words = []
+
+
+PAGES = {path.relative_to(ROOT).as_posix(): path.read_text() for path in pages()}
+COMMANDS = [
+  command for name, text in PAGES.items() for command in commands_of(name, text)
+]
+
+
+def excepted(command: Command) -> bool:
+  return command.text.startswith(tuple(EXCEPTED))
+
+
+def is_launch(command: Command) -> bool:
+  return command.words[0] == "launch.py" or command.words[1:2] == ("launch.py",)
+
+
+def arguments_of(command: Command) -> list[str]:
+  """Returns the arguments that a command hands to launch.py."""
+  return list(command.words[command.words.index("launch.py") + 1 :])
+
+
+def flag(arguments: list[str], name: str, default: str = "") -> str:
+  """Returns the last value of --name=value."""
+  found = [each for each in arguments if each.startswith(f"--{name}=")]
+  return found[-1].partition("=")[2] if found else default
+
+
+def small(arguments: list[str]) -> list[str]:
+  """Returns flags that make the networks, lengths and data of a config small."""
+  file, _, arg = flag(arguments, "config", "configs/digits.py").partition(":")
+  if file.endswith(".json"):
+    return []  # that of the tiny run
+  config = import_module(f"configs.{Path(file).stem}").get_config(arg).to_dict()
+  fields = {}
+  for name, section in config.items():
+    for field, value in section.items() if isinstance(section, dict) else ():
+      if re.search("_hidden$|^channels$", field):
+        fields[f"{name}.{field}"] = tuple(min(width, 4) for width in value)
+      elif re.search("_updates$", field):
+        fields[f"{name}.{field}"] = min(value, 2)
+      elif field in SIZES:
+        fields[f"{name}.{field}"] = SIZES[field]
+    if isinstance(section, dict) and "log_every" in section:
+      fields[f"{name}.steps"] = 4
+  compiles = flag(arguments, "mode") == "compile"
+  has_data = compiles and os.path.isdir(os.environ.get("TFDS_DATA_DIR", "") + "/mnist")
+  if config["data"]["source"] != "mixture" and not has_data:
+    fields["data.source"] = flag(arguments, "config.data.source", "digits")
+  if "--config.evaluation" not in " ".join(arguments):
+    fields["evaluation.measures"] = ()  # compiling them takes most of the time
+  if flag(arguments, "config.profile.steps"):
+    fields["profile.steps"] = 2
+  return [f"--config.{name}={value}" for name, value in fields.items()]
+
+
+SIZES = {
+  "log_every": 2,
+  "evaluate_every": 4,
+  "save_every": 4,
+  "batch_size": 16,
+  "kernel_size": 2,
+  "num_samples": 40,
+  "final_samples": 100,
+  "controls": False,
+}
+
+
+def test_commands_are_found_in_both_kinds_of_blocks():
+  text = """
+Words and `python inline.py`, then
+
+    python a.py && pip install b; cd c
+    A=1 python \\
+      --d="x && y" &
+
+```sh
+$ pytest -n 2
+ls
+```
+    python in_a_paragraph.py
+"""
+  assert [command[1:] for command in commands_of("page", text)] == [
+    ({}, ("python", "a.py")),
+    ({}, ("pip", "install", "b")),
+    ({"A": "1"}, ("python", "--d=x && y")),
+    ({}, ("pytest", "-n", "2")),
+  ]
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory, whole_run):
+  """A folder with what commands name: configs, images, and one run."""
+  folder = tmp_path_factory.mktemp("pages")
+  (folder / "configs").symlink_to(ROOT / "configs")
+  images = np.random.default_rng(0).integers(0, 256, (80, 32, 32, 1), dtype=np.uint8)
+  labels = np.arange(80) % 10
+  np.savez(
+    folder / "images.npz",
+    x_train=images[:64],
+    y_train=labels[:64],
+    x_test=images[64:],
+    y_test=labels[64:],
+  )
+  (folder / "images").mkdir()
+  for number, image in enumerate(images):
+    Image.fromarray(image[..., 0]).save(folder / "images" / f"{number}.png")
+  shutil.copytree(whole_run, folder / "run")
+  return folder
+
+
+def put_run(place: Path, name: str) -> None:
+  """Copies the tiny run, with a seed of its own: equal runs do not compare."""
+  if (place / name).exists():
+    return
+  shutil.copytree(place / "run", place / name)
+  file = place / name / "config.json"
+  stored = json.loads(file.read_text())
+  stored["config"]["seed"] = len(list((place / name).parent.iterdir()))
+  file.write_text(json.dumps(stored))
+
+
+def same_runs(command: Command) -> tuple:
+  """Returns what commands have in common that need to run only once."""
+  arguments = arguments_of(command)
+  if flag(arguments, "mode", "train") == "train":
+    arguments = [each for each in arguments if not each.startswith("--workdir=")]
+  default = "--config=configs/digits.py"
+  variables = tuple(sorted(command.variables.items()))
+  return variables, tuple(each for each in arguments if each != default)
+
+
+LAUNCHED = {
+  same_runs(command): command
+  for command in COMMANDS
+  if is_launch(command) and not excepted(command)
+}
+
+
+@pytest.mark.parametrize(
+  "command", LAUNCHED.values(), ids=lambda each: f"{each.place} {each.text}"
+)
+def test_a_command_of_launch_runs(command, place, tmp_path):
+  arguments = arguments_of(command)
+  mode = flag(arguments, "mode", "train")
+  config = flag(arguments, "config", "configs/digits.py")
+  workdir = flag(arguments, "workdir", f"runs/{Path(config.split(':')[0]).stem}")
+  named = [] if mode in ("train", "compare") else [workdir]
+  for name in [*named, *re.findall(r"runs/\w+", f"{config} {flag(arguments, 'runs')}")]:
+    put_run(place, name)
+  if mode in ("train", "compile"):
+    arguments += [*small(arguments), f"--workdir={tmp_path}/run"]
+  elif mode == "sample" and int(flag(arguments, "num_samples", "0")) > 50:
+    arguments += ["--num_samples=50"]
+  if mode == "compile":
+    pytest.importorskip("libtpu", reason="pip install -e '.[tpu]'")
+  devices = re.search(r"device_count=(\d+)", command.variables.pop("XLA_FLAGS", "=1"))
+  assert not command.variables, f"{command.place}: what does {command.variables} do?"
+  done = forked(*arguments, devices=int(devices[1]) if devices else 1, folder=place)
+  assert done.returncode == 0, f"{command.place}: {command.text}: {done.stderr}"
+
+
+def test_other_commands_name_what_there_is():
+  project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+  extras = set(project["project"]["optional-dependencies"])
+  markers = {
+    line.split(":")[0] for line in project["tool"]["pytest"]["ini_options"]["markers"]
+  }
+  for command in COMMANDS:
+    if excepted(command) or is_launch(command):
+      continue
+    where = f"{command.place}: {command.text}"
+    program, *words = command.words
+    if program == "pip":
+      assert words[0] == "install", where
+      constraints = re.findall(r"-c (\S+)", command.text)
+      assert all((ROOT / each).exists() for each in constraints), where
+      (package,) = re.findall(r"-e (\S+)", command.text)
+      wanted = re.fullmatch(r"\.(?:\[([\w,]+)\])?", package)
+      assert wanted and set((wanted[1] or "").split(",")) <= {*extras, ""}, where
+    elif program == "pytest":
+      assert set(re.findall(r"-m (?:not )?(\w+)", command.text)) <= markers, where
+      paths = [word.split("::")[0] for word in words if word.startswith("tests")]
+      assert all((ROOT / path).exists() for path in paths), where
+    else:
+      raise AssertionError(f"{where}: neither run nor in EXCEPTED of {__file__}")
+
+
+def test_all_exceptions_occur():
+  """On a page, or in what a config says about itself."""
+  texts = [*PAGES.values(), *(file.read_text() for file in ROOT.glob("configs/*.py"))]
+  words = " ".join(" ".join(texts).split())
+  gone = [each for each in EXCEPTED if each not in words]
+  assert not gone, f"in no page, remove from EXCEPTED: {gone}"
+
+
+def prose(text: str) -> str:
+  """Returns a page without its code."""
+  numbers = {number for number, _ in code_lines(text)}
+  lines = [
+    "" if number in numbers else line
+    for number, line in enumerate(text.splitlines(), 1)
+  ]
+  return re.sub(r"`[^`]*`", "", "\n".join(lines))
+
+
+def anchors(text: str) -> set[str]:
+  """Returns the anchors that GitHub gives to the headings of a page."""
+  code = {number for number, _ in code_lines(text)}
+  found: dict[str, int] = {}
+  names = set()
+  for number, line in enumerate(text.splitlines(), 1):
+    if number not in code and (heading := re.match(r"#{1,6} +(.*?)[ #]*$", line)):
+      plain = re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", heading[1]).lower()
+      name = re.sub(r"[^\w\- ]", "", plain).replace(" ", "-")
+      count = found[name] = found.get(name, -1) + 1
+      names.add(f"{name}-{count}" if count else name)
+  return names
+
+
+def test_headings_have_anchors():
+  text = "# One, `two` & [three](x.md)\n## Again\n    # no\n\n    # code\n# Again #\n"
+  assert anchors(text) == {"one-two--three", "again", "again-1"}
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_links_lead_somewhere(name):
+  # a link's text may be code, its target not
+  text = prose(re.sub(r"\[[^\]]*\]\(", "[](", PAGES[name]))
+  for target in re.findall(r"\]\(([^)\s]+)|<img[^>]*src=\"([^\"]+)", text):
+    link = "".join(target)
+    if re.match(r"[a-z]+:", link):
+      continue
+    path, _, anchor = link.partition("#")
+    file = (ROOT / name).parent / path if path else ROOT / name
+    assert file.exists(), f"{name}: {link} does not exist"
+    if anchor:
+      assert file.suffix == ".md" and anchor in anchors(file.read_text()), (
+        f"{name}: no heading for {link}"
+      )
