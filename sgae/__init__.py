@@ -1,0 +1,28 @@
+"""Sparse autoencoders, generative adversarial networks, and the two combined.
+
+From Python:
+
+- `load_run(workdir)`: a trained run, with pure functions bound to its weights.
+- `train(config, workdir)`: trains a config, with a progress bar.
+- `losses`, `networks`: pure functions and (init, apply) pairs.
+- `methods`: what can be trained, such as `methods.gan.build(config, image_shape)`.
+- `evaluation`: measures of generation, feature extractor, floor and controls.
+
+Everything is imported when it is first used.
+"""
+
+from sgae import lazy
+
+__all__ = ["evaluation", "load_run", "losses", "methods", "networks", "train"]
+
+__getattr__ = lazy.attach(
+  __name__,
+  {
+    "evaluation": "sgae.evaluation",
+    "load_run": "sgae.runs.load",
+    "losses": "sgae.losses",
+    "methods": "sgae.methods",
+    "networks": "sgae.networks",
+    "train": "sgae.training.start",
+  },
+)

@@ -1,13 +1,168 @@
-"""Reads a run back: its config, and its trained states bound to pure functions."""
+"""Reads a run back: its config, its metrics, its trained weights as pure functions."""
 
+import functools
 from pathlib import Path
 from typing import Any
 
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from sgae import randomness
 from sgae.config import is_resumable
 from sgae.data.cache import cache_root
+from sgae.data.resident import to_model_range
 from sgae.devices.backend import enable_compilation_cache
+from sgae.devices.mesh import fetch_local, local_mesh
 from sgae.errors import UserError
+from sgae.methods import METHODS
+from sgae.methods.sampling import STREAM
+from sgae.reporting.metrics import read_metrics
 from sgae.runs import directory as run_directory
+from sgae.runs.checkpoints import read_state
+
+
+class Run:
+  """A trained run: what `load_run` returns.
+
+  Its functions are pure and take arrays of JAX or NumPy: `jax.jit` and `jax.vmap` take
+  them. Those of a phase are there if the run has trained it; where several phases have
+  one of the same name, the last one counts. Images are float32 in [-1, 1], or uint8,
+  [B, H, W, C].
+
+  Attributes:
+    workdir: the run directory.
+    config: the validated config.
+    image_shape: (H, W, C).
+  """
+
+  def __init__(self, workdir: Path, config: Any, image_shape: tuple[int, ...]):
+    """Binds a run directory; states are read when they are first needed."""
+    self.workdir, self.config, self.image_shape = workdir, config, image_shape
+    self._programs = {
+      name: METHODS[name].build(config, image_shape) for name in config.phases
+    }
+
+  @functools.cached_property
+  def states(self) -> dict[str, Any]:
+    """The state of each phase that has one: the best where it is kept, else the newest.
+
+    Raises:
+      UserError: nothing is saved yet, or no checkpoint is whole.
+    """
+    mean_image, states = np.zeros(self.image_shape, np.float32), {}
+    for name in self.config.phases:
+      found = read_state(
+        self.config, self.workdir, name, mean_image, local_mesh(), _ignore
+      )
+      if found is not None:
+        states[name] = fetch_local(found[1])
+    if not states:
+      raise UserError(f"{self.workdir} has no checkpoint yet: train first")
+    return states
+
+  @property
+  def params(self) -> dict[str, Any]:
+    """The parameters that each phase gives: phase -> {branch: nested dict of arrays}."""
+    return {name: METHODS[name].gives(state) for name, state in self.states.items()}
+
+  def metrics(self, phase: str = "") -> dict[str, np.ndarray]:
+    """Returns what training wrote down: a column for each metric.
+
+    Args:
+      phase: only records of this one; '': of the last phase.
+
+    Returns:
+      name -> float64 [N], NaN where a record has no such number; 'phase' is left out.
+    """
+    wanted = phase or self.config.phases[-1]
+    records = [r for r in read_metrics(self.workdir) if r["phase"] == wanted]
+    names = dict.fromkeys(name for record in records for name in record)
+    names.pop("phase", None)
+    return {
+      name: np.array([_number(record.get(name)) for record in records])
+      for name in names
+    }
+
+  def function(self, name: str) -> Any:
+    """Returns the last phase's function of a name, bound to its state.
+
+    Raises:
+      AttributeError: no phase of the run has it.
+    """
+    for phase in reversed(self.config.phases):
+      functions = self._programs[phase].functions
+      if name in functions:
+        return functools.partial(functions[name], self.states[phase])
+    known = sorted({f for p in self._programs.values() for f in p.functions})
+    raise AttributeError(
+      f"{self.workdir} has no {name!r}: its phases {tuple(self.config.phases)} have "
+      f"{', '.join(known)}"
+    )
+
+  def __getattr__(self, name: str) -> Any:
+    if name.startswith("_"):
+      raise AttributeError(name)
+    return self.function(name)
+
+  def sample(self, count: int, seed: int = 0) -> jax.Array:
+    """Returns generated images, float32 [count, H, W, C] in [-1, 1].
+
+    Sample i depends on the seed and on i alone; with the run's own seed they are those
+    of `--mode=sample`.
+
+    Raises:
+      AttributeError: no phase of the run generates.
+    """
+    for phase in reversed(self.config.phases):
+      sample = self._programs[phase].sample
+      if sample is not None:
+        key = randomness.stream_key(randomness.root_key(seed), STREAM)
+        return sample(self.states[phase], key, jnp.arange(count, dtype=jnp.int32))
+    raise AttributeError(f"{self.workdir} has no phase that generates images")
+
+  def generate(self, latents: jax.Array) -> jax.Array:
+    """Returns the images of latents [B, Z], float32 [B, H, W, C] in [-1, 1]."""
+    return self.function("generate")(jnp.asarray(latents))
+
+  def discriminate(self, images: jax.Array) -> jax.Array:
+    """Returns the discriminator's logits [B], higher for images that look real."""
+    return self.function("discriminate")(to_model_range(images))
+
+  def encode(self, images: jax.Array) -> jax.Array:
+    """Returns sparse codes, float32 [B, K], or with places [B, h, w, K]."""
+    return self.function("encode")(to_model_range(images))
+
+  def decode(self, codes: jax.Array) -> jax.Array:
+    """Returns the images of codes as `encode` gives them, changed or not."""
+    return self.function("decode")(jnp.asarray(codes))
+
+  def reconstruct(self, images: jax.Array) -> jax.Array:
+    """Returns images, encoded and decoded."""
+    return self.function("reconstruct")(to_model_range(images))
+
+
+def load_run(workdir: str | Path) -> Run:
+  """Returns a trained run, from its directory alone; no data are needed.
+
+  >>> import sgae
+  >>> run = sgae.load_run("runs/digits")
+  >>> images = run.sample(64, seed=0)
+  >>> codes = run.encode(images)
+  >>> run.decode(codes.at[:, 17].set(3.0)).shape == images.shape
+  True
+  >>> float(run.metrics("sae")["sae/l0"][-1])
+  32.0
+
+  Args:
+    workdir: a run directory.
+
+  Raises:
+    UserError: there is no run in it.
+  """
+  workdir = Path(workdir).expanduser()
+  shape = tuple(run_directory.read(workdir)["image_shape"])
+  return Run(workdir, run_directory.stored_config(workdir, {}), shape)
 
 
 def stored_config(workdir: Path, overrides: dict[str, Any]) -> Any:
@@ -30,3 +185,11 @@ def stored_config(workdir: Path, overrides: dict[str, Any]) -> Any:
   config = run_directory.stored_config(workdir, overrides)
   enable_compilation_cache(cache_root(config.data.cache_directory) / "jax")
   return config
+
+
+def _number(value: Any) -> float:
+  return float(value) if isinstance(value, int | float) else float("nan")
+
+
+def _ignore(line: str) -> None:
+  del line
