@@ -41,7 +41,8 @@ QUICK = (
 NOT_QUICK = (
   "tests/data/test_data_mixture.py::test_a_run_on_points",
   "tests/losses/test_linear_pieces.py",
-  "tests/networks/test_convolutional.py",
+  "tests/networks/test_convolution",
+  "tests/networks/test_sparse_product.py",
 )
 
 
