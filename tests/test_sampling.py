@@ -7,7 +7,7 @@ import pytest
 
 from sgae import randomness
 from sgae.devices.mesh import local_mesh
-from sgae.methods.gan.evaluate import _make_interpolator
+from sgae.methods.gan.evaluate import make_interpolator
 from sgae.methods.gan.networks import build_generator
 from sgae.methods.sampling import COLUMNS, ROWS, as_stored, make_sampler
 from tests.systems import MEAN, make_phase, small_config
@@ -49,7 +49,7 @@ def test_a_longer_set_begins_with_the_shorter_one():
 @pytest.mark.parametrize("distribution", ["normal", "uniform"])
 def test_rows_go_from_one_sample_to_another(distribution):
   config, program, state, mesh = make(gan__latent_distribution=distribution)
-  images = _make_interpolator(config, program, mesh)(state)
+  images = make_interpolator(config, program, mesh)(state)
   assert images.shape == (ROWS * COLUMNS, 4, 4, 1)
   samples = make_sampler(program, mesh)(state, 2 * ROWS)
   first, last = images[::COLUMNS], images[COLUMNS - 1 :: COLUMNS]

@@ -1,4 +1,4 @@
-"""The process that compiles: `python -m sgae.aot`, started by compilation.py."""
+"""The process that compiles: `python -m sgae.aot`, started by `compile.py`."""
 
 import functools
 import json
@@ -61,10 +61,7 @@ def compile_phases(
     key = randomness.root_key(config.seed)
     state = replicated_template(init, mesh, key, inherit(name, finished))
     steps = config[name].log_every
-    shape = (steps, *program.batch_shape)
-    examples: Any = jax.ShapeDtypeStruct(shape, jnp.int32)
-    if not placed.resident:
-      examples = jax.eval_shape(functools.partial(_split, shape, images_shape[1:]))
+    examples = _examples(placed, (steps, *program.batch_shape), images_shape[1:])
     compiled = CompiledSteps(
       program.step, placed.gather, mesh, config.parallel.mode, program.batch_shape
     )
@@ -75,16 +72,7 @@ def compile_phases(
     except UserError as error:
       raise UserError(f"{name} does not fit into {where.name}: {error}") from error
     seconds = perf_counter() - start
-    used: Any = executable.memory_analysis()
-    ahead = size(examples) // where.chips
-    memory = report.Memory(
-      arguments=used.argument_size_in_bytes,
-      outputs=used.output_size_in_bytes,
-      temporaries=used.temp_size_in_bytes,
-      aliased=used.alias_size_in_bytes,
-      code=used.generated_code_size_in_bytes,
-      beside=kept + ahead,
-    )
+    memory = _memory_of(executable, beside=kept + size(examples) // where.chips)
     console.line(f"{name}:")
     images = int(np.prod(program.batch_shape))
     counted = costs.count(executable.as_text() or "")
@@ -97,6 +85,26 @@ def compile_phases(
       )
     finished[name] = state
     kept += memory.aliased  # its state, donated and given back
+
+
+def _examples(placed: placement.Placement, shape: tuple[int, ...], image_shape) -> Any:
+  """Returns the shapes of what the host hands to a call: indices, or the examples."""
+  if placed.resident:
+    return jax.ShapeDtypeStruct(shape, jnp.int32)
+  return jax.eval_shape(functools.partial(_split, shape, image_shape))
+
+
+def _memory_of(executable: Any, beside: int) -> report.Memory:
+  """Returns what a program needs of each chip, `beside` other bytes."""
+  used = executable.memory_analysis()
+  return report.Memory(
+    arguments=used.argument_size_in_bytes,
+    outputs=used.output_size_in_bytes,
+    temporaries=used.temp_size_in_bytes,
+    aliased=used.alias_size_in_bytes,
+    code=used.generated_code_size_in_bytes,
+    beside=beside,
+  )
 
 
 def _init(program, key, branches):

@@ -40,57 +40,78 @@ def batched_apply(
     each call, as each row is; rows [N, ...] on the host, N >= 1. Gives NumPy arrays
     [N, ...], whole in every process.
   """
-  whole = NamedSharding(mesh, PartitionSpec())
-  spread = NamedSharding(mesh, PartitionSpec(AXIS))
+  return _BatchedApply(function, mesh, rows_per_call)
 
-  def flat(tree, rows):
-    # An image of one channel is computed number by number on a CPU, a flat one by the
-    # vector.
-    made = function(tree, rows)
-    return jax.tree.map(lambda leaf: leaf.reshape(len(leaf), -1), made)
 
-  program = jax.jit(
-    flat,
-    in_shardings=(whole, spread),
-    out_shardings=whole,
-    compiler_options=_if_known(*OWN_PRODUCTS) if is_cpu(mesh) else None,
-  )
-  batch, made = 0, None
+class _BatchedApply:
+  """A function with what its compiled calls need; see `batched_apply`."""
 
-  def at_most(count):
-    return max(int(count) // mesh.size, 1) * mesh.size
+  def __init__(self, function: Callable[..., Any], mesh: Mesh, rows_per_call: int):
+    self._function, self._mesh = function, mesh
+    whole = NamedSharding(mesh, PartitionSpec())
+    self._spread = NamedSharding(mesh, PartitionSpec(AXIS))
+    self._program = jax.jit(
+      _flattened(function),
+      in_shardings=(whole, self._spread),
+      out_shardings=whole,
+      compiler_options=_if_known(*OWN_PRODUCTS) if is_cpu(mesh) else None,
+    )
+    self._most = -(-rows_per_call // mesh.size) * mesh.size
+    self._batch = 0  # rows of a call; chosen when rows are first seen
+    self._shapes: Any = None  # of the results of a call
 
-  def described(rows):
-    return jax.ShapeDtypeStruct((batch, *rows.shape[1:]), rows.dtype, sharding=spread)
-
-  def run(tree, rows):
-    nonlocal batch, made
-    if not batch:
-      batch = -(-rows_per_call // mesh.size) * mesh.size
-      made = jax.eval_shape(function, tree, described(rows))
-      batch = at_most(batch * _share_that_fits(RESULTS, _bytes_of(made)))
-      if is_cpu(mesh):
-        needed = _temporary_bytes(program.lower(tree, described(rows)).compile())
-        batch = at_most(batch * _share_that_fits(KEPT_BY_MALLOC, needed))
-
-    def begin(start):
-      # the last call is filled up, so that one program serves any number of rows
-      some = rows.take(range(start, start + batch), axis=0, mode="clip")
-      placed = jax.make_array_from_callback(some.shape, spread, some.__getitem__)
-      started = program(tree, placed)
-      jax.tree.map(lambda leaf: leaf.copy_to_host_async(), started)
-      return started
-
-    under_way = begin(0)
-    results = jax.tree.map(functools.partial(_empty, len(rows)), made)
-    for start in range(0, len(rows), batch):
-      done = under_way
-      if start + batch < len(rows):  # so that neither the devices nor the copy wait
-        under_way = begin(start + batch)
+  def __call__(self, tree: Any, rows: np.ndarray) -> Any:
+    if not self._batch:
+      self._choose_batch(tree, rows)
+    under_way = self._begin(tree, rows, 0)
+    results = jax.tree.map(functools.partial(_empty, len(rows)), self._shapes)
+    for start in range(0, len(rows), self._batch):
+      done, following = under_way, start + self._batch
+      if following < len(rows):  # so that neither the devices nor the copy wait
+        under_way = self._begin(tree, rows, following)
       jax.tree.map(functools.partial(_write, start), results, jax.device_get(done))
     return results
 
-  return run
+  def _choose_batch(self, tree, rows) -> None:
+    """Takes as many rows a call as fit `RESULTS` and on a CPU `KEPT_BY_MALLOC`."""
+    batch = self._most
+    self._shapes = jax.eval_shape(self._function, tree, self._described(rows, batch))
+    batch = self._share(batch, RESULTS, _bytes_of(self._shapes))
+    if is_cpu(self._mesh):
+      lowered = self._program.lower(tree, self._described(rows, batch))
+      batch = self._share(batch, KEPT_BY_MALLOC, _temporary_bytes(lowered.compile()))
+    self._batch = batch
+
+  def _described(self, rows, batch):
+    shape = (batch, *rows.shape[1:])
+    return jax.ShapeDtypeStruct(shape, rows.dtype, sharding=self._spread)
+
+  def _share(self, batch: int, limit: int, needed: int) -> int:
+    """Returns the share of a batch that fits a limit; the devices divide it."""
+    fitting = int(batch * min(1.0, limit / max(needed, 1)))
+    return max(fitting // self._mesh.size, 1) * self._mesh.size
+
+  def _begin(self, tree, rows, start):
+    """Starts a call on the rows from `start` on, and the copy of its results."""
+    # the last call is filled up, so that one program serves any number of rows
+    part = rows.take(range(start, start + self._batch), axis=0, mode="clip")
+    placed = jax.make_array_from_callback(part.shape, self._spread, part.__getitem__)
+    started = self._program(tree, placed)
+    jax.tree.map(lambda leaf: leaf.copy_to_host_async(), started)
+    return started
+
+
+def _flattened(function: Callable[..., Any]) -> Callable[..., Any]:
+  """Returns the function with flat results.
+
+  A CPU computes an image of one channel number by number, a flat one by the vector.
+  """
+
+  def flat(tree, rows):
+    results = function(tree, rows)
+    return jax.tree.map(lambda leaf: leaf.reshape(len(leaf), -1), results)
+
+  return flat
 
 
 @functools.cache
@@ -104,12 +125,8 @@ def _if_known(option: str, value: str) -> dict[str, str] | None:
   return options
 
 
-def _share_that_fits(limit: int, needed: int) -> float:
-  return min(1.0, limit / max(needed, 1))
-
-
-def _bytes_of(made: Any) -> int:
-  return sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(made))
+def _bytes_of(tree: Any) -> int:
+  return sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(tree))
 
 
 def _temporary_bytes(compiled: Any) -> int:
@@ -121,5 +138,5 @@ def _empty(count, like):
 
 
 def _write(start, into, flat_rows):
-  some = into[start : start + len(flat_rows)]
-  some[:] = flat_rows[: len(some)].reshape(some.shape)
+  part = into[start : start + len(flat_rows)]
+  part[:] = flat_rows[: len(part)].reshape(part.shape)

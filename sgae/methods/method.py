@@ -51,12 +51,12 @@ class Evaluator(NamedTuple):
   """How a trained or training state is looked at.
 
   Attributes:
-    observe: `observe(state, full) -> seen`, arrays on the host; `full` after training
-      and in `--mode=evaluate`. Every process of the mesh calls it.
-    measure: `measure(seen, full) -> {name: Estimate}`; one process calls it, as it does
-      those below.
-    draw: `draw(seen) -> {title: uint8 picture}`.
-    detail: `detail(seen) -> {name: lists}` for the report, in what JSON can hold.
+    observe: `observe(state, full) -> observed`, arrays on the host; `full` after
+      training and in `--mode=evaluate`. Every process of the mesh calls it.
+    measure: `measure(observed, full) -> {name: Estimate}`; one process calls it, as it
+      does those below.
+    draw: `draw(observed) -> {title: uint8 picture}`.
+    detail: `detail(observed) -> {name: lists}` for the report, in what JSON can hold.
     protocol: `protocol() -> {name: value}`: how the full figures were measured.
     prefix: of the figures' names among the metrics of training.
     samples: how many generated images the full figures are of; 0 where nothing is

@@ -13,6 +13,7 @@ from sgae.methods.inheritance import describe, inherit
 from sgae.methods.method import Evaluator, Program
 from sgae.reporting.profile import traced
 from sgae.training.calls import compile_steps, indices_of_call, iterate
+from sgae.training.clock import Clock
 from sgae.training.recorder import Recorder, Sinks
 from sgae.training.signals import stopped
 
@@ -104,13 +105,17 @@ def train_phase(
     recorder.save(step, state)
     with recorder.clock.interruption():
       sinks.checkpoints.close()
-  clock, total = recorder.clock, recorder.clock.total()
-  line(
-    f"{name}: {step - first_step} steps in {total:.1f} s, "
+  line(_summary(name, step - first_step, recorder.clock, compiled))
+  return state
+
+
+def _summary(name: str, steps: int, clock: Clock, compiled: CompiledSteps) -> str:
+  total = clock.total()
+  return (
+    f"{name}: {steps} steps in {total:.1f} s, "
     f"{clock.interrupted / total:.1%} of it for pictures, measures and checkpoints; "
     f"{compiled.traces} compilation(s)"
   )
-  return state
 
 
 def _start(phase: Phase, saved_step: int | None, finished: dict[str, Any]) -> Any:

@@ -2,8 +2,9 @@
 
 import functools
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 
@@ -32,82 +33,115 @@ def make_evaluator(config: Any, data: EvaluationData, mesh: Any) -> Evaluator:
     data: the data set with its feature extractor.
     mesh: the devices of the run.
   """
-  dataset = data.dataset
-  mean_image = resident.mean_image(dataset.train.images)
-  program = build(config, mean_image.shape, mean_image)
-  sample = make_sampler(program, mesh)
-  interpolate = _make_interpolator(config, program, mesh)
-  extract = data.extract(mesh)
-  # no more than the floor can have
-  full_count = min(config.evaluation.final_samples, len(dataset.train.images))
+  bound = GanEvaluator(config, data, mesh)
+  return Evaluator(
+    bound.observe,
+    bound.measure,
+    bound.draw,
+    bound.detail,
+    bound.protocol,
+    samples=bound.full_count,
+  )
 
-  @functools.cache
-  def of_real(count):
-    return sample_statistics(_floats(dataset.test.images[:count]))
 
-  def observe(state, full):
-    count = full_count if full else config.evaluation.num_samples
-    return extract(sample(state, count)), interpolate(state)
+class Observation(NamedTuple):
+  """Images of one state.
 
-  def measure(seen, full):
-    generated, _ = seen
+  Attributes:
+    samples: generated images with their features.
+    interpolations: see `make_interpolator`.
+  """
+
+  samples: Seen
+  interpolations: np.ndarray
+
+
+class GanEvaluator:
+  """The functions of an `Evaluator`, bound to a config, data and devices."""
+
+  def __init__(self, config: Any, data: EvaluationData, mesh: Any):
+    """Compiles nothing yet; see `make_evaluator`."""
+    self.config, self.data, self.dataset = config, data, data.dataset
+    images = self.dataset.train.images
+    mean_image = resident.mean_image(images)
+    program = build(config, mean_image.shape, mean_image)
+    self.sample = make_sampler(program, mesh)
+    self.interpolate = make_interpolator(config, program, mesh)
+    self.extract = data.extract(mesh)
+    # the floor compares training images, so there are no more samples than of these
+    self.full_count = min(config.evaluation.final_samples, len(images))
+    self.real_statistics = functools.cache(self._real_statistics)
+
+  def observe(self, state: Any, full: bool) -> Observation:
+    """Generates samples and interpolations."""
+    count = self.full_count if full else self.config.evaluation.num_samples
+    return Observation(self.extract(self.sample(state, count)), self.interpolate(state))
+
+  def measure(self, observed: Observation, full: bool) -> dict[str, Estimate]:
+    """Measures the samples; in training with statistics of their pixels."""
+    samples, reference = observed.samples, self.data.reference
     if full:
-      return suite.measure(generated, data.reference, suite.MEASURES)
-    figures = suite.measure(generated, data.reference, config.evaluation.measures)
+      return suite.measure(samples, reference, suite.MEASURES)
+    figures = suite.measure(samples, reference, self.config.evaluation.measures)
     statistics = {
-      "generated": sample_statistics(_floats(generated.images)),
-      "real": of_real(len(generated.images)),
+      "generated": sample_statistics(_floats(samples.images)),
+      "real": self.real_statistics(len(samples.images)),
     }
-    for of, numbers in statistics.items():
-      figures |= {f"{name}_{of}": Estimate(value) for name, value in numbers.items()}
+    for origin, numbers in statistics.items():
+      figures |= {
+        f"{name}_{origin}": Estimate(value) for name, value in numbers.items()
+      }
     return figures
 
-  def draw(seen):
-    generated, between = seen
-    if pictures.are_points(mean_image.shape):
-      made = generated.images[: pictures.POINTS_SHOWN]
-      return {"samples": pictures.points(dataset.test.images, made)}
-    cells = generated.images[: ROWS * COLUMNS]
+  def draw(self, observed: Observation) -> dict[str, np.ndarray]:
+    """Draws samples, interpolations and the samples' nearest training images."""
+    images = observed.samples.images
+    if pictures.are_points(images.shape[1:]):
+      points = images[: pictures.POINTS_SHOWN]
+      return {"samples": pictures.points(self.dataset.test.images, points)}
     drawn = {
-      "samples": pictures.grid(cells, COLUMNS),
-      "interpolations": pictures.grid(between, COLUMNS),
+      "samples": pictures.grid(images[: ROWS * COLUMNS], COLUMNS),
+      "interpolations": pictures.grid(observed.interpolations, COLUMNS),
     }
-    if "memorisation" in suite.allowed(data.reference):
-      shown = generated.images[: 2 * COLUMNS]
-      _, nearest = data.reference.to_train(shown)
-      neighbours = dataset.train.images[nearest]
-      drawn["neighbours"] = pictures.pairs(shown, neighbours, COLUMNS)
+    if "memorisation" in suite.allowed(self.data.reference):
+      queries = images[: 2 * COLUMNS]
+      _, nearest = self.data.reference.to_train(queries)
+      neighbours = self.dataset.train.images[nearest]
+      drawn["neighbours"] = pictures.pairs(queries, neighbours, COLUMNS)
     return drawn
 
-  def detail(seen):
-    shares = _class_shares(seen[0], dataset.num_classes)
+  def detail(self, observed: Observation) -> dict[str, Any]:
+    """Returns the classes of the samples, where there are classes."""
+    num_classes = self.dataset.num_classes
+    shares = _class_shares(observed.samples, num_classes)
     if shares is None:
       return {}
+    reference_shares = class_shares(self.dataset.test.labels, num_classes)
     return {
-      "class_names": [str(k) for k in range(dataset.num_classes)],
+      "class_names": [str(k) for k in range(num_classes)],
       "class_share": shares.tolist(),
-      "class_share_reference": class_shares(
-        dataset.test.labels, dataset.num_classes
-      ).tolist(),
+      "class_share_reference": reference_shares.tolist(),
     }
 
-  def protocol():
+  def protocol(self) -> dict[str, Any]:
+    """Returns what the samples are compared with, and by which features."""
     entry: dict[str, Any] = {
-      "reference": f"test split of {dataset.name}",
-      "reference_samples": len(data.reference.test.images),
-      "samples": full_count,
+      "reference": f"test split of {self.dataset.name}",
+      "reference_samples": len(self.data.reference.test.images),
+      "samples": self.full_count,
     }
-    if data.extractor is not None:
-      about = data.extractor.about
+    if self.data.extractor is not None:
+      about = self.data.extractor.about
       entry["features"] = about["name"]
       entry["features_sha256"] = about["sha256"]
       entry["features_accuracy"] = about["accuracy"]
     return entry
 
-  return Evaluator(observe, measure, draw, detail, protocol, samples=full_count)
+  def _real_statistics(self, count: int) -> dict[str, float]:
+    return sample_statistics(_floats(self.dataset.test.images[:count]))
 
 
-def _make_interpolator(
+def make_interpolator(
   config: Any, program: Program, mesh: Any
 ) -> Callable[[Any], np.ndarray]:
   """Returns `interpolate(state)`: rows of images between two latents each.
@@ -115,36 +149,45 @@ def _make_interpolator(
   Along the great circle for normal latents, along a line for uniform ones; float32
   [ROWS * COLUMNS, H, W, C].
   """
+  draw_latents, generate = program.functions["latents"], program.functions["generate"]
   normal = config.gan.latent_distribution == "normal"
+  between = _on_great_circle if normal else _on_line
 
-  def interpolate_rows(state, places_b3):
+  def interpolate_cells(state, cells_b3):
     key = randomness.stream_key(state.key, STREAM)
     first, second = (
-      program.functions["latents"](state, key, places_b3[:, i].astype(jnp.int32))
-      for i in (0, 1)
+      draw_latents(state, key, cells_b3[:, i].astype(jnp.int32)) for i in (0, 1)
     )
-    share = places_b3[:, 2:]
-    if normal:
-      angle = share * jnp.pi / 2
-      latents = jnp.cos(angle) * first + jnp.sin(angle) * second
-    else:
-      latents = (1 - share) * first + share * second
-    return program.functions["generate"](state, latents)
+    return generate(state, between(first, second, cells_b3[:, 2:]))
 
-  run = batched_apply(interpolate_rows, mesh, ROWS * COLUMNS)
+  run = batched_apply(interpolate_cells, mesh, ROWS * COLUMNS)
+  return lambda state: run(state, _cells_of_interpolation())
+
+
+def _cells_of_interpolation() -> np.ndarray:
+  """Returns (number of the first latent, of the second, share of it) of each cell."""
   rows, columns = np.mgrid[:ROWS, :COLUMNS]
   shares = columns / (COLUMNS - 1)
-  places = np.stack([2 * rows, 2 * rows + 1, shares], axis=-1).reshape(-1, 3)
-  return lambda state: run(state, places.astype(np.float32))
+  cells = np.stack([2 * rows, 2 * rows + 1, shares], axis=-1)
+  return cells.reshape(-1, 3).astype(np.float32)
 
 
-def _class_shares(seen: Seen, num_classes: int) -> np.ndarray | None:
+def _on_great_circle(first: jax.Array, second: jax.Array, share: jax.Array):
+  angle = share * jnp.pi / 2
+  return jnp.cos(angle) * first + jnp.sin(angle) * second
+
+
+def _on_line(first: jax.Array, second: jax.Array, share: jax.Array):
+  return (1 - share) * first + share * second
+
+
+def _class_shares(samples: Seen, num_classes: int) -> np.ndarray | None:
   """Returns the share of each class; None without classes, or with too many to list."""
-  if seen.probabilities is None or seen.probabilities.ndim == 3:
+  if samples.probabilities is None or samples.probabilities.ndim == 3:
     return None
   if num_classes > CLASSES_SHOWN:
     return None
-  return class_shares(seen.probabilities.argmax(axis=1), num_classes)
+  return class_shares(samples.probabilities.argmax(axis=1), num_classes)
 
 
 def _floats(images: np.ndarray) -> np.ndarray:

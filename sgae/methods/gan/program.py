@@ -1,10 +1,11 @@
 """Binds the GAN to a config and a shape of images."""
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
+import optax
 
 from sgae import randomness
 from sgae.devices import backend
@@ -19,10 +20,25 @@ from sgae.methods.gan.networks import (
   discriminator_is_piecewise_linear,
 )
 from sgae.methods.gan.noise import make_draw_latents
-from sgae.methods.gan.train import GanState, init_gan_state, make_adversarial_step
+from sgae.methods.gan.train import (
+  DrawLatents,
+  GanState,
+  init_gan_state,
+  make_adversarial_step,
+)
 from sgae.methods.method import Program, Settings
 from sgae.methods.optimizers import make_optimizer
-from sgae.networks.network import Params
+from sgae.networks.generator import Generator
+from sgae.networks.network import BatchNetwork, Params
+
+
+class Players(NamedTuple):
+  """Both networks and their optimizers, in the order that `init_gan_state` takes."""
+
+  generator: Generator
+  discriminator: BatchNetwork
+  generator_optimizer: optax.GradientTransformation
+  discriminator_optimizer: optax.GradientTransformation
 
 
 def build(
@@ -41,41 +57,55 @@ def build(
   """
   gan = config.gan
   mean = np.zeros(image_shape, np.float32) if mean_image is None else mean_image
-  generator = build_generator(config, mean)
-  discriminator = build_discriminator(config, image_shape)
-  generator_optimizer = make_optimizer(
-    gan.generator_optimizer, gan.steps * gan.generator_updates
+  players = Players(
+    build_generator(config, mean),
+    build_discriminator(config, image_shape),
+    make_optimizer(gan.generator_optimizer, gan.steps * gan.generator_updates),
+    make_optimizer(gan.discriminator_optimizer, gan.steps * gan.discriminator_updates),
   )
-  discriminator_optimizer = make_optimizer(
-    gan.discriminator_optimizer, gan.steps * gan.discriminator_updates
-  )
-  adversarial = ADVERSARIAL_LOSSES[gan.loss]
   penalties = tuple(name for name in PENALTIES if gan.penalties[name])
   draw_latents = make_draw_latents(config)
   settings = _settings(config, penalties)
-  penalty = config.code.penalty if gan.generator == "sparse" else "none"
 
   def init(
     key: jax.Array,
     settings: Settings = settings,
     inherited: Mapping[str, Params] | None = None,
   ) -> GanState:
-    return init_gan_state(
-      generator,
-      discriminator,
-      generator_optimizer,
-      discriminator_optimizer,
-      settings,
-      randomness.stream_key(key, "gan/init"),
-      key,
-      inherited or {},
-    )
+    init_key = randomness.stream_key(key, "gan/init")
+    return init_gan_state(*players, settings, init_key, key, inherited or {})
 
-  step = make_adversarial_step(
+  functions = _functions(players, draw_latents)
+
+  def sample(state, key, positions_b):
+    return functions["generate"](state, draw_latents(key, positions_b))
+
+  return Program(
+    batch_shape=(max(gan.discriminator_updates, gan.generator_updates), gan.batch_size),
+    settings=settings,
+    init=init,
+    step=_make_step(config, players, penalties, draw_latents),
+    shown=("gan/d_loss", "gan/g_loss", "gan/code_l0"),
+    functions=functions,
+    sample=sample,
+  )
+
+
+def _make_step(
+  config: Any,
+  players: Players,
+  penalties: tuple[str, ...],
+  draw_latents: DrawLatents,
+) -> Callable[..., tuple[GanState, dict[str, jax.Array]]]:
+  """Returns the step: the updates of both players, composed to a round."""
+  gan = config.gan
+  adversarial = ADVERSARIAL_LOSSES[gan.loss]
+  omega = config.code.penalty if gan.generator == "sparse" else "none"
+  return make_adversarial_step(
     make_discriminator_update(
-      generator,
-      discriminator,
-      discriminator_optimizer,
+      players.generator,
+      players.discriminator,
+      players.discriminator_optimizer,
       adversarial,
       penalties,
       config.train.microbatches,
@@ -84,17 +114,24 @@ def build(
       one_pass=backend.targets_gpu() and gan.discriminator_normalization != "batch",
     ),
     make_generator_update(
-      generator,
-      discriminator,
-      generator_optimizer,
+      players.generator,
+      players.discriminator,
+      players.generator_optimizer,
       adversarial,
-      SPARSITY_PENALTIES[penalty],
+      SPARSITY_PENALTIES[omega],
       config.train.microbatches,
     ),
     draw_latents,
     discriminator_updates=gan.discriminator_updates,
     generator_updates=gan.generator_updates,
   )
+
+
+def _functions(
+  players: Players, draw_latents: DrawLatents
+) -> dict[str, Callable[..., jax.Array]]:
+  """Returns the public functions; `build` says what they take and return."""
+  generator, discriminator = players.generator, players.discriminator
 
   def generate(state, latents_bz):
     return generator.apply(state.ema_params, latents_bz, train=False).images
@@ -106,23 +143,7 @@ def build(
   def discriminate(state, images_bhwc):
     return discriminator.apply(state.discriminator.params, images_bhwc, train=False)[0]
 
-  def sample(state, key, positions_b):
-    return generate(state, draw_latents(key, positions_b))
-
-  updates = max(gan.discriminator_updates, gan.generator_updates)
-  return Program(
-    batch_shape=(updates, gan.batch_size),
-    settings=settings,
-    init=init,
-    step=step,
-    shown=("gan/d_loss", "gan/g_loss", "gan/code_l0"),
-    functions={
-      "generate": generate,
-      "latents": latents,
-      "discriminate": discriminate,
-    },
-    sample=sample,
-  )
+  return {"generate": generate, "latents": latents, "discriminate": discriminate}
 
 
 def _settings(config, penalties) -> dict[str, float]:

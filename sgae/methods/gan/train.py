@@ -103,22 +103,10 @@ def make_adversarial_step(
   def step(state: GanState, batch: Batch, *, axis: str | None = None):
     positions_b, settings = batch["position"], state.settings
 
-    def keys(name, updates):
-      first = state.step * updates
-
-      def of(i):
-        return randomness.stream_key(state.key, name, first + i)
-
-      return of
-
-    discriminator_key = keys("discriminator", discriminator_updates)
-    generator_key = keys("generator", generator_updates)
-
     def train_discriminator(player, numbered_images):
       i, images_bhwc = numbered_images
-      latents_key, mix_key = (
-        randomness.fold_in(discriminator_key(i), number) for number in (0, 1)
-      )
+      key = _key_of_update(state, "discriminator", discriminator_updates, i)
+      latents_key, mix_key = (randomness.fold_in(key, number) for number in (0, 1))
       return update_discriminator(
         player,
         state.generator.params,
@@ -133,11 +121,12 @@ def make_adversarial_step(
     def train_generator(carry, numbered_images):
       player, ema = carry
       i, images_bhwc = numbered_images
+      key = _key_of_update(state, "generator", generator_updates, i)
       player, metrics = update_generator(
         player,
         discriminator.params,
         images_bhwc,
-        draw_latents(generator_key(i), positions_b),
+        draw_latents(key, positions_b),
         settings,
         axis,
       )
@@ -163,6 +152,11 @@ def make_adversarial_step(
     return new_state, discriminator_metrics | generator_metrics
 
   return step
+
+
+def _key_of_update(state: GanState, name: str, updates: int, i: jax.Array):
+  """Returns the random key of update i of this round, of `updates` in each."""
+  return randomness.stream_key(state.key, name, state.step * updates + i)
 
 
 def _repeat(

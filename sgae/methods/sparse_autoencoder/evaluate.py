@@ -1,6 +1,6 @@
 """What is looked at in an autoencoder: reconstructions, codes, atoms."""
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -24,10 +24,28 @@ from sgae.networks.autoencoder import reconstruct
 from sgae.reporting import pictures
 
 ATOMS_DRAWN, ATOM_COLUMNS = 200, 20
-EXAMPLES_PROBED = (
-  60_000  # training images that a linear probe of the codes is fitted to
-)
+PAIRS_DRAWN = 20  # images beside their reconstructions
+EXAMPLES_PROBED = 60_000  # training images that a linear probe of codes is fitted to
 MOST_CLASSES = 20  # that a linear probe tells apart
+
+
+class Observation(NamedTuple):
+  """What one state makes of the data.
+
+  Attributes:
+    outputs: float32 [N, H, W, C], reconstructions of the test images.
+    codes: float32 [N, K], or with places [N, h, w, K], of the test images.
+    atoms: float32 [A, H, W, C], of the latents that fire most, at most ATOMS_DRAWN.
+    idle: int32 [K], steps since each latent last fired.
+    train_codes: float32 [M, K] of the training images that a probe is fitted to, or
+      None.
+  """
+
+  outputs: np.ndarray
+  codes: np.ndarray
+  atoms: np.ndarray
+  idle: np.ndarray
+  train_codes: np.ndarray | None
 
 
 def make_evaluator(config: Any, data: EvaluationData, mesh: Any) -> Evaluator:
@@ -38,82 +56,108 @@ def make_evaluator(config: Any, data: EvaluationData, mesh: Any) -> Evaluator:
     data: the data set.
     mesh: the devices of the run.
   """
-  dataset = data.dataset
-  mean_image = resident.mean_image(dataset.train.images)
-  autoencoder = build_autoencoder(config, mean_image)
+  bound = AutoencoderEvaluator(config, data, mesh)
+  return Evaluator(
+    bound.observe,
+    bound.measure,
+    bound.draw,
+    bound.detail,
+    bound.protocol,
+    prefix="test_",
+  )
 
-  def encode_and_decode(params, images):
-    outputs, code = reconstruct(autoencoder, params, resident.to_model_range(images))
-    return outputs, code.values
 
-  run = batched_apply(encode_and_decode, mesh)
+class AutoencoderEvaluator:
+  """The functions of an `Evaluator`, bound to a config, data and devices."""
 
-  def pooled(params, images):
-    return largest(encode_and_decode(params, images)[1])
+  def __init__(self, config: Any, data: EvaluationData, mesh: Any):
+    """Compiles nothing yet; see `make_evaluator`."""
+    self.config, self.dataset = config, data.dataset
+    self.mean_image = resident.mean_image(self.dataset.train.images)
+    autoencoder = build_autoencoder(config, self.mean_image)
 
-  encode = batched_apply(pooled, mesh)
-  labels = dataset.train.labels[:EXAMPLES_PROBED]
-  probed = 1 < len(np.unique(labels)) <= MOST_CLASSES
-  decode = batched_apply(autoencoder.decode, mesh)
+    def reconstruct_and_encode(params, images):
+      images = resident.to_model_range(images)
+      outputs, code = reconstruct(autoencoder, params, images)
+      return outputs, code.values
 
-  def observe(state, full):
-    params = state.player.params
-    outputs, codes = run(params, dataset.test.images)
-    used = np.argsort(-firing_rates(codes), kind="stable")[:ATOMS_DRAWN]
-    middle = tuple(size // 2 for size in codes.shape[1:-1])
-    unit_codes = np.zeros((len(used), *codes.shape[1:]), np.float32)
-    unit_codes[(np.arange(len(used)), *middle, used)] = 1
-    silent = decode(params, np.zeros_like(unit_codes[:1]))
-    seen = {
-      "outputs": outputs,
-      "codes": codes,
-      "atoms": decode(params, unit_codes) - silent,
-      "idle": np.asarray(fetch_local(state.idle_k)),
-    }
-    if full and probed:
-      seen["train_codes"] = encode(params, dataset.train.images[:EXAMPLES_PROBED])
-    return seen
+    def encode(params, images):
+      return largest(reconstruct_and_encode(params, images)[1])
 
-  def measure(seen, full):
-    images = np.asarray(resident.to_model_range(dataset.test.images))
-    figures = reconstruction_measures(images, seen["outputs"], mean_image)
-    figures |= code_measures(seen["codes"])
-    dead = seen["idle"] >= config.sae.dead_after
+    self.reconstruct = batched_apply(reconstruct_and_encode, mesh)
+    self.encode = batched_apply(encode, mesh)
+    self.decode = batched_apply(autoencoder.decode, mesh)
+
+  def observe(self, state: Any, full: bool) -> Observation:
+    """Reconstructs the test images; `full` encodes training images for the probe."""
+    params, train = state.player.params, self.dataset.train
+    outputs, codes = self.reconstruct(params, self.dataset.test.images)
+    probed = full and 1 < len(np.unique(train.labels[:EXAMPLES_PROBED])) <= MOST_CLASSES
+    return Observation(
+      outputs=outputs,
+      codes=codes,
+      atoms=self._atoms(params, codes),
+      idle=np.asarray(fetch_local(state.idle_k)),
+      train_codes=self.encode(params, train.images[:EXAMPLES_PROBED])
+      if probed
+      else None,
+    )
+
+  def measure(self, observed: Observation, full: bool) -> dict[str, Estimate]:
+    """Measures reconstructions and codes; `full` fits the probe."""
+    train, test = self.dataset.train, self.dataset.test
+    images = np.asarray(resident.to_model_range(test.images))
+    figures = reconstruction_measures(images, observed.outputs, self.mean_image)
+    figures |= code_measures(observed.codes)
+    dead = observed.idle >= self.config.sae.dead_after
     figures["dead_share"] = Estimate(float(dead.mean()))
-    if full and "train_codes" in seen:
+    if full and observed.train_codes is not None:
       figures["probe_error"] = probe_error(
-        seen["train_codes"], labels, largest(seen["codes"]), dataset.test.labels
+        observed.train_codes,
+        train.labels[:EXAMPLES_PROBED],
+        largest(observed.codes),
+        test.labels,
       )
     return figures
 
-  def draw(seen):
-    if pictures.are_points(mean_image.shape):  # whose atoms show nothing
-      shown = slice(pictures.POINTS_SHOWN)
-      real, made = dataset.test.images[shown], seen["outputs"][shown]
-      return {"reconstructions": pictures.points(real, made)}
-    images = dataset.test.images[:20]
+  def draw(self, observed: Observation) -> dict[str, np.ndarray]:
+    """Draws reconstructions beside their images, and atoms."""
+    images, outputs = self.dataset.test.images, observed.outputs
+    if pictures.are_points(self.mean_image.shape):  # whose atoms show nothing
+      first = slice(pictures.POINTS_SHOWN)
+      return {"reconstructions": pictures.points(images[first], outputs[first])}
+    first = slice(PAIRS_DRAWN)
     return {
-      "reconstructions": pictures.pairs(images, seen["outputs"][:20], COLUMNS),
-      "atoms": pictures.atoms(seen["atoms"], ATOM_COLUMNS),
+      "reconstructions": pictures.pairs(images[first], outputs[first], COLUMNS),
+      "atoms": pictures.atoms(observed.atoms, ATOM_COLUMNS),
     }
 
-  def detail(seen):
-    codes = seen["codes"]
+  def detail(self, observed: Observation) -> dict[str, Any]:
+    """Returns how often latents fire, and how strongly."""
+    codes = observed.codes
     return {
       "firing_rate": np.sort(firing_rates(codes))[::-1].tolist(),
       "code_values": _histogram(codes[codes > 0]),
       "active_latents": _histogram(active_latents(codes)),
     }
 
-  def protocol():
-    window = config.sae.dead_after * config.sae.batch_size
+  def protocol(self) -> dict[str, Any]:
+    """Returns what the figures are of, and when a latent counts as dead."""
+    window = self.config.sae.dead_after * self.config.sae.batch_size
     return {
-      "reference": f"test split of {dataset.name}",
-      "reference_samples": len(dataset.test.images),
+      "reference": f"test split of {self.dataset.name}",
+      "reference_samples": len(self.dataset.test.images),
       "dead": f"not fired in {window:,} training images",
     }
 
-  return Evaluator(observe, measure, draw, detail, protocol, prefix="test_")
+  def _atoms(self, params: Any, codes: np.ndarray) -> np.ndarray:
+    """Decodes each of the most used latents alone, in the middle place."""
+    used = np.argsort(-firing_rates(codes), kind="stable")[:ATOMS_DRAWN]
+    middle = tuple(size // 2 for size in codes.shape[1:-1])
+    unit_codes = np.zeros((len(used), *codes.shape[1:]), np.float32)
+    unit_codes[(np.arange(len(used)), *middle, used)] = 1
+    silent = self.decode(params, np.zeros_like(unit_codes[:1]))
+    return self.decode(params, unit_codes) - silent
 
 
 def _histogram(values: np.ndarray, bins: int = 40) -> dict[str, list]:

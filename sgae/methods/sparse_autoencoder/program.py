@@ -1,6 +1,6 @@
 """Binds the sparse autoencoder to a config and a shape of images."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import jax
@@ -16,7 +16,7 @@ from sgae.methods.sparse_autoencoder.train import (
   init_autoencoder_state,
   make_autoencoder_step,
 )
-from sgae.networks.autoencoder import reconstruct
+from sgae.networks.autoencoder import Autoencoder, reconstruct
 from sgae.networks.network import Params
 
 
@@ -50,24 +50,34 @@ def build(
     inherited: Mapping[str, Params] | None = None,
   ) -> AutoencoderState:
     del inherited  # it takes nothing over
-    return init_autoencoder_state(
-      autoencoder,
-      optimizer,
+    num_latents, init_key = (
       config.code.num_latents,
-      settings,
       randomness.stream_key(key, "sae/init"),
-      key,
+    )
+    return init_autoencoder_state(
+      autoencoder, optimizer, num_latents, settings, init_key, key
     )
 
-  step = make_autoencoder_step(
-    autoencoder,
-    optimizer,
-    SPARSITY_PENALTIES[config.code.penalty],
-    dead_after=sae.dead_after,
-    auxiliary_k=sae.auxiliary_k if sae.auxiliary_weight else 0,
-    unit_norm_atoms=sae.unit_norm_atoms,
-    microbatches=config.train.microbatches,
+  return Program(
+    batch_shape=(sae.batch_size,),
+    settings=settings,
+    init=init,
+    step=make_autoencoder_step(
+      autoencoder,
+      optimizer,
+      SPARSITY_PENALTIES[config.code.penalty],
+      dead_after=sae.dead_after,
+      auxiliary_k=sae.auxiliary_k if sae.auxiliary_weight else 0,
+      unit_norm_atoms=sae.unit_norm_atoms,
+      microbatches=config.train.microbatches,
+    ),
+    shown=("sae/fvu", "sae/l0", "sae/dead_fraction"),
+    functions=_functions(autoencoder),
   )
+
+
+def _functions(autoencoder: Autoencoder) -> dict[str, Callable[..., jax.Array]]:
+  """Returns the public functions; `build` says what they take and return."""
 
   def encode(state, images_bhwc):
     return reconstruct(autoencoder, state.player.params, images_bhwc)[1].values
@@ -78,15 +88,4 @@ def build(
   def reconstruct_images(state, images_bhwc):
     return reconstruct(autoencoder, state.player.params, images_bhwc)[0]
 
-  return Program(
-    batch_shape=(sae.batch_size,),
-    settings=settings,
-    init=init,
-    step=step,
-    shown=("sae/fvu", "sae/l0", "sae/dead_fraction"),
-    functions={
-      "encode": encode,
-      "decode": decode,
-      "reconstruct": reconstruct_images,
-    },
-  )
+  return {"encode": encode, "decode": decode, "reconstruct": reconstruct_images}
