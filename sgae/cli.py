@@ -1,11 +1,15 @@
-"""What launch.py needs before it imports JAX: config files, their errors, signals."""
+"""The command line: config files and their errors, signals, and the modes."""
 
+import importlib.util
+import itertools
 import signal
 import sys
 from pathlib import Path
 from typing import Any
 
 from ml_collections import config_flags
+
+from sgae import config_help
 
 STORED = str(Path(__file__).parents[1] / "configs" / "stored.py")  # reads JSON
 
@@ -43,6 +47,42 @@ def overrides_and_name(flag: Any) -> tuple[dict[str, Any], str]:
   return config_flags.get_override_values(flag), path.stem
 
 
+def fields_of(arguments: list[str], default: str) -> list[str]:
+  """Returns a line for each field of the config that a command line names.
+
+  Args:
+    arguments: of the command line.
+    default: the config file where none is named.
+  """
+  return config_help.describe(_config_named(arguments, default).to_dict())
+
+
+def unknown_field(arguments: list[str], default: str) -> str:
+  """Returns which argument names no field, and what to choose from; '' for none."""
+  try:
+    config = _config_named(arguments, default)
+  except Exception:  # of which the caller speaks
+    return ""
+  return config_help.unknown_field(config.to_dict(), arguments)
+
+
+def _config_named(arguments: list[str], default: str) -> Any:
+  """Returns the config of `--config`, without what other arguments set in it."""
+  named = default
+  changed = with_json_config(arguments)
+  for argument, following in itertools.pairwise([*changed, ""]):
+    flag, equals, value = argument.lstrip("-").partition("=")
+    if flag == "config":
+      named = value if equals else following
+  file, _, arg = named.partition(":")
+  spec = importlib.util.spec_from_file_location("config_named", file)
+  if spec is None or spec.loader is None:
+    raise ValueError(f"config file {file} cannot be read")
+  module = importlib.util.module_from_spec(spec)
+  spec.loader.exec_module(module)
+  return module.get_config(*[arg] if arg else [])
+
+
 def one_line(error: BaseException) -> str:
   """Returns what an error says and its kind, in one line and without a traceback."""
   # a config file's own error stands in the text of the flag's, with its traceback
@@ -71,3 +111,47 @@ def interrupted(interrupt: KeyboardInterrupt) -> int:
   if "sgae.devices.processes" in sys.modules:  # else it is alone
     return sys.modules["sgae.devices.processes"].leave(128 + number, together=False)
   return 128 + number
+
+
+def run(flags: Any, config: Any, overrides: dict[str, Any], name: str) -> int:
+  """Hands over to the mode; JAX is imported only now, when the flags are right.
+
+  Args:
+    flags: of launch.py.
+    config: of `--config`, with its overrides.
+    overrides: fields set by --config.field=value.
+    name: of the config, for the default run directory.
+
+  Returns:
+    The exit code.
+  """
+  from sgae import errors
+  from sgae.aot import compile
+  from sgae.config import validate
+  from sgae.devices import processes
+  from sgae.evaluation.evaluate import evaluate_run
+  from sgae.evaluation.sample import sample_run
+  from sgae.methods import views
+  from sgae.reporting import comparison, console
+  from sgae.training.run import train
+
+  output = console.Console()
+  workdir = Path(flags.workdir or Path("runs") / name).expanduser()
+  try:
+    if flags.mode == "compile":  # touches no device here
+      return compile.compile_for(validate(config), flags.topology, flags.images)
+    if flags.mode == "train":
+      processes.join(flags.coordinator, flags.num_processes, flags.process_id)
+      train(validate(config), workdir, output)
+    elif flags.mode == "evaluate":
+      evaluate_run(workdir, overrides, output)
+    elif flags.mode == "compare":
+      comparison.compare_runs(
+        flags.runs, flags.target, flags.workdir, output, views.selects_by()
+      )
+    else:
+      sample_run(workdir, overrides, flags.num_samples, flags.format, output)
+  except (errors.UserError, errors.TrainingDiverged, errors.StoppedBySignal) as error:
+    output.error(str(error))
+    return processes.leave(error.exit_code, together=error.exit_code != 2)
+  return processes.leave(0, together=True)

@@ -1,0 +1,116 @@
+"""The fields of a config with their comments, for `--help` and for errors."""
+
+import ast
+import difflib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+# Functions that return a section, whose keys stand below comments in their source.
+_SOURCES = ("base_config.py", "methods/config_fields.py", "methods/*/config.py")
+
+
+def describe(config: Mapping[str, Any]) -> list[str]:
+  """Returns a line for each field of a config: flag, value and comment.
+
+  Args:
+    config: as a ConfigDict gives it by `to_dict`.
+  """
+  comments = _comments()
+
+  def comment_of(path):
+    shared = "optimizer" if path[-2:-1] and "optimizer" in path[-2] else "cadence"
+    return comments.get(path[-2:]) or comments.get((shared, path[-1])) or ""
+
+  return [
+    f"  --config.{'.'.join(path)}={value!r}  {comment_of(path)}".rstrip()
+    for path, value in _fields(config, ())
+  ]
+
+
+def unknown_field(config: Mapping[str, Any], arguments: list[str]) -> str:
+  """Returns what to choose from where an argument names a field that is not there.
+
+  Args:
+    config: without the overrides, as a ConfigDict gives it by `to_dict`.
+    arguments: of the command line.
+
+  Returns:
+    A part of a sentence; '' where all fields are known.
+  """
+  for argument in arguments:
+    flag = argument.lstrip("-").partition("=")[0]
+    if not flag.startswith("config."):
+      continue
+    section, path = config, flag.split(".")[1:]
+    for depth, name in enumerate(path):
+      if not isinstance(section, Mapping) or name not in section:
+        where = ".".join(path[:depth]) or "the config"
+        names = list(section) if isinstance(section, Mapping) else []
+        close = difflib.get_close_matches(name, names, 1)
+        hint = f", did you mean {close[0]!r}" if close else ""
+        return f"{flag} is no field{hint}; {where} has {', '.join(names) or 'none'}"
+      section = section[name]
+  return ""
+
+
+def _fields(section, path) -> Iterator[tuple[tuple[str, ...], Any]]:
+  for name, value in section.items():
+    if isinstance(value, Mapping):
+      yield from _fields(value, (*path, name))
+    else:
+      yield (*path, name), value
+
+
+def _comments() -> dict[tuple[str, ...], str]:
+  """Returns the comment above each key, by the last two names of its path."""
+  found: dict[tuple[str, ...], str] = {}
+  here = Path(__file__).parent
+  for pattern in _SOURCES:
+    for source in sorted(here.glob(pattern)):
+      text = source.read_text(encoding="utf-8")
+      lines = text.splitlines()
+      tree = ast.parse(text)
+      sections = _sections(tree)
+      for function in ast.walk(tree):
+        if isinstance(function, ast.FunctionDef):
+          section = sections.get(function.name, function.name.removesuffix("_fields"))
+          _note(function, section, lines, found)
+  return found
+
+
+def _sections(tree: ast.Module) -> dict[str, str]:
+  """Returns function -> section from a module's `SECTIONS = {section: function}`."""
+  return {
+    ast.unparse(value): ast.literal_eval(key)
+    for node in tree.body
+    if isinstance(node, ast.Assign)
+    and ast.unparse(node.targets[0]) == "SECTIONS"
+    and isinstance(node.value, ast.Dict)
+    for key, value in zip(node.value.keys, node.value.values, strict=True)
+    if key is not None
+  }
+
+
+def _note(node, section, lines, found) -> None:
+  """Adds the comments of the dictionaries within a node."""
+  for child in ast.iter_child_nodes(node):
+    if isinstance(child, ast.Dict):
+      for key, value in zip(child.keys, child.values, strict=True):
+        if isinstance(key, ast.Constant):
+          comment = _above(key.lineno - 1, lines)
+          found.setdefault((section, str(key.value)), comment)
+          if section in ("base", "data", "evaluation"):  # of no section
+            found.setdefault((str(key.value),), comment)
+          _note(ast.Expression(value), str(key.value), lines, found)
+    else:
+      _note(child, section, lines, found)
+
+
+def _above(index: int, lines: list[str]) -> str:
+  """Returns the comment that ends on the line before, as one line."""
+  words: list[str] = []
+  while index and lines[index - 1].lstrip().startswith("#"):
+    index -= 1
+    words.insert(0, lines[index].lstrip().lstrip("# ").rstrip())
+  return " ".join(words)
