@@ -58,7 +58,8 @@ def run(config: ConfigDict, overrides: dict, name: str) -> int:
   from sgae.evaluation.evaluate import evaluate_run
   from sgae.evaluation.sample import sample_run
   from sgae.methods import views
-  from sgae.reporting import comparison, console
+  from sgae.reporting import console
+  from sgae.runs import compare_directories
   from sgae.training.run import train
 
   output = console.Console()
@@ -72,7 +73,7 @@ def run(config: ConfigDict, overrides: dict, name: str) -> int:
     elif _MODE.value == "evaluate":
       evaluate_run(workdir, overrides, output)
     elif _MODE.value == "compare":
-      comparison.compare_runs(
+      compare_directories.compare_runs(
         _RUNS.value, _TARGET.value, _WORKDIR.value, output, views.selects_by()
       )
     else:
