@@ -34,11 +34,7 @@ MOST_LINES_OF_A_FUNCTION = 65
 METHOD_WORD = re.compile(r"\b(sae|gan|classifier)\b")
 
 KNOWN_IMPORTS: set[str] = set()
-KNOWN_LONG: set[str] = {
-  "sgae/methods/gan/discriminator.py:make_discriminator_update",
-  "sgae/methods/sparse_autoencoder/train.py:make_autoencoder_step",
-  "sgae/networks/conv_autoencoder.py:spatial_decoder",
-}
+KNOWN_LONG: set[str] = {"sgae/methods/gan/discriminator.py:make_discriminator_update"}
 KNOWN_SILENT: set[str] = set()
 # Where the word means something else than the method. Examples in docstrings (`>>>`)
 # may name methods as well, since users copy them.
