@@ -13,6 +13,9 @@ from sgae.errors import UserError
 # A file from a stranger does not choose where anything is written.
 PLACES = ("data.directory", "data.cache_directory", "checkpoint.directory")
 
+# Of a file that names none: all methods of the default config.
+PHASES = ["sae", "gan"]
+
 WORDS = {
   bool: "true or false",
   int: "a whole number",
@@ -44,6 +47,7 @@ def get_config(arg: str = "") -> Any:
     stored = stored["config"]
   if not isinstance(stored, dict):
     raise ValueError(f"the file is {stored!r:.60}: give an object")
+  stored = {"phases": PHASES} | stored
   try:
     config = base_config.config_for(stored)
   except UserError as error:

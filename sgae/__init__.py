@@ -11,7 +11,14 @@ From Python:
 Everything is imported when it is first used.
 """
 
+from typing import TYPE_CHECKING
+
 from sgae import lazy
+
+if TYPE_CHECKING:
+  from sgae import evaluation, losses, methods, networks
+  from sgae.runs.load import load_run
+  from sgae.training.start import train
 
 __all__ = ["evaluation", "load_run", "losses", "methods", "networks", "train"]
 

@@ -20,6 +20,40 @@ os.environ.setdefault("JAX_PLATFORMS", "cpu")
 os.environ["JAX_DISABLE_MOST_OPTIMIZATIONS"] = "1"
 
 
+# What `pytest -m quick` runs: pure functions and text, no training and no processes.
+QUICK = (
+  "tests/benchmark/test_table.py",
+  "tests/data/test_data_mixture.py",
+  "tests/data/test_data_order.py",
+  "tests/evaluation/",
+  "tests/losses/",
+  "tests/networks/",
+  "tests/reporting/test_report_charts.py",
+  "tests/reporting/test_reporting_console.py",
+  "tests/test_comparison.py",
+  "tests/test_configs.py",
+  "tests/test_health.py",
+  "tests/test_house.py",
+  "tests/test_randomness.py",
+  "tests/tpu/",
+)
+# Not these of them, which compile for seconds.
+NOT_QUICK = (
+  "tests/data/test_data_mixture.py::test_a_run_on_points",
+  "tests/losses/test_linear_pieces.py",
+  "tests/networks/test_convolution",
+  "tests/networks/test_sparse_product.py",
+)
+
+
+@pytest.hookimpl(tryfirst=True)  # before marks are selected
+def pytest_collection_modifyitems(items):
+  for item in items:
+    quick = item.nodeid.startswith(QUICK) and not item.nodeid.startswith(NOT_QUICK)
+    if quick and not item.get_closest_marker("soak"):
+      item.add_marker("quick")
+
+
 @pytest.fixture(scope="session", autouse=True)
 def own_cache(tmp_path_factory):
   """Decoded data and compiled programs go to a folder of this test session alone."""

@@ -1,11 +1,28 @@
 """Methods: one folder each, and the only list of them.
 
 What a method is, and what the rest of the package asks of it, stands in `method.py`.
+From Python, a method's program is a pair of pure functions:
+
+>>> import jax
+>>> from configs import ring
+>>> from sgae import methods
+>>> program = methods.gan.build(ring.get_config(), (1, 1, 2))
+>>> keys = jax.vmap(jax.random.key)(jax.numpy.arange(3))
+>>> states = jax.vmap(program.init)(keys)  # three seeds in one program
+>>> batch = {
+...   "image": jax.numpy.zeros((*program.batch_shape, 1, 1, 2)),
+...   "position": jax.numpy.arange(program.batch_shape[-1]),
+... }
+>>> states, metrics = jax.vmap(program.step, in_axes=(0, None))(states, batch)
+>>> metrics["gan/d_loss"].shape
+(3,)
 """
 
 import importlib
 from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from typing import TYPE_CHECKING, Any
+
+from sgae import lazy
 
 if TYPE_CHECKING:
   from sgae.methods.method import Method
@@ -47,4 +64,11 @@ class Methods(MutableMapping):
 
 METHODS = Methods(
   {"sae": "sparse_autoencoder", "gan": "gan", "classifier": "classifier"}
+)
+
+__getattr__ = lazy.attach(
+  __name__,
+  {
+    name: f"sgae.methods.{name}" for name in ("classifier", "gan", "sparse_autoencoder")
+  },
 )

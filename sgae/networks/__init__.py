@@ -1,5 +1,30 @@
-"""Networks as pairs of pure functions, (init, apply): see `network.py`.
+"""Networks as pairs of pure functions (init, apply); Flax stays behind them.
 
-One file for each architecture, `sparsity.py` for the maps to sparse codes,
-`normalization.py` and `layers.py` for what they share. `build.py` alone reads a config.
+`sparse_autoencoder` puts one together with one of the sparsity maps `topk`,
+`batch_topk`, `jumprelu`, `relu`, `sigmoid`.
 """
+
+from typing import TYPE_CHECKING
+
+from sgae import lazy
+
+if TYPE_CHECKING:
+  from sgae.networks.public import (
+    batch_topk,
+    jumprelu,
+    relu,
+    sigmoid,
+    sparse_autoencoder,
+    topk,
+  )
+
+__all__ = [
+  "batch_topk",
+  "jumprelu",
+  "relu",
+  "sigmoid",
+  "sparse_autoencoder",
+  "topk",
+]
+
+__getattr__ = lazy.attach(__name__, dict.fromkeys(__all__, "sgae.networks.public"))

@@ -97,4 +97,4 @@ def dcgan_discriminator(
   flat = rows * columns * widths[-1]
   stack["dense"] = layers.dense(flat, (1,), network.OUTPUT_INIT, edge)
   body = layers.chain(stack, network.ACTIVATIONS[activation])
-  return body.then(lambda logits_b1: logits_b1[:, 0])
+  return body.then(network.only_channel)

@@ -74,6 +74,8 @@ def chain(
 ) -> BatchNetwork:
   """Composes layers with an activation between them, none after the last.
 
+  The chain is piecewise linear where all of its layers and the activation are.
+
   Args:
     layers: in order, by the names that they have among the parameters.
     activation: elementwise.
@@ -87,7 +89,10 @@ def chain(
       x = x if name == last else activation(x)
     return x, statistics
 
-  return BatchNetwork(init_of(layers), apply, after_update_of(layers))
+  linear = activation in network.PIECEWISE_LINEAR and all(
+    layer.piecewise_linear for layer in layers.values()
+  )
+  return BatchNetwork(init_of(layers), apply, after_update_of(layers), linear)
 
 
 def init_of(layers: Mapping[str, BatchNetwork]) -> Callable[[jax.Array], Params]:
@@ -142,4 +147,5 @@ def _layer(product, kernel_shape, channels, kernel_init, normalization) -> Batch
     x, statistics = normalization.outputs(params, x, train=train, axis=axis)
     return x + network.along_last(params["bias"], x), statistics
 
-  return BatchNetwork(init, apply, normalization.after_update)
+  linear = normalization.piecewise_linear
+  return BatchNetwork(init, apply, normalization.after_update, linear)

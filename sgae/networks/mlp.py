@@ -180,7 +180,8 @@ def mlp_generator(
   def apply(params, latents_bz):
     return output_activation(body.apply(params, latents_bz)).reshape(-1, *shape)
 
-  return Network(body.init, apply)
+  linear = body.piecewise_linear and output_activation in network.PIECEWISE_LINEAR
+  return Network(body.init, apply, linear)
 
 
 def mlp_discriminator(
@@ -199,13 +200,14 @@ def mlp_discriminator(
   body = _flat_network(int(np.prod(image_shape)), hidden, 1, activation)
 
   def apply(params, images_bhwc):
-    return body.apply(params, _flatten(images_bhwc))[:, 0]
+    return network.only_channel(body.apply(params, _flatten(images_bhwc)))
 
-  return Network(body.init, apply)
+  return Network(body.init, apply, body.piecewise_linear)
 
 
 def _flat_network(inputs, hidden, outputs, activation) -> Network:
-  module = _Layers(hidden, outputs, network.ACTIVATIONS[activation])
+  function = network.ACTIVATIONS[activation]
+  module = _Layers(hidden, outputs, function)
 
   def init(key):
     return module.init(key, jnp.zeros((1, inputs)))["params"]
@@ -213,7 +215,7 @@ def _flat_network(inputs, hidden, outputs, activation) -> Network:
   def apply(params, x):
     return module.apply({"params": params}, x)
 
-  return Network(init, apply)
+  return Network(init, apply, function in network.PIECEWISE_LINEAR)
 
 
 def _flatten(images_bhwc):

@@ -16,10 +16,14 @@ class Network(NamedTuple):
   Attributes:
     init: `init(key) -> params`, a nested dict of float32 arrays.
     apply: `apply(params, inputs) -> outputs`; shapes stand with each factory.
+    piecewise_linear: whether, around any inputs, the outputs are linear in the inputs
+      and in the parameters named 'bias' together: f(c x, c b) = c f(x, b) for c > 0.
+      The penalties' gradients are silently wrong where this is claimed and not so.
   """
 
   init: Callable[[jax.Array], Params]
   apply: Callable[..., Any]
+  piecewise_linear: bool = False
 
 
 class BatchNetwork(NamedTuple):
@@ -33,20 +37,26 @@ class BatchNetwork(NamedTuple):
       the batch, empty without normalization.
     after_update: `after_update(params, statistics) -> params`, run after each
       optimizer update with what the training batch gave.
+    piecewise_linear: as in `Network`.
   """
 
   init: Callable[[jax.Array], Params]
   apply: Callable[..., tuple[Any, dict[str, Any]]]
   after_update: Callable[[Params, dict[str, Any]], Params]
+  piecewise_linear: bool = False
 
   def then(self, function: Callable[[jax.Array], jax.Array]) -> "BatchNetwork":
-    """Returns the network with a function of its outputs put behind it."""
+    """Returns the network with a function of its outputs put behind it.
+
+    It stays piecewise linear where `function` is one of `PIECEWISE_LINEAR`.
+    """
 
     def apply(params, x, *, train, axis=None):
       outputs, statistics = self.apply(params, x, train=train, axis=axis)
       return function(outputs), statistics
 
-    return self._replace(apply=apply)
+    linear = self.piecewise_linear and function in PIECEWISE_LINEAR
+    return self._replace(apply=apply, piecewise_linear=linear)
 
 
 def rowwise(network: Network) -> BatchNetwork:
@@ -56,7 +66,12 @@ def rowwise(network: Network) -> BatchNetwork:
     del train, axis
     return network.apply(params, x), {}
 
-  return BatchNetwork(network.init, apply, lambda params, statistics: params)
+  return BatchNetwork(
+    network.init,
+    apply,
+    lambda params, statistics: params,
+    network.piecewise_linear,
+  )
 
 
 AnyNetwork = TypeVar("AnyNetwork", Network, BatchNetwork)
@@ -66,7 +81,8 @@ def computed_in(network: AnyNetwork, precision: str) -> AnyNetwork:
   """Returns a network that computes in another precision.
 
   Parameters and inputs are float32 and cast on the way in, outputs are cast back (but
-  for integers); so are gradients, which leaves optimizers and losses in float32.
+  for integers); so are gradients, which leaves optimizers and losses in float32. In
+  bfloat16 no network is piecewise linear: its rounding shows.
 
   Args:
     network: whose parameters and inputs are float32.
@@ -84,7 +100,8 @@ def computed_in(network: AnyNetwork, precision: str) -> AnyNetwork:
       leaf.astype(jnp.float32) if jnp.issubdtype(leaf.dtype, jnp.floating) else leaf
     )
 
-  return network._replace(apply=apply)
+  linear = network.piecewise_linear and dtype == jnp.float32
+  return network._replace(apply=apply, piecewise_linear=linear)
 
 
 PRECISIONS = {"float32": jnp.float32, "bfloat16": jnp.bfloat16}
@@ -100,18 +117,29 @@ def leaky_relu(x: jax.Array) -> jax.Array:
   return nn.leaky_relu(x, 0.2)
 
 
+def identity(x: jax.Array) -> jax.Array:
+  """Returns its argument: what chains of layers with activations of their own use."""
+  return x
+
+
+def only_channel(x: jax.Array) -> jax.Array:
+  """[..., 1] -> [...], as the logits of a layer with one output."""
+  return x[..., 0]
+
+
 ACTIVATIONS = {
   "leaky_relu": leaky_relu,
   "relu": nn.relu,
   "silu": nn.silu,
   "tanh": nn.tanh,
 }
-PIECEWISE_LINEAR = ("leaky_relu", "relu")
-
 OUTPUT_ACTIVATIONS = {
-  "linear": lambda x: x,
+  "linear": identity,
   "tanh": nn.tanh,
 }
+
+# Functions with f(c x) = c f(x) for c > 0. Others leave no network piecewise linear.
+PIECEWISE_LINEAR = (identity, only_channel, leaky_relu, nn.relu)
 
 # He et al. 2015 (arXiv 1502.01852) for layers that a rectifier follows; LeCun's
 # for layers that end linearly, so that logits and codes start at unit variance.

@@ -27,12 +27,14 @@ class Normalization(NamedTuple):
     kernel: `kernel(params) -> kernel`, the one that is used; `params` is the layer's.
     outputs: `outputs(params, x, *, train, axis) -> (x, statistics)` for x [..., C].
     after_update: `after_update(params, statistics) -> params`.
+    piecewise_linear: whether the layer stays linear in its input and bias.
   """
 
   init: Callable[[jax.Array, jax.Array, int], Params]
   kernel: Callable[[Params], jax.Array]
   outputs: Callable[..., tuple[jax.Array, Params]]
   after_update: Callable[[Params, Params], Params]
+  piecewise_linear: bool = False
 
 
 def _plain_kernel(params):
@@ -51,7 +53,11 @@ def _plain_outputs(params, x, *, train, axis):
 
 # Leaves the layer as it is.
 NONE = Normalization(
-  lambda key, kernel, channels: {}, _plain_kernel, _plain_outputs, _unchanged
+  lambda key, kernel, channels: {},
+  _plain_kernel,
+  _plain_outputs,
+  _unchanged,
+  piecewise_linear=True,
 )
 
 
@@ -145,7 +151,9 @@ def make_spectral() -> Normalization:
     turned = _unit(_unit(matrix @ params["singular"]) @ matrix)
     return params | {"singular": turned}
 
-  return Normalization(init, kernel, _plain_outputs, after_update)
+  return Normalization(
+    init, kernel, _plain_outputs, after_update, piecewise_linear=True
+  )
 
 
 NORMALIZATIONS: dict[str, Callable[[], Normalization]] = {
@@ -155,7 +163,6 @@ NORMALIZATIONS: dict[str, Callable[[], Normalization]] = {
   "group": lambda: make_group(GROUP_CHANNELS),
   "spectral": make_spectral,
 }
-KEEP_LINES = ("none", "spectral")  # with which a layer's output is affine in its input
 
 
 def at_edges(name: str) -> Normalization:

@@ -53,7 +53,7 @@ def residual_generator(
   channels = image_shape[2]
   parts["image"] = layers.convolution(hidden[-1], channels, 1, network.OUTPUT_INIT)
   # the blocks hold their own activations
-  return layers.chain(parts, lambda x: x).then(network.OUTPUT_ACTIVATIONS[output])
+  return layers.chain(parts, network.identity).then(network.OUTPUT_ACTIVATIONS[output])
 
 
 def residual_discriminator(
@@ -82,8 +82,8 @@ def residual_discriminator(
     parts |= _blocks(f"stage_{i}", outputs, stages * blocks, blocks, groups, activation)
   parts["basis"] = _weighted_sum(layers.halved(image_shape, stages - 1), hidden[-1])
   parts["logit"] = layers.dense(hidden[-1], (1,), network.OUTPUT_INIT)
-  body = layers.chain(parts, lambda x: x)
-  return body.then(lambda logits_b1: logits_b1[:, 0])
+  body = layers.chain(parts, network.identity)
+  return body.then(network.only_channel)
 
 
 def _basis(latent_dim, size, channels) -> BatchNetwork:
@@ -99,7 +99,7 @@ def _basis(latent_dim, size, channels) -> BatchNetwork:
     weights_bc, _ = weight.apply(params["weight"], latents_bz, train=False)
     return params["basis"][None] * weights_bc[:, None, None]
 
-  return rowwise(Network(init, apply))
+  return rowwise(Network(init, apply, piecewise_linear=True))
 
 
 def _weighted_sum(size, channels) -> BatchNetwork:
@@ -112,7 +112,7 @@ def _weighted_sum(size, channels) -> BatchNetwork:
   def apply(params, x_bhwc):
     return jnp.sum(x_bhwc * params["basis"][None], axis=(1, 2))
 
-  return rowwise(Network(init, apply))
+  return rowwise(Network(init, apply, piecewise_linear=True))
 
 
 def _transition(inputs, outputs, size) -> BatchNetwork:

@@ -63,7 +63,7 @@ class Run:
 
   @property
   def params(self) -> dict[str, Any]:
-    """The parameters that each phase gives: phase -> {branch: nested dict of arrays}."""
+    """The parameters that each phase gives: phase -> {branch: nested dict}."""
     return {name: METHODS[name].gives(state) for name, state in self.states.items()}
 
   def metrics(self, phase: str = "") -> dict[str, np.ndarray]:

@@ -85,9 +85,10 @@ def test_streamed_points_are_the_resident_ones(load):
     examples = placement.examples(split, indices_of_call, 0, 2)
     batches.append([jax.jit(placement.gather)(source, some) for some in examples])
   for resident, streamed in zip(*batches, strict=True):
-    for one, other in zip(resident, streamed, strict=True):
-      assert np.asarray(one).tobytes() == np.asarray(other).tobytes()
-  assert resident[0].shape == (1, 3, 8, 1, 1, 2)
+    assert resident.keys() == streamed.keys()
+    for name, array in resident.items():
+      assert np.asarray(array).tobytes() == np.asarray(streamed[name]).tobytes()
+  assert resident["image"].shape == (1, 3, 8, 1, 1, 2)
 
 
 @pytest.mark.parametrize(

@@ -7,17 +7,22 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from sgae.devices import backend
 from sgae.losses import linear_pieces, penalties
 from sgae.losses.adversarial import ADVERSARIAL_LOSSES
-from sgae.methods.gan.networks import (
-  DISCRIMINATORS,
-  build_discriminator,
-  discriminator_is_piecewise_linear,
-)
+from sgae.methods.gan.networks import DISCRIMINATORS, build_discriminator
+from sgae.networks.layers import chain
 from sgae.networks.mlp import mlp_discriminator
-from sgae.networks.network import ACTIVATIONS, rowwise
+from sgae.networks.network import (
+  ACTIVATIONS,
+  BatchNetwork,
+  Network,
+  computed_in,
+  identity,
+  rowwise,
+)
 from sgae.networks.normalization import NORMALIZATIONS
-from tests.systems import small_config
+from tests.systems import batches, make_phase, small_config
 
 SHAPE = (4, 4, 2)
 WEIGHTS = {"r1": 0.7, "r2": 2.0}
@@ -39,7 +44,7 @@ def built(architecture, activation="leaky_relu", normalization="none"):
   moved = jax.tree.map(
     lambda leaf: leaf + 0.3 * noise.normal(size=leaf.shape).astype(np.float32), params
   )
-  return config, network, moved
+  return network, moved
 
 
 def judged(way, network, params, loss, names):
@@ -72,7 +77,7 @@ def assert_agree(a, b):
   ],
 )
 def test_it_gives_the_gradient_of_both(of, names):
-  _, network, params = built(*of)
+  network, params = built(*of)
   one, other = (
     judged(way, network, params, "relativistic", names)
     for way in (linear_pieces, penalties)
@@ -82,7 +87,7 @@ def test_it_gives_the_gradient_of_both(of, names):
 
 @pytest.mark.parametrize("loss", ADVERSARIAL_LOSSES)
 def test_it_does_so_for_every_loss(loss):
-  _, network, params = built("mlp")
+  network, params = built("mlp")
   # logits far out, where some losses are flat
   params["Dense_2"]["kernel"] *= 10
   one, other = (
@@ -93,7 +98,7 @@ def test_it_does_so_for_every_loss(loss):
 
 
 def test_logits_that_the_loss_is_done_with_are_penalised_nevertheless():
-  _, network, params = built("mlp")
+  network, params = built("mlp")
   params["Dense_2"]["bias"] += 1000.0
   one, other = (
     judged(way, network, params, "hinge", ("r1", "r2"))
@@ -112,7 +117,7 @@ def test_logits_that_the_loss_is_done_with_are_penalised_nevertheless():
 def test_piecewise_linear_are_those_for_which_eulers_theorem_holds(
   architecture, normalization, activation
 ):
-  config, network, params = built(architecture, activation, normalization)
+  network, params = built(architecture, activation, normalization)
   biases, with_biases = linear_pieces.split_biases(params)
 
   def logits(biases, images):
@@ -126,7 +131,7 @@ def test_piecewise_linear_are_those_for_which_eulers_theorem_holds(
 
   value, euler = both()
   holds = bool(np.isclose(value, euler, rtol=1e-4, atol=1e-4))
-  assert holds == discriminator_is_piecewise_linear(config)
+  assert holds == network.piecewise_linear
 
 
 def test_it_leaves_out_a_third_of_the_products():
@@ -141,3 +146,47 @@ def test_it_leaves_out_a_third_of_the_products():
     return costs["flops"]
 
   assert flop(linear_pieces) < 0.7 * flop(penalties)
+
+
+def attention_discriminator(gan, image_shape) -> BatchNetwork:
+  """Mixes an image's rows by attention, which is not piecewise linear."""
+  rows, width = image_shape[0], image_shape[1] * image_shape[2]
+  last = mlp_discriminator(image_shape, gan.discriminator_hidden, "leaky_relu")
+
+  def init(key):
+    return {"query": jax.random.normal(key, (width, width)), "last": last.init(key)}
+
+  def apply(params, images):
+    tokens = images.reshape(-1, rows, width)
+    scores = jnp.einsum("btc,cd,bsd->bts", tokens, params["query"], tokens)
+    mixed = tokens + jax.nn.softmax(scores) @ tokens
+    return last.apply(params["last"], mixed.reshape(images.shape))
+
+  return rowwise(Network(init, apply))
+
+
+def test_a_network_that_does_not_say_so_is_differentiated_twice(monkeypatch):
+  monkeypatch.setitem(DISCRIMINATORS, "attention", attention_discriminator)
+  config = small_config(gan__discriminator_architecture="attention")
+
+  def norms(full_float32):
+    monkeypatch.setattr(backend, "full_float32_products", lambda: full_float32)
+    phase = make_phase("gan", config)
+    batch = jax.tree.map(lambda leaf: leaf[0], batches(phase, 0, 1))
+    _, metrics = jax.jit(phase.step)(phase.init({}), batch)
+    return metrics["discriminator/grad_norm"], metrics["gan/d_loss"]
+
+  np.testing.assert_allclose(norms(True), norms(False), rtol=1e-6)
+
+
+def test_wrappers_keep_only_what_they_know():
+  network = rowwise(mlp_discriminator(SHAPE, (3,), "leaky_relu"))
+  assert network.piecewise_linear
+  assert computed_in(network, "float32").piecewise_linear
+  assert not computed_in(network, "bfloat16").piecewise_linear
+  assert network.then(identity).piecewise_linear
+  assert not network.then(lambda logits_b: logits_b).piecewise_linear
+  assert chain({"only": network}, jax.nn.relu).piecewise_linear
+  assert not chain({"only": network}, jax.nn.silu).piecewise_linear
+  doubtful = network._replace(piecewise_linear=False)
+  assert not chain({"first": network, "last": doubtful}, jax.nn.relu).piecewise_linear

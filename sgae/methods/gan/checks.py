@@ -24,8 +24,6 @@ def check(config: Any) -> None:
   """Refuses an impossible GAN, alone or with code and autoencoder."""
   gan = config.gan
   choice("gan.generator", gan.generator, GENERATORS)
-  if gan.generator == "sparse":
-    _check_code(config)
   if gan.generator == "plain" and gan.sparsity_weight:
     raise UserError(
       f"gan.sparsity_weight={gan.sparsity_weight} needs a code: set it to 0 for "
@@ -45,6 +43,8 @@ def check(config: Any) -> None:
     at_least(f"gan.{player}_updates", gan[f"{player}_updates"], 1)
     check_optimizer(f"gan.{player}_optimizer", gan[f"{player}_optimizer"])
   _check_architectures(config)
+  if gan.generator == "sparse":
+    _check_code(config)
   at_least("gan.latent_dim", gan.latent_dim, 1)
   for name in PENALTIES:
     non_negative(f"gan.penalties.{name}", gan.penalties[name])

@@ -16,8 +16,7 @@ from sgae.networks.generator import (
   make_plain_generator,
   make_sparse_generator,
 )
-from sgae.networks.network import PIECEWISE_LINEAR, BatchNetwork, computed_in, rowwise
-from sgae.networks.normalization import KEEP_LINES
+from sgae.networks.network import BatchNetwork, computed_in, rowwise
 
 
 def build_generator(config: Any, mean_image_hwc: np.ndarray) -> Generator:
@@ -39,19 +38,6 @@ def build_discriminator(config: Any, image_shape: tuple[int, ...]) -> BatchNetwo
   """
   build = DISCRIMINATORS[config.gan.discriminator_architecture]
   return computed_in(build(config.gan, image_shape), config.precision.compute)
-
-
-def discriminator_is_piecewise_linear(config: Any) -> bool:
-  """Says whether logits are so in images and in parameters named 'bias' together.
-
-  Of a network that computes in bfloat16 they are not: its rounding shows.
-  """
-  gan = config.gan
-  return (
-    gan.discriminator_activation in PIECEWISE_LINEAR
-    and gan.discriminator_normalization in KEEP_LINES
-    and config.precision.compute == "float32"
-  )
 
 
 def _sparse(config, mean_image_hwc):

@@ -14,11 +14,7 @@ from sgae.losses.penalties import PENALTIES
 from sgae.losses.sparsity import SPARSITY_PENALTIES
 from sgae.methods.gan.discriminator import make_discriminator_update
 from sgae.methods.gan.generator import make_generator_update
-from sgae.methods.gan.networks import (
-  build_discriminator,
-  build_generator,
-  discriminator_is_piecewise_linear,
-)
+from sgae.methods.gan.networks import build_discriminator, build_generator
 from sgae.methods.gan.noise import make_draw_latents
 from sgae.methods.gan.train import (
   DrawLatents,
@@ -110,7 +106,7 @@ def _make_step(
       penalties,
       config.train.microbatches,
       by_pieces=backend.full_float32_products()
-      and discriminator_is_piecewise_linear(config),
+      and players.discriminator.piecewise_linear,
       one_pass=backend.targets_gpu() and gan.discriminator_normalization != "batch",
     ),
     make_generator_update(

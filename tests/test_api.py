@@ -1,0 +1,96 @@
+"""The package from Python: examples of README and docstrings, pure functions."""
+
+import doctest
+import importlib
+import re
+import subprocess
+import sys
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import sgae
+from sgae.errors import UserError
+from tests.runs import copy_of
+from tests.systems import ROOT
+
+DOCUMENTED = (
+  "sgae.losses.adversarial",
+  "sgae.methods",
+  "sgae.networks.public",
+  "sgae.training.start",
+)
+
+
+@pytest.fixture(scope="module")
+def run(whole_run):
+  return sgae.load_run(whole_run)
+
+
+def test_importing_the_package_imports_no_jax():
+  code = "import sys, sgae; assert 'jax' not in sys.modules; sgae.losses; dir(sgae)"
+  subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)
+
+
+@pytest.mark.parametrize("package", ["sgae", "sgae.losses", "sgae.networks"])
+def test_every_public_name_is_there_and_has_a_docstring(package):
+  module = importlib.import_module(package)
+  for name in module.__all__:
+    assert getattr(module, name).__doc__, name
+  with pytest.raises(AttributeError, match="choose one of"):
+    module.nothing_like_this  # noqa: B018
+
+
+@pytest.mark.parametrize("name", DOCUMENTED)
+def test_examples_in_docstrings_are_true(name):
+  result = doctest.testmod(importlib.import_module(name))
+  assert result.attempted
+  assert not result.failed
+
+
+def test_the_example_of_readme_runs(whole_run, tmp_path, monkeypatch):
+  (code,) = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.S)
+  copy_of(whole_run, tmp_path / "runs" / "digits")
+  monkeypatch.chdir(tmp_path)
+  # the small run has fewer latents than the one that README speaks of
+  exec(compile(code.replace("[:, 17]", "[:, 7]"), "README.md", "exec"), {})
+
+
+def test_functions_are_pure_and_can_be_compiled_and_mapped(run):
+  images = run.sample(6, seed=3)
+  assert images.shape == (6, 8, 8, 1)
+  np.testing.assert_array_equal(run.sample(4, seed=3), images[:4])
+  codes = jax.jit(run.encode)(images)
+  assert codes.shape == (6, 24)
+  assert ((codes > 0).sum(axis=1) <= 4).all()
+  np.testing.assert_allclose(run.decode(codes), run.reconstruct(images), atol=1e-5)
+  each = jax.vmap(lambda image: run.discriminate(image[None])[0])(images)
+  np.testing.assert_allclose(each, run.discriminate(images), atol=1e-4)
+  latents = jnp.zeros((2, run.config.gan.latent_dim))
+  assert run.generate(latents).shape == (2, 8, 8, 1)
+  slopes = jax.grad(lambda z: run.generate(z).sum())(latents)
+  assert jnp.isfinite(slopes).all()
+
+
+def test_bytes_are_taken_for_images(run):
+  images = np.zeros((2, 8, 8, 1), np.uint8)
+  expected = run.encode(np.full((2, 8, 8, 1), -1, np.float32))
+  np.testing.assert_array_equal(run.encode(images), expected)
+
+
+def test_metrics_are_columns(run):
+  columns = run.metrics()
+  assert columns["step"][-1] == 20
+  assert np.isfinite(columns["gan/d_loss"][1:]).all()
+  assert "sae/fvu" in run.metrics("sae")
+  assert set(run.params) == {"sae", "gan"}
+  assert run.params["sae"]["decoder"]["atoms"].shape == (24, 64)
+
+
+def test_what_is_not_there_is_said_in_one_line(run, tmp_path):
+  with pytest.raises(AttributeError, match="no 'features': its phases .* decode"):
+    run.features  # noqa: B018
+  with pytest.raises(UserError, match="holds no run"):
+    sgae.load_run(tmp_path)
