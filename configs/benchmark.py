@@ -1,14 +1,67 @@
-"""The configs of the speed benchmark: the seed article's shapes, made to compare.
+"""What the speed benchmark measures: the seed article's shapes, made to compare.
 
 python -m sgae.benchmark
+python -m sgae.benchmark.growth
+
+JAX is imported by the functions that need it alone: a process that imports this module
+may still set XLA's flags, and PyTorch's side runs without JAX.
 """
 
+import importlib
+from collections.abc import Iterator
 from typing import Any
 
-import jax
-
 from configs import seed
-from sgae.benchmark.rows import ACTIVE, Row
+from sgae.benchmark.rows import ACTIVE, PIXELS, Point, Row
+
+# Ways in which the PyTorch side of a network is written; the quickest counts.
+VARIANTS = {
+  "mlp": ("eager", "compiled"),
+  "dcgan": ("eager", "channels_last", "channels_last_compiled"),
+  "sae": ("dense", "sparse", "dense_compiled", "sparse_compiled"),
+}
+
+
+def _row(line: str, network: str, *numbers: Any) -> Row:
+  return Row(line, network, *numbers)._replace(variants=VARIANTS[network])
+
+
+ROWS = (
+  _row("mlp", "mlp", 64, 50, 3.0),
+  _row("mlp", "mlp", 128, 50, 2.0),
+  _row("mlp", "mlp", 512, 50, 1.8),
+  _row("dcgan", "dcgan", 64, 6, 1.2),
+  _row("dcgan", "dcgan", 256, 2, 1.2),
+  _row("penalised-mlp", "mlp", 128, 50, 1.5),
+  _row("penalised-dcgan", "dcgan", 64, 4, 1.5),
+  _row("sae", "sae", 512, 20, 1.5, 512),
+  _row("sae", "sae", 512, 6, 1.5, 4096),
+  _row("sae", "sae", 512, 2, 1.5, 16384),
+  _row("sampling", "mlp", 10_000, 1, 1.2),
+  _row("sampling", "dcgan", 10_000, 1, 1.2),
+)
+LINES = tuple(dict.fromkeys(row.line for row in ROWS))
+
+IMAGES_PER_CALL = 8192
+# Shapes of the images that configs are for, where they are not MNIST's.
+SHAPES = {
+  "digits": (16, 16, 1),
+  "ring": (1, 1, 2),
+  "stacked_mnist": (28, 28, 3),
+  "cifar10": (32, 32, 3),
+}
+# All but those whose programs are another one's: fashion_mnist's, grid's.
+CONFIGS = (
+  "digits",
+  "mnist",
+  "seed",
+  "ring",
+  "classifier",
+  "mnist_dcgan",
+  "stacked_mnist",
+  "cifar10",
+  "cifar10:residual",
+)
 
 PART = 32  # images of a convolutional batch that a CPU takes at once
 
@@ -40,6 +93,8 @@ def config_of(row: Row, precision: str) -> Any:
       discriminator_hidden=(64, 128),
       kernel_size=4,
     )
+    import jax
+
     # larger parts fall out of a CPU's cache; a GPU is to have all at once
     if jax.default_backend() == "cpu" and row.line != "sampling":
       config.train.microbatches = -(-row.batch // PART)
@@ -54,3 +109,38 @@ def config_of(row: Row, precision: str) -> Any:
     )
     config.gan.generator_optimizer.beta1 = 0.0
   return config
+
+
+def row_named(name: str) -> Row:
+  """Returns the row of that name."""
+  return next(row for row in ROWS if row.name == name)
+
+
+def points() -> Iterator[Point]:
+  """Yields all points of the curves of growth, curve by curve."""
+
+  def pair(batch, width=128):
+    config = config_of(Row("mlp", "mlp", batch, 1, 0), "float32")
+    hidden = (width, width)
+    config.gan.update(generator_hidden=hidden, discriminator_hidden=hidden)
+    return config.to_dict()
+
+  def calls(batch):
+    return max(1, IMAGES_PER_CALL // batch)
+
+  for batch in (16, 64, 256, 1024, 4096):
+    yield Point("batch", str(batch), pair(batch), "gan", calls(batch))
+  for width in (32, 128, 512, 2048):
+    yield Point("width", str(width), pair(128, width), "gan", calls(256))
+  for latents in (256, 1024, 4096, 16384, 65536):
+    config = config_of(Row("sae", "sae", 512, 1, 0, latents), "float32")
+    yield Point("latents", str(latents), config.to_dict(), "sae", 2)
+  for devices in (1, 2):
+    yield Point("devices", str(devices), pair(512), "gan", calls(512), devices=devices)
+  for name in CONFIGS:
+    file, _, arg = name.partition(":")
+    config = importlib.import_module(f"configs.{file}").get_config(arg)
+    for phase in config.phases:
+      shape = SHAPES.get(file, PIXELS)
+      at = f"{name} {phase}"
+      yield Point("compile", at, config.to_dict(), phase, 2, shape, compiles=True)

@@ -64,38 +64,7 @@ def base_fields(phases: Sequence[str]) -> dict[str, Any]:
     # Methods that are trained, in order; each starts from what those before it give.
     # [fixed]
     "phases": tuple(phases),
-    "data": {
-      # 'digits' (inside scikit-learn, needs no download), 'tfds', 'npz' (arrays in a
-      # file), 'folder' (image files), 'mixture' (points of the plane) or 'stacked'
-      # (grey TFDS images, several in the channels of one). [fixed]
-      "source": "digits",
-      # TFDS name, e.g. 'mnist', 'fashion_mnist', 'cifar10'; or for 'mixture' 'ring'
-      # or 'grid'. [fixed]
-      "name": "mnist",
-      # Where TFDS data lie; '' = $TFDS_DATA_DIR, else ~/tensorflow_datasets.
-      "directory": "",
-      # The .npz file or the folder of images; '' for the other sources. What may be
-      # in it: sgae/data/npz.py and folder.py. Without a test split the first of every
-      # ten examples make it (in the order of the arrays, or of the sorted file
-      # names), whatever the seed. [fixed]
-      "path": "",
-      # Side in pixels that images are resized to; 0 = as stored, which 'mixture'
-      # needs. 'folder' cuts the square in the centre out first. [fixed]
-      "image_size": 0,
-      # For 'stacked': digits in an image, which are its channels, 2, 3 or 4. [fixed]
-      "stacked_digits": 3,
-      # For 'stacked': training images, the same ones in each epoch (128,000: the
-      # protocol of VEEGAN and PacGAN); 0: each is made on the fly and never seen
-      # again (that of Unrolled GAN and R3GAN). [fixed]
-      "stacked_examples": 128_000,
-      # Training images on each device ('resident'), or on the host and read ahead
-      # ('streamed'); the same examples either way. 'auto': resident where they take
-      # no more than a quarter of a device's memory.
-      "placement": "auto",
-      # Decoded images and compiled programs; '' = $SGAE_CACHE_DIR, else
-      # $XDG_CACHE_HOME/sgae, else ~/.cache/sgae.
-      "cache_directory": "",
-    },
+    "data": _data_fields(),
     "precision": {
       # Numbers that networks compute in: 'float32' or 'bfloat16'; parameters, codes,
       # images and losses stay float32. [fixed]
@@ -121,27 +90,7 @@ def base_fields(phases: Sequence[str]) -> dict[str, Any]:
       # Number of devices; 0 = all. Divides every batch size.
       "devices": 0,
     },
-    # How generation is measured: at `evaluate_every` of the phase, and after training.
-    # What is in a measure stands in sgae/evaluation/; those that the data do not allow
-    # (no labels, no modes) are left out.
-    "evaluation": {
-      # In training: of 'frechet', 'kernel', 'manifold', 'classes', 'modes',
-      # 'mixture' and 'memorisation'. After training all of them are taken.
-      "measures": ("frechet", "manifold", "classes", "modes", "mixture"),
-      # Samples that are measured in training, and after it; there no more than there
-      # are training images.
-      "num_samples": 2000,
-      "final_samples": 10000,
-      # Train the controls of the data set (an autoencoder with a Gaussian mixture on
-      # its codes) in the first `--mode=evaluate` that meets it.
-      "controls": True,
-      # Keep the state of least Frechet distance in training apart, and sample from
-      # it and evaluate it.
-      "keep_best": False,
-      # End the phase after so many evaluations without a smaller Frechet
-      # distance; 0: never.
-      "patience": 0,
-    },
+    "evaluation": _evaluation_fields(),
     "checkpoint": {
       # Where checkpoints go; '' = the run directory. Several machines need a place
       # that all can reach: a shared folder, or gs://bucket/run (see README). [fixed]
@@ -149,4 +98,66 @@ def base_fields(phases: Sequence[str]) -> dict[str, Any]:
       # Newest checkpoints of each phase that are kept.
       "keep": 2,
     },
+  }
+
+
+def _data_fields() -> dict[str, Any]:
+  """Returns the fields that say what is trained on."""
+  return {
+    # 'digits' (inside scikit-learn, needs no download), 'tfds', 'npz' (arrays in a
+    # file), 'folder' (image files), 'mixture' (points of the plane) or 'stacked'
+    # (grey TFDS images, several in the channels of one). [fixed]
+    "source": "digits",
+    # TFDS name, e.g. 'mnist', 'fashion_mnist', 'cifar10'; or for 'mixture' 'ring'
+    # or 'grid'. [fixed]
+    "name": "mnist",
+    # Where TFDS data lie; '' = $TFDS_DATA_DIR, else ~/tensorflow_datasets.
+    "directory": "",
+    # The .npz file or the folder of images; '' for the other sources. What may be
+    # in it: sgae/data/npz.py and folder.py. Without a test split the first of every
+    # ten examples make it (in the order of the arrays, or of the sorted file
+    # names), whatever the seed. [fixed]
+    "path": "",
+    # Side in pixels that images are resized to; 0 = as stored, which 'mixture'
+    # needs. 'folder' cuts the square in the centre out first. [fixed]
+    "image_size": 0,
+    # For 'stacked': digits in an image, which are its channels, 2, 3 or 4. [fixed]
+    "stacked_digits": 3,
+    # For 'stacked': training images, the same ones in each epoch (128,000: the
+    # protocol of VEEGAN and PacGAN); 0: each is made on the fly and never seen
+    # again (that of Unrolled GAN and R3GAN). [fixed]
+    "stacked_examples": 128_000,
+    # Training images on each device ('resident'), or on the host and read ahead
+    # ('streamed'); the same examples either way. 'auto': resident where they take
+    # no more than a quarter of a device's memory.
+    "placement": "auto",
+    # Decoded images and compiled programs; '' = $SGAE_CACHE_DIR, else
+    # $XDG_CACHE_HOME/sgae, else ~/.cache/sgae.
+    "cache_directory": "",
+  }
+
+
+def _evaluation_fields() -> dict[str, Any]:
+  """Returns how generation is measured: at `evaluate_every`, and after training.
+
+  What is in a measure stands in sgae/evaluation/; those that the data do not allow (no
+  labels, no modes) are left out.
+  """
+  return {
+    # In training: of 'frechet', 'kernel', 'manifold', 'classes', 'modes',
+    # 'mixture' and 'memorisation'. After training all of them are taken.
+    "measures": ("frechet", "manifold", "classes", "modes", "mixture"),
+    # Samples that are measured in training, and after it; there no more than there
+    # are training images.
+    "num_samples": 2000,
+    "final_samples": 10000,
+    # Train the controls of the data set (an autoencoder with a Gaussian mixture on
+    # its codes) in the first `--mode=evaluate` that meets it.
+    "controls": True,
+    # Keep the state of least Frechet distance in training apart, and sample from
+    # it and evaluate it.
+    "keep_best": False,
+    # End the phase after so many evaluations without a smaller Frechet
+    # distance; 0: never.
+    "patience": 0,
   }

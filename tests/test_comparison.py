@@ -12,11 +12,12 @@ from PIL import Image
 
 from sgae.errors import UserError
 from sgae.methods import views
-from sgae.reporting.comparison import compare_runs, describe
+from sgae.reporting.comparison import describe
 from sgae.reporting.console import Console
 from sgae.runs import compare as comparison
 from sgae.runs import directory
 from sgae.runs.compare import Run
+from sgae.runs.compare_directories import compare_runs
 from tests.systems import all_sections, launch
 
 SELECTS_BY = views.selects_by()

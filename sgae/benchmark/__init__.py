@@ -1,6 +1,7 @@
 """Speed beside PyTorch on the same machine: `python -m sgae.benchmark`.
 
-`rows.py` lists what is timed, `ours.py` and `pytorch*.py` are the sides, `worker.py`
-is the process that each runs in. `growth.py` shows how cost grows with size,
-`mixtures.py` trains many seeds on data whose modes can be counted.
+configs/benchmark.py lists what is timed, `rows.py` says what a row is; `ours.py` and
+`pytorch*.py` are the sides, `worker.py` is the process that each runs in. `growth.py`
+shows how cost grows with size, `mixtures.py` trains many seeds on data whose modes can
+be counted.
 """

@@ -1,10 +1,10 @@
 """Speed of sgae and of PyTorch on this machine: `python -m sgae.benchmark`.
 
 Each side of each row runs in a process of its own, compiled and warm before it counts,
-and the two are timed in turn. `--only=mlp,sae` chooses lines, `--json=PATH` keeps what
-was measured. `--precision=float32` keeps a GPU from TF32, `bfloat16` computes networks
-in it (PyTorch: under autocast). Without PyTorch (the extra `benchmark`) our column
-stands alone.
+and the two are timed in turn. `--only=mlp,dcgan` chooses lines of configs/benchmark.py,
+`--json=PATH` keeps what was measured. `--precision=float32` keeps a GPU from TF32,
+`bfloat16` computes networks in it (PyTorch: under autocast). Without PyTorch (the extra
+`benchmark`) our column stands alone.
 """
 
 import contextlib
@@ -20,8 +20,9 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from configs.benchmark import LINES, ROWS
 from sgae.benchmark import options, table
-from sgae.benchmark.rows import LINES, PRECISIONS, ROWS, Row, variants
+from sgae.benchmark.rows import PRECISIONS, Row
 from sgae.benchmark.worker import Failed, Worker
 
 PAIRS = 5
@@ -137,7 +138,7 @@ def quickest(
       notes.append(f"{row.name}, PyTorch {name}: {failure}")
       return None
 
-  names = variants(row, backend)
+  names = row.variants_on(backend)
   groups = [names]
   if backend != "cpu":
     groups = [(name,) for name in names]

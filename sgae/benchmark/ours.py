@@ -8,10 +8,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from configs.benchmark import config_of
+from configs.benchmark import config_of, row_named
 from sgae import randomness
 from sgae.benchmark import worker
-from sgae.benchmark.rows import ACTIVE, EXAMPLES, Row, row_named
+from sgae.benchmark.rows import ACTIVE, EXAMPLES, Row
 from sgae.benchmark.worker import Work
 from sgae.data import order, resident
 from sgae.data.dataset import Split

@@ -1,6 +1,6 @@
 """PyTorch's side of a row: `python -m sgae.benchmark.pytorch ROW PRECISION VARIANT`.
 
-The same networks, losses and optimizers as in `ours.config_of`, written as PyTorch
+The same networks, losses and optimizers as in configs/benchmark.py, written as PyTorch
 users write them: data in memory as floats on the device, fused optimizers, one forward
 pass of real and generated images together. Its processes are its own, and nothing else
 in sgae imports PyTorch.
@@ -13,9 +13,10 @@ from typing import Any
 import torch  # pyright: ignore[reportMissingImports]
 from torch import nn  # pyright: ignore[reportMissingImports]
 
+from configs.benchmark import row_named
 from sgae.benchmark import worker
 from sgae.benchmark.pytorch_autoencoder import make_autoencoder_step
-from sgae.benchmark.rows import EXAMPLES, LATENT_DIM, Row, row_named
+from sgae.benchmark.rows import EXAMPLES, LATENT_DIM, Row
 
 ON_GPU = torch.cuda.is_available()
 DEVICE = "cuda" if ON_GPU else "cpu"
@@ -172,20 +173,20 @@ def batches(images: torch.Tensor, batch: int) -> Iterator[torch.Tensor]:
 def training(row: Row, variant: str, amp: Any) -> worker.Work:
   """Returns what trains for some steps and returns how many images it has seen."""
   images = torch.rand(EXAMPLES, 1, 28, 28, device=DEVICE) * 2 - 1
-  if row.line == "sae":
+  if row.latents:
     images = images.flatten(1)
     step = make_autoencoder_step(row, images.mean(0), variant, amp)
   else:
     step = make_gan_step(row, variant, amp)
-  some = batches(images, row.batch)
+  stream = batches(images, row.batch)
   if variant.endswith("graph"):
-    step = captured(step, next(some).clone())
+    step = captured(step, next(stream).clone())
 
   steps = row.steps_on("gpu" if ON_GPU else "cpu")
 
   def work():
     for _ in range(steps):
-      step(next(some))
+      step(next(stream))
     if ON_GPU:
       torch.cuda.synchronize()
     return steps * row.batch

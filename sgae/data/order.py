@@ -30,7 +30,7 @@ def batch_indices(
 
   Args:
     seed: seed of the run, in [0, 2**64).
-    stream: name of the use, such as 'sae'; each name has an order of its own.
+    stream: name of the use, such as a method's; each name has an order of its own.
     first_step: the first step, counted from 0 (steps).
     num_steps: how many steps (steps).
     batch_shape: shape of what one step takes (examples).

@@ -105,18 +105,7 @@ def spatial_decoder(
   sizes = [layers.halved(mean.shape, i) for i in range(len(hidden), -1, -1)]
   activate = network.ACTIVATIONS[activation]
   output_activation = network.OUTPUT_ACTIVATIONS[output]
-  tail = {
-    f"transposed_{i}": layers.transposed_convolution(
-      inputs,
-      outputs,
-      kernel_size,
-      sizes[i + 1],
-      layers.TRANSPOSED_HIDDEN_INIT
-      if i + 1 < len(hidden)
-      else layers.TRANSPOSED_OUTPUT_INIT,
-    )
-    for i, (inputs, outputs) in enumerate(pairwise(widths))
-  }
+  tail = _tail(widths, kernel_size, sizes)
   body = layers.chain(tail, activate) if tail else None
 
   def init(key):
@@ -140,3 +129,20 @@ def spatial_decoder(
     return output_activation(x + params["pixels"][None])
 
   return Network(init, apply)
+
+
+def _tail(
+  widths: Sequence[int], kernel_size: int, sizes: Sequence[tuple[int, int]]
+) -> dict[str, network.BatchNetwork]:
+  """Returns the layers from the patches of atoms to the image, by name."""
+  last = len(widths) - 2
+  return {
+    f"transposed_{i}": layers.transposed_convolution(
+      inputs,
+      outputs,
+      kernel_size,
+      sizes[i + 1],
+      layers.TRANSPOSED_HIDDEN_INIT if i < last else layers.TRANSPOSED_OUTPUT_INIT,
+    )
+    for i, (inputs, outputs) in enumerate(pairwise(widths))
+  }

@@ -1,68 +1,16 @@
-"""`--mode=compare`: reads run directories, prints tables, writes them and curves."""
+"""The tables of a comparison of runs, as lines of text."""
 
 import io
-from collections import Counter
-from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import rich.console
 from rich.table import Table
 
-from sgae.errors import UserError
-from sgae.reporting.console import Console
-from sgae.reporting.files import read_json, write_atomically, write_json
-from sgae.reporting.metrics import read_metrics
-from sgae.runs import directory as run_directory
-from sgae.runs.compare import Run, compare
-
-DIRECTORY = "runs/compare"
 # Figures in a row and characters of a group's name in a line, so that a table fits into
 # a wide terminal.
 COLUMNS = 4
 NAME_WIDTH = 36
 _LABELS = {"frechet": "Frechet distance"}  # of measures with a longer name
-
-
-def compare_runs(
-  names: Sequence[str],
-  target: float,
-  workdir: str,
-  console: Console,
-  selects_by: Mapping[str, str | None],
-) -> None:
-  """Prints how runs compare and writes compare.json and compare.png.
-
-  Args:
-    names: run directories.
-    target: value of the measure that counts as reached; 0: see
-      `sgae.runs.compare.compare`.
-    workdir: where the files go; '': runs/compare.
-    console: where the tables go.
-    selects_by: phase -> the metric whose least value marks its best state, or None.
-
-  Raises:
-    UserError: no run, a directory without a run or without an evaluation, the same run
-      twice, runs on different data, or a target below 0.
-  """
-  if not 0 <= target < float("inf"):
-    raise UserError(
-      f"--target={target} is not allowed: choose a distance above 0, or 0 for the "
-      "lowest that every group reached"
-    )
-  result = compare(_read(names), target, selects_by)
-  for line in describe(result):
-    console.line(line)
-  directory = Path(workdir or DIRECTORY).expanduser()
-  write_json(directory / "compare.json", result)
-  written = [directory / "compare.json"]
-  if any(group["curves"]["images"]["x"] for group in result["groups"]):
-    # imported only here: it takes half a second, for which training need not wait
-    from sgae.reporting.comparison_curves import draw
-
-    written.append(directory / "compare.png")
-    write_atomically(written[-1], draw(result, _label(result)))
-  console.line("Stored in " + " and ".join(map(str, written)))
 
 
 def describe(result: dict[str, Any]) -> list[str]:
@@ -87,6 +35,12 @@ def describe(result: dict[str, Any]) -> list[str]:
   return lines + ["", *_target_table(result)]
 
 
+def label(result: dict[str, Any]) -> str:
+  """Returns the name of the measure that a comparison follows."""
+  measure: str = result["measure"]
+  return _LABELS.get(measure, measure.replace("_", " "))
+
+
 def _figures_table(result, phase, figures) -> list[str]:
   rows = [
     [
@@ -109,10 +63,10 @@ def _target_table(result) -> list[str]:
   target = result["target"]
   images, seconds = result["same_images_at"], result["same_seconds_at"]
   if images is None or seconds is None:
-    measured = f"has a {_label(result)}" if result["measure"] else "is selected by one"
+    measured = f"has a {label(result)}" if result["measure"] else "is selected by one"
     return [f"no run {measured} in its metrics: nothing over images and time"]
   header = [
-    f"to a {_label(result)}",
+    f"to a {label(result)}",
     f"images to {target:.3g}",
     f"seconds to {target:.3g}",
     f"at {_count(images)} images",
@@ -134,11 +88,6 @@ def _target_table(result) -> list[str]:
     "images and seconds include earlier phases and are interpolated between "
     "evaluations; where some runs never reached the target, the mean is of the others",
   ]
-
-
-def _label(result) -> str:
-  measure: str = result["measure"]
-  return _LABELS.get(measure, measure.replace("_", " "))
 
 
 def _statistic(value) -> str:
@@ -178,40 +127,3 @@ def _table(header: list[str], rows: list[list[str]]) -> list[str]:
   wide = rich.console.Console(file=text, width=1000, markup=False, emoji=False)
   wide.print(table)
   return [line.rstrip() for line in text.getvalue().splitlines()]
-
-
-def _read(names: Sequence[str]) -> list[Run]:
-  paths = [Path(name.strip()).expanduser() for name in names if name.strip()]
-  resolved = [path.resolve() for path in paths]
-  for path, place in zip(paths, resolved, strict=True):
-    if resolved.count(place) > 1:
-      raise UserError(f"--runs names {path} twice: name each run directory once")
-    if not (path / run_directory.FILE_NAME).exists():
-      raise UserError(
-        f"--runs: {path} holds no run ({run_directory.FILE_NAME} is missing): name run "
-        "directories, split by commas"
-      )
-  shared = Counter(place.name for place in resolved)
-  runs = []
-  for path, place in zip(paths, resolved, strict=True):
-    stored = run_directory.read(path)
-    runs.append(
-      Run(
-        str(path) if shared[place.name] > 1 else place.name,
-        stored["config"],
-        stored["image_shape"],
-        read_metrics(path),
-        _evaluation(path),
-      )
-    )
-  return runs
-
-
-def _evaluation(workdir: Path) -> dict[str, Any]:
-  path = workdir / "evaluation.json"
-  if not path.exists():
-    raise UserError(
-      f"{workdir} has no evaluation: python launch.py --workdir={workdir} "
-      "--mode=evaluate writes it"
-    )
-  return read_json(path)

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from configs.benchmark import row_named
 from sgae.benchmark import __main__ as benchmark
-from sgae.benchmark import rows
 from sgae.benchmark.worker import Failed, Worker
 
 
@@ -67,7 +67,7 @@ def test_the_quickest_way_that_works_is_kept_and_the_others_closed():
     "eager_graph": Side(3),
     "compiled_graph": Side(None),
   }
-  row, notes = rows.row_named("mlp 64"), []
+  row, notes = row_named("mlp 64"), []
 
   def start(side, name, precision, variant) -> Any:
     assert (side, name, precision) == ("pytorch", "mlp 64", "default")
@@ -104,9 +104,9 @@ def test_only_on_a_cpu_do_the_sides_compile_beside_each_other(platform):
     most = max(most, waiting)
     return Counted(1)
 
-  row = rows.row_named("sae 512")
+  row = row_named("sae 512")
   benchmark.quickest(row, "default", platform, start(), start, [])
-  assert most == (1 + len(rows.variants(row, "cpu")) if platform == "cpu" else 1)
+  assert most == (1 + len(row.variants_on("cpu")) if platform == "cpu" else 1)
 
 
 def test_a_side_that_has_ended_says_why(monkeypatch):
@@ -119,13 +119,13 @@ def test_a_side_that_has_ended_says_why(monkeypatch):
 
 
 def test_on_a_gpu_every_way_is_tried_as_a_cuda_graph_too():
-  row = rows.row_named("mlp 64")
-  assert rows.variants(row, "cpu") == ("eager", "compiled")
-  assert rows.variants(row, "gpu") == (
+  row = row_named("mlp 64")
+  assert row.variants_on("cpu") == ("eager", "compiled")
+  assert row.variants_on("gpu") == (
     "eager",
     "compiled",
     "eager_graph",
     "compiled_graph",
   )
-  sampling = rows.row_named("sampling mlp")
-  assert rows.variants(sampling, "gpu") == rows.variants(sampling, "cpu")
+  sampling = row_named("sampling mlp")
+  assert sampling.variants_on("gpu") == sampling.variants_on("cpu")

@@ -2,13 +2,15 @@
 
 import pytest
 
-from sgae.benchmark import ours, rows
+from configs.benchmark import ROWS, config_of, row_named
+from sgae.benchmark import ours
+from sgae.benchmark.rows import Row
 from sgae.config import validate
 
 
-@pytest.mark.parametrize("row", rows.ROWS, ids=lambda row: row.name)
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
 def test_the_config_of_every_row_is_valid_and_of_its_size(row):
-  config = validate(ours.config_of(row, "float32"))
+  config = validate(config_of(row, "float32"))
   phase = config.sae if row.network == "sae" else config.gan
   assert phase.batch_size == row.batch
   if row.network == "sae":
@@ -26,13 +28,13 @@ def test_flops_of_the_autoencoder(latents, by_hand):
 
 
 def test_xla_counts_the_same_where_all_products_are_dense():
-  assert flops_per_image(rows.row_named("sae 512")) == pytest.approx(
+  assert flops_per_image(row_named("sae 512")) == pytest.approx(
     ours.flops_of_autoencoder(512), rel=0.02
   )
 
 
-def flops_per_image(row: rows.Row) -> float:
-  config = ours.config_of(row, "float32")
+def flops_per_image(row: Row) -> float:
+  config = config_of(row, "float32")
   name = "sae" if row.network == "sae" else "gan"
   return ours.flops_of_step(config, name) / row.batch
 
@@ -45,4 +47,4 @@ def test_flops_of_the_mlp_pair_are_those_of_its_matrix_products():
   g_update = generator + 2 * discriminator + generator + 128 * 128 + 128 * 784
   by_hand = 2 * (d_update + g_update)
   # the rest: noise, activations, losses, optimizers
-  assert by_hand < flops_per_image(rows.row_named("mlp 512")) < 1.05 * by_hand
+  assert by_hand < flops_per_image(row_named("mlp 512")) < 1.05 * by_hand

@@ -101,57 +101,85 @@ def make_adversarial_step(
   """
 
   def step(state: GanState, batch: Batch, *, axis: str | None = None):
-    positions_b, settings = batch["position"], state.settings
-
-    def train_discriminator(player, numbered_images):
-      i, images_bhwc = numbered_images
-      key = _key_of_update(state, "discriminator", discriminator_updates, i)
-      latents_key, mix_key = (randomness.fold_in(key, number) for number in (0, 1))
-      return update_discriminator(
-        player,
-        state.generator.params,
-        images_bhwc,
-        draw_latents(latents_key, positions_b),
-        positions_b,
-        mix_key,
-        settings,
-        axis,
-      )
-
-    def train_generator(carry, numbered_images):
-      player, ema = carry
-      i, images_bhwc = numbered_images
-      key = _key_of_update(state, "generator", generator_updates, i)
-      player, metrics = update_generator(
-        player,
-        discriminator.params,
-        images_bhwc,
-        draw_latents(key, positions_b),
-        settings,
-        axis,
-      )
-      done = state.step * generator_updates + i
-      ema = update_ema(ema, player.params, settings["ema_decay"], done)
-      return (player, ema), metrics
-
-    discriminator, discriminator_metrics = _repeat(
-      train_discriminator, state.discriminator, batch["image"], discriminator_updates
+    discriminator, discriminator_metrics = _train_discriminator(
+      update_discriminator, draw_latents, discriminator_updates, state, batch, axis
     )
-    (generator, ema), generator_metrics = _repeat(
-      train_generator,
-      (state.generator, state.ema_params),
-      batch["image"],
+    generator, ema_params, generator_metrics = _train_generator(
+      update_generator,
+      draw_latents,
       generator_updates,
+      state.replace(discriminator=discriminator),
+      batch,
+      axis,
     )
     new_state = state.replace(
       step=state.step + 1,
       generator=generator,
       discriminator=discriminator,
-      ema_params=ema,
+      ema_params=ema_params,
     )
     return new_state, discriminator_metrics | generator_metrics
 
   return step
+
+
+def _train_discriminator(
+  update: Callable[..., tuple],
+  draw_latents: DrawLatents,
+  updates: int,
+  state: GanState,
+  batch: Batch,
+  axis: str | None,
+) -> tuple[PlayerState, dict[str, jax.Array]]:
+  """Returns the discriminator after its updates of a round, and their mean metrics."""
+
+  def update_once(player, numbered_images):
+    i, images_bhwc = numbered_images
+    key = _key_of_update(state, "discriminator", updates, i)
+    latents_key, mix_key = (randomness.fold_in(key, number) for number in (0, 1))
+    return update(
+      player,
+      state.generator.params,
+      images_bhwc,
+      draw_latents(latents_key, batch["position"]),
+      batch["position"],
+      mix_key,
+      state.settings,
+      axis,
+    )
+
+  return _repeat(update_once, state.discriminator, batch["image"], updates)
+
+
+def _train_generator(
+  update: Callable[..., tuple],
+  draw_latents: DrawLatents,
+  updates: int,
+  state: GanState,
+  batch: Batch,
+  axis: str | None,
+) -> tuple[PlayerState, Params, dict[str, jax.Array]]:
+  """Returns the generator after its updates of a round, its EMA and mean metrics."""
+
+  def update_once(carry, numbered_images):
+    player, ema_params = carry
+    i, images_bhwc = numbered_images
+    key = _key_of_update(state, "generator", updates, i)
+    player, metrics = update(
+      player,
+      state.discriminator.params,
+      images_bhwc,
+      draw_latents(key, batch["position"]),
+      state.settings,
+      axis,
+    )
+    done = state.step * updates + i
+    decay = state.settings["ema_decay"]
+    return (player, update_ema(ema_params, player.params, decay, done)), metrics
+
+  start = (state.generator, state.ema_params)
+  (player, ema_params), metrics = _repeat(update_once, start, batch["image"], updates)
+  return player, ema_params, metrics
 
 
 def _key_of_update(state: GanState, name: str, updates: int, i: jax.Array):

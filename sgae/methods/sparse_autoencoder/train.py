@@ -86,30 +86,7 @@ def make_autoencoder_step(
     `step(state, batch, *, axis=None) -> (state, metrics)`, metrics as scalars.
   """
 
-  def loss(params, images_bhwc, dead_k, settings, axis):
-    pre_bk, few = autoencoder.preactivate(params, images_bhwc)
-    code = autoencoder.sparsify(params, pre_bk, few, train=True, axis=axis)
-    outputs = autoencoder.decode(params, code.values, code.few)
-    mse = reconstruction.squared_error(images_bhwc, outputs)
-    penalty = omega(code, settings["rho"], axis)
-    value = mse + settings["sparsity_weight"] * penalty
-    metrics = {"sae/mse": mse, "sae/omega": penalty}
-    if auxiliary_k:
-      # Without dead latents the error is 1 and has no gradient: it says nothing, and
-      # is not computed. (Not a bare 0: either is to vary over devices.)
-      error = jax.lax.cond(
-        dead_k.any(),
-        lambda: _auxiliary_error(
-          autoencoder, params, images_bhwc - outputs, pre_bk, dead_k, auxiliary_k
-        ),
-        lambda: 0.0 * mse,
-      )
-      value += settings["auxiliary_weight"] * error
-      metrics["sae/auxiliary"] = error
-    variance = reconstruction.squared_error(
-      images_bhwc, jnp.broadcast_to(params["encoder"]["mean"], images_bhwc.shape)
-    )
-    return value, (metrics | {"sae/loss": value, "variance": variance}, code)
+  loss = _make_loss(autoencoder, omega, auxiliary_k)
 
   def step(state: AutoencoderState, batch: Batch, *, axis: str | None = None):
     dead_k = state.idle_k >= dead_after
@@ -135,6 +112,41 @@ def make_autoencoder_step(
     return new_state, metrics
 
   return step
+
+
+def _make_loss(
+  autoencoder: Autoencoder, omega: Omega, auxiliary_k: int
+) -> Callable[..., tuple]:
+  """Returns `loss(params, images_bhwc, dead_k, settings, axis) -> (loss, (metrics,
+  code))`, to be differentiated by `mean_gradient`.
+  """
+
+  def loss(params, images_bhwc, dead_k, settings, axis):
+    pre_bk, few = autoencoder.preactivate(params, images_bhwc)
+    code = autoencoder.sparsify(params, pre_bk, few, train=True, axis=axis)
+    outputs = autoencoder.decode(params, code.values, code.few)
+    mse = reconstruction.squared_error(images_bhwc, outputs)
+    penalty = omega(code, settings["rho"], axis)
+    value = mse + settings["sparsity_weight"] * penalty
+    metrics = {"sae/mse": mse, "sae/omega": penalty}
+    if auxiliary_k:
+      # Without dead latents the error is 1 and has no gradient: it says nothing, and
+      # is not computed. (Not a bare 0: either is to vary over devices.)
+      error = jax.lax.cond(
+        dead_k.any(),
+        lambda: _auxiliary_error(
+          autoencoder, params, images_bhwc - outputs, pre_bk, dead_k, auxiliary_k
+        ),
+        lambda: 0.0 * mse,
+      )
+      value += settings["auxiliary_weight"] * error
+      metrics["sae/auxiliary"] = error
+    variance = reconstruction.squared_error(
+      images_bhwc, jnp.broadcast_to(params["encoder"]["mean"], images_bhwc.shape)
+    )
+    return value, (metrics | {"sae/loss": value, "variance": variance}, code)
+
+  return loss
 
 
 def _auxiliary_error(autoencoder, params, residual_bhwc, pre_bk, dead_k, k):

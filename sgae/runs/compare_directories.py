@@ -1,0 +1,94 @@
+"""`--mode=compare`: reads run directories, prints tables, writes them and curves."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from sgae.errors import UserError
+from sgae.reporting.comparison import describe, label
+from sgae.reporting.console import Console
+from sgae.reporting.files import read_json, write_atomically, write_json
+from sgae.reporting.metrics import read_metrics
+from sgae.runs import directory as run_directory
+from sgae.runs.compare import Run, compare
+
+DIRECTORY = "runs/compare"
+
+
+def compare_runs(
+  names: Sequence[str],
+  target: float,
+  workdir: str,
+  console: Console,
+  selects_by: Mapping[str, str | None],
+) -> None:
+  """Prints how runs compare and writes compare.json and compare.png.
+
+  Args:
+    names: run directories.
+    target: value of the measure that counts as reached; 0: see
+      `sgae.runs.compare.compare`.
+    workdir: where the files go; '': runs/compare.
+    console: where the tables go.
+    selects_by: phase -> the metric whose least value marks its best state, or None.
+
+  Raises:
+    UserError: no run, a directory without a run or without an evaluation, the same run
+      twice, runs on different data, or a target below 0.
+  """
+  if not 0 <= target < float("inf"):
+    raise UserError(
+      f"--target={target} is not allowed: choose a distance above 0, or 0 for the "
+      "lowest that every group reached"
+    )
+  result = compare(_read(names), target, selects_by)
+  for line in describe(result):
+    console.line(line)
+  directory = Path(workdir or DIRECTORY).expanduser()
+  write_json(directory / "compare.json", result)
+  written = [directory / "compare.json"]
+  if any(group["curves"]["images"]["x"] for group in result["groups"]):
+    # imported only here: it takes half a second, for which training need not wait
+    from sgae.reporting.comparison_curves import draw
+
+    written.append(directory / "compare.png")
+    write_atomically(written[-1], draw(result, label(result)))
+  console.line("Stored in " + " and ".join(map(str, written)))
+
+
+def _read(names: Sequence[str]) -> list[Run]:
+  paths = [Path(name.strip()).expanduser() for name in names if name.strip()]
+  resolved = [path.resolve() for path in paths]
+  for path, place in zip(paths, resolved, strict=True):
+    if resolved.count(place) > 1:
+      raise UserError(f"--runs names {path} twice: name each run directory once")
+    if not (path / run_directory.FILE_NAME).exists():
+      raise UserError(
+        f"--runs: {path} holds no run ({run_directory.FILE_NAME} is missing): name run "
+        "directories, split by commas"
+      )
+  shared = Counter(place.name for place in resolved)
+  runs = []
+  for path, place in zip(paths, resolved, strict=True):
+    stored = run_directory.read(path)
+    runs.append(
+      Run(
+        str(path) if shared[place.name] > 1 else place.name,
+        stored["config"],
+        stored["image_shape"],
+        read_metrics(path),
+        _evaluation(path),
+      )
+    )
+  return runs
+
+
+def _evaluation(workdir: Path) -> dict[str, Any]:
+  path = workdir / "evaluation.json"
+  if not path.exists():
+    raise UserError(
+      f"{workdir} has no evaluation: python launch.py --workdir={workdir} "
+      "--mode=evaluate writes it"
+    )
+  return read_json(path)
