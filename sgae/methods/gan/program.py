@@ -75,8 +75,9 @@ def build(
       adversarial,
       penalties,
       config.train.microbatches,
-      by_pieces=backend.full_float32_products() and discriminator.piecewise_linear,
-      one_pass=backend.targets_gpu() and gan.discriminator_normalization != "batch",
+      piecewise_linear=backend.full_float32_products()
+      and discriminator.piecewise_linear,
+      joined=backend.targets_gpu() and gan.discriminator_normalization != "batch",
     ),
     make_generator_update(
       generator,
