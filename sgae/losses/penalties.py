@@ -12,6 +12,7 @@ import jax.numpy as jnp
 
 from sgae.kernels import one_pass_penalty
 from sgae.kernels.one_pass_penalty import Discriminate, Penalised, beside_pixels
+from sgae.kernels.switch import uses_reference
 from sgae.networks.network import Params
 
 
@@ -93,6 +94,7 @@ def penalised(
     return add_weighted(total, weights, dict(zip(names, squared, strict=True)))
 
   network = (discriminate, params, real_bhwc, fake_bhwc)
+  piecewise_linear = piecewise_linear and not uses_reference("one_pass_penalty")
   if piecewise_linear and names and set(names) <= set(SIDES):
     sides = [SIDES[name] for name in names]
     return one_pass_penalty.penalised(loss, add, sides, *network)
