@@ -132,7 +132,8 @@ def run(flags: Any, config: Any, overrides: dict[str, Any], name: str) -> int:
   from sgae.evaluation.evaluate import evaluate_run
   from sgae.evaluation.sample import sample_run
   from sgae.methods import views
-  from sgae.reporting import comparison, console
+  from sgae.reporting import console
+  from sgae.runs.compare_directories import compare_runs
   from sgae.training.run import train
 
   output = console.Console()
@@ -146,9 +147,7 @@ def run(flags: Any, config: Any, overrides: dict[str, Any], name: str) -> int:
     elif flags.mode == "evaluate":
       evaluate_run(workdir, overrides, output)
     elif flags.mode == "compare":
-      comparison.compare_runs(
-        flags.runs, flags.target, flags.workdir, output, views.selects_by()
-      )
+      compare_runs(flags.runs, flags.target, flags.workdir, output, views.selects_by())
     else:
       sample_run(workdir, overrides, flags.num_samples, flags.format, output)
   except (errors.UserError, errors.TrainingDiverged, errors.StoppedBySignal) as error:

@@ -17,6 +17,7 @@ import jax
 import jax.numpy as jnp
 
 from sgae.kernels import collectives, winograd
+from sgae.kernels.switch import uses_reference
 
 # Below so many numbers in a cell, one product of all shifts beside each other is
 # quicker than a sum of narrow ones, and than a GPU's own convolution.
@@ -66,6 +67,8 @@ def convolve(
   """
   image, kernel = x_bhwc.shape[1:], kernel_hwio.shape
   geometry = Geometry(image, kernel, stride, groups, implementation)
+  if uses_reference("convolution"):
+    return reference(x_bhwc, kernel_hwio, geometry)
   return _value(*collectives.alike(x_bhwc, kernel_hwio), geometry)
 
 
@@ -92,6 +95,8 @@ def convolve_transposed(
   """
   image, kernel = (*shape, kernel_hwio.shape[2]), kernel_hwio.shape
   geometry = Geometry(image, kernel, stride, 1, implementation)
+  if uses_reference("convolution"):
+    return _image_by(reference, y_bhwo, kernel_hwio, geometry)
   return _image(*collectives.alike(y_bhwo, kernel_hwio), geometry)
 
 
@@ -188,7 +193,10 @@ def _is_narrow(geometry):
   return geometry.groups == 1 and cell < NARROW_CELL
 
 
-def _native(x_bhwc, kernel_hwio, geometry):
+def reference(
+  x_bhwc: jax.Array, kernel_hwio: jax.Array, geometry: Geometry
+) -> jax.Array:
+  """Returns `convolve` as XLA has it; arguments as there."""
   return jax.lax.conv_general_dilated(
     x_bhwc,
     kernel_hwio,
@@ -248,7 +256,7 @@ def _saves_products(rows, columns, sides, stride):
   """
   height, width = sides
   cells = -(-height // stride)
-  if height != width or cells not in winograd.TRANSFORMS:
+  if uses_reference("winograd") or height != width or cells not in winograd.TRANSFORMS:
     return False
   margin = cells - 1
   inner = winograd.products(rows, columns, cells)
@@ -286,6 +294,6 @@ def _cells(x_bhwc, kernel_shape, stride):
 
 # (x_bhwc, kernel_hwio, geometry) -> y_bhwo
 IMPLEMENTATIONS: dict[str, Callable[..., jax.Array]] = {
-  "native": _native,
+  "native": reference,
   "matrix_product": _as_matrix_products,
 }

@@ -11,6 +11,7 @@ from typing import Any
 import jax
 
 from sgae.kernels import collectives
+from sgae.kernels.switch import uses_reference
 
 WIDE = 512  # outputs from which the copy pays
 
@@ -30,7 +31,7 @@ def dot_general(
   Returns:
     float [B, O].
   """
-  if kernel.shape[1] < WIDE:
+  if uses_reference("dense") or kernel.shape[1] < WIDE:
     return jax.lax.dot_general(x, kernel, dimension_numbers, precision)
   return _product(*collectives.alike(x, kernel))
 
@@ -63,6 +64,8 @@ def transposed_product(left_bi: jax.Array, right_bo: jax.Array) -> jax.Array:
   Returns:
     float [I, O].
   """
+  if uses_reference("dense"):
+    return left_bi.T @ right_bo
   return jax.lax.platform_dependent(
     left_bi,
     right_bo,

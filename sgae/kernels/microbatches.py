@@ -8,6 +8,8 @@ from collections.abc import Sequence
 import jax
 import jax.numpy as jnp
 
+from sgae.kernels.switch import uses_reference
+
 
 def deal(leaf_b: jax.Array, parts: int) -> jax.Array:
   """[B, ...] -> [parts, B / parts, ...]; part i holds examples i, i + parts, ..."""
@@ -20,7 +22,11 @@ def rejoin(leaf_pb: jax.Array) -> jax.Array:
 
 
 def join(parts: Sequence[jax.Array], one_pass: bool) -> list[jax.Array]:
-  """Returns parts [B, ...] of one shape as a list of them, or of all in one array."""
+  """Returns parts [B, ...] of one shape as a list of them, or of all in one array.
+
+  The reference keeps them apart.
+  """
+  one_pass = one_pass and not uses_reference("microbatches")
   return [rejoin(jnp.stack(parts))] if one_pass and parts else list(parts)
 
 

@@ -15,6 +15,7 @@ import jax.numpy as jnp
 
 from sgae.kernels import collectives
 from sgae.kernels.dense import WIDE, transposed_product
+from sgae.kernels.switch import uses_reference
 from sgae.kernels.top_k import top_k
 
 
@@ -37,7 +38,7 @@ def is_worth_it(num_latents: int, active: int) -> bool:
   With gradients, 512 examples and 784 pixels it is twice as quick at 64 latents for
   each active one, and four times at 512.
   """
-  return num_latents >= 64 * active
+  return num_latents >= 64 * active and not uses_reference("sparse")
 
 
 def largest(values_bk: jax.Array, k: int) -> Few:
@@ -146,10 +147,15 @@ def decode(code_bk: jax.Array, few: Few | None, atoms_kd: jax.Array) -> jax.Arra
   Returns:
     float [B, D], whose gradient goes to `few.values` on a CPU, else to `code_bk`.
   """
-  if few is None:
-    return code_bk @ atoms_kd
+  if few is None or uses_reference("sparse"):
+    return decode_reference(code_bk, atoms_kd)
   values_ba = few.values.astype(code_bk.dtype)
   return _decode(*collectives.alike(code_bk, values_ba, few.latents, atoms_kd))
+
+
+def decode_reference(code_bk: jax.Array, atoms_kd: jax.Array) -> jax.Array:
+  """Returns what `decode` does by the dense product."""
+  return code_bk @ atoms_kd
 
 
 @jax.custom_vjp
@@ -216,11 +222,20 @@ def encode(
   Returns:
     (`x_bd @ rows_kd.T + bias_k`, float [B, K]; its few largest, if selected).
   """
+  if uses_reference("sparse"):
+    return encode_reference(x_bd, rows_kd, bias_k), None
   x_bd, rows_kd, bias_k = collectives.alike(x_bd, rows_kd, bias_k)
   if active is None or not is_worth_it(len(rows_kd), active):
     return _encode(x_bd, rows_kd) + bias_k[None], None
   found: Any = _encode_few(active, x_bd, rows_kd, bias_k)
   return found
+
+
+def encode_reference(
+  x_bd: jax.Array, rows_kd: jax.Array, bias_k: jax.Array
+) -> jax.Array:
+  """Returns the first of what `encode` does by the dense product."""
+  return x_bd @ rows_kd.T + bias_k[None]
 
 
 @jax.custom_vjp

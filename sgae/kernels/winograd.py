@@ -48,6 +48,13 @@ def products(rows: int, columns: int, side: int) -> int:
   return tiles * (TILE + side - 1) ** 2
 
 
+def reference(x_bhwi: jax.Array, kernel_hwio: jax.Array) -> jax.Array:
+  """Returns `correlate` as XLA has it; arguments as there."""
+  return jax.lax.conv_general_dilated(
+    x_bhwi, kernel_hwio, (1, 1), "VALID", dimension_numbers=("NHWC", "HWIO", "NHWC")
+  )
+
+
 @jax.custom_vjp
 def correlate(x_bhwi: jax.Array, kernel_hwio: jax.Array) -> jax.Array:
   """Correlates where the kernel lies within the image.

@@ -10,7 +10,9 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from sgae.kernels import microbatches
+from sgae.kernels import one_pass_penalty
+from sgae.kernels.one_pass_penalty import Discriminate, Penalised, beside_pixels
+from sgae.kernels.switch import uses_reference
 from sgae.networks.network import Params
 
 
@@ -54,39 +56,22 @@ gradient_penalty = Penalty(_mixed, _distance_from_one, 1.0)
 PENALTIES = {"r1": r1, "r2": r2, "gradient_penalty": gradient_penalty}
 
 
-class Penalised(NamedTuple):
-  """A loss with its penalties.
-
-  Attributes:
-    objective: scalar with the gradient of the loss in the parameters; see `loss` for
-      its value.
-    loss: the value, penalties included, a scalar.
-    penalties: {name: penalty before its factor and its weight}.
-    real_b, fake_b: logits.
-    statistics: of the batch, from the pass that saw the real images.
-  """
-
-  objective: jax.Array
-  loss: jax.Array
-  penalties: dict[str, jax.Array]
-  real_b: jax.Array
-  fake_b: jax.Array
-  statistics: dict[str, Any]
-
-
-Judge = Callable[[Params, jax.Array], tuple[jax.Array, dict[str, Any]]]
+# Penalties at images that the loss looks at anyhow: real (0) or generated (1) ones.
+SIDES = {"r1": 0, "r2": 1}
 
 
 def penalised(
   loss: Callable[[jax.Array, jax.Array], jax.Array],
   names: tuple[str, ...],
   weights: Mapping[str, Any],
-  judge: Judge,
+  discriminate: Discriminate,
   params: Params,
   real_bhwc: jax.Array,
   fake_bhwc: jax.Array,
   mix_b: jax.Array,
-  one_pass: bool = False,
+  *,
+  piecewise_linear: bool = False,
+  joined: bool = False,
 ) -> Penalised:
   """Adds `factor * weight * penalty` to a loss for each name in `names`.
 
@@ -94,26 +79,27 @@ def penalised(
     loss: (real_b, fake_b) -> scalar.
     names: keys of `PENALTIES`; which ones are computed at all.
     weights: a scalar for each name.
-    judge: (params, images_bhwc) -> (logits_b, statistics); where there are penalties,
-      each logit a function of its own image alone.
-    params: what `judge` takes.
+    discriminate: (params, images_bhwc) -> (logits_b, statistics); where there are
+      penalties, each logit a function of its own image alone.
+    params: what `discriminate` takes.
     real_bhwc, fake_bhwc: float [B, H, W, C] in [-1, 1].
     mix_b: float [B] in [0, 1).
-    one_pass: whether real and generated images are judged in one pass, and slopes at
-      the images of all penalties taken in one.
+    piecewise_linear: whether `discriminate` is, see `Network`, and multiplies in full
+      float32. R1 and R2 then take one backward pass.
+    joined: otherwise, whether real and generated images pass through the discriminator
+      as one batch, and so do those of all penalties; quicker on a GPU, slower on a CPU.
   """
-  images = microbatches.join([real_bhwc, fake_bhwc], one_pass)
-  judged = [judge(params, passed) for passed in images]
-  real_b, fake_b = microbatches.part([logits_b for logits_b, _ in judged], 2)
 
-  looked_at = [PENALTIES[name].images(real_bhwc, fake_bhwc, mix_b) for name in names]
-  squared = [
-    squared_norms(_slopes(judge, params, passed))
-    for passed in microbatches.join(looked_at, one_pass)
-  ]
-  of_each = zip(names, microbatches.part(squared, len(names)), strict=True)
-  total, values = add_weighted(loss(real_b, fake_b), weights, dict(of_each))
-  return Penalised(total, total, values, real_b, fake_b, judged[0][1])
+  def add(total, squared):
+    return add_weighted(total, weights, dict(zip(names, squared, strict=True)))
+
+  network = (discriminate, params, real_bhwc, fake_bhwc)
+  piecewise_linear = piecewise_linear and not uses_reference("one_pass_penalty")
+  if piecewise_linear and names and set(names) <= set(SIDES):
+    sides = [SIDES[name] for name in names]
+    return one_pass_penalty.penalised(loss, add, sides, *network)
+  images = [PENALTIES[name].images(real_bhwc, fake_bhwc, mix_b) for name in names]
+  return one_pass_penalty.differentiated_twice(loss, add, images, *network, joined)
 
 
 def add_weighted(
@@ -135,17 +121,3 @@ def add_weighted(
   for name, value in values.items():
     total = total + PENALTIES[name].factor * weights[name] * value
   return total, values
-
-
-def squared_norms(slopes_bhwc: jax.Array) -> jax.Array:
-  """Returns the squared Euclidean norm of each example's slope, [B]."""
-  return jnp.sum(slopes_bhwc**2, axis=(1, 2, 3))
-
-
-def beside_pixels(values_b: jax.Array) -> jax.Array:
-  """Returns [B] as [B, 1, 1, 1], to stand beside images."""
-  return values_b[:, None, None, None]
-
-
-def _slopes(judge, params, images_bhwc):
-  return jax.grad(lambda images: jnp.sum(judge(params, images)[0]))(images_bhwc)

@@ -16,6 +16,7 @@ import jax.numpy as jnp
 
 from sgae.kernels import collectives, sparse
 from sgae.kernels.sparse import Few
+from sgae.kernels.switch import uses_reference
 from sgae.kernels.top_k import top_k
 from sgae.networks.network import Params, along_last
 
@@ -100,7 +101,7 @@ def keep_largest(values_bk: jax.Array, k: int) -> jax.Array:
   def by_bisection(rows):
     return jax.vmap(lambda row: kth_largest(row, k))(rows)
 
-  if rows.shape[1] >= FEW * k:
+  if rows.shape[1] >= FEW * k or uses_reference("top_k"):
     thresholds = by_selection(rows)
   else:  # on a GPU the turns of its loop cost bisection 6 times the sorting (H200)
     thresholds = jax.lax.platform_dependent(

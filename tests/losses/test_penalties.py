@@ -21,7 +21,7 @@ def quadratic(images):  # the gradient is the image itself
   return 0.5 * jnp.sum(images**2, axis=(1, 2, 3))
 
 
-def penalised_by(names, weights, discriminate, loss=0.0, one_pass=False):
+def penalised_by(names, weights, discriminate, loss=0.0, joined=False):
   """Returns what becomes of a constant loss."""
   return penalised(
     lambda real_b, fake_b: jnp.float32(loss),
@@ -32,7 +32,7 @@ def penalised_by(names, weights, discriminate, loss=0.0, one_pass=False):
     REAL,
     FAKE,
     MIX,
-    one_pass,
+    joined=joined,
   )
 
 
@@ -84,15 +84,15 @@ def test_weights_are_gammas_and_lambdas():
 def test_one_pass_over_the_images_of_all_gives_the_same(names):
   weights = {"r1": 0.1, "r2": 0.3, "gradient_penalty": 10.0}
 
-  def total(scale, one_pass):
+  def total(scale, joined):
     def discriminate(images):
       return scale * quadratic(images) + linear(images)
 
-    found = penalised_by(names, weights, discriminate, 1.0, one_pass)
+    found = penalised_by(names, weights, discriminate, 1.0, joined)
     return found.objective, found
 
   once, apart = (
-    jax.value_and_grad(total, has_aux=True)(0.7, one_pass) for one_pass in (True, False)
+    jax.value_and_grad(total, has_aux=True)(0.7, joined) for joined in (True, False)
   )
   for a, b in zip(jax.tree.leaves(once), jax.tree.leaves(apart), strict=True):
     np.testing.assert_allclose(a, b, rtol=1e-5)

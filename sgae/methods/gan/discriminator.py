@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import optax
 
 from sgae import randomness
-from sgae.losses import linear_pieces, penalties
+from sgae.losses import penalties
 from sgae.losses.adversarial import AdversarialLoss
 from sgae.methods.gradients import apply_gradients, mean_gradient, norm
 from sgae.networks.generator import Generator
@@ -21,8 +21,8 @@ def make_discriminator_update(
   adversarial: AdversarialLoss,
   names: tuple[str, ...],
   microbatches: int = 1,
-  by_pieces: bool = False,
-  one_pass: bool = False,
+  piecewise_linear: bool = False,
+  joined: bool = False,
 ) -> Callable[..., tuple]:
   """Binds the discriminator's update.
 
@@ -32,13 +32,13 @@ def make_discriminator_update(
   Args:
     names: of the penalties, keys of `PENALTIES`.
     microbatches: see `mean_gradient`.
-    by_pieces: whether `linear_pieces` takes the gradient where it knows all of `names`:
-      for a discriminator that is piecewise linear and multiplies in full float32.
-    one_pass: otherwise, whether real and generated images are judged in one pass, which
-      is quicker on a GPU and slower on a CPU; not for a discriminator that looks at its
-      whole batch. The order of sums is another, so that gradients which cancel in two
-      passes (of a bias before a relativistic loss) may leave rounding noise, which Adam
-      enlarges; D's logits then shift together, and the loss does not.
+    piecewise_linear: whether the discriminator is, and multiplies in full float32; see
+      `penalties.penalised`.
+    joined: otherwise, whether real and generated images pass through it as one batch;
+      not for a discriminator that looks at its whole batch. The order of sums is
+      another, so that gradients which cancel in two passes (of a bias before a
+      relativistic loss) may leave rounding noise, which Adam enlarges; D's logits then
+      shift together, and the loss does not.
 
   Returns:
     `update(player, generator_params, images_bhwc, latents_bz, positions_b, key,
@@ -46,23 +46,26 @@ def make_discriminator_update(
     penalties alone.
   """
 
-  def judge_all(axis, params, weights, real_bhwc, fake_bhwc, mix_b):
-    def judge(params, images_bhwc):
+  def loss(params, examples, weights, axis):
+    def discriminate(params, images_bhwc):
       return discriminator.apply(params, images_bhwc, train=True, axis=axis)
 
-    about = (adversarial.discriminator, names, weights, judge, params)
-    if by_pieces and names and set(names) <= set(linear_pieces.SIDES):
-      return linear_pieces.penalised(*about, real_bhwc, fake_bhwc)
-    return penalties.penalised(*about, real_bhwc, fake_bhwc, mix_b, one_pass)
-
-  def loss(params, examples, weights, axis):
-    judged = judge_all(axis, params, weights, *examples)
-    metrics = {f"gan/{name}": value for name, value in judged.penalties.items()}
-    metrics["gan/d_loss"] = judged.loss
-    metrics["gan/d_real"] = jnp.mean(judged.real_b)
-    metrics["gan/d_fake"] = jnp.mean(judged.fake_b)
+    penalised = penalties.penalised(
+      adversarial.discriminator,
+      names,
+      weights,
+      discriminate,
+      params,
+      *examples,
+      piecewise_linear=piecewise_linear,
+      joined=joined,
+    )
+    metrics = {f"gan/{name}": value for name, value in penalised.penalties.items()}
+    metrics["gan/d_loss"] = penalised.loss
+    metrics["gan/d_real"] = jnp.mean(penalised.real_b)
+    metrics["gan/d_fake"] = jnp.mean(penalised.fake_b)
     # among the metrics, since they are means over devices and microbatches as well
-    return judged.objective, (metrics | {"statistics": judged.statistics}, None)
+    return penalised.objective, (metrics | {"statistics": penalised.statistics}, None)
 
   def update(
     player, generator_params, images_bhwc, latents_bz, positions_b, key, settings, axis

@@ -105,9 +105,9 @@ def _make_step(
       adversarial,
       penalties,
       config.train.microbatches,
-      by_pieces=backend.full_float32_products()
+      piecewise_linear=backend.full_float32_products()
       and players.discriminator.piecewise_linear,
-      one_pass=backend.targets_gpu() and gan.discriminator_normalization != "batch",
+      joined=backend.targets_gpu() and gan.discriminator_normalization != "batch",
     ),
     make_generator_update(
       players.generator,

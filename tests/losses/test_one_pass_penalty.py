@@ -7,9 +7,10 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from sgae.devices import backend
-from sgae.losses import linear_pieces, penalties
+from sgae.kernels import one_pass_penalty
+from sgae.losses import penalties
 from sgae.losses.adversarial import ADVERSARIAL_LOSSES
+from sgae.methods.gan import program
 from sgae.methods.gan.networks import DISCRIMINATORS, build_discriminator
 from sgae.networks.layers import chain
 from sgae.networks.mlp import mlp_discriminator
@@ -22,7 +23,7 @@ from sgae.networks.network import (
   rowwise,
 )
 from sgae.networks.normalization import NORMALIZATIONS
-from tests.systems import batches, make_phase, small_config
+from tests.systems import small_config
 
 SHAPE = (4, 4, 2)
 WEIGHTS = {"r1": 0.7, "r2": 2.0}
@@ -47,16 +48,22 @@ def built(architecture, activation="leaky_relu", normalization="none"):
   return network, moved
 
 
-def judged(way, network, params, loss, names):
-  def judge(params, images):
+def judged(one_pass, network, params, loss, names):
+  def discriminate(params, images):
     return network.apply(params, images, train=True)
 
   def objective(params):
-    about = (ADVERSARIAL_LOSSES[loss].discriminator, names, WEIGHTS)
-    images = (REAL, FAKE)
-    if way is penalties:
-      images += (jnp.zeros(len(REAL)),)
-    found = way.penalised(*about, judge, params, *images)
+    found = penalties.penalised(
+      ADVERSARIAL_LOSSES[loss].discriminator,
+      names,
+      WEIGHTS,
+      discriminate,
+      params,
+      REAL,
+      FAKE,
+      jnp.zeros(len(REAL)),
+      piecewise_linear=one_pass,
+    )
     return found.objective, found._replace(objective=0)
 
   return jax.jit(jax.grad(objective, has_aux=True))(params)
@@ -79,8 +86,8 @@ def assert_agree(a, b):
 def test_it_gives_the_gradient_of_both(of, names):
   network, params = built(*of)
   one, other = (
-    judged(way, network, params, "relativistic", names)
-    for way in (linear_pieces, penalties)
+    judged(one_pass, network, params, "relativistic", names)
+    for one_pass in (True, False)
   )
   assert_agree(one, other)
 
@@ -91,8 +98,7 @@ def test_it_does_so_for_every_loss(loss):
   # logits far out, where some losses are flat
   params["Dense_2"]["kernel"] *= 10
   one, other = (
-    judged(way, network, params, loss, ("r1", "r2"))
-    for way in (linear_pieces, penalties)
+    judged(one_pass, network, params, loss, ("r1", "r2")) for one_pass in (True, False)
   )
   assert_agree(one, other)
 
@@ -101,8 +107,8 @@ def test_logits_that_the_loss_is_done_with_are_penalised_nevertheless():
   network, params = built("mlp")
   params["Dense_2"]["bias"] += 1000.0
   one, other = (
-    judged(way, network, params, "hinge", ("r1", "r2"))
-    for way in (linear_pieces, penalties)
+    judged(one_pass, network, params, "hinge", ("r1", "r2"))
+    for one_pass in (True, False)
   )
   assert one[1].real_b.min() > 1
   assert_agree(one, other)
@@ -118,7 +124,7 @@ def test_piecewise_linear_are_those_for_which_eulers_theorem_holds(
   architecture, normalization, activation
 ):
   network, params = built(architecture, activation, normalization)
-  biases, with_biases = linear_pieces.split_biases(params)
+  biases, with_biases = one_pass_penalty.split_biases(params)
 
   def logits(biases, images):
     return network.apply(with_biases(biases), images, train=False)[0]
@@ -138,14 +144,14 @@ def test_it_leaves_out_a_third_of_the_products():
   network = rowwise(mlp_discriminator(SHAPE, (32, 512, 512, 512), "leaky_relu"))
   params = jax.eval_shape(network.init, jax.random.key(0))
 
-  def flop(way):
+  def flop(one_pass):
     def gradient(params):
-      return judged(way, network, params, "relativistic", ("r1", "r2"))[0]
+      return judged(one_pass, network, params, "relativistic", ("r1", "r2"))[0]
 
     costs: Any = jax.jit(gradient).lower(params).compile().cost_analysis()
     return costs["flops"]
 
-  assert flop(linear_pieces) < 0.7 * flop(penalties)
+  assert flop(True) < 0.7 * flop(False)
 
 
 def attention_discriminator(gan, image_shape) -> BatchNetwork:
@@ -167,16 +173,27 @@ def attention_discriminator(gan, image_shape) -> BatchNetwork:
 
 def test_a_network_that_does_not_say_so_is_differentiated_twice(monkeypatch):
   monkeypatch.setitem(DISCRIMINATORS, "attention", attention_discriminator)
-  config = small_config(gan__discriminator_architecture="attention")
+  network, params = built("attention")
+  one, other = (
+    judged(one_pass, network, params, "relativistic", ("r1", "r2"))
+    for one_pass in (network.piecewise_linear, False)
+  )
+  assert_agree(one, other)
 
-  def norms(full_float32):
-    monkeypatch.setattr(backend, "full_float32_products", lambda: full_float32)
-    phase = make_phase("gan", config)
-    batch = jax.tree.map(lambda leaf: leaf[0], batches(phase, 0, 1))
-    _, metrics = jax.jit(phase.step)(phase.init({}), batch)
-    return metrics["discriminator/grad_norm"], metrics["gan/d_loss"]
 
-  np.testing.assert_allclose(norms(True), norms(False), rtol=1e-6)
+@pytest.mark.parametrize("says", [True, False])
+def test_the_program_asks_the_discriminator(says, monkeypatch):
+  asked = []
+  monkeypatch.setattr(
+    program,
+    "build_discriminator",
+    lambda *args: build_discriminator(*args)._replace(piecewise_linear=says),
+  )
+  monkeypatch.setattr(
+    program, "make_discriminator_update", lambda *args, **how: asked.append(how)
+  )
+  program.build(small_config(), SHAPE)
+  assert asked[0]["piecewise_linear"] == says
 
 
 def test_wrappers_keep_only_what_they_know():
