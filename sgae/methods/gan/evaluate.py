@@ -15,7 +15,7 @@ from sgae.evaluation.measures.classes import class_shares
 from sgae.evaluation.measures.estimate import Estimate
 from sgae.evaluation.measures.reference import EvaluationData
 from sgae.evaluation.measures.samples import sample_statistics
-from sgae.evaluation.measures.suite import Seen
+from sgae.evaluation.measures.suite import Extracted
 from sgae.methods.gan.program import build
 from sgae.methods.method import Evaluator, Program
 from sgae.methods.sampling import COLUMNS, ROWS, STREAM, make_sampler
@@ -138,7 +138,7 @@ def _make_interpolator(
   return lambda state: run(state, places.astype(np.float32))
 
 
-def _class_shares(seen: Seen, num_classes: int) -> np.ndarray | None:
+def _class_shares(seen: Extracted, num_classes: int) -> np.ndarray | None:
   """Returns the share of each class; None without classes, or with too many to list."""
   if seen.probabilities is None or seen.probabilities.ndim == 3:
     return None
