@@ -164,7 +164,7 @@ def test_a_network_is_trained_once_and_is_the_same_whatever_the_run(tmp_path):
   dataset = digits.load(None, print)
   first, output = obtain(config_of(), dataset, tmp_path)
   assert first is not None
-  assert "Training a classifier on digits" in output
+  assert "Training a feature extractor on digits" in output
   assert first.about["accuracy"] > 0.5  # of 10 classes, after 100 steps
 
   other = config_of()
