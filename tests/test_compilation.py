@@ -1,4 +1,4 @@
-"""`--mode=compile` as a user meets it; what needs libtpu is skipped without it."""
+"""`--mode=compile` from the command line; some tests are skipped without libtpu."""
 
 import importlib.util
 import os
@@ -73,7 +73,7 @@ def test_shard_map_compiles_for_streamed_images_and_exchanges_each_gradient_once
 
 
 @needs_libtpu
-def test_what_does_not_fit_gets_one_line_and_code_2():
+def test_a_program_that_does_not_fit_gives_one_line_and_code_2():
   done = launch(
     "--topology=v5e:1x1",
     "--images=99999999x16x16x1",
@@ -106,16 +106,16 @@ def refusal(topology="v5e:2x4", images="", **fields):
 
 @pytest.fixture
 def with_libtpu(monkeypatch):
-  """Lets checks that come after the one for libtpu be reached without it."""
+  """Makes the check for libtpu pass, so that later checks run without it."""
   monkeypatch.setattr(importlib.util, "find_spec", lambda name: name)
 
 
 def test_bad_input_is_refused_before_anything_is_compiled(with_libtpu, tmp_path):
-  assert "--topology='v5e:9x9' is no slice" in refusal("v5e:9x9")
+  assert "--topology='v5e:9x9' is not a TPU slice" in refusal("v5e:9x9")
   assert "sae.batch_size=100 is not divisible by 8" in refusal(sae__batch_size=100)
   assert "choose jit or shard_map" in refusal(parallel__mode="pmap")
   assert "parallel.devices=3, but v5e:2x4 has 8" in refusal(parallel__devices=3)
-  assert "'28x28' is no shape of images" in refusal(images="28x28")
+  assert "'28x28' is not a shape of images" in refusal(images="28x28")
   assert "is more than the 64 training images" in refusal(images="64x8x8x1")
   unprepared = refusal(
     data__source="tfds", data__name="celeb_a", data__directory=str(tmp_path)

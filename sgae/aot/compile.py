@@ -1,4 +1,4 @@
-"""`--mode=compile`: checks what is asked for, then compiles in a process of its own."""
+"""`--mode=compile`: checks the request, then compiles in a separate process."""
 
 import importlib.util
 import json
@@ -16,27 +16,27 @@ from sgae.training.run import check_batches, check_examples
 
 
 def compile_for(config: Any, topology: str, images: str) -> int:
-  """Compiles each phase for a TPU slice and prints what that tells.
+  """Compiles each phase for a TPU slice and prints its costs.
 
-  libtpu is told by its environment not to look for a TPU, and writes to the terminal
-  as it likes: hence the other process.
+  This runs in a separate process: libtpu needs environment variables that keep it from
+  looking for a TPU, and it writes to the terminal by itself.
 
   Args:
     config: validated.
     topology: the slice, such as 'v5e:2x4'.
-    images: shape 'NxHxWxC' of the training images; '': as the data set's metadata say.
+    images: shape 'NxHxWxC' of the training images; '': from the data set's metadata.
 
   Returns:
-    0: all of them fit.
+    0 if all phases fit.
 
   Raises:
-    UserError: no such slice, libtpu or data, or a phase does not fit.
+    UserError: the slice, libtpu or the data do not exist, or a phase does not fit.
   """
   where = parse_slice(topology)
   if config.parallel.mode == "pmap":
     raise UserError(
-      "parallel.mode='pmap' cannot be compiled for chips of several hosts: choose jit "
-      "or shard_map"
+      "parallel.mode='pmap' cannot be compiled for several hosts: choose jit or "
+      "shard_map"
     )
   if config.parallel.devices not in (0, where.chips):
     raise UserError(
@@ -45,7 +45,8 @@ def compile_for(config: Any, topology: str, images: str) -> int:
     )
   if config.data.source == "mixture":
     raise UserError(
-      "--mode=compile is for images: points of data.source='mixture' need no slice"
+      "--mode=compile is for images, not for data.source='mixture': choose another "
+      "data.source"
     )
   check_batches(config, where.chips)
   if importlib.util.find_spec("libtpu") is None:
@@ -62,18 +63,18 @@ def compile_for(config: Any, topology: str, images: str) -> int:
     "topology": topology,
     "shape": (count, side or height, side or width, channels),
   }
-  done = subprocess.run(
+  process = subprocess.run(
     [sys.executable, "-m", "sgae.aot"],
     input=json.dumps(request),
     stderr=subprocess.PIPE,
     text=True,
     env=os.environ | where.environment,
-    cwd=Path(__file__).parents[2],  # where this package lies, installed or not
+    cwd=Path(__file__).parents[2],  # sgae can be imported there if not installed
   )
-  if done.returncode == UserError.exit_code:
-    raise UserError(re.findall(r"^error: (.*)$", done.stderr, re.MULTILINE)[-1])
-  if done.returncode:
-    raise RuntimeError(f"compiling ended with {done.returncode}:\n{done.stderr}")
+  if process.returncode == UserError.exit_code:
+    raise UserError(re.findall(r"^error: (.*)$", process.stderr, re.MULTILINE)[-1])
+  if process.returncode:
+    raise RuntimeError(f"compiling ended with {process.returncode}:\n{process.stderr}")
   return 0
 
 
@@ -81,7 +82,7 @@ def _read_shape(text: str) -> tuple[int, ...]:
   shape = tuple(map(int, re.findall(r"\d+", text)))
   if not re.fullmatch(r"\d+x\d+x\d+x\d+", text) or not all(shape):
     raise UserError(
-      f"--images={text!r} is no shape of images: give number, height, width and "
+      f"--images={text!r} is not a shape of images: give number, height, width and "
       "channels such as 60000x28x28x1"
     )
   return shape

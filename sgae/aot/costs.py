@@ -1,9 +1,10 @@
-"""Counts what a compiled TPU program does, from its text: FLOP, HBM bytes, collectives.
+"""Counts the work of a compiled TPU program from its text: FLOP, HBM, collectives.
 
-XLA's own cost analysis does not say it (JAX 0.10.2, libtpu 0.0.42): it counts the body
-of a loop once, whatever its number of turns; it takes a gather from the resident images
-for a read of all of them; and it does not tell HBM from on-chip memory. The text tells
-all of this: the end of each loop, and the tiling and memory space of each array.
+XLA's own cost analysis is wrong for this (JAX 0.10.2, libtpu 0.0.42): it counts the
+body of a loop once, whatever its number of iterations; it counts a gather from the
+resident images as a read of all of them; and it does not distinguish HBM from on-chip
+memory. The text has what is needed: the end of each loop, and the tiling and memory
+space of each array.
 """
 
 import re
@@ -14,7 +15,7 @@ from sgae.aot.hlo import Array, Computation, Instruction, parse
 
 
 class Product(NamedTuple):
-  """A matrix product [m, k] x [k, n], run `times` times, in `passes` bf16 passes."""
+  """A product [m, k] x [k, n], run `times` times in `passes` bf16 passes each."""
 
   m: int
   k: int
@@ -29,7 +30,7 @@ class Product(NamedTuple):
 
 
 class Collective(NamedTuple):
-  """A collective whose result has `bytes` bytes on each chip, run `times` times."""
+  """A collective with a result of `bytes` bytes on each chip, run `times` times."""
 
   kind: str
   bytes: int
@@ -41,11 +42,11 @@ class Costs(NamedTuple):
 
   Attributes:
     products: its matrix products.
-    hbm_bytes: numbers read from HBM and written to it [bytes].
-    hbm_padded_bytes: the same with the padding of tiles, which travels too.
-    collectives: what it exchanges with other chips.
-    cycles: the compiler's own estimates of its operations added up [clock cycles];
-      for copies, gathers and collectives it gives none.
+    hbm_bytes: values read from HBM and written to it [bytes].
+    hbm_padded_bytes: the same including the padding of tiles, which is moved too.
+    collectives: its exchanges with other chips.
+    cycles: sum of the compiler's own estimates of its operations [clock cycles]; there
+      are none for copies, gathers and collectives.
   """
 
   products: list[Product]
@@ -67,7 +68,7 @@ COLLECTIVES = (
   "all-to-all",
   "collective-permute",
 )
-# What only names data, or runs a computation whose instructions count themselves.
+# These only name data, or run a computation whose instructions are counted.
 _MOVES_NOTHING = {
   "after-all",
   "async-start",
@@ -87,14 +88,14 @@ _PASSES = {"high": 3, "highest": 6}  # of jax.lax.Precision, for float32
 
 
 def count(text: str) -> Costs:
-  """Counts one call of a program, of each condition the branch that costs most.
+  """Counts one call of a program; of each conditional, the most expensive branch.
 
   Args:
     text: the optimized program of one chip, `jax.stages.Compiled.as_text()`.
 
   Raises:
-    ValueError: a loop whose number of turns the text does not say, or a matrix product
-      that is not written as a convolution, as all are on a TPU.
+    ValueError: the text lacks a loop's number of iterations, or a matrix product is not
+      written as a convolution, as all are on a TPU.
   """
   products: list[Product] = []
   collectives: list[Collective] = []
@@ -121,12 +122,12 @@ def count(text: str) -> Costs:
 def _executed(
   computation: Computation, times: int, fused: bool
 ) -> Iterator[tuple[Instruction, int, bool]]:
-  """Yields all that a computation runs: how often, and whether inside a fusion."""
+  """Yields each executed instruction, how often, and whether it is inside a fusion."""
   for instruction in computation:
     yield instruction, times, fused
     calls = instruction.calls
     if instruction.opcode == "while":
-      yield from _executed(calls["body"], times * _turns(instruction), fused)
+      yield from _executed(calls["body"], times * _iterations(instruction), fused)
     elif instruction.opcode in ("async-start", "fusion"):
       fuses = fused or instruction.opcode == "fusion"
       yield from _executed(calls["calls"], times, fuses)
@@ -137,7 +138,7 @@ def _executed(
 
 
 def _work(branch: Computation) -> tuple[int, int]:
-  """Returns what branches are ranked by: FLOP, then the number of instructions."""
+  """Returns the rank of a branch: FLOP, then the number of instructions."""
   executed = list(_executed(branch, 1, False))
   products = [
     _product(instruction, times).flops
@@ -147,14 +148,14 @@ def _work(branch: Computation) -> tuple[int, int]:
   return sum(products), len(executed)
 
 
-def _turns(loop: Instruction) -> int:
-  """Returns the turns of a loop that counts from 0 up to a constant, as scans do."""
-  goes_on = loop.calls["condition"][-1]
-  if goes_on.opcode == "compare" and "direction=LT" in goes_on.rest:
-    end = goes_on.operands[1]
+def _iterations(loop: Instruction) -> int:
+  """Returns the iterations of a loop from 0 up to a constant, as scans are."""
+  condition = loop.calls["condition"][-1]
+  if condition.opcode == "compare" and "direction=LT" in condition.rest:
+    end = condition.operands[1]
     if end.opcode == "constant":
       return int(end.rest.split(")")[0])
-  raise ValueError(f"the number of turns of {loop.name} is not a constant")
+  raise ValueError(f"the number of iterations of {loop.name} is not a constant")
 
 
 def _product(convolution: Instruction, times: int) -> Product:
@@ -171,23 +172,23 @@ def _product(convolution: Instruction, times: int) -> Product:
   )
   m = out["b"]
   for axis in range(len(out) - 2):
-    m *= _places(left[str(axis)], out[str(axis)], _window(convolution, axis))
+    m *= _inputs_met(left[str(axis)], out[str(axis)], _window(convolution, axis))
   passes = _PASSES.get(precision[1], 1) if precision else 1
   return Product(m, right["i"], out["f"], passes, times)
 
 
 def _window(convolution: Instruction, axis: int) -> dict[str, int]:
-  """Returns what the window of one axis is like, with the defaults filled in."""
+  """Returns the window of one axis, with the defaults filled in."""
   text = re.search(r"window=\{([^}]*)\}", convolution.rest)
-  given = dict(field.split("=") for field in text[1].split()) if text else {}
+  fields = dict(field.split("=") for field in text[1].split()) if text else {}
   window = {"size": 1, "stride": 1, "pad": 0, "lhs_dilate": 1, "rhs_dilate": 1}
-  for name in window.keys() & given.keys():
-    window[name] = int(given[name].split("x")[axis].split("_")[0])
+  for name in window.keys() & fields.keys():
+    window[name] = int(fields[name].split("x")[axis].split("_")[0])
   return window
 
 
-def _places(inputs: int, outputs: int, window: dict[str, int]) -> int:
-  """Returns how often a window of one axis meets an input, not padding or a gap.
+def _inputs_met(inputs: int, outputs: int, window: dict[str, int]) -> int:
+  """Returns how often the windows of one axis meet an input, not padding or a gap.
 
   A batch of products is written as a convolution whose windows meet one input each.
   """
@@ -201,14 +202,14 @@ def _places(inputs: int, outputs: int, window: dict[str, int]) -> int:
 
 
 def _moved(instruction: Instruction) -> Iterator[Array]:
-  """Yields what an instruction outside a fusion reads from HBM and writes to it."""
+  """Yields the arrays that an unfused instruction reads from HBM or writes to it."""
   opcode = instruction.opcode
   if opcode in _MOVES_NOTHING or opcode.endswith("-done"):
     return
   if re.search('target="(AllocateBuffer|ConcatBitcast)"', instruction.rest):
     return
   if opcode in ("copy-start", "slice-start"):
-    # the result names both ends; a slice moves what its target holds
+    # the result names source and target; a slice moves as much as its target holds
     ends = sorted(instruction.arrays[:2], key=lambda array: array.bytes)
     yield from (ends[0] for end in ends if end.in_hbm)
     return
@@ -221,7 +222,7 @@ def _moved(instruction: Instruction) -> Iterator[Array]:
 
 
 def _part_read(instruction: Instruction, place: int) -> list[Array] | None:
-  """Returns what an instruction reads of one operand, None for all of it."""
+  """Returns the parts that an instruction reads of one operand; None: all of it."""
   if instruction.opcode in _READS_A_PART:
     return instruction.arrays if place == 0 else None
   if instruction.opcode == "dynamic-update-slice":
@@ -229,19 +230,19 @@ def _part_read(instruction: Instruction, place: int) -> list[Array] | None:
   if instruction.opcode != "fusion":
     return None
   inner = instruction.calls["calls"]
-  parameters = [each for each in inner if each.opcode == "parameter"]
-  value = next(each for each in parameters if each.rest.startswith(f"{place})"))
+  parameters = [entry for entry in inner if entry.opcode == "parameter"]
+  value = next(entry for entry in parameters if entry.rest.startswith(f"{place})"))
   return _part_used(value, inner)
 
 
 def _part_used(value: Instruction, inside: Computation) -> list[Array] | None:
-  """Returns what a fusion reads of a value inside it, None for all of it."""
+  """Returns the parts that a fusion reads of a value inside it; None: all of it."""
   parts: list[Array] = []
   for user in inside:
     for place, operand in enumerate(user.operands):
       if operand is value:
-        follows = user.opcode == "bitcast"
-        part = _part_used(user, inside) if follows else _part_read(user, place)
+        is_alias = user.opcode == "bitcast"
+        part = _part_used(user, inside) if is_alias else _part_read(user, place)
         if part is None:
           return None
         parts += part
@@ -249,7 +250,7 @@ def _part_used(value: Instruction, inside: Computation) -> list[Array] | None:
 
 
 def _written(instruction: Instruction) -> Iterator[Array]:
-  """Yields what an instruction writes to HBM; an update in place writes its part."""
+  """Yields the arrays that are written to HBM; of an update in place, its part."""
   values = [instruction] * len(instruction.arrays)
   if instruction.opcode == "fusion":
     result = instruction.calls["calls"][-1]

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 
 class Array(NamedTuple):
-  """An array of a program: its size as numbers [bytes], and as laid out in tiles."""
+  """An array of a program: its size [bytes], without and with the padding of tiles."""
 
   dims: tuple[int, ...]
   bytes: int
@@ -20,12 +20,12 @@ class Instruction:
   """One line of a program.
 
   Attributes:
-    name, opcode: as the text has them.
+    name, opcode: as in the text.
     arrays: its results.
-    operands: what they are made from.
-    calls: computations that it runs or is made of, by attribute: 'calls', 'body', ...
+    operands: the instructions whose results it takes.
+    calls: computations that it runs or consists of, by attribute: 'calls', 'body', ...
     branches: computations of which it runs one.
-    rest: the text behind the opcode's opening parenthesis.
+    rest: the text after the opcode's opening parenthesis.
   """
 
   name: str
@@ -44,8 +44,8 @@ def parse(text: str) -> Computation:
   """Returns the entry computation of a program.
 
   Args:
-    text: the optimized program, `jax.stages.Compiled.as_text()`; XLA writes whatever
-      an instruction refers to before it.
+    text: the optimized program, `jax.stages.Compiled.as_text()`; XLA writes everything
+      before the instructions that refer to it.
   """
   computations: dict[str, Computation] = {}
   current: Computation = []
@@ -79,14 +79,12 @@ def _instruction(
   branches = [
     computations[called]
     for called in re.findall(r"%([\w.\-]+)", listed[1] if listed else "")
-  ] + [
-    calls[each] for each in ("true_computation", "false_computation") if each in calls
-  ]
+  ] + [calls[key] for key in ("true_computation", "false_computation") if key in calls]
   return Instruction(name, opcode, _arrays(text[:end]), operands, calls, branches, rest)
 
 
 def _closing(text: str) -> int:
-  """Returns the place behind the parenthesis that closes the one at the beginning."""
+  """Returns the index after the parenthesis that closes the first character."""
   depth = 0
   for place, letter in enumerate(text):
     depth += (letter == "(") - (letter == ")")
@@ -96,8 +94,8 @@ def _closing(text: str) -> int:
 
 
 def _arrays(shape: str) -> list[Array]:
-  found = re.findall(r"([a-z]\w*)\[([\d,]*)\](?:\{([\d,]*)(?::([^}]*))?\})?", shape)
-  return [_array(*parts) for parts in found]
+  matches = re.findall(r"([a-z]\w*)\[([\d,]*)\](?:\{([\d,]*)(?::([^}]*))?\})?", shape)
+  return [_array(*parts) for parts in matches]
 
 
 def _array(dtype: str, dims: str, minor_to_major: str, layout: str) -> Array:

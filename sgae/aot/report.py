@@ -1,4 +1,4 @@
-"""What compiling a phase for a TPU slice tells, as lines for the terminal."""
+"""The result of compiling a phase for a TPU slice, as lines for the terminal."""
 
 from typing import NamedTuple
 
@@ -13,9 +13,10 @@ class Memory(NamedTuple):
 
   Attributes:
     arguments, outputs, temporaries: arrays of the program.
-    aliased: outputs that take the place of donated arguments.
+    aliased: outputs that reuse the memory of donated arguments.
     code: the program itself.
-    beside: states of the phases before, and the examples of the next call.
+    beside: held at the same time: states of earlier phases, and the examples of the
+      next call.
   """
 
   arguments: int
@@ -27,7 +28,7 @@ class Memory(NamedTuple):
 
   @property
   def total(self) -> int:
-    """What is held at once."""
+    """Memory that is held at once [bytes]."""
     return sum(self) - 2 * self.aliased
 
 
@@ -48,15 +49,15 @@ def describe_slice(
 def describe_phase(
   costs: Costs, memory: Memory, where: Slice, steps: int, images: int, seconds: float
 ) -> list[str]:
-  """Returns what is to say about a phase.
+  """Returns the lines about a phase.
 
   Args:
     costs: of one call on one chip.
     memory: of one chip.
     where: the slice.
-    steps: steps in a call.
-    images: images in a step, over all chips.
-    seconds: how long it took to compile.
+    steps: steps per call.
+    images: images per step, over all chips.
+    seconds: time of compiling.
   """
   chip, limits = where.chip, roofline(costs, steps, where)
   share = images * steps / where.chips  # images of one chip in a call
@@ -64,10 +65,10 @@ def describe_phase(
   filled = sum(product.flops * product.passes for product in costs.products)
   spent = unit_flops(costs.products, chip.unit)
   padding = 1 - filled / spent if spent else 0.0
-  runs = sum(each.times for each in costs.collectives) / steps
-  exchanged = sum(each.bytes * each.times for each in costs.collectives) / steps
-  kinds = ", ".join(sorted({each.kind for each in costs.collectives})) or "none"
-  held = ", ".join(
+  runs = sum(collective.times for collective in costs.collectives) / steps
+  exchanged = sum(one.bytes * one.times for one in costs.collectives) / steps
+  kinds = ", ".join(sorted({one.kind for one in costs.collectives})) or "none"
+  parts = ", ".join(
     f"{name} {size / MIB:.1f}" for name, size in memory._asdict().items()
   )
   lines = [
@@ -78,7 +79,7 @@ def describe_phase(
     f"units, {1 - costs.hbm_bytes / moved:.0%} of the HBM traffic",
     f"collectives  {runs:g} per step with {_short(exchanged)}B ({kinds})",
     f"memory       {memory.total / GIB:.3g} of {chip.hbm_size / GIB:.0f} GiB per chip "
-    f"({held} MiB)",
+    f"({parts} MiB)",
     f"roofline     {_time(limits.seconds)} per step, bound by {limits.bound} "
     f"(compute {_time(limits.compute)}, HBM {_time(limits.hbm)}, interconnect "
     f"{_time(limits.interconnect)}): {_rate(images / limits.seconds, where)}",
@@ -93,7 +94,7 @@ def describe_phase(
 
 
 def _short(number: float) -> str:
-  """Returns three digits and the prefix of the unit that follows."""
+  """Returns a number with three digits and the prefix of its unit."""
   for size, prefix in ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k")):
     if number >= size:
       return f"{number / size:.3g} {prefix}"
@@ -105,8 +106,8 @@ def _time(seconds: float) -> str:
 
 
 def _rate(images_per_second: float, where: Slice) -> str:
-  whole, each = (
+  total, per_chip = (
     f"{float(f'{rate:.3g}'):,.0f}"
     for rate in (images_per_second, images_per_second / where.chips)
   )
-  return f"{whole} images/s, {each} per chip"
+  return f"{total} images/s, {per_chip} per chip"

@@ -1,10 +1,10 @@
-"""How fast a TPU slice can be at most: published peaks, and what a program asks of it.
+"""The roofline of a TPU slice: published peaks, and the least time of a step.
 
 Sources: FLOP/s in bfloat16, HBM, matrix units and shapes of slices are from the pages
 'TPU v4', 'v5e', 'v5p', 'v6e' of the Cloud TPU manual (docs.cloud.google.com/tpu/docs);
-links between chips, which axes close to rings and the time of a hop from Austin et al.,
+links between chips, which axes form rings and the time of a hop are from Austin et al.,
 'How to Scale Your Model', parts 2 and 3 (jax-ml.github.io/scaling-book). The clock is
-the one at which the units, 2 x side^2 FLOP in a cycle each, reach the peak.
+the one at which the matrix units, with 2 x side^2 FLOP per cycle each, reach the peak.
 """
 
 import math
@@ -15,8 +15,8 @@ from sgae.aot.costs import Collective, Costs, Product
 from sgae.errors import UserError
 
 GIB = 2**30
-HOP = 1e-6  # seconds that the shortest message takes from one chip to the next
-ROWS = 8  # a matrix unit takes rows in eights
+HOP = 1e-6  # time of the shortest message between neighbouring chips [s]
+ROWS = 8  # a matrix unit takes rows in groups of eight
 
 
 class Chip(NamedTuple):
@@ -26,13 +26,13 @@ class Chip(NamedTuple):
     bfloat16: peak of the matrix units [FLOP/s].
     hbm_size: [bytes].
     hbm_rate: [bytes/s].
-    link: of one link to a neighbour, one way [bytes/s].
+    link: bandwidth of one link to a neighbour, one way [bytes/s].
     unit: side of a matrix unit [numbers].
     clock: [Hz]; None for v6e, whose two published units would need 3.5 GHz.
     cores: TensorCores, which work as one.
-    axes: of the torus that chips form.
-    largest: chips in the largest slice.
-    accelerator: its name in accelerator types.
+    axes: number of axes of the torus that chips form.
+    largest: number of chips in the largest slice.
+    accelerator: its name in Cloud TPU accelerator types.
   """
 
   bfloat16: float
@@ -71,12 +71,12 @@ class Slice(NamedTuple):
 
   @property
   def chips(self) -> int:
-    """How many there are."""
+    """Number of chips."""
     return math.prod(self.grid)
 
   @property
   def rings(self) -> tuple[bool, ...]:
-    """Says of each axis whether its last chip is a neighbour of its first."""
+    """For each axis, whether its last chip is a neighbour of its first."""
     if self.chip.axes == 2:
       return tuple(length == 16 for length in self.grid)
     return (all(length % 4 == 0 for length in self.grid),) * 3
@@ -95,7 +95,7 @@ class Slice(NamedTuple):
 
   @property
   def description(self) -> dict[str, object]:
-    """What libtpu must be told of the slice beside its name."""
+    """libtpu's options for the slice, in addition to its name."""
     return {
       "chips_per_host_bounds": (1, 1, 1) if self.chips == 1 else (2, 2, 1),
       "chip_config_name": "megacore" if self.chip.cores == 2 else "default",
@@ -104,10 +104,13 @@ class Slice(NamedTuple):
 
   @property
   def environment(self) -> dict[str, str]:
-    """What keeps libtpu quiet, and from asking a metadata server that is not there."""
+    """Environment variables that make libtpu work without a TPU.
+
+    Without them it looks for a TPU and waits for a metadata server.
+    """
     return {
       "JAX_PLATFORMS": "cpu",
-      "ALLOW_MULTIPLE_LIBTPU_LOAD": "1",  # it locks a TPU that it need not have
+      "ALLOW_MULTIPLE_LIBTPU_LOAD": "1",  # else a second process fails on its lock
       "TPU_SKIP_MDS_QUERY": "1",
       "TPU_ACCELERATOR_TYPE": f"{self.chip.accelerator}-{self.chips * self.chip.cores}",
       "TPU_WORKER_HOSTNAMES": "localhost",
@@ -116,7 +119,7 @@ class Slice(NamedTuple):
 
 
 def parse_slice(topology: str) -> Slice:
-  """Reads the name of a slice.
+  """Returns the slice of a name.
 
   Args:
     topology: kind of chip and grid, such as 'v5e:2x4' or 'v4:2x2x2'.
@@ -133,14 +136,14 @@ def parse_slice(topology: str) -> Slice:
     if small or (chip.axes == 3 and cubes and 0 < math.prod(lengths) <= chip.largest):
       return Slice(topology, chip, lengths)
   raise UserError(
-    f"--topology={topology!r} is no slice of a TPU: choose v5e: or v6e: with "
+    f"--topology={topology!r} is not a TPU slice: choose v5e: or v6e: with "
     f"{', '.join(_FLAT)}, or v4: or v5p: with {', '.join(_SMALL)} or multiples of 4 "
     "such as 4x4x8"
   )
 
 
 class Roofline(NamedTuple):
-  """Least time of one step [seconds] by each of the three things it needs."""
+  """Least time of one step by each of its three resources [s]."""
 
   compute: float
   hbm: float
@@ -148,37 +151,38 @@ class Roofline(NamedTuple):
 
   @property
   def seconds(self) -> float:
-    """The least time of the step, everything overlapped."""
+    """Least time of the step if everything overlaps [s]."""
     return max(self)
 
   @property
   def bound(self) -> str:
-    """What it is bound by."""
+    """The resource that bounds the step."""
     return ("compute", "HBM", "interconnect")[self.index(self.seconds)]
 
 
 def roofline(costs: Costs, steps: int, where: Slice) -> Roofline:
-  """Sets what a program asks of a chip against the chip's peaks.
+  """Returns the least time of one step from a program's costs and the chip's peaks.
 
   Args:
     costs: of one call on one chip.
-    steps: steps in a call.
+    steps: steps per call.
     where: the slice.
   """
   chip = where.chip
-  exchanged = sum(exchange_seconds(each, where) for each in costs.collectives)
+  exchange = sum(exchange_seconds(one, where) for one in costs.collectives)
   return Roofline(
     unit_flops(costs.products, chip.unit) / chip.bfloat16 / steps,
     costs.hbm_padded_bytes / chip.hbm_rate / steps,
-    exchanged / steps,
+    exchange / steps,
   )
 
 
 def unit_flops(products: list[Product], unit: int) -> int:
   """Returns the FLOP that matrix units of side `unit` spend, padding included.
 
-  A unit holds a tile of one operand, its contracted side and one other padded to
-  `unit`, and takes the rows of the other operand in eights; the better choice counts.
+  A unit holds a tile of one operand, with the contracted and the other axis padded to
+  `unit`, and takes the rows of the other operand in groups of eight. Either operand may
+  be the held one; the cheaper choice counts.
   """
   total = 0
   for product in products:
@@ -189,17 +193,17 @@ def unit_flops(products: list[Product], unit: int) -> int:
 
 
 def exchange_seconds(collective: Collective, where: Slice) -> float:
-  """Returns the least time that all runs of a collective over all chips take [s].
+  """Returns the least time of all runs of a collective over all chips [s].
 
-  Each chip must send its part through its links, and what the farthest chips hold must
-  travel between them; an all-reduce does both twice, to sum and to spread.
+  Each chip must send its part through its links, and data must travel between the
+  farthest chips; an all-reduce does both twice, to sum and to distribute.
   """
   chips = where.chips
   if chips == 1:
     return 0.0
   rounds = 2 if collective.kind == "all-reduce" else 1
-  whole = collective.bytes * (chips if collective.kind == "reduce-scatter" else 1)
-  sent = rounds * whole * (chips - 1) / chips
+  total = collective.bytes * (chips if collective.kind == "reduce-scatter" else 1)
+  sent = rounds * total * (chips - 1) / chips
   hops = 1 if collective.kind == "collective-permute" else rounds * where.hops
   return collective.times * max(sent / (where.links * where.chip.link), hops * HOP)
 

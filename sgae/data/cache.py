@@ -1,7 +1,7 @@
-"""Decoded data sets on disk, as plain .npy files that the next start reads at once.
+"""A cache of decoded data sets on disk, as plain .npy files.
 
-An entry is a folder with four arrays and `dataset.json`, which holds the SHA-256 of
-each of them: a half written, truncated or altered entry is never taken for a whole one.
+An entry is a folder with four arrays and `dataset.json`, which holds their SHA-256
+checksums: an incomplete, truncated or altered entry is never taken for a valid one.
 """
 
 import contextlib
@@ -21,27 +21,28 @@ _ARRAYS = ("train_images", "train_labels", "test_images", "test_labels")
 
 
 def cache_root(cache_directory: str) -> pathlib.Path:
-  """Returns the folder under which sgae keeps what it can make again.
+  """Returns the folder of everything that sgae caches.
 
   Args:
-    cache_directory: the folder; '' takes $SGAE_CACHE_DIR, else $XDG_CACHE_HOME/sgae,
+    cache_directory: the folder; '' means $SGAE_CACHE_DIR, else $XDG_CACHE_HOME/sgae,
       else ~/.cache/sgae.
 
   Returns:
     An absolute path. The folder need not exist.
   """
   base = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
-  chosen = cache_directory or os.environ.get("SGAE_CACHE_DIR") or f"{base}/sgae"
-  return pathlib.Path(chosen).expanduser().absolute()
+  root = cache_directory or os.environ.get("SGAE_CACHE_DIR") or f"{base}/sgae"
+  return pathlib.Path(root).expanduser().absolute()
 
 
 def place_of(root: pathlib.Path, kind: str, *made_of: object) -> pathlib.Path:
-  """Returns the JSON file of something that can be made again.
+  """Returns the path of a cached JSON file, which need not exist.
 
   Args:
     root: from `cache_root`.
     kind: the folder, such as 'features'.
-    made_of: all that it depends on, fit for JSON; another value is another file.
+    made_of: everything that the content depends on, as JSON values; each combination
+      has its own file.
   """
   text = json.dumps(made_of, sort_keys=True)
   return root / kind / f"{hashlib.sha256(text.encode()).hexdigest()[:16]}.json"
@@ -51,7 +52,7 @@ def read(entry: pathlib.Path) -> Dataset | None:
   """Returns the data set stored in the folder `entry`.
 
   Returns:
-    The data set as it was given to `write`, bit for bit, or None where the entry is
+    The data set that was passed to `write`, bit for bit, or None if the entry is
     missing, incomplete or damaged.
   """
   try:
@@ -59,7 +60,7 @@ def read(entry: pathlib.Path) -> Dataset | None:
     paths = {key: entry / f"{key}.npy" for key in _ARRAYS}
     if any(_digest(path) != meta["sha256"][key] for key, path in paths.items()):
       return None
-    # mapped, so that streamed data need no more memory than their batches do
+    # Memory-mapped: otherwise streamed data would take memory for all their images.
     arrays = {
       key: np.load(path, mmap_mode="r", allow_pickle=False)
       for key, path in paths.items()
@@ -75,10 +76,10 @@ def read(entry: pathlib.Path) -> Dataset | None:
 
 
 def write(entry: pathlib.Path, dataset: Dataset) -> None:
-  """Stores `dataset` in the folder `entry`, replacing what stands there.
+  """Stores `dataset` in the folder `entry`, replacing any earlier entry.
 
-  The entry is written beside and renamed, so a reader sees a whole entry or none, and
-  of two processes that write the same entry at once either may win.
+  The entry is written to a temporary folder and renamed, so a reader sees a complete
+  entry or none. Of two processes that write the same entry at once, either may win.
 
   Raises:
     UserError: the cache folder cannot be written.
@@ -97,13 +98,13 @@ def write(entry: pathlib.Path, dataset: Dataset) -> None:
         "sha256": {key: _digest(new / f"{key}.npy") for key in arrays},
       }
       (new / "dataset.json").write_text(json.dumps(meta, indent=2))
-      # A damaged entry is moved out of the way; it goes with the temporary folder.
+      # A damaged entry would block the rename: it is deleted with the temporary folder.
       with contextlib.suppress(FileNotFoundError):
         os.rename(entry, os.path.join(folder, "old"))
       try:
         os.rename(new, entry)
       except OSError as error:
-        # Not empty: another process has just put the same data there.
+        # Not empty: another process has just written the same data.
         if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
           raise
   except OSError as error:

@@ -1,4 +1,4 @@
-"""What every source of data returns: labelled images in memory, in two splits."""
+"""What every data source returns: labelled images in memory, in two splits."""
 
 from typing import NamedTuple
 
@@ -9,8 +9,8 @@ class Split(NamedTuple):
   """Labelled images of one split.
 
   Attributes:
-    images: uint8 [N, H, W, C], each value in 0..255; or, for points of the plane,
-      float32 [N, 1, 1, 2] in model range.
+    images: uint8 [N, H, W, C] in 0..255; or, for points of the plane, float32
+      [N, 1, 1, 2] in model range.
     labels: int32 [N], each a class in [0, num_classes).
   """
 
@@ -19,13 +19,14 @@ class Split(NamedTuple):
 
 
 class Mixture(NamedTuple):
-  """The Gaussian mixture that points were drawn from, all modes alike and round.
+  """The Gaussian mixture that points are drawn from.
+
+  All modes have the same weight and the same isotropic covariance.
 
   Attributes:
     means_k2: float64 [K, 2], in model range; mode k is the class k.
     sigma: standard deviation of each coordinate within a mode, in model range.
-    scale: what coordinates in model range are multiplied by to be in the units that
-      the mixture's authors use.
+    scale: factor from model range to the units of the paper that defines the mixture.
   """
 
   means_k2: np.ndarray
@@ -34,10 +35,9 @@ class Mixture(NamedTuple):
 
 
 class Dataset(NamedTuple):
-  """A named data set: what to train on, what to evaluate on, and how many classes.
+  """A named data set: training split, test split and number of classes.
 
-  `mixture` is what the examples were drawn from where that is known, as it is for
-  points of the plane.
+  `mixture` is the known distribution of points of the plane, None for images.
   """
 
   name: str

@@ -1,4 +1,4 @@
-"""A prepared TFDS folder -> arrays in memory, with any reader of its data files."""
+"""Decodes a prepared TFDS folder into arrays, with any reader of its data files."""
 
 import io
 import itertools
@@ -31,27 +31,27 @@ def decode(
   Args:
     name: name of the data set, for messages and for the result.
     folder: the folder that holds dataset_info.json.
-    file_format: which of the formats in the folder to read, in the words of TFDS;
-      None is the first that it names.
-    read_records: yields the serialized examples of one data file, in their order.
+    file_format: the file format to read, by its TFDS name; None means the first one
+      that the folder declares.
+    read_records: yields the serialized examples of one data file, in order.
     report: shows one plain line to the user.
 
   Returns:
     The data set in the order of its files, images uint8 [N, H, W, C].
 
   Raises:
-    UserError: the data set does not suit, or one of its files is missing, unreadable or
-      holds another number of examples than dataset_info.json declares.
+    UserError: the data set is unsuitable, or one of its files is missing, unreadable or
+      holds a different number of examples than dataset_info.json declares.
   """
-  import tensorflow_datasets as tfds  # Takes a moment; reading the cache needs it not.
+  import tensorflow_datasets as tfds  # Slow to import; reading the cache does without.
 
   try:
     info = tfds.builder_from_directory(folder).info
-    # Not as an argument above: that fails where it is not the first format (4.9.10).
+    # As an argument above it fails unless it is the first format (TFDS 4.9.10).
     info.set_file_format(file_format, override=True, override_if_initialized=True)
-  except Exception as error:  # Whatever JSON, protobuf and the disk raise.
+  except Exception as error:  # JSON, protobuf and the disk raise their own kinds.
     raise UserError(
-      f"{folder} is not a readable TFDS data set ({one_line(error)}); {_anew(folder)}"
+      f"{folder} is not a readable TFDS data set ({one_line(error)}); {_redo(folder)}"
     ) from error
   splits = {split: info.splits[split] for split in _SPLITS if split in info.splits}
   if len(splits) < len(_SPLITS) or not all(s.num_examples for s in splits.values()):
@@ -66,36 +66,36 @@ def decode(
     for split in splits.values()
     for path, length in zip(split.filepaths, split.shard_lengths, strict=True)
   ]
-  for path, _ in shards:  # All of them before any: decoding is what takes the time.
+  for path, _ in shards:  # Before decoding, which takes minutes and would then fail.
     if not path.is_file():
       raise UserError(
-        f"{path} is missing, though dataset_info.json names it; {_anew(folder)}"
+        f"{path} is missing, though dataset_info.json names it; {_redo(folder)}"
       )
   total = sum(length for _, length in shards)
   examples = itertools.chain.from_iterable(
     _read_shard(path, length, read_records, parse) for path, length in shards
   )
-  examples = _of_one_size(name, _reported(name, examples, total, report))
+  examples = _check_sizes(name, _with_progress(name, examples, total, report))
   train, test = (_stack(examples, splits[split].num_examples) for split in _SPLITS)
-  for _ in examples:  # To the end of the last file, where its length is checked.
+  for _ in examples:  # Without this the length of the last file is never checked.
     pass
   return Dataset(name, train, test, features["label"].num_classes)
 
 
 def one_line(error: BaseException) -> str:
-  """Returns the kind of an error and the first line of what it says."""
+  """Returns the type of an error and the first line of its message."""
   lines = str(error).strip().splitlines()
   return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__
 
 
-def _anew(folder: pathlib.Path) -> str:
-  return f"delete {folder} and run again to prepare it anew"
+def _redo(folder: pathlib.Path) -> str:
+  return f"delete {folder} and run again to prepare it"
 
 
 def _parser(
   name: str, features: dict[str, Any], tfds: Any
 ) -> Callable[[bytes], Example]:
-  """Returns serialized example -> (image, label), or refuses these features."""
+  """Returns a function serialized example -> (image, label), or raises UserError."""
   image: Any = features.get("image")
   label: Any = features.get("label")
   if (
@@ -109,13 +109,13 @@ def _parser(
       "'image' (8-bit, 1, 3 or 4 channels) and 'label' (classes)"
     )
   mode = _PILLOW_MODES[image.shape[-1]]
-  # Other features need not be parsed, and TFDS need not decode the image: it would take
-  # OpenCV where that is installed, whose JPEGs differ from Pillow's in their bits.
-  wanted = tfds.features.FeaturesDict({"image": image, "label": label})
+  # Parses only these two features, and decodes the image with Pillow: TFDS would use
+  # OpenCV if it is installed, which decodes JPEGs to other bits.
+  image_and_label = tfds.features.FeaturesDict({"image": image, "label": label})
   decoders = {"image": tfds.decode.SkipDecoding()}
 
   def parse(record: bytes) -> Example:
-    example = wanted.deserialize_example_np(record, decoders=decoders)
+    example = image_and_label.deserialize_example_np(record, decoders=decoders)
     with Image.open(io.BytesIO(example["image"])) as encoded:
       pixels = np.asarray(encoded.convert(mode))
     return pixels.reshape(*pixels.shape[:2], -1), int(example["label"])
@@ -137,16 +137,16 @@ def _read_shard(
   except Exception as error:  # Each reader of records and images has its own kinds.
     raise UserError(
       f"{path} is damaged after {count:,} of its {length:,} examples "
-      f"({one_line(error)}); {_anew(path.parent)}"
+      f"({one_line(error)}); {_redo(path.parent)}"
     ) from error
   if count != length:
     raise UserError(
       f"{path} holds {count:,} examples, but dataset_info.json declares {length:,}; "
-      f"{_anew(path.parent)}"
+      f"{_redo(path.parent)}"
     )
 
 
-def _reported(
+def _with_progress(
   name: str, examples: Iterator[Example], total: int, report: Callable[[str], None]
 ) -> Iterator[Example]:
   for count, example in enumerate(examples):
@@ -155,14 +155,14 @@ def _reported(
     yield example
 
 
-def _of_one_size(name: str, examples: Iterator[Example]) -> Iterator[Example]:
+def _check_sizes(name: str, examples: Iterator[Example]) -> Iterator[Example]:
   shape = None
   for image, label in examples:
     shape = shape or image.shape
     if image.shape != shape:
       raise UserError(
         f"data set {name!r} has images of different sizes ({_size(shape)} and "
-        f"{_size(image.shape)} pixels); choose one whose images have one size"
+        f"{_size(image.shape)} pixels); choose one whose images all have one size"
       )
     yield image, label
 

@@ -1,4 +1,4 @@
-"""The handwritten digits that come inside scikit-learn: real images, no download."""
+"""The handwritten digits shipped with scikit-learn: real images, no download."""
 
 from collections.abc import Callable
 from typing import Any
@@ -7,26 +7,25 @@ import numpy as np
 
 from sgae.data.dataset import Dataset, Split
 
-# scikit-learn gives one set; every sixth example (the last of six) is for testing.
-_TEST_EVERY = 6
+_TEST_EVERY = 6  # The last example of every six is for testing.
 
 
 def load(config: Any, report: Callable[[str], None]) -> Dataset:
   """Returns the 1,797 digits of scikit-learn, 8x8 pixels, one channel.
 
-  scikit-learn gives a single set. Here the examples whose index is 5 modulo 6 are the
-  test split (299) and the others the training split (1,498), in their stored order.
-  The stored values 0..16 become round(255 * value / 16), so that they fill 0..255.
+  scikit-learn has no splits. Here the examples whose index is 5 modulo 6 are the test
+  split (299) and the others the training split (1,498), in their stored order. The
+  stored values 0..16 become round(255 * value / 16), so that they fill 0..255.
 
   Args:
-    config: the ConfigDict `config.data`; no field of it matters here.
-    report: not called, nothing takes long enough to be worth a line.
+    config: the ConfigDict `config.data`; unused.
+    report: unused: nothing is slow.
 
   Returns:
     The data set, images uint8 [N, 8, 8, 1], labels 0..9.
   """
   del config, report
-  from sklearn.datasets import load_digits  # Takes most of a second to import.
+  from sklearn.datasets import load_digits  # Importing takes most of a second.
 
   values, labels = load_digits(return_X_y=True)
   images = np.rint(values * (255 / 16)).astype(np.uint8).reshape(-1, 8, 8, 1)

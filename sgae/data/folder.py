@@ -1,4 +1,4 @@
-"""Images from a folder of image files: decoded once, then read at once."""
+"""Images from a folder of image files, decoded once and then read from the cache."""
 
 import hashlib
 import json
@@ -22,18 +22,18 @@ from sgae.errors import UserError
 _SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".webp")
 _FORMATS = ("PNG", "JPEG", "BMP", "WEBP")
 _LAYOUT = "<class>/<image> or <image>, both also below train/ and test/"
-_GREY = ("1", "L", "LA")  # Modes of Pillow; those of 16 bits are refused before.
-_AT_ONCE = 256  # Images that the threads are given together.
+_GREY = ("1", "L", "LA")  # Pillow's modes; 16-bit files never get that far.
+_CHUNK = 256  # Images that the threads read between two looks at the clock.
 _REPORT_EVERY = 5.0  # Seconds.
-_RULES = 1  # Raise it where the pixels of the same files change: old entries go stale.
+_RULES = 1  # Increase it when decoding changes: otherwise old cache entries are used.
 
 
 class _File(NamedTuple):
-  """An image file, where it stands in the data set, and what tells that it changed."""
+  """An image file with its class, and the size and time that show if it changes."""
 
-  path: str  # First: the rest of the fields is what the cache goes by.
-  name: str  # <class>/<file>, or <file> where there are no classes.
-  label: str  # The class, '' where there are none.
+  path: str  # First: the cache key is made of the fields after it.
+  name: str  # <class>/<file>, or <file> without classes.
+  label: str  # The class, '' without classes.
   size: int  # Bytes.
   modified: int  # Nanoseconds.
 
@@ -41,35 +41,35 @@ class _File(NamedTuple):
 def load(config: Any, report: Callable[[str], None]) -> Dataset:
   """Returns the images of a folder.
 
-  The files lie in class folders, <path>/<class>/<file>, or flat, <path>/<file>. Where
+  The files are in class folders, <path>/<class>/<file>, or flat, <path>/<file>. If
   <path>/train and <path>/test both exist, these are the splits and nothing else in
-  <path> is read. Else the first of every ten files (index 0 modulo 10), sorted by their
-  names <class>/<file>, make the test split, whatever the seed. Classes are numbered in
-  the order of their names; flat files are all of class 0.
+  <path> is read. Otherwise the files are sorted by <class>/<file>, and the first of
+  every ten (index 0 modulo 10) is for testing, whatever the seed. Classes are numbered
+  in the order of their names; flat files all have class 0.
 
-  Files ending in .png, .jpg, .jpeg, .bmp or .webp are images, all others are left out,
-  and so is what is hidden (begins with a dot). Links are followed, but not back to a
-  folder above them. All images become grey (C = 1) where every file is stored as grey,
-  else RGB (C = 3): palettes become their colours, CMYK becomes RGB, what is transparent
-  is laid over white. They are turned as their EXIF orientation says; of an animation
-  the first frame counts. 16 bits per channel are refused.
+  Files ending in .png, .jpg, .jpeg, .bmp or .webp are images; other files and hidden
+  ones (with a leading dot) are ignored. Links are followed, except to a folder above
+  them. The images are grey (C = 1) if every file is stored as grey, else RGB (C = 3):
+  palettes become their colours, CMYK becomes RGB, transparent pixels are blended with
+  white. The EXIF orientation is applied; of an animation the first frame is taken.
+  16 bits per channel are an error.
 
-  With an image_size, the square in the centre is cut out and resized (bilinear,
-  antialiased). The decoded images are kept in the cache, by the names, sizes and times
-  of the files and by image_size.
+  With an image_size, the square in the centre is cropped and resized (bilinear,
+  antialiased). The decoded images are cached by the names, sizes and times of the
+  files and by image_size.
 
   Args:
     config: the ConfigDict `config.data`: path (the folder), image_size (pixels; 0 = as
-      stored, then all must be of one size) and cache_directory (see
+      stored, then all images must have one size) and cache_directory (see
       `cache.cache_root`).
     report: shows one plain line to the user.
 
   Returns:
-    The data set, named like the folder, each split in the order of its sorted names.
+    The data set, named like the folder, each split sorted by name.
 
   Raises:
-    UserError: the folder is missing, empty or laid out otherwise, an image is damaged
-      or does not suit, or the cache cannot be written.
+    UserError: the folder is missing, empty or has another layout, an image is damaged
+      or unsuitable, or the cache cannot be written.
   """
   root = local.absolute(config.path)
   splits = _list_splits(root)
@@ -95,14 +95,14 @@ def _list_splits(root: str) -> dict[str, list[_File]]:
     files = _list(root)
     is_test = local.is_test(local.shown(root), len(files))
     splits = {
-      split: [file for file, mask in zip(files, is_test, strict=True) if mask == wanted]
-      for split, wanted in (("train", False), ("test", True))
+      split: [file for file, mask in zip(files, is_test, strict=True) if mask == value]
+      for split, value in (("train", False), ("test", True))
     }
   flat = [file for file in splits["train"] + splits["test"] if not file.label]
   if 0 < len(flat) < sum(map(len, splits.values())):
     raise UserError(
-      f"{local.shown(flat[0].path)} lies beside class folders; allowed is one of both, "
-      f"{_LAYOUT}: move it into a class, or out of the folder"
+      f"{local.shown(flat[0].path)} lies next to class folders; allowed are files or "
+      f"class folders, {_LAYOUT}: move it into a class folder, or remove it"
     )
   return splits
 
@@ -111,36 +111,36 @@ def _list(folder: str) -> list[_File]:
   """Returns the images of one split, sorted by name."""
   files = []
   for entry in _entries(folder):
-    if not os.path.isdir(entry.path):  # Its own method fails on a link to itself.
+    if not os.path.isdir(entry.path):  # entry.is_dir() raises on a link to itself.
       files.extend(_files(entry, ""))
       continue
     for inner in _entries(entry.path):
       if os.path.isdir(inner.path):
         raise UserError(
           f"{local.shown(inner.path)} is a folder inside a class folder; allowed is "
-          f"{_LAYOUT}: move its images, or name another folder with "
+          f"{_LAYOUT}: move its images, or choose another folder with "
           "--config.data.path=..."
         )
       files.extend(_files(inner, entry.name))
   if not files:
     raise UserError(
       f"{local.shown(folder)} holds no images; allowed are {', '.join(_SUFFIXES)} as "
-      f"{_LAYOUT}: name such a folder with --config.data.path=..."
+      f"{_LAYOUT}: choose such a folder with --config.data.path=..."
     )
   return sorted(files, key=lambda file: file.name)
 
 
 def _entries(folder: str) -> list[os.DirEntry]:
-  """Returns what is in a folder, but nothing hidden and no link to a folder above."""
+  """Returns the content of a folder, without hidden files and links to its parents."""
   try:
     with os.scandir(folder) as entries:
       visible = [entry for entry in entries if not entry.name.startswith(".")]
   except OSError as error:
     raise UserError(
-      f"{local.shown(folder)} cannot be read as a folder ({error.strerror}); name a "
+      f"{local.shown(folder)} cannot be read as a folder ({error.strerror}); choose a "
       "folder of images with --config.data.path=..."
     ) from error
-  # The folder itself is among the parents of what would be in it.
+  # The folder itself counts too: it is a parent of its content, here of "_".
   above = {str(path) for path in pathlib.Path(os.path.realpath(folder), "_").parents}
   return [
     entry
@@ -150,15 +150,15 @@ def _entries(folder: str) -> list[os.DirEntry]:
 
 
 def _files(entry: os.DirEntry, label: str) -> Iterator[_File]:
-  """Yields the entry if it is an image file."""
+  """Yields the entry if it is an image file, else nothing."""
   if not entry.name.lower().endswith(_SUFFIXES):
     return
   try:
     status = entry.stat()
   except OSError as error:
     raise UserError(
-      f"{local.shown(entry.path)} cannot be read ({error.strerror}); delete it, or put "
-      "back what it links to"
+      f"{local.shown(entry.path)} cannot be read ({error.strerror}); delete it, or "
+      "restore the file that it links to"
     ) from error
   if stat.S_ISREG(status.st_mode):
     name = f"{label}/{entry.name}" if label else entry.name
@@ -191,7 +191,7 @@ def _read_all(
 ) -> np.ndarray:
   """Returns all images as uint8 [N, H, W, C], read by several threads."""
   with warnings.catch_warnings(), ThreadPoolExecutor() as executor:
-    # Pillow warns of metadata that nothing here reads, and of what may be a bomb.
+    # Warnings about metadata are noise; a decompression bomb must stop the run.
     warnings.simplefilter("ignore")
     warnings.simplefilter("error", Image.DecompressionBombWarning)
     shape = _read(paths[0], side).shape
@@ -208,32 +208,32 @@ def _read_all(
       if pixels.shape[:2] != shape[:2]:
         raise UserError(
           f"{local.shown(paths[index])} has {_size(pixels.shape)} pixels, but "
-          f"{local.shown(paths[0])} {_size(shape)}; allowed is one size, unless "
-          "--config.data.image_size=... is set, which makes them alike"
+          f"{local.shown(paths[0])} has {_size(shape)}; all images must have one size: "
+          "resize them with --config.data.image_size=..."
         )
-      images[index] = pixels  # Grey goes into all three channels.
+      images[index] = pixels  # A grey image is copied into all three channels.
       return pixels.shape[-1]
 
     channels, due = 1, time.monotonic()
-    for start in range(0, len(paths), _AT_ONCE):
+    for start in range(0, len(paths), _CHUNK):
       if time.monotonic() >= due:
         report(f"Decoding {name}: {start:,} of {len(paths):,} images")
         due = time.monotonic() + _REPORT_EVERY
-      some = range(start, min(start + _AT_ONCE, len(paths)))
-      channels = max(channels, *executor.map(read_into, some))
-  # A view would keep the memory of all three channels.
+      chunk = range(start, min(start + _CHUNK, len(paths)))
+      channels = max(channels, *executor.map(read_into, chunk))
+  # Copied: a view would keep the memory of all three channels.
   return images if channels == 3 else images[..., :1].copy()
 
 
 def _read(path: str, side: int) -> np.ndarray:
-  """Returns one image as uint8 [H, W, C], C = 1 where the file is grey, else 3."""
+  """Returns one image as uint8 [H, W, C], C = 1 if the file is grey, else 3."""
   file = local.shown(path)
   try:
     with open(path, "rb") as stream:
       if _has_16_bits(stream.read(25)):
         raise UserError(
-          f"{file} has 16 bits per channel; allowed are 8: convert it, scaled as suits "
-          "the data"
+          f"{file} has 16 bits per channel; allowed are 8: scale its values and save "
+          "it with 8"
         )
       with Image.open(stream, formats=_FORMATS) as image:
         return _as_array(image, side)
@@ -241,8 +241,8 @@ def _read(path: str, side: int) -> np.ndarray:
     raise
   except UnidentifiedImageError as error:
     raise UserError(
-      f"{file} is none of {', '.join(_FORMATS)}, or damaged at its beginning; replace "
-      "or delete it"
+      f"{file} is not {', '.join(_FORMATS)}, or its header is damaged; replace or "
+      "delete it"
     ) from error
   except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
     raise UserError(
@@ -256,7 +256,7 @@ def _read(path: str, side: int) -> np.ndarray:
 
 
 def _has_16_bits(head: bytes) -> bool:
-  # Of these formats only PNG can. Pillow cuts RGB to 8 bits and does not tell.
+  # Of these formats only PNG can. Pillow would silently cut RGB to 8 bits.
   return head.startswith(b"\x89PNG\r\n\x1a\n") and head[24:] == b"\x10"
 
 

@@ -15,36 +15,37 @@ from sgae.errors import UserError
 
 _IMAGES = ("images", "arr_0")
 _KERAS = ("x_train", "y_train", "x_test", "y_test")
-_ANEW = "write it with numpy.savez(file, images=images, labels=labels)"
+_HOW_TO_WRITE = "write it with numpy.savez(file, images=images, labels=labels)"
 _LARGEST_LABEL = np.iinfo(np.int32).max - 1  # num_classes is one more.
 
 
 def load(config: Any, report: Callable[[str], None]) -> Dataset:
   """Returns the images of a .npz file.
 
-  One of these sets of arrays is read, the first that is there:
+  The first of these layouts that the file has is read:
 
-  - `images`, and `labels` if they are there;
-  - `arr_0` in place of `images`;
+  - `images`, optionally with `labels`;
+  - `arr_0` instead of `images`;
   - `x_train`, `y_train`, `x_test` and `y_test`, the layout of Keras.
 
-  Where there is no test split the first of every ten examples make it, those whose
-  index is 0 modulo 10, whatever the seed.
+  Without a test split, the first of every ten examples (index 0 modulo 10) is for
+  testing, whatever the seed.
 
   Images are uint8 [N, H, W, C] with C = 1 or 3, or [N, H, W]. Labels are integers >= 0,
-  [N] or [N, 1]; the classes are 0 to the largest label. Without labels all examples are
-  of class 0. Nothing is unpickled, so that a file from anywhere can be read safely.
+  [N] or [N, 1]; the classes are 0 to the largest label. Without labels all examples
+  have class 0. Nothing is unpickled, so files from untrusted sources are safe.
 
   Args:
     config: the ConfigDict `config.data`: path (the file) and image_size (0: `x_train`
-      and `x_test` must be of one size).
-    report: shows one plain line to the user; called where all labels are the same.
+      and `x_test` must have one size).
+    report: shows one plain line to the user; called if all labels are the same.
 
   Returns:
-    The data set, named like the file; images as stored, in their order.
+    The data set, named like the file; images as stored, in the same order.
 
   Raises:
-    UserError: the file is missing, damaged or needs pickle, or its arrays do not suit.
+    UserError: the file is missing, damaged or needs pickle, or its arrays are
+      unsuitable.
   """
   path = local.absolute(config.path)
   file = local.shown(path)
@@ -52,7 +53,7 @@ def load(config: Any, report: Callable[[str], None]) -> Dataset:
   if "x_train" in arrays:
     train = _split(file, arrays, "x_train", "y_train")
     test = _split(file, arrays, "x_test", "y_test")
-    _check_alike(file, train.images, test.images, config.image_size)
+    _check_same_shape(file, train.images, test.images, config.image_size)
   else:
     [images] = arrays.keys() - {"labels"}
     whole = _split(file, arrays, images, "labels")
@@ -67,9 +68,9 @@ def load(config: Any, report: Callable[[str], None]) -> Dataset:
 
 
 def _read(path: str, file: str) -> dict[str, np.ndarray]:
-  """Returns the arrays of one layout; `file` is the path as it is shown."""
+  """Returns the arrays of one layout; `file` is the path in messages."""
   try:
-    # Not numpy.load, which takes all but zip files and .npy for pickles.
+    # numpy.load would take any file that is not zip or .npy for a pickle.
     with open(path, "rb") as handle, NpzFile(handle, allow_pickle=False) as stored:
       keys = _layout(file, stored.files)
       _check_size(file, stored)
@@ -78,12 +79,13 @@ def _read(path: str, file: str) -> dict[str, np.ndarray]:
     raise
   except OSError as error:
     raise UserError(
-      f"{file} cannot be read ({error.strerror or error}); name a .npz file with "
+      f"{file} cannot be read ({error.strerror or error}); choose a .npz file with "
       "--config.data.path=..."
     ) from error
-  except Exception as error:  # A damaged list of what is in a zip file has many kinds.
+  except Exception as error:  # A damaged directory of a zip file raises many kinds.
     raise UserError(
-      f"{file} is no .npz file, or is damaged or cut off ({one_line(error)}); {_ANEW}"
+      f"{file} is not a .npz file, or is damaged or truncated ({one_line(error)}); "
+      f"{_HOW_TO_WRITE}"
     ) from error
 
 
@@ -95,20 +97,20 @@ def _layout(file: str, keys: list[str]) -> tuple[str, ...]:
     return _KERAS
   raise UserError(
     f"{file} holds {', '.join(map(repr, keys)) or 'no arrays'}; allowed are 'images' "
-    f"or 'arr_0', with 'labels' or without, or else {', '.join(map(repr, _KERAS))}; "
-    f"{_ANEW}"
+    f"or 'arr_0', with or without 'labels', or {', '.join(map(repr, _KERAS))}; "
+    f"{_HOW_TO_WRITE}"
   )
 
 
 def _check_size(file: str, stored: Any) -> None:
-  """Refuses a file that unpacks to more than fits, before anything is unpacked."""
-  # Honest or not: no more than is declared is ever read.
+  """Raises UserError if the file unpacks to more than the memory, before it does."""
+  # These sizes can be trusted: zipfile never reads more than an entry declares.
   declared = sum(info.file_size for info in stored.zip.infolist())
   memory = machine.memory()
   if declared > memory:
     raise UserError(
       f"{file} unpacks to {declared / 2**30:,.2f} GiB, more than the "
-      f"{memory / 2**30:,.2f} GiB of memory here; store less"
+      f"{memory / 2**30:,.2f} GiB of memory here; store fewer or smaller images"
     )
 
 
@@ -116,14 +118,16 @@ def _array(file: str, stored: Any, key: str) -> np.ndarray:
   try:
     array = stored[key]
   except MemoryError as error:
-    raise UserError(f"{file}: {key!r} does not fit into memory; store less") from error
+    raise UserError(
+      f"{file}: {key!r} does not fit into memory; store fewer or smaller images"
+    ) from error
   except Exception as error:  # Zip, its compressions and NumPy have their own kinds.
     raise UserError(
       f"{file}: {key!r} cannot be read ({one_line(error)}); allowed are undamaged "
-      f"arrays of numbers, none that need pickle; {_ANEW}"
+      f"arrays of numbers that need no pickle; {_HOW_TO_WRITE}"
     ) from error
-  if not isinstance(array, np.ndarray):  # NumPy gives any other file as bytes.
-    raise UserError(f"{file}: {key!r} is no array; {_ANEW}")
+  if not isinstance(array, np.ndarray):  # NumPy returns any other file as bytes.
+    raise UserError(f"{file}: {key!r} is not an array; {_HOW_TO_WRITE}")
   return array
 
 
@@ -158,7 +162,7 @@ def _labels(what: str, array: np.ndarray, count: int) -> np.ndarray:
   if array.shape not in ((count,), (count, 1)):
     raise UserError(
       f"{what} has the shape {array.shape}, but there are {count:,} images; allowed is "
-      "one label for each: give as many of both"
+      "one label for each image: store as many labels as images"
     )
   if array.dtype.kind not in "iu":
     raise UserError(
@@ -172,14 +176,14 @@ def _labels(what: str, array: np.ndarray, count: int) -> np.ndarray:
   return array.reshape(count).astype(np.int32)
 
 
-def _check_alike(
+def _check_same_shape(
   file: str, train: np.ndarray, test: np.ndarray, image_size: int
 ) -> None:
-  # Of another size they are made alike afterwards, of another number of channels never.
+  # With an image_size both are resized later, so that only the channels must agree.
   first = 3 if image_size else 1
   if train.shape[first:] != test.shape[first:]:
     raise UserError(
-      f"{file}: 'x_train' has the shape {train.shape} and 'x_test' {test.shape}; "
-      "allowed is one number of channels and, unless --config.data.image_size=... is "
-      "set, one size"
+      f"{file}: 'x_train' has the shape {train.shape} and 'x_test' {test.shape}; both "
+      "must have the same channels and size: reshape one, or, where only the size "
+      "differs, set --config.data.image_size=..."
     )

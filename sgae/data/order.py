@@ -1,4 +1,4 @@
-"""Which examples a step sees: a pure function of the seed and the step."""
+"""Which examples a step takes: a pure function of the seed and the step."""
 
 import functools
 import math
@@ -6,7 +6,7 @@ import zlib
 
 import numpy as np
 
-# The size of data that never end: every position has an example of its own.
+# The size of endless data: every position has an example of its own.
 ENDLESS = 2**63 - 1
 
 
@@ -20,27 +20,27 @@ def batch_indices(
 ) -> np.ndarray:
   """Returns the examples of the steps [first_step, first_step + num_steps).
 
-  The examples are laid out as one endless row of epochs, each a permutation of all
-  `num_examples`, so that position p holds permutation[p // N][p % N]. A step takes the
-  next prod(batch_shape) positions: nothing is dropped where an epoch ends inside a
-  batch, and how a range of steps is cut into calls does not change a bit of it.
+  The order is an endless sequence of epochs, each a permutation of all `num_examples`:
+  position p holds permutation[p // N][p % N]. A step takes the next prod(batch_shape)
+  positions. So a batch may span two epochs and no example is dropped, and the result
+  does not depend on how a range of steps is split into calls.
 
-  Of `ENDLESS` examples there are no epochs: position p holds a random number of 63 bits
-  that is a function of (seed, stream, p), so that no two are alike in practice.
+  `ENDLESS` examples have no epochs: position p holds a random number of 63 bits that is
+  a function of (seed, stream, p), so that no two are equal in practice.
 
   Args:
     seed: seed of the run, in [0, 2**64).
-    stream: name of the use, such as a method's; each name has an order of its own.
+    stream: name of the use, such as a method's; each name has its own order.
     first_step: the first step, counted from 0 (steps).
-    num_steps: how many steps (steps).
-    batch_shape: shape of what one step takes (examples).
+    num_steps: number of steps (steps).
+    batch_shape: shape of the batch of one step (examples).
     num_examples: size N of the data set, in [1, 2**31), or ENDLESS (examples).
 
   Returns:
-    [num_steps, *batch_shape], each in [0, num_examples), int32 or, of ENDLESS, int64.
+    [num_steps, *batch_shape], each in [0, num_examples), int32; int64 for ENDLESS.
 
   Raises:
-    ValueError: there are no examples to take.
+    ValueError: num_examples is below 1.
   """
   if num_examples < 1:
     raise ValueError(f"num_examples={num_examples} must be at least 1")
@@ -57,15 +57,16 @@ def batch_indices(
 
 
 def stack_indices(numbers: np.ndarray, digits: int, num_examples: int) -> np.ndarray:
-  """Returns which base examples make up the stacked examples of some numbers.
+  """Returns which base examples make up the stacked examples of the given numbers.
 
-  The D outputs of SplitMix64 (Steele, Lea and Flood 2014, "Fast splittable pseudorandom
-  number generators") that a number as its state gives, brought to the range by their
-  upper halves: no base example is likelier than another by more than N / 2**32.
+  Each number is the state of a SplitMix64 generator (Steele, Lea and Flood 2014, "Fast
+  splittable pseudorandom number generators"). The upper halves of its first D outputs
+  are scaled to [0, N), so that the probabilities of two base examples differ by a
+  factor of at most 1 + N / 2**32.
 
   Args:
     numbers: integers of any shape, each in [0, 2**63).
-    digits: base examples in a stacked one, D.
+    digits: base examples per stacked example, D.
     num_examples: size N of the base, in [1, 2**31) (examples).
 
   Returns:
@@ -83,12 +84,12 @@ def stack_indices(numbers: np.ndarray, digits: int, num_examples: int) -> np.nda
 def _permutation(seed: int, stream: str, epoch: int, num_examples: int) -> np.ndarray:
   words = _philox(seed, stream, epoch, counter=0).random_raw(num_examples)
   order = np.argsort(words, kind="stable").astype(np.int32)
-  order.flags.writeable = False  # It is shared by all callers.
+  order.flags.writeable = False  # Cached: a caller that writes would change all others.
   return order
 
 
 def _numbers(seed: int, stream: str, start: int, stop: int) -> np.ndarray:
-  # Philox makes four words for each value of its counter.
+  # Philox gives four words for each value of its counter.
   skipped = start % 4
   bits = _philox(seed, stream, epoch=0, counter=start // 4)
   words = bits.random_raw(skipped + stop - start)[skipped:]
@@ -96,7 +97,7 @@ def _numbers(seed: int, stream: str, start: int, stop: int) -> np.ndarray:
 
 
 def _philox(seed: int, stream: str, epoch: int, counter: int) -> np.random.Philox:
-  # Philox is a counter-based generator: every key is a stream of its own. Its raw words
-  # are fixed for all NumPy versions, which the methods of np.random.Generator are not.
+  # Philox is a counter-based generator: every key has its own stream. Its raw words are
+  # the same in all NumPy versions; those of np.random.Generator's methods may change.
   key = np.array([seed, zlib.crc32(stream.encode()) << 32 | epoch], np.uint64)
   return np.random.Philox(key=key, counter=counter)

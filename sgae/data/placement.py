@@ -1,4 +1,4 @@
-"""Where training images lie: on the devices, or on the host, from where they stream."""
+"""Where training images are stored: on the devices, or on the host and streamed."""
 
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
@@ -11,19 +11,20 @@ from sgae.data.dataset import Split
 from sgae.data.stacked import Endless
 from sgae.data.stream import stream
 
-INPUTS = ("image", "label")  # named arrays that examples have
-RESIDENT_SHARE = 0.25  # of a device's memory, at most, for 'auto'
+INPUTS = ("image", "label")  # names of the arrays of a batch
+RESIDENT_SHARE = 0.25  # largest share of a device's memory, for 'auto'
 
 
 class Placement(NamedTuple):
-  """How examples come into a compiled step.
+  """How examples get into a compiled step.
 
   Attributes:
-    resident: whether the step's source is the split, whole on each device, or ().
+    resident: True if the step's source is the split, replicated on each device; False
+      if it is ().
     gather: `(source, examples of one step) -> {'image', 'label'}`, inside the compiled
       step.
     examples: `(split, indices_of_call, first_call, last_call) -> iterator` over what
-      the host hands to each call.
+      the host passes to each call.
   """
 
   resident: bool
@@ -34,7 +35,7 @@ class Placement(NamedTuple):
 def _indices(split, indices_of_call, first_call, last_call):
   for call in range(first_call, last_call):
     indices = indices_of_call(call)
-    # the hash needs 64-bit integers, which a device may not have
+    # on the host: the hash needs 64-bit integers, which JAX disables by default
     yield split.images.choose(indices) if isinstance(split.images, Endless) else indices
 
 
@@ -54,8 +55,8 @@ def choose(name: str, data_bytes: int, device_bytes: int) -> Placement:
   """Returns the placement of a name.
 
   Args:
-    name: a key of `PLACEMENTS`, or 'auto': resident where the images take no more than
-      a quarter of a device's memory.
+    name: a key of `PLACEMENTS`, or 'auto': resident if the images take at most a
+      quarter of a device's memory.
     data_bytes: size of the training images (bytes).
     device_bytes: memory of one device (bytes).
   """

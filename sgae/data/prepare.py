@@ -1,9 +1,9 @@
-"""The one-time process with TensorFlow: downloads and prepares, or reads TFRecords.
+"""A separate process with TensorFlow: prepares a TFDS data set, or decodes TFRecords.
 
 `python -m sgae.data.prepare NAME DIRECTORY [--decode OUT]`
 
-Nothing else in sgae imports TensorFlow: it takes seconds, and memory on the GPU. The
-last line on stdout says what was made or, with exit code 2, what went wrong; progress
+Nothing else in sgae imports TensorFlow, which takes seconds, and memory on the GPU. The
+last line on stdout names what is ready or, with exit code 2, what is wrong; progress
 goes to stderr.
 """
 
@@ -24,9 +24,9 @@ from sgae.data.decode import decode, one_line
 from sgae.data.tfds import find_folder
 from sgae.errors import UserError
 
-_READ_AT_ONCE = 1_000  # Records; one by one takes twice as long.
+_RECORDS_PER_READ = 1_000  # One by one takes twice as long.
 _RETRIES = 1
-_TIMEOUT = (10.0, 60.0)  # Seconds to connect, and without a byte.
+_TIMEOUT = (10.0, 60.0)  # Seconds, to connect and between two bytes.
 
 
 def main() -> int:
@@ -38,11 +38,12 @@ def main() -> int:
     "--decode",
     type=pathlib.Path,
     metavar="OUT",
-    help="decode the TFRecords that are there into the cache entry OUT",
+    help="decode existing TFRecords into the cache entry OUT",
   )
   arguments = parser.parse_args()
   try:
-    with contextlib.redirect_stdout(sys.stderr):  # TFDS prints there.
+    # TFDS prints to stdout, where the caller reads the last line as the result.
+    with contextlib.redirect_stdout(sys.stderr):
       _import_tensorflow()
       if arguments.decode:
         _decode(arguments.name, arguments.directory, arguments.decode)
@@ -51,16 +52,16 @@ def main() -> int:
   except UserError as error:
     sys.stdout.write(f"{error}\n")
     return UserError.exit_code
-  except KeyboardInterrupt:  # The caller got it too, or learns of it by the code.
+  except KeyboardInterrupt:  # The code tells the caller, if it did not get the signal.
     return 128 + signal.SIGINT
   sys.stdout.write(f"{arguments.decode or arguments.directory} is ready\n")
   return 0
 
 
 def _import_tensorflow() -> None:
-  os.environ["CUDA_VISIBLE_DEVICES"] = "-1"  # No work for a GPU, and no memory of it.
+  os.environ["CUDA_VISIBLE_DEVICES"] = "-1"  # Else TensorFlow takes all GPU memory.
   os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
-  os.environ["TF_ENABLE_ONEDNN_OPTS"] = "0"  # It announces itself at any log level.
+  os.environ["TF_ENABLE_ONEDNN_OPTS"] = "0"  # Else it prints a line at any log level.
   try:
     import tensorflow  # noqa: F401
   except ImportError as error:
@@ -79,13 +80,13 @@ def _prepare(name: str, directory: pathlib.Path) -> None:
     builder = tfds.builder(name, data_dir=directory, file_format="array_record")
     if builder.builder_config and "/" not in name:
       choices = ", ".join(f"{name}/{key}" for key in builder.builder_configs)
-      raise UserError(f"it has configurations: choose --config.data.name of {choices}")
+      raise UserError(f"it has configurations: set --config.data.name to {choices}")
     builder.download_and_prepare()
   except tfds.core.DatasetNotFoundError as error:
     known = tfds.list_builders(with_community_datasets=False)
     near = " or ".join(difflib.get_close_matches(name, known))
     hint = f" (did you mean {near}?)" if near else ""
-    raise UserError(f"TFDS knows no data set of this name{hint}") from error
+    raise UserError(f"TFDS has no data set of this name{hint}") from error
   except (requests.ConnectionError, requests.Timeout) as error:
     url = error.request.url if error.request else None
     raise UserError(
@@ -95,20 +96,20 @@ def _prepare(name: str, directory: pathlib.Path) -> None:
     raise
   except Exception as error:  # Each of the thousand data sets fails in its own way.
     raise UserError(one_line(error)) from error
-  if find_folder(directory, name) is None:  # TFDS takes any folder for prepared data.
-    raise UserError(f"{builder.data_dir} has no dataset_info.json, delete this folder")
+  if find_folder(directory, name) is None:  # TFDS accepts any folder as prepared data.
+    raise UserError(f"{builder.data_dir} has no dataset_info.json: delete this folder")
 
 
 def _bound_waiting() -> None:
-  """Lets TFDS give up in seconds where there is no network.
+  """Makes TFDS fail within seconds if there is no network.
 
-  It retries ten times after ever longer pauses, and never times out: minutes without a
-  word. It has no setting for either.
+  Otherwise it retries ten times with growing pauses and no timeout: minutes without
+  any output. It has no setting for either.
   """
   from requests.adapters import HTTPAdapter
   from tensorflow_datasets.core.download import downloader
 
-  logging.getLogger("urllib3").setLevel(logging.ERROR)  # It warns of each retry.
+  logging.getLogger("urllib3").setLevel(logging.ERROR)  # It warns about each retry.
   downloader.MAX_RETRIES = _RETRIES
   send = HTTPAdapter.send
 
@@ -128,7 +129,7 @@ def _decode(name: str, directory: pathlib.Path, entry: pathlib.Path) -> None:
 def _read_tfrecord(path: pathlib.Path) -> Iterator[bytes]:
   import tensorflow as tf
 
-  batches: Any = tf.data.TFRecordDataset(str(path)).batch(_READ_AT_ONCE)
+  batches: Any = tf.data.TFRecordDataset(str(path)).batch(_RECORDS_PER_READ)
   for records in batches.as_numpy_iterator():
     yield from records
 

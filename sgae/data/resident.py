@@ -1,4 +1,4 @@
-"""Images that live on the device as stored, and the range that models see them in."""
+"""Images that stay on the device as stored, and their conversion to model range."""
 
 import jax
 import jax.numpy as jnp
@@ -9,11 +9,11 @@ from sgae.data.stacked import Endless, StackedImages
 
 
 def to_model_range(images: jax.Array | np.ndarray) -> jax.Array:
-  """Returns images as a model takes them: (x - 127.5) / 127.5 of bytes.
+  """Returns images in model range, (x - 127.5) / 127.5.
 
   Args:
-    images: uint8 of any shape, 0..255; or float32 in model range, which passes
-      unchanged.
+    images: uint8 of any shape, 0..255; or float32 already in model range, which is
+      returned unchanged.
 
   Returns:
     float32 of the same shape, in [-1, 1].
@@ -21,17 +21,17 @@ def to_model_range(images: jax.Array | np.ndarray) -> jax.Array:
   images = jnp.asarray(images)
   if images.dtype == jnp.float32:
     return images
-  # Exact but for one product, so that the bits do not depend on who compiles it: XLA
-  # turns x / 127.5 - 1 into products that end at 1.0000001.
+  # Only the product rounds, so that the bits do not depend on the compiler: XLA turns
+  # x / 127.5 - 1 into products that reach 1.0000001.
   return (images.astype(jnp.float32) - 127.5) * (1.0 / 127.5)
 
 
 def gather(split: Split, indices: jax.Array | np.ndarray) -> dict[str, jax.Array]:
-  """Returns chosen examples; can be used inside a compiled step.
+  """Returns the examples at `indices`; can be used inside a compiled step.
 
   Args:
     split: images [N, H, W, C] as stored and labels int32 [N].
-    indices: integers of any shape [...], each in [0, N); of stacked images made on the
+    indices: integers of any shape [...], each in [0, N); for stacked images made on the
       fly [..., D], each an index into their base.
 
   Returns:
@@ -45,14 +45,14 @@ def gather(split: Split, indices: jax.Array | np.ndarray) -> dict[str, jax.Array
 
 
 def mean_image(images: np.ndarray | StackedImages) -> np.ndarray:
-  """Returns the mean image in model range, of bytes summed exactly in integers.
+  """Returns the mean image in model range; bytes are summed exactly, in integers.
 
   Args:
-    images: [N, H, W, C], N >= 1, uint8, or float32 in model range. Of stacked images
-      made on the fly the mean is that of their base, in each channel.
+    images: [N, H, W, C], N >= 1, uint8, or float32 in model range. For stacked images
+      made on the fly, each channel is the mean of their base.
 
   Returns:
-    float32 [H, W, C], in [-1, 1]; of bytes the same bits in any order of the examples.
+    float32 [H, W, C], in [-1, 1]; for bytes, the same bits in any order of examples.
   """
   if isinstance(images, StackedImages):
     return mean_image(images.base[..., None]).repeat(images.digits, axis=-1)

@@ -1,4 +1,4 @@
-"""Where images come from: `config.data` in, a data set in memory out."""
+"""The data sources by name: loads the data set that `config.data` describes."""
 
 from collections.abc import Callable
 from typing import Any
@@ -17,9 +17,9 @@ SOURCES: dict[str, Callable[[Any, Callable[[str], None]], Dataset]] = {
   "npz": npz.load,
   "folder": folder.load,
   "mixture": mixture.load,
-  "stacked": tfds.load,  # what is then stacked
+  "stacked": tfds.load,  # the base images, which `load` then stacks
 }
-# The shape (N, H, W, C) of the training images, of those that tell it by metadata.
+# The shape (N, H, W, C) of the training images, where metadata alone give it.
 SHAPES: dict[str, Callable[[Any], tuple[int, int, int, int]]] = {
   "digits": digits.train_shape,
   "tfds": tfds.train_shape,
@@ -27,24 +27,24 @@ SHAPES: dict[str, Callable[[Any], tuple[int, int, int, int]]] = {
   "stacked": stacked.train_shape,
 }
 
-# Those that read what config.data.path names.
+# The sources that read config.data.path.
 SOURCES_WITH_PATH = ("npz", "folder")
 
 
 def load(config: Any, report: Callable[[str], None]) -> Dataset:
-  """Returns the data set that `config.data` names, prepared where need be.
+  """Returns the data set that `config.data` describes, and prepares it if needed.
 
   Args:
     config: the ConfigDict `config.data`: source (a key of SOURCES), name, directory,
-      path, cache_directory, image_size (0 = as stored; else the side, in pixels, of the
-      square that images are resized to, bilinear), stacked_digits and stacked_examples.
+      path, cache_directory, image_size (0 = as stored; else images are resized to a
+      square of this side, bilinear, pixels), stacked_digits and stacked_examples.
     report: shows one plain line to the user; called before anything slow.
 
   Returns:
     The data set, images uint8 [N, H, W, C], or points float32 [N, 1, 1, 2].
 
   Raises:
-    UserError: an unknown source, or data that cannot be had, read or stored.
+    UserError: an unknown source, or data that cannot be obtained, read or stored.
   """
   if config.source not in SOURCES:
     raise UserError(
@@ -72,12 +72,12 @@ def train_shape(config: Any) -> tuple[int, int, int, int]:
     (N, H, W, C).
 
   Raises:
-    UserError: there are no metadata, or they do not say it.
+    UserError: there are no metadata, or they lack the shape.
   """
   if config.source not in SHAPES:
     raise UserError(
-      f"data.source={config.source!r} tells the shape of its images only when they are "
-      "read: give that of the training images, such as --images=60000x28x28x1"
+      f"data.source={config.source!r} has no metadata with the shape of its images: "
+      "give that of the training images, such as --images=60000x28x28x1"
     )
   return SHAPES[config.source](config)
 
@@ -88,7 +88,8 @@ def _resize(split: Split, side: int) -> Split:
     return split
   resized = np.empty((count, side, side, channels), np.uint8)
   for source, target in zip(split.images, resized, strict=True):
-    for channel in range(channels):  # One by one: Pillow mixes alpha into the others.
+    # Channel by channel: Pillow would mix alpha into the other channels.
+    for channel in range(channels):
       image = Image.fromarray(source[..., channel])
       image = image.resize((side, side), Image.Resampling.BILINEAR)
       target[..., channel] = np.asarray(image)

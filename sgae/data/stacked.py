@@ -1,13 +1,13 @@
-"""Stacked MNIST: images of several digits, one in each channel, whose modes are known.
+"""Stacked MNIST: images with one digit in each channel, whose modes are known.
 
-Each combination of classes is a mode: with three digits there are 1,000. The data are
-one endless list, in which example e is made of base images that a hash of e chooses,
-independently and with replacement (`order.stack_indices`). Two protocols read it:
+Each combination of classes is a mode: three digits have 1,000. The data are an endless
+list; a hash of e chooses the base images of example e, independently and with
+replacement (`order.stack_indices`). Two protocols read it:
 
-- fixed: the first 128,000 examples are all there is (VEEGAN, Srivastava et al. 2017,
+- fixed: the first 128,000 examples are the data set (VEEGAN, Srivastava et al. 2017,
   arXiv 1705.07761; PacGAN, Lin et al. 2018, arXiv 1712.04086);
-- on the fly: every batch draws examples that were not there before (Unrolled GAN, Metz
-  et al. 2017, arXiv 1611.02163; R3GAN, Huang et al. 2024, arXiv 2501.05441).
+- on the fly: every batch takes new examples (Unrolled GAN, Metz et al. 2017, arXiv
+  1611.02163; R3GAN, Huang et al. 2024, arXiv 2501.05441).
 """
 
 import abc
@@ -22,17 +22,17 @@ from sgae.data.dataset import Dataset, Split
 from sgae.errors import UserError
 
 DIGITS = (2, 3, 4)  # allowed in config.data.stacked_digits
-NUM_TEST = 26_000  # as many as VEEGAN and PacGAN count modes in
-_FIRST_TEST = 2**62  # in the list, far from the numbers of training examples
+NUM_TEST = 26_000  # VEEGAN and PacGAN count modes in as many samples
+_FIRST_TEST = 2**62  # number of the first test example, far from those of training
 
 
 @dataclasses.dataclass(frozen=True)
 class Endless(abc.ABC):
-  """The list, of which nothing is stored but the base; stands in a `Split` as an array.
+  """An endless list that stores only its base; replaces an array in a `Split`.
 
   Attributes:
     base: [N, ...], on the host or, inside a step, on the device.
-    digits: how many base examples make one, D.
+    digits: base examples per stacked example, D.
   """
 
   base: Any
@@ -48,12 +48,12 @@ class Endless(abc.ABC):
     return self.stack(self.choose(numbers))
 
   def choose(self, numbers: np.ndarray) -> np.ndarray:
-    """Returns which base examples make those numbered int [...]: int32 [..., D]."""
+    """Returns the base indices int32 [..., D] of examples numbered int [...]."""
     return order.stack_indices(numbers, self.digits, len(self.base))
 
   @abc.abstractmethod
   def stack(self, indices: Any) -> Any:
-    """Returns the examples [...] that are made of base examples int [..., D]."""
+    """Returns the examples [...] with the base indices int [..., D]."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -67,7 +67,7 @@ class StackedImages(Endless):
 
   @property
   def nbytes(self) -> int:
-    """Bytes that are stored."""
+    """Size of the base (bytes)."""
     return self.base.nbytes
 
   def stack(self, indices: Any) -> Any:
@@ -76,7 +76,7 @@ class StackedImages(Endless):
 
 @dataclasses.dataclass(frozen=True)
 class StackedLabels(Endless):
-  """Mode numbers int32 [...], the first digit leading, from labels int32 [N]."""
+  """Mode numbers int32 [...] from labels int32 [N]; the first digit counts most."""
 
   classes: int
 
@@ -97,17 +97,17 @@ def stack(base: Dataset, digits: int, examples: int) -> Dataset:
 
   Args:
     base: grey images, uint8 [N, H, W, 1].
-    digits: D, how many make one image (channels).
+    digits: D, base images per stacked image (channels).
     examples: size of the training split (examples), held in memory as uint8: 301 MB for
       128,000 of three MNIST digits; 0: `ENDLESS`, made on the fly.
 
   Returns:
     Images uint8 [N, H, W, D], labels d1 c^(D-1) + ... + dD for c classes, so that
-    num_classes is c^D. The training split is made of `base.train`; the test split of
-    `base.test` alone, 26,000 fixed examples in either protocol.
+    num_classes is c^D. The training split is made of `base.train` alone; the test split
+    of `base.test` alone, 26,000 fixed examples in both protocols.
 
   Raises:
-    UserError: images that are not grey, or too many classes.
+    UserError: the images are not grey, or there are too many modes.
   """
   channels = base.train.images.shape[-1]
   if channels != 1:
@@ -130,7 +130,7 @@ def stack(base: Dataset, digits: int, examples: int) -> Dataset:
     return Split(*lists)
 
   def part(split: Split, numbers: slice) -> Split:
-    images, labels = (some[numbers] for some in endless(split))
+    images, labels = (array[numbers] for array in endless(split))
     return Split(np.ascontiguousarray(images), labels)
 
   test = part(base.test, slice(_FIRST_TEST, _FIRST_TEST + NUM_TEST))
@@ -149,8 +149,8 @@ def train_shape(config: Any) -> tuple[int, int, int, int]:
   """
   if not config.stacked_examples:
     raise UserError(
-      "data.stacked_examples=0 gives no number of images: give the shape of as many as "
-      "the device would hold, such as --images=60000x28x28x3"
+      "data.stacked_examples=0 makes endless images: give the shape of as many as the "
+      "device shall hold, such as --images=60000x28x28x3"
     )
   _, height, width, _ = tfds.train_shape(config)
   return config.stacked_examples, height, width, config.stacked_digits

@@ -7,7 +7,7 @@ import numpy as np
 from sgae.data.dataset import Split
 
 THREADS = 2
-CALLS_AHEAD = 2  # in host memory, besides the one that is placed already
+CALLS_AHEAD = 2  # in host memory, in addition to the one on the devices
 
 
 def stream(
@@ -18,19 +18,19 @@ def stream(
 ) -> Iterator[Split]:
   """Yields the examples of one compiled call after another, in order.
 
-  What a call holds is a function of its number alone, so a stream that begins at any
-  call gives what one that began before would have given from there.
+  The examples of a call depend on its number alone, so a resumed stream continues with
+  the same examples.
 
   Args:
-    split: images [N, H, W, C] as stored and labels int32 [N]; may be maps of files,
-      or made on the fly.
+    split: images [N, H, W, C] as stored and labels int32 [N]; may be memory-mapped or
+      made on the fly.
     indices_of_call: the examples of a call, integers of one shape [...].
-    first_call, last_call: from, and up to but not with (calls).
+    first_call, last_call: the range [first_call, last_call) (calls).
 
   Yields:
     Images [..., H, W, C] as stored and labels int32 [...].
   """
-  import grain  # takes a second, which runs with resident data need not spend
+  import grain  # slow to import (a second); runs with resident data do without
 
   calls = grain.MapDataset.range(first_call, last_call)
 

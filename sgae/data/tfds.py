@@ -1,7 +1,7 @@
-"""Images from TensorFlow Datasets: prepared once, decoded once, then read at once.
+"""Images from TensorFlow Datasets: prepared and decoded once, then read from the cache.
 
-TensorFlow is never imported here. What needs it (to download and prepare, to read
-TFRecords) runs in a process of its own, see prepare.py.
+TensorFlow is never imported here. Downloading, preparing and reading TFRecords need it
+and run in a separate process, see prepare.py.
 """
 
 import hashlib
@@ -19,14 +19,14 @@ from sgae.data import cache, decode
 from sgae.data.dataset import Dataset
 from sgae.errors import UserError
 
-_READ_AT_ONCE = 1_000  # Records; a whole file would stand in memory twice.
+_RECORDS_PER_READ = 1_000  # All at once would hold the file in memory twice.
 
 
 def load(config: Any, report: Callable[[str], None]) -> Dataset:
   """Returns a TFDS data set of images with labels, all of one size.
 
-  The decoded cache is taken where it holds this very data; else the prepared folder
-  <directory>/<name>/<version> is decoded; else the data set is prepared there first.
+  It comes from the cache if its decoded images are there. Otherwise the prepared folder
+  <directory>/<name>/<version> is decoded, after preparing it there if it is missing.
 
   Args:
     config: the ConfigDict `config.data`: name (a TFDS name: 'mnist', or with its
@@ -38,7 +38,7 @@ def load(config: Any, report: Callable[[str], None]) -> Dataset:
     The data set, images uint8 [N, H, W, C] as stored, in the order of its files.
 
   Raises:
-    UserError: the data set cannot be had, stored or read, or does not suit.
+    UserError: the data set cannot be obtained, stored or read, or is unsuitable.
   """
   name, directory, folder = _find(config)
   if folder is None:
@@ -64,7 +64,7 @@ def train_shape(config: Any) -> tuple[int, int, int, int]:
     config: as for `load`.
 
   Raises:
-    UserError: the data are not prepared, or their metadata do not say.
+    UserError: the data are not prepared, or their metadata lack the shape.
   """
   name, directory, folder = _find(config)
   if folder is None:
@@ -72,34 +72,34 @@ def train_shape(config: Any) -> tuple[int, int, int, int]:
       f"data set {name!r} is not prepared in {directory}: give the shape of its "
       "training images, such as --images=60000x28x28x1, or --config.data.directory=..."
     )
-  import tensorflow_datasets as tfds  # Takes a moment.
+  import tensorflow_datasets as tfds  # Slow to import.
 
   try:
     info: Any = tfds.builder_from_directory(folder).info
     height, width, channels = map(int, info.features["image"].shape)
     return info.splits["train"].num_examples, height, width, channels
-  except Exception as error:  # Whatever JSON, protobuf and the disk raise.
+  except Exception as error:  # JSON, protobuf and the disk raise their own kinds.
     raise UserError(
-      f"{folder} does not say the size of its training images "
-      f"({decode.one_line(error)}): give it, such as --images=60000x28x28x1"
+      f"{folder} lacks the shape of its training images ({decode.one_line(error)}): "
+      "give it, such as --images=60000x28x28x1"
     ) from error
 
 
 def _find(config: Any) -> tuple[str, pathlib.Path, pathlib.Path | None]:
-  """Returns the name, the data directory of TFDS and the folder of prepared data."""
+  """Returns the name, TFDS's data directory and the prepared folder, if it exists."""
   name = config.name
   if not re.fullmatch(r"\w+(/[\w.+-]+)?", name):
     raise UserError(
-      f"config.data.name={name!r} is no name of a TFDS data set; give one such as "
-      "'mnist' or, with a configuration, 'emnist/letters'"
+      f"config.data.name={name!r} is not a TFDS name; choose one such as 'mnist' or, "
+      "with a configuration, 'emnist/letters'"
     )
-  given = config.directory or os.environ.get("TFDS_DATA_DIR")
-  directory = pathlib.Path(given or "~/tensorflow_datasets").expanduser().absolute()
+  setting = config.directory or os.environ.get("TFDS_DATA_DIR")
+  directory = pathlib.Path(setting or "~/tensorflow_datasets").expanduser().absolute()
   return name, directory, find_folder(directory, name)
 
 
 def find_folder(directory: pathlib.Path, name: str) -> pathlib.Path | None:
-  """Returns the folder of the newest prepared version of a data set, if there is one.
+  """Returns the folder of the newest prepared version of a data set, if any.
 
   Args:
     directory: the data directory of TFDS.
@@ -108,19 +108,19 @@ def find_folder(directory: pathlib.Path, name: str) -> pathlib.Path | None:
   Returns:
     <directory>/<name>/<version> that holds a dataset_info.json, or None.
   """
-  found = {
+  versions = {
     tuple(map(int, path.parent.name.split("."))): path.parent
     for path in (directory / name).glob("*/dataset_info.json")
     if re.fullmatch(r"\d+\.\d+\.\d+", path.parent.name)
   }
-  return found[max(found)] if found else None
+  return versions[max(versions)] if versions else None
 
 
 def _inspect(folder: pathlib.Path) -> tuple[str, bool]:
-  """Returns the fingerprint of prepared data, and whether array_record is in it.
+  """Returns the fingerprint of prepared data, and whether it has array_record files.
 
-  The fingerprint covers dataset_info.json and the names and sizes of the files, so that
-  data that was prepared anew is not mistaken for what the cache holds.
+  The fingerprint covers dataset_info.json and the names and sizes of the files: without
+  it, data that are prepared again would be read from an outdated cache entry.
   """
   try:
     declared = (folder / "dataset_info.json").read_bytes()
@@ -133,12 +133,12 @@ def _inspect(folder: pathlib.Path) -> tuple[str, bool]:
   except (OSError, ValueError, AttributeError) as error:
     raise UserError(
       f"{folder}/dataset_info.json cannot be read ({decode.one_line(error)}); delete "
-      f"{folder} and run again to prepare it anew"
+      f"{folder} and run again to prepare it"
     ) from error
   if "array_record" not in formats and formats[0] != "tfrecord":
     raise UserError(
-      f"{folder} holds {', '.join(formats)}; sgae reads array_record and tfrecord: "
-      "prepare it so, or choose another --config.data.directory"
+      f"{folder} holds {', '.join(formats)}; allowed are array_record and tfrecord: "
+      "prepare one of these, or choose another --config.data.directory"
     )
   digest = hashlib.sha256(declared + json.dumps(files).encode()).hexdigest()
   return digest[:16], "array_record" in formats
@@ -150,21 +150,21 @@ def _read_array_record(path: pathlib.Path) -> Iterator[bytes]:
   reader = ArrayRecordReader(str(path))
   try:
     count = reader.num_records()
-    for start in range(0, count, _READ_AT_ONCE):
-      yield from reader.read(start, min(start + _READ_AT_ONCE, count))
+    for start in range(0, count, _RECORDS_PER_READ):
+      yield from reader.read(start, min(start + _RECORDS_PER_READ, count))
   finally:
     reader.close()
 
 
 def _prepare(name: str, directory: pathlib.Path) -> pathlib.Path:
   reason = _run_tensorflow(name, directory)
-  # Two processes may prepare the same data at once; the slower finds it in place.
+  # Not the exit code: if another process prepares the same data first, this one fails.
   folder = find_folder(directory, name)
   if folder is None:
     raise UserError(
       f"data set {name!r} cannot be prepared in {directory}: {reason}; point "
       "--config.data.directory=... or TFDS_DATA_DIR at prepared data, or run `python "
-      "launch.py`, which needs none (configs/digits.py)"
+      "launch.py`, which needs no download (configs/digits.py)"
     )
   return folder
 
@@ -180,9 +180,9 @@ def _decode_tfrecords(
 
 
 def _run_tensorflow(*arguments: str | pathlib.Path) -> str:
-  """Runs prepare.py with its progress on the user's terminal; returns what it says."""
+  """Runs prepare.py with progress on the terminal; returns its last line of output."""
   command = [sys.executable, "-m", "sgae.data.prepare", *map(str, arguments)]
-  # It starts where this package lies, installed or not; all paths are absolute.
+  # From here sgae can be imported even if it is not installed; all paths are absolute.
   root = pathlib.Path(__file__).parents[2]
   result = subprocess.run(command, stdout=subprocess.PIPE, text=True, cwd=root)
   if result.returncode == 128 + signal.SIGINT:

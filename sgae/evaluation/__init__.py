@@ -1,6 +1,6 @@
-"""How good a trained model is: measures, what they need, and the full evaluation.
+"""How good a trained model is: the measures and the full evaluation.
 
 `measures/` are pure functions. `feature_extractor.py` obtains the network whose
-features they compare, `baselines.py` the floor and the controls, `sample.py` images of
-a generator; `evaluate.py` puts them together.
+features they compare, `baselines.py` computes the floor and the controls, `evaluate.py`
+evaluates a run with all of them, and `sample.py` writes samples of a generator.
 """

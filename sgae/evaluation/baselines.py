@@ -1,8 +1,8 @@
-"""What figures of generation stand beside, once per data set: the floor and controls.
+"""Baselines for figures of generation, once per data set: the floor and the controls.
 
-The floor is what real training images score in the place of samples. The controls are
-images from models without any adversary: Gaussians on the codes of an autoencoder. A
-GAN that does not beat them has shown nothing.
+The floor is the score of real training images in place of samples. The controls are
+samples of models without an adversary: Gaussians fitted to the codes of an autoencoder.
+Adversarial training is of use only if it beats them.
 """
 
 import warnings
@@ -32,10 +32,10 @@ from sgae.reporting.console import Console
 from sgae.reporting.files import read_json, write_json
 from sgae.training.calls import train_in_memory
 
-VERSION = 3  # of all that is below: another one is computed anew
-FITTED_CODES = 20_000  # at most, to take seconds
+VERSION = 3  # increase it when figures change: otherwise old cached ones are used
+FITTED_CODES = 20_000  # at most: with these, fitting takes seconds
 MIXTURE_ITERATIONS = 100
-LEAST_CODES = 2  # for each Gaussian, on average; else a control is left out
+LEAST_CODES = 2  # per Gaussian, on average; with fewer a control is left out
 
 Estimates = dict[str, Estimate]
 
@@ -44,8 +44,8 @@ class Baselines(NamedTuple):
   """What the figures of a run are compared with.
 
   Attributes:
-    floor: of real training images.
-    controls: name -> figures; empty where they are not known.
+    floor: figures of real training images.
+    controls: name -> figures; empty if they are not known.
   """
 
   floor: Estimates
@@ -55,7 +55,7 @@ class Baselines(NamedTuple):
 def floor_figures(data: EvaluationData, count: int) -> Estimates:
   """Returns the figures of `count` training images, drawn without replacement.
 
-  Those of memorisation are left out: a training image is a copy of itself.
+  Memorisation is left out: each training image is a copy of itself.
   """
   dataset = data.dataset
   indices = order.batch_indices(
@@ -72,31 +72,31 @@ def control_figures(
   """Trains the controls and returns the figures of `count` images of each.
 
   Args:
-    config: any validated config; all that matters here is set.
-    data: of the data set.
-    count: images.
+    config: any validated config; the fields that matter are overwritten.
+    data: the data set with its feature extractor.
+    count: samples of each control (images).
     console: where progress goes.
 
   Returns:
-    name -> figures, without the controls that few training images do not allow.
+    name -> figures, without the controls that need more training images.
   """
   extract = data.extract(local_mesh())
   images = data.dataset.train.images
-  fitted = images[:: -(-len(images) // FITTED_CODES)]
+  fitted_images = images[:: -(-len(images) // FITTED_CODES)]
   name, controls = controls_method()
   measured: dict[str, Estimates] = {}
   for kind in controls.models:
     console.line(f"Training the {kind} of the controls on {data.dataset.name}, once")
-    own = controls.configure(config, kind, len(images))
-    encode, decode = _trained(name, controls, own, data.dataset, console)
-    # float32 leaves covariances that are not quite symmetric
-    codes_nk = np.asarray(encode(fitted), np.float64)
-    for control, (of, gaussians, number) in controls.fits.items():
-      if of == kind and number * LEAST_CODES <= len(codes_nk):
-        # threads cost more than they give on matrices as small as these
+    control_config = controls.configure(config, kind, len(images))
+    encode, decode = _trained(name, controls, control_config, data.dataset, console)
+    # in float32 the covariances would not be symmetric
+    codes_nk = np.asarray(encode(fitted_images), np.float64)
+    for control, (model, gaussians, number) in controls.fits.items():
+      if model == kind and number * LEAST_CODES <= len(codes_nk):
+        # one thread: on matrices this small, more threads are slower
         with threadpool_limits(1):
           drawn_nk = GAUSSIANS[gaussians](codes_nk, number, count)
-        # they come Gaussian by Gaussian
+        # shuffled: they come by Gaussian, and some measures take only the first ones
         drawn_nk = np.random.default_rng(0).permutation(drawn_nk).astype(np.float32)
         extracted = extract(decode(drawn_nk))
         measured[control] = suite.measure(extracted, data.reference, suite.MEASURES)
@@ -104,7 +104,7 @@ def control_figures(
 
 
 def controls_method() -> tuple[str, Controls]:
-  """Returns the method that controls are made of, and how."""
+  """Returns the method that provides controls: its name and `Controls`."""
   return next(
     (name, method.controls)
     for name, method in METHODS.items()
@@ -121,13 +121,13 @@ def obtain(
   *,
   controls: bool,
 ) -> Baselines:
-  """Returns the floor and the controls, from the cache where they are known.
+  """Returns the floor and the controls, from the cache if they are known.
 
   Args:
     config, data, count, console: as for `control_figures`.
-    cache: where both are kept.
-    controls: whether controls that are not known yet are trained. Points of the plane
-      have none.
+    cache: the folder that stores both.
+    controls: whether to train controls that are not known yet. Points of the plane have
+      no controls.
   """
   digest = data.extractor.about["sha256"] if data.extractor else ""
   _, known_controls = controls_method()
@@ -147,12 +147,12 @@ def obtain(
 
 
 def _mixture(codes_nk: np.ndarray, components: int, count: int) -> np.ndarray:
-  """Draws from a mixture of full covariances that EM fitted to codes."""
+  """Draws from a Gaussian mixture with full covariances, fitted to codes by EM."""
   mixture = GaussianMixture(
     components, max_iter=MIXTURE_ITERATIONS, reg_covar=1e-4, random_state=0
   )
   with warnings.catch_warnings():
-    # Stopping early is meant: it bounds the time.
+    # Stopping early is intended: it bounds the time.
     warnings.simplefilter("ignore", ConvergenceWarning)
     mixture.fit(codes_nk)
   return mixture.sample(count)[0]
@@ -161,11 +161,11 @@ def _mixture(codes_nk: np.ndarray, components: int, count: int) -> np.ndarray:
 def _clusters(codes_nk: np.ndarray, clusters: int, count: int) -> np.ndarray:
   """Draws from Gaussians of full covariance, one for each k-means cluster of codes.
 
-  EM costs minutes on hundreds of latents; and a cluster of fewer codes than latents has
-  a singular covariance, from which one can draw but with which EM has no likelihood.
+  On hundreds of latents EM takes minutes, and it fails on a cluster of fewer codes than
+  latents: the covariance is singular, which allows sampling but has no likelihood.
   """
   with warnings.catch_warnings():
-    # Fewer different codes than clusters are no harm: some clusters stay empty.
+    # With fewer different codes than clusters, some clusters stay empty.
     warnings.simplefilter("ignore", ConvergenceWarning)
     labels_n = KMeans(clusters, random_state=0).fit_predict(codes_nk)
   random = np.random.default_rng(0)
@@ -173,11 +173,11 @@ def _clusters(codes_nk: np.ndarray, clusters: int, count: int) -> np.ndarray:
   parts = []
   for cluster, number in enumerate(random.multinomial(count, sizes / len(codes_nk))):
     if number:
-      of_cluster_mk = codes_nk[labels_n == cluster]
-      mean_k = of_cluster_mk.mean(axis=0)
-      noise_nm = random.standard_normal((number, len(of_cluster_mk)))
-      deviations_nk = noise_nm @ (of_cluster_mk - mean_k)
-      parts.append(mean_k + deviations_nk / np.sqrt(max(len(of_cluster_mk) - 1, 1)))
+      members_mk = codes_nk[labels_n == cluster]
+      mean_k = members_mk.mean(axis=0)
+      noise_nm = random.standard_normal((number, len(members_mk)))
+      deviations_nk = noise_nm @ (members_mk - mean_k)
+      parts.append(mean_k + deviations_nk / np.sqrt(max(len(members_mk) - 1, 1)))
   return np.concatenate(parts)
 
 

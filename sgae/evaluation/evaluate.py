@@ -1,4 +1,4 @@
-"""The full evaluation of a run: each figure with its protocol, floor and controls."""
+"""The full evaluation of a run: figures with their protocol, floor and controls."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -26,18 +26,18 @@ FILE_NAME = "evaluation.json"
 
 
 def evaluate_run(workdir: Path, overrides: dict[str, Any], console: Console) -> None:
-  """Prints the measures of each phase on the test split, and stores them.
+  """Evaluates each phase on the test split; prints and stores the figures.
 
-  Floor and controls of the data set are computed where they are not known yet.
+  The floor and the controls of the data set are computed if they are not known yet.
 
   Args:
-    workdir: a run directory; its own config is used.
-    overrides: fields set by hand, {'data.directory': ...}; only those that a resume may
-      change.
+    workdir: a run directory; its stored config is used.
+    overrides: fields set by the user, {'data.directory': ...}; only fields that a
+      resume may change.
     console: where the tables go.
 
   Raises:
-    UserError: no run, no checkpoint, no data, or another field set.
+    UserError: there is no run, no checkpoint or no data, or another field is set.
   """
   config = stored_config(workdir, overrides)
   mesh = make_mesh(config.parallel.devices)
@@ -56,8 +56,8 @@ def evaluate_run(workdir: Path, overrides: dict[str, Any], console: Console) -> 
   extractor = feature_extractor.obtain(config, dataset, cache, console)
   data = EvaluationData(dataset, extractor)
   evaluate_states(config, workdir, data, mesh, states, console, afresh=True)
-  found = events(read_metrics(workdir), views.warnings())
-  write_report(workdir, found, views.shown())
+  health_events = events(read_metrics(workdir), views.warnings())
+  write_report(workdir, health_events, views.shown())
   console.line(f"Report: {workdir}/report.html")
 
 
@@ -71,9 +71,9 @@ def evaluate_states(
   *,
   afresh: bool,
 ) -> None:
-  """Measures states in full, prints the figures, and stores them in evaluation.json.
+  """Evaluates states in full, prints the figures, and stores them in evaluation.json.
 
-  Every process of the mesh calls it; one measures, prints and writes.
+  Every process of the mesh calls it; the leader measures, prints and writes.
 
   Args:
     config: validated.
@@ -82,8 +82,8 @@ def evaluate_states(
     mesh: the devices of the run.
     states: phase -> (step, state on the mesh).
     console: where the tables go.
-    afresh: whether all is measured, and controls that are not known yet are trained
-      if the config wants them; else only what evaluation.json does not hold.
+    afresh: True: evaluate every state, and train unknown controls if the config asks
+      for them. False: evaluate only states that evaluation.json lacks.
 
   Raises:
     UserError: the files cannot be read or written.
@@ -92,7 +92,7 @@ def evaluate_states(
   leader = processes.is_leader()
   known = read_json(workdir / FILE_NAME) if leader else {}
   for name, (step, state) in states.items():
-    # the leader says what is due: others may not see its files
+    # the leader decides what is due: the other processes may not see its files
     due = afresh or known.get(name, {}).get("step") != step
     if not processes.any_of_us(leader and due):
       continue
@@ -105,7 +105,7 @@ def evaluate_states(
     entry["figures"] = _plain(evaluator.measure(observed, True))
     entry |= {"floor": {}, "controls": {}}
     if evaluator.samples:
-      found = baselines.obtain(
+      known_baselines = baselines.obtain(
         config,
         data,
         evaluator.samples,
@@ -113,8 +113,10 @@ def evaluate_states(
         console,
         controls=afresh and config.evaluation.controls,
       )
-      entry["floor"] = _plain(found.floor)
-      entry["controls"] = {key: _plain(value) for key, value in found.controls.items()}
+      entry["floor"] = _plain(known_baselines.floor)
+      entry["controls"] = {
+        key: _plain(value) for key, value in known_baselines.controls.items()
+      }
     results[name] = {"step": step, **entry}
     for line in describe(name, results[name]):
       console.line(line)
@@ -125,7 +127,7 @@ def evaluate_states(
 
 
 def _cost(workdir, phases, name, step) -> dict[str, Any]:
-  """Returns images seen and seconds up to a step, with all phases before it."""
+  """Returns the images seen and seconds up to a step, earlier phases included."""
   until = [
     record
     for record in read_metrics(workdir)

@@ -1,9 +1,9 @@
-"""The feature extractor of a data set: shipped, kept in the cache, or trained now.
+"""The feature extractor of a data set: shipped, cached, or trained on first use.
 
-Distances between sets of images are measured on its features, so figures of different
-feature extractors do not compare: the SHA-256 of its weights stands beside each.
-Weights are two files: arrays in float16, and what they are in JSON, with their SHA-256.
-`sgae/pretrained/` holds those that are shipped.
+Distances between sets of images are measured on its features. Figures of different
+feature extractors are not comparable, so the SHA-256 of the weights is part of each
+figure's protocol. An extractor is two files: the weights in float16, and a JSON
+description with their SHA-256. `sgae/pretrained/` holds the shipped ones.
 """
 
 import hashlib
@@ -32,7 +32,7 @@ from sgae.reporting.files import explained, write_atomically, write_json
 from sgae.training.calls import train_in_memory
 
 SHIPPED = Path(__file__).parents[1] / "pretrained"
-DIGESTED_IMAGES = 10_000  # so that a large data set is known without reading all of it
+DIGESTED_IMAGES = 10_000  # at most: reading all of a large data set would take minutes
 
 
 class FeatureExtractor(NamedTuple):
@@ -41,18 +41,18 @@ class FeatureExtractor(NamedTuple):
   Attributes:
     about: `name` and `data` (name and digest of the data set), `image_shape`, the
       method's section of the config, `accuracy` (on the test split) and `sha256` (of
-      the file of arrays).
-    params: float32, each number one of float16.
+      the file of weights).
+    params: float32, rounded to float16.
   """
 
   about: dict[str, Any]
   params: Params
 
   def extract(self, mesh: Any) -> Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]:
-    """Returns `extract(images) -> (features, probabilities)`, over a mesh's devices.
+    """Returns `extract(images) -> (features, probabilities)` on a mesh's devices.
 
-    Images are uint8 [N, H, W, C], features float32 [N, D], and probabilities of the
-    classes float32 [N, K].
+    Images are uint8 [N, H, W, C], features float32 [N, D], and class probabilities
+    float32 [N, K].
     """
     _, serving = serving_method()
     network = serving.extract(self.about[serving.section], self.about["image_shape"])
@@ -66,7 +66,7 @@ class FeatureExtractor(NamedTuple):
 
 
 def serving_method() -> tuple[str, Extractor]:
-  """Returns the method whose networks serve as feature extractors, and how they do."""
+  """Returns the method that provides feature extractors: its name and `Extractor`."""
   return next(
     (name, method.extractor)
     for name, method in METHODS.items()
@@ -75,14 +75,14 @@ def serving_method() -> tuple[str, Extractor]:
 
 
 def digest_of(dataset: Dataset) -> str:
-  """Returns what a data set is known by: 64 hexadecimal digits.
+  """Returns a digest that identifies a data set, 64 hexadecimal digits.
 
-  Of more than 10,000 images of a split, 10,000 at even distances stand for all.
+  It covers at most 10,000 images of each split, at even distances.
   """
   digest = hashlib.sha256(str(dataset.num_classes).encode())
   for images, labels in (dataset.train, dataset.test):
-    every = -(-len(images) // DIGESTED_IMAGES)
-    for array in (images[::every], labels[::every]):
+    stride = -(-len(images) // DIGESTED_IMAGES)
+    for array in (images[::stride], labels[::stride]):
       digest.update(str((array.shape, array.dtype)).encode())
       digest.update(np.ascontiguousarray(array).data)
   return digest.hexdigest()
@@ -91,27 +91,27 @@ def digest_of(dataset: Dataset) -> str:
 def obtain(
   config: Any, dataset: Dataset, cache: Path, console: Console
 ) -> FeatureExtractor | None:
-  """Returns the feature extractor of a data set; trains it where there is none yet.
+  """Returns the feature extractor of a data set; trains one if there is none yet.
 
   Args:
-    config: validated; its section of the serving method says how one that is not
-      shipped is trained.
+    config: validated; the section of the method that provides extractors says how to
+      train one that is not shipped.
     dataset: the data.
-    cache: where it is kept for later.
+    cache: the folder that keeps trained extractors.
     console: where progress goes.
 
   Returns:
-    The extractor, or None for data without labels, points of the plane, and runs that
-    generate nothing.
+    The extractor; None for data without labels, for points of the plane, and for runs
+    that generate nothing.
 
   Raises:
-    UserError: the cache cannot be written, or what it holds is damaged.
+    UserError: the cache cannot be written, or the cached extractor is damaged.
   """
   if dataset.mixture is not None:
     return None
   if not any(METHODS[name].generates for name in config.phases):
     return None
-  if config.data.source == "stacked":  # their digits are seen one by one
+  if config.data.source == "stacked":  # features are extracted digit by digit
     digits = ConfigDict(config.data.to_dict())
     digits.source = "tfds"
     dataset = sources.load(digits, console.line)
@@ -122,23 +122,23 @@ def obtain(
     if json.loads(path.read_bytes())["data"] == data:
       return read(path)
   name, serving = serving_method()
-  own = serving.configure(config, dataset)
-  fields = own[serving.section].to_dict()
+  extractor_config = serving.configure(config, dataset)
+  fields = extractor_config[serving.section].to_dict()
   path = place_of(cache, "features", data, fields)
   with processes.leader_first("features"):
     if not path.exists():
       console.line(
-        f"Training a feature extractor on {dataset.name} for the measures, once; it is "
-        f"kept in {path.parent}"
+        f"Training a feature extractor on {dataset.name} for the evaluation, once; it "
+        f"is kept in {path.parent}"
       )
-      state = train_in_memory(name, own, dataset, console)
+      state = train_in_memory(name, extractor_config, dataset, console)
       extractor = write(path, fields, dataset, serving.params(state))
       console.line(f"Its test accuracy is {extractor.about['accuracy']:.2%}")
   return read(path)
 
 
 def accuracy(extractor: FeatureExtractor, dataset: Dataset) -> float:
-  """Returns the share of the test images whose class is the most probable one."""
+  """Returns the share of test images that are classified correctly."""
   _, probabilities = extractor.extract(local_mesh())(dataset.test.images)
   return float((probabilities.argmax(axis=1) == dataset.test.labels).mean())
 
@@ -146,16 +146,16 @@ def accuracy(extractor: FeatureExtractor, dataset: Dataset) -> float:
 def write(
   path: Path, fields: Mapping[str, Any], dataset: Dataset, params: Params
 ) -> FeatureExtractor:
-  """Stores weights as two files: PATH.json and PATH.npz.
+  """Stores an extractor as two files, PATH.json and PATH.npz.
 
   Args:
     path: the JSON file.
-    fields: section of the serving method, as trained.
-    dataset: what it was trained on.
-    params: its parameters; kept in float16.
+    fields: the method's section of the config that it was trained with.
+    dataset: the data set that it was trained on.
+    params: its parameters; stored in float16.
 
   Returns:
-    What `read` returns.
+    The extractor, as `read` returns it.
   """
   leaves = jax.tree_util.tree_leaves_with_path(params)
   arrays = {_name(keys): np.asarray(leaf, np.float16) for keys, leaf in leaves}
@@ -171,29 +171,29 @@ def write(
   extractor = FeatureExtractor(about, _nested(arrays))
   about["accuracy"] = accuracy(extractor, dataset)
   write_atomically(path.with_suffix(".npz"), file.getvalue())
-  write_json(path, about)  # last: it says that the other is whole
+  write_json(path, about)  # last: `obtain` takes it as a sign that both are complete
   return extractor
 
 
 def read(path: Path) -> FeatureExtractor:
-  """Reads what `write` wrote.
+  """Reads an extractor that `write` stored.
 
   Raises:
-    UserError: the files cannot be read, or are not those that were written.
+    UserError: the files cannot be read, or are damaged.
   """
   with explained(path):
-    described, weights = path.read_bytes(), path.with_suffix(".npz")
-    arrays = weights.read_bytes() if weights.exists() else b""
+    description, weights_path = path.read_bytes(), path.with_suffix(".npz")
+    weights = weights_path.read_bytes() if weights_path.exists() else b""
   try:
-    about = json.loads(described)
-    if hashlib.sha256(arrays).hexdigest() != about["sha256"]:
-      raise ValueError("the SHA-256 of the arrays is another")
-    with np.load(io.BytesIO(arrays), allow_pickle=False) as file:
+    about = json.loads(description)
+    if hashlib.sha256(weights).hexdigest() != about["sha256"]:
+      raise ValueError("the SHA-256 of the weights differs")
+    with np.load(io.BytesIO(weights), allow_pickle=False) as file:
       return FeatureExtractor(about, _nested(dict(file)))
   except (ValueError, KeyError, TypeError) as error:
     raise UserError(
-      f"the feature extractor {path} is damaged ({error}): delete it, and it is made "
-      "again"
+      f"the feature extractor {path} is damaged ({error}): delete it and run again to "
+      "obtain it again"
     ) from error
 
 

@@ -1,4 +1,4 @@
-"""`--mode=sample`: images of a finished or running run, as files."""
+"""`--mode=sample`: writes samples of a finished or running run to files."""
 
 from pathlib import Path
 from typing import Any
@@ -25,19 +25,19 @@ def sample_run(
   format: str,
   console: Console,
 ) -> None:
-  """Draws samples of the last phase that generates; needs the run directory alone.
+  """Draws samples from the generator of a run; needs nothing but the run directory.
 
-  Samples of a mixture are stored in the units of its authors, see sgae/data/mixture.py.
+  Samples of a mixture are stored in the units of its paper, see sgae/data/mixture.py.
 
   Args:
-    workdir: a run directory with a phase that generates.
-    overrides: as for `evaluate`.
-    num_samples: how many; 0: only a grid.
+    workdir: a run directory with at least one phase that generates; the last is used.
+    overrides: as for `evaluate_run`.
+    num_samples: number of single samples; 0: only the grid.
     format: 'png' or 'npz', of the single samples.
     console: where the names of the files go.
 
   Raises:
-    UserError: no run, no generator, or nothing saved yet.
+    UserError: there is no run, no generator or no checkpoint yet.
   """
   if num_samples < 0:
     raise UserError(f"--num_samples={num_samples} is too small: choose 0 or more")
@@ -66,7 +66,7 @@ def sample_run(
   if num_samples:
     written = pictures.write_samples(directory, samples[:num_samples], format)
     console.line(f"{num_samples} samples of step {step}: {written}")
-  # not among the samples: what measures a folder takes every picture in it
+  # not in the folder of samples: tools that compute FID take every picture in it
   grid = workdir / "samples.png"
   pictures.write_png(grid, picture)
   console.line(f"Grid of step {step}: {grid}")

@@ -97,7 +97,7 @@ def load_folder(image_root, make_config):
 
 @pytest.fixture
 def refuse_folder(load_folder, tmp_path):
-  """Loads a folder that must be refused, in one line and before anything is cached."""
+  """Loads a folder that must be refused, in one line and without a cache entry."""
 
   def refuse(**changes):
     with pytest.raises(UserError) as error:
@@ -238,6 +238,6 @@ def load_real(real_data_directory, tmp_path_factory):
 
 @pytest.fixture
 def tensorflow():
-  """Skips where TensorFlow is not installed; it is never imported by the tests."""
+  """Skips if TensorFlow is not installed; the tests never import it."""
   if importlib.util.find_spec("tensorflow") is None:
     pytest.skip("TensorFlow is not installed")

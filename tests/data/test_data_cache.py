@@ -113,7 +113,7 @@ def test_a_damaged_entry_is_never_trusted_and_can_be_replaced(tmp_path, damage):
   assert [path.name for path in tmp_path.iterdir()] == ["tiny"]
 
 
-def test_writers_at_once_leave_one_whole_entry(tmp_path):
+def test_concurrent_writers_leave_one_valid_entry(tmp_path):
   entry = tmp_path / "tiny"
   with concurrent.futures.ThreadPoolExecutor(8) as executor:
     for write in [
@@ -145,7 +145,7 @@ def test_a_folder_that_cannot_be_written_is_named(tmp_path):
   assert str(tmp_path / "file") in str(error.value)
 
 
-def test_where_the_cache_lies(monkeypatch):
+def test_the_root_of_the_cache(monkeypatch):
   monkeypatch.setenv("HOME", "/home/user")
   monkeypatch.delenv("SGAE_CACHE_DIR", raising=False)
   monkeypatch.delenv("XDG_CACHE_HOME", raising=False)

@@ -28,10 +28,10 @@ def file_of(kind):
 
 
 def damaged(data, rng):
-  """Returns data cut off, overwritten, moved or with bytes of another kind."""
+  """Returns data that are truncated, or with bytes deleted, replaced or inserted."""
   data = bytearray(data)
   at, length = rng.randrange(len(data)), rng.choice([1, 1, 2, 4, 16])
-  # at the beginning stand magic numbers, sizes and numbers of channels
+  # the header holds magic numbers, sizes and numbers of channels: damage it more often
   at = rng.choice([at, min(at, rng.randrange(64))])
   match rng.randrange(5):
     case 0:
@@ -48,7 +48,7 @@ def damaged(data, rng):
 
 
 def load_damaged(make_config, tmp_path, count, seed):
-  """Loads so many damaged files; returns how many of them were refused."""
+  """Loads `count` damaged files; returns how many were refused."""
   rng, refused = random.Random(seed), 0
   for number in range(count):
     kind = KINDS[number % len(KINDS)]

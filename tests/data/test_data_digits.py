@@ -14,7 +14,7 @@ def digits(make_config):
   return sources.load(make_config(source="digits"), pytest.fail)
 
 
-def test_every_example_is_there_once_in_its_split(digits, make_config):
+def test_every_example_is_in_one_split(digits, make_config):
   assert digits.name == "digits"
   assert digits.num_classes == 10
   assert digits.train.images.shape == (1498, 8, 8, 1)
@@ -62,7 +62,7 @@ def test_resize_of_colours(write_folder, make_config):
       np.testing.assert_array_equal(image, expected)
 
 
-def test_the_stored_size_stays_as_it_is(digits, make_config):
+def test_images_of_the_right_size_are_unchanged(digits, make_config):
   same = sources.load(make_config(source="digits", image_size=8), pytest.fail)
   np.testing.assert_array_equal(same.train.images, digits.train.images)
 

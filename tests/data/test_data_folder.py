@@ -1,4 +1,4 @@
-"""Folders of images: which files are read, and how the cache knows them."""
+"""Folders of images: which files are read, and when the cache is valid."""
 
 import json
 import os
@@ -22,7 +22,7 @@ def test_flat_files_in_the_order_of_their_names(write_images, load_folder):
   rest = list(images.values())
   assert_holds(dataset.test, [rest.pop(index) for index in (20, 10, 0)][::-1], [0] * 3)
   assert_holds(dataset.train, rest, [0] * 18)
-  assert lines == ["Decoding faces: 0 of 21 images"]  # And no word of classes.
+  assert lines == ["Decoding faces: 0 of 21 images"]  # No warning about classes.
 
 
 def test_class_folders_are_numbered_in_the_order_of_their_names(
@@ -42,7 +42,7 @@ def test_class_folders_are_numbered_in_the_order_of_their_names(
 
 
 @pytest.mark.parametrize("classes", [True, False])
-def test_train_and_test_are_the_splits_where_both_exist(
+def test_train_and_test_are_the_splits_if_both_exist(
   write_images, load_folder, classes
 ):
   cat, dog = ("cat/", "dog/") if classes else ("", "")
@@ -68,7 +68,7 @@ def test_train_alone_is_a_class_like_any_other(write_images, load_folder):
   assert load_folder().num_classes == 2
 
 
-def test_hidden_files_and_those_of_other_kinds_are_left_out(
+def test_hidden_files_and_other_kinds_are_ignored(
   write_images, load_folder, image_root
 ):
   write_images(
@@ -83,7 +83,7 @@ def test_hidden_files_and_those_of_other_kinds_are_left_out(
       ".thumbnails/deep/1.png": b"",
     }
   )
-  os.mkfifo(image_root / "a" / "pipe.png")  # To open it would wait for ever.
+  os.mkfifo(image_root / "a" / "pipe.png")  # Opening it would never return.
   dataset = load_folder()
   assert dataset.train.labels.tolist() + dataset.test.labels.tolist() == [0, 1, 0]
   assert dataset.num_classes == 2
@@ -104,9 +104,7 @@ def test_names_of_any_kind(write_images, load_folder, refuse_folder, image_root,
     )
 
 
-def test_a_folder_whose_name_no_terminal_can_show(
-  write_images, load_folder, image_root
-):
+def test_a_folder_with_an_unprintable_name(write_images, load_folder, image_root):
   write_images({"1.png": pixels(4, 4), "2.png": pixels(4, 4)})
   path = image_root.rename(os.fsdecode(os.fsencode(image_root) + b"\xff\n"))
   for _ in ("decoded", "cached"):
@@ -157,7 +155,7 @@ def test_a_single_class_gets_a_warning_each_time(write_images, load_folder):
 
 @pytest.fixture
 def spoil(image_root):
-  """Overwrites all images, in such a way that only who opens them can tell."""
+  """Overwrites all images without a change of name, size or time."""
 
   def spoil():
     for path in image_root.rglob("*.*"):
@@ -209,7 +207,9 @@ def remove(image_root):
 
 
 @pytest.mark.parametrize("change", [grow, touch, rename, move_to_other_class, remove])
-def test_any_change_of_the_files_is_seen(write_images, load_folder, image_root, change):
+def test_any_change_of_the_files_is_noticed(
+  write_images, load_folder, image_root, change
+):
   write_images({f"a/{index}.png": pixels(4, 4) for index in (1, 3)})
   write_images({f"b/{index}.png": pixels(4, 4) for index in (2, 4)})
   load_folder()
@@ -219,7 +219,7 @@ def test_any_change_of_the_files_is_seen(write_images, load_folder, image_root, 
   assert lines[0].startswith("Decoding faces")
 
 
-def test_each_size_is_cached_of_its_own(write_images, load_folder, spoil):
+def test_each_size_has_its_own_cache_entry(write_images, load_folder, spoil):
   image = pixels(8, 12, 3)
   write_images({"1.png": image, "2.png": image})
   centre = Image.fromarray(image[:, 2:10])
@@ -230,7 +230,7 @@ def test_each_size_is_cached_of_its_own(write_images, load_folder, spoil):
     spoil()
 
 
-def test_a_link_to_another_version_of_the_data_is_seen(
+def test_a_link_to_another_version_of_the_data_is_noticed(
   write_images, load_folder, image_root, tmp_path
 ):
   link = tmp_path / "link"

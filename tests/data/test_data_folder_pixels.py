@@ -11,7 +11,7 @@ from tests.image_files import assert_holds, encode, pixels
 
 
 def only_image(load_folder, **changes):
-  """Returns what became of the one image that is there twice."""
+  """Loads a folder that holds the same image twice; returns the image."""
   dataset = load_folder(**changes)
   np.testing.assert_array_equal(dataset.train.images, dataset.test.images)
   return dataset.test.images[0]
@@ -50,8 +50,8 @@ def test_one_image_in_colour_gives_all_of_them_three_channels(
   assert_holds(dataset.test, [np.stack([grey] * 3, axis=-1)], [0])
 
 
-def test_colour_counts_wherever_it_is(write_images, load_folder):
-  grey = encode(pixels(2, 2), "BMP")  # More than the threads are given at once.
+def test_one_image_in_colour_counts_in_either_split(write_images, load_folder):
+  grey = encode(pixels(2, 2), "BMP")  # More files than one chunk holds.
   write_images({f"{index:03}.bmp": grey for index in range(600)})
   write_images({"001.bmp": encode(pixels(2, 2, 3), "BMP")})
   assert load_folder().test.images.shape == (60, 2, 2, 3)
@@ -96,13 +96,13 @@ def test_palettes_and_transparency(write_images, load_folder, data, expected):
   assert only_image(load_folder).tolist() == expected
 
 
-def test_four_inks_become_three_colours(write_images, load_folder):
+def test_cmyk_becomes_rgb(write_images, load_folder):
   data = encode(Image.new("CMYK", (4, 4), (255, 0, 0, 0)), "JPEG", quality=100)
   write_images({"1.jpg": data, "2.jpg": data})
   assert np.abs(only_image(load_folder) - [0.0, 255, 255]).max() <= 2
 
 
-def test_the_orientation_that_a_camera_noted(write_images, load_folder):
+def test_the_exif_orientation_is_applied(write_images, load_folder):
   exif = Image.Exif()
   exif[0x0112] = 6  # To be turned by 90 degrees clockwise.
   image = pixels(4, 6)
@@ -111,7 +111,7 @@ def test_the_orientation_that_a_camera_noted(write_images, load_folder):
   np.testing.assert_array_equal(only_image(load_folder)[..., 0], np.rot90(image, -1))
 
 
-def test_damaged_metadata_are_no_hindrance(write_images, load_folder):
+def test_damaged_metadata_are_ignored(write_images, load_folder):
   image = Image.fromarray(pixels(4, 6))
   data = encode(image, "JPEG", exif=b"Exif\0\0II*\0\xff\xff\xff\xff")
   with pytest.warns(UserWarning, match="EXIF"), Image.open(io.BytesIO(data)) as opened:
@@ -120,7 +120,7 @@ def test_damaged_metadata_are_no_hindrance(write_images, load_folder):
   assert only_image(load_folder).shape == (4, 6, 1)
 
 
-def test_the_first_frame_of_an_animation(write_images, load_folder):
+def test_an_animation_gives_its_first_frame(write_images, load_folder):
   frames = [Image.fromarray(pixels(4, 4, 3, seed=seed)) for seed in range(2)]
   data = encode(
     frames[0], "WEBP", save_all=True, append_images=frames[1:], lossless=True
@@ -134,7 +134,7 @@ def test_the_first_frame_of_an_animation(write_images, load_folder):
   [((9, 20), (5, 0, 14, 9)), ((20, 9), (0, 5, 9, 14)), ((9, 9), (0, 0, 9, 9))],
 )
 @pytest.mark.parametrize("side", [4, 9, 16])
-def test_the_centre_square_is_cut_out_and_resized(
+def test_the_centre_square_is_cropped_and_resized(
   write_images, load_folder, shape, box, side
 ):
   image = Image.fromarray(pixels(*shape, 3))
@@ -161,7 +161,7 @@ def test_images_of_all_sizes_become_one(write_images, load_folder):
 def test_many_images_stay_in_order_and_progress_is_shown(
   write_images, load_folder, monkeypatch
 ):
-  # More than the threads are given at once, each telling its number.
+  # More images than one chunk holds; the pixels of each encode its number.
   numbers = np.arange(600)
   write_images(
     {

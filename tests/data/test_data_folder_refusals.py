@@ -11,7 +11,7 @@ from PIL import Image
 from tests.image_files import encode, pixels
 
 
-def test_a_folder_that_is_none(refuse_folder, tmp_path):
+def test_a_path_that_is_not_a_folder(refuse_folder, tmp_path):
   message = refuse_folder(path=str(tmp_path / "none"))
   assert f"{tmp_path}/none cannot be read as a folder (No such file" in message
   assert "--config.data.path" in message
@@ -31,14 +31,14 @@ def test_a_folder_without_images(write_images, image_root, refuse_folder, empty)
 
 def test_a_single_image(write_images, image_root, refuse_folder):
   write_images({"a/1.png": pixels(4, 4)})
-  assert f"{image_root} holds one image; give at least two" in refuse_folder()
+  assert f"{image_root} holds one image; at least two are needed" in refuse_folder()
 
 
 @pytest.mark.parametrize("split", ["", "train/"])
-def test_images_beside_class_folders(write_images, image_root, refuse_folder, split):
+def test_images_next_to_class_folders(write_images, image_root, refuse_folder, split):
   write_images({f"{split}{name}": pixels(4, 4) for name in ("3.png", "a/1.png")})
   write_images({"test/a/1.png": pixels(4, 4)} if split else {})
-  assert f"{image_root}/{split}3.png lies beside class folders" in refuse_folder()
+  assert f"{image_root}/{split}3.png lies next to class folders" in refuse_folder()
 
 
 def test_folders_inside_class_folders(write_images, image_root, refuse_folder):
@@ -58,7 +58,7 @@ def test_a_truncated_image(write_images, image_root, refuse_folder, kind, kept):
   write_images({"a.png": GOOD, name: data[: int(kept * len(data))], "c.png": GOOD})
   message = refuse_folder(image_size=8)
   assert message.startswith(f"{image_root}/{name} ")
-  assert "cannot be read (OSError: " in message or "none of PNG" in message
+  assert "cannot be read (OSError: " in message or "is not PNG" in message
   assert "replace or delete it" in message
 
 
@@ -66,14 +66,14 @@ def test_a_truncated_image(write_images, image_root, refuse_folder, kind, kept):
 @pytest.mark.parametrize(
   ("data", "words"),
   [
-    (b"GIF89a is what it is not", "none of PNG, JPEG, BMP, WEBP"),
-    (encode(GOOD, "GIF"), "none of PNG, JPEG, BMP, WEBP"),
-    (encode(GOOD, "TIFF"), "none of PNG, JPEG, BMP, WEBP"),
+    (b"GIF89a, but not a GIF", "is not PNG, JPEG, BMP, WEBP"),
+    (encode(GOOD, "GIF"), "is not PNG, JPEG, BMP, WEBP"),
+    (encode(GOOD, "TIFF"), "is not PNG, JPEG, BMP, WEBP"),
     (encode(GOOD)[:60] + b"\xff" * 30 + encode(GOOD)[90:], "cannot be read ("),
     (encode(pixels(16, 16).astype(np.uint16) * 256), "16 bits per channel"),
   ],
 )
-def test_an_image_that_is_none(
+def test_a_file_that_is_not_an_image(
   write_images, image_root, refuse_folder, data, words, first
 ):
   name = "0.png" if first else "b.png"
@@ -84,7 +84,7 @@ def test_an_image_that_is_none(
 
 
 @pytest.mark.parametrize("colour_type", [2, 4, 6])  # RGB, grey and RGB with alpha.
-def test_16_bits_are_refused_also_where_pillow_cuts_them(
+def test_16_bits_are_refused_even_if_pillow_would_cut_them(
   write_images, image_root, refuse_folder, colour_type
 ):
   values = {2: 3, 4: 2, 6: 4}[colour_type]
@@ -97,7 +97,7 @@ def test_16_bits_are_refused_also_where_pillow_cuts_them(
   row = zlib.compress(bytes([0] + [1, 2] * values))
   png = b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", row)
   png += chunk(b"IEND", b"")
-  with Image.open(io.BytesIO(png)) as image:  # It is whole, Pillow reads it.
+  with Image.open(io.BytesIO(png)) as image:  # It is valid, Pillow reads it.
     image.load()
   write_images({"1.png": png, "2.png": png})
   assert f"{image_root}/2.png has 16 bits per channel; allowed are 8" in refuse_folder()
@@ -119,7 +119,7 @@ def test_a_decompression_bomb(
 def test_images_of_different_sizes(write_images, image_root, refuse_folder):
   write_images({"a.png": pixels(4, 6), "b.png": pixels(4, 6), "c.png": pixels(6, 4)})
   message = refuse_folder()
-  assert f"{image_root}/c.png has 4x6 pixels, but {image_root}/b.png 6x4" in message
+  assert f"{image_root}/c.png has 4x6 pixels, but {image_root}/b.png has 6x4" in message
   assert "--config.data.image_size" in message
 
 
@@ -132,7 +132,7 @@ def test_a_link_to_nothing_and_one_to_itself(
   assert f"{image_root}/b.png cannot be read (" in refuse_folder()
 
 
-def test_what_does_not_fit_into_memory(write_images, refuse_folder, monkeypatch):
+def test_images_that_do_not_fit_into_memory(write_images, refuse_folder, monkeypatch):
   write_images({"a.png": pixels(4, 6), "b.png": pixels(4, 6)})
 
   def no_memory(*args, **kwargs):

@@ -34,7 +34,7 @@ def load(make_config):
 @pytest.mark.parametrize(
   ("name", "means", "sigma"), [("ring", RING, 0.01), ("grid", GRID, 0.05)]
 )
-def test_points_lie_as_the_protocol_says(load, make_config, name, means, sigma):
+def test_points_follow_the_protocol(load, make_config, name, means, sigma):
   dataset = load(name)
   scale = dataset.mixture.scale
   assert dataset.num_classes == len(means) == len(dataset.mixture.means_k2)
@@ -47,7 +47,7 @@ def test_points_lie_as_the_protocol_says(load, make_config, name, means, sigma):
     assert split.images.dtype == np.float32
     assert split.labels.dtype == np.int32
     assert np.abs(split.images).max() < 1  # model range
-    # all modes alike, and in each of them a normal distribution of its own
+    # all modes have the same weight, and each is a normal distribution
     counts = np.bincount(split.labels, minlength=len(means))
     assert stats.chisquare(counts).pvalue > 1e-3
     noise = split.images[:, 0, 0] * scale - np.asarray(means)[split.labels]
@@ -57,13 +57,13 @@ def test_points_lie_as_the_protocol_says(load, make_config, name, means, sigma):
   assert not np.isin(dataset.test.images[:, 0, 0, 0], dataset.train.images).all()
 
 
-def test_the_points_are_the_same_for_ever(load):
-  # What was measured on them can be compared only if this holds.
+def test_the_points_never_change(load):
+  # Figures of different versions can be compared only if this holds.
   points = load("grid").train.images[:2, 0, 0] * 5
   np.testing.assert_allclose(points, GOLDEN, rtol=1e-6)
 
 
-def test_floats_stay_as_they_are():
+def test_floats_are_unchanged():
   points = np.random.default_rng(0).normal(size=(7, 1, 1, 2)).astype(np.float32)
   for convert in (to_model_range, jax.jit(to_model_range)):
     assert np.asarray(convert(points)).tobytes() == points.tobytes()
@@ -83,7 +83,8 @@ def test_streamed_points_are_the_resident_ones(load):
   for placement in PLACEMENTS.values():
     source = split if placement.resident else ()
     examples = placement.examples(split, indices_of_call, 0, 2)
-    batches.append([jax.jit(placement.gather)(source, some) for some in examples])
+    gather = jax.jit(placement.gather)
+    batches.append([gather(source, call_examples) for call_examples in examples])
   for resident, streamed in zip(*batches, strict=True):
     assert resident.keys() == streamed.keys()
     for name, array in resident.items():
@@ -95,7 +96,7 @@ def test_streamed_points_are_the_resident_ones(load):
   ("changes", "words"),
   [({}, "data.name='mnist'"), ({"name": "ring", "image_size": 4}, "data.image_size=4")],
 )
-def test_what_is_no_mixture_is_refused_in_one_line(changes, words):
+def test_an_unknown_mixture_is_refused_in_one_line(changes, words):
   config = all_sections()
   config.data.source = "mixture"
   config.data.update(changes)
@@ -123,7 +124,7 @@ def test_a_run_on_points_draws_them_and_samples_in_the_papers_units(train_two_st
   # in the picture, which shows [-1, 1]^2, each of them is dark where it should be
   corner = np.rint((points / 5 + 1) / 2 * 446).astype(int)
   assert (pixels[446 - corner[:, 1], corner[:, 0]] == 0).all()
-  # the real mode at (4, 4) is pale, as a fresh generator has not been there
+  # the real mode at (4, 4) is pale: an untrained generator does not reach it
   assert 190 in pixels[43:48, 399:404]
   with pytest.raises(UserError, match="--format=npz"):
     sample(5, "png")

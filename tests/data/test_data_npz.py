@@ -1,4 +1,4 @@
-"""NumPy archives: which arrays are read, what they become, and what bad ones get."""
+"""NumPy archives: which arrays are read, and how bad ones are refused."""
 
 import contextlib
 import json
@@ -30,7 +30,7 @@ def write(tmp_path):
 
 @pytest.fixture
 def load(make_config):
-  """Loads the file; a report of anything is a failure unless lines are asked for."""
+  """Loads the file; without `lines`, any report is a failure."""
 
   def load(path, lines=None, **changes):
     config = make_config(source="npz", path=str(path), **changes)
@@ -70,7 +70,7 @@ def test_the_first_of_every_ten_examples_are_for_testing(write, load, key, chann
   assert dataset.train.labels.tolist() == np.delete(labels, [0, 10, 20]).tolist()
 
 
-def test_without_labels_all_are_of_class_0(write, load):
+def test_without_labels_all_examples_have_class_0(write, load):
   dataset = load(write(images=pixels(2, 3, 3, 1)))
   assert dataset.num_classes == 1
   assert dataset.train.labels.tolist() == dataset.test.labels.tolist() == [0]
@@ -105,8 +105,8 @@ def test_the_splits_of_keras_stay_as_they_are(write, load, column):
     assert labels.dtype == np.int32
 
 
-def test_the_first_layout_that_is_there_counts_and_nothing_else_is_read(write, load):
-  # Had it been read, it would have been refused: it needs pickle.
+def test_only_the_first_layout_of_the_file_is_read(write, load):
+  # If it were read, it would be refused: it needs pickle.
   other = np.array([{}], object)
   keras = dict.fromkeys(("x_train", "y_train", "x_test", "y_test"), other)
   images = pixels(2, 3, 3, 3)
@@ -123,7 +123,7 @@ def test_a_compressed_file_holds_the_same(tmp_path, load):
   np.testing.assert_array_equal(dataset.test.images, images[[0, 10]])
 
 
-def test_images_are_resized_also_where_the_splits_differ_in_size(write, load, refusal):
+def test_splits_of_different_sizes_are_resized(write, load, refusal):
   labels = np.arange(2)
   arrays = {
     "x_train": pixels(2, 4, 6),
@@ -138,7 +138,7 @@ def test_images_are_resized_also_where_the_splits_differ_in_size(write, load, re
     expected = Image.fromarray(arrays[f"x_{split}"][1]).resize((5, 5), 2)
     np.testing.assert_array_equal(getattr(dataset, split).images[1, ..., 0], expected)
   path = write(**arrays | {"x_test": pixels(2, 8, 8, 3)})
-  assert "one number of channels" in refusal(path, image_size=5)
+  assert "must have the same channels and size" in refusal(path, image_size=5)
 
 
 def test_a_path_may_begin_with_the_home_folder_or_be_relative(
@@ -177,7 +177,7 @@ def test_two_steps_of_training(write, train_two_steps):
     assert picture.mode == "RGB"
 
 
-# What bad data gets: one line that names the file and what is wrong with it.
+# Bad data give one line that names the file and what is wrong with it.
 
 GOOD = pixels(12, 4, 4)
 
@@ -202,7 +202,7 @@ GOOD = pixels(12, 4, 4)
     ({"images": GOOD[:0]}, "(0, 4, 4)"),
     ({"images": GOOD[:, :, :0]}, "(12, 4, 0)"),
     ({"images": GOOD[..., None][..., :0]}, "(12, 4, 4, 0)"),
-    ({"images": GOOD[:1]}, "holds one image; give at least two"),
+    ({"images": GOOD[:1]}, "holds one image; at least two are needed"),
     ({"images": GOOD, "labels": np.zeros(11, int)}, "(11,), but there are 12 images"),
     ({"images": GOOD, "labels": np.zeros((12, 2), int)}, "(12, 2), but there are 12"),
     ({"images": GOOD, "labels": np.int64(1)}, "(), but there are 12"),
@@ -210,10 +210,10 @@ GOOD = pixels(12, 4, 4)
     ({"images": GOOD, "labels": np.arange(12) - 1}, "values from -1 to 10"),
     ({"images": GOOD, "labels": np.arange(12) + 2**31 - 12}, "to 2147483647; allowed"),
     ({"images": GOOD.astype(object)}, "'images' cannot be read"),
-    ({"images": GOOD, "labels": np.array(["a"] * 12, object)}, "none that need pickle"),
+    ({"images": GOOD, "labels": np.array(["a"] * 12, object)}, "that need no pickle"),
   ],
 )
-def test_arrays_that_do_not_suit(write, refusal, arrays, words):
+def test_unsuitable_arrays(write, refusal, arrays, words):
   assert words in refusal(write(**arrays))
 
 
@@ -224,7 +224,7 @@ def test_labels_of_keras_are_counted_in_each_split(write, refusal):
 
 
 class Trap:
-  """Writes a file as soon as anything unpickles it."""
+  """Writes a file when it is unpickled."""
 
   def __init__(self, path):
     self.path = path
@@ -236,9 +236,9 @@ class Trap:
 def test_nothing_pickled_is_ever_run(write, refusal, tmp_path):
   trap = np.empty(1, object)
   trap[0] = Trap(str(tmp_path / "was_run"))
-  assert "none that need pickle" in refusal(write(images=trap))
+  assert "that need no pickle" in refusal(write(images=trap))
   (tmp_path / "faces.npz").write_bytes(trap.dumps())
-  assert "no .npz file" in refusal(tmp_path / "faces.npz")
+  assert "not a .npz file" in refusal(tmp_path / "faces.npz")
   assert not (tmp_path / "was_run").exists()
 
 
@@ -247,7 +247,7 @@ def test_a_truncated_file(write, refusal, kept):
   path = write(images=GOOD, labels=np.arange(12))
   data = path.read_bytes()
   path.write_bytes(data[: int(kept * len(data))])
-  assert "is no .npz file, or is damaged or cut off" in refusal(path)
+  assert "is not a .npz file, or is damaged or truncated" in refusal(path)
 
 
 def test_no_altered_byte_ends_in_a_traceback(write, load):
@@ -271,15 +271,15 @@ def test_an_altered_byte(write, refusal):
 def test_files_of_other_kinds(tmp_path, refusal):
   path = tmp_path / "faces.npz"
   path.write_text("images")
-  assert "is no .npz file" in refusal(path)
+  assert "is not a .npz file" in refusal(path)
   np.save(tmp_path / "faces.npy", GOOD)
-  assert "is no .npz file" in refusal(tmp_path / "faces.npy")
+  assert "is not a .npz file" in refusal(tmp_path / "faces.npy")
   with zipfile.ZipFile(path, "w") as archive:
     archive.writestr("images", b"\x00" * 100)
-  assert "'images' is no array" in refusal(path)
+  assert "'images' is not an array" in refusal(path)
 
 
-def test_a_header_that_declares_more_than_there_is(write, refusal, tmp_path):
+def test_a_header_that_declares_a_larger_array(write, refusal, tmp_path):
   path = write(images=GOOD)
   with zipfile.ZipFile(path) as archive:
     member = archive.read("images.npy")
@@ -298,7 +298,7 @@ def test_a_file_that_unpacks_to_more_than_the_memory(tmp_path, refusal, monkeypa
   assert "unpacks to 0.00 GiB, more than the 0.00 GiB of memory" in refusal(path)
 
 
-def test_what_does_not_fit_into_memory(write, refusal, monkeypatch):
+def test_an_array_that_does_not_fit_into_memory(write, refusal, monkeypatch):
   def no_memory(*args, **kwargs):
     raise MemoryError
 
@@ -307,7 +307,7 @@ def test_what_does_not_fit_into_memory(write, refusal, monkeypatch):
   assert "'images' does not fit into memory" in refusal(path)
 
 
-def test_a_file_that_is_not_there(tmp_path, refusal):
+def test_a_missing_file(tmp_path, refusal):
   message = refusal(tmp_path / "none.npz")
   assert "none.npz cannot be read (No such file or directory)" in message
   assert "--config.data.path" in message
@@ -315,7 +315,7 @@ def test_a_file_that_is_not_there(tmp_path, refusal):
   assert "Is a directory" in refusal(tmp_path / "folder")
 
 
-def test_a_name_that_no_terminal_can_show_is_escaped(make_config, tmp_path):
+def test_an_unprintable_name_is_escaped(make_config, tmp_path):
   path = os.fsdecode(os.fsencode(tmp_path) + b"/\xff\n.npz")
   with open(path, "wb") as file:
     np.savez(file, images=GOOD)

@@ -1,4 +1,4 @@
-"""The order of examples is stateless, complete, and the same for ever."""
+"""The order of examples is stateless and complete, and never changes."""
 
 import numpy as np
 import pytest
@@ -8,7 +8,7 @@ from sgae.data.order import ENDLESS, batch_indices, stack_indices
 
 
 @pytest.mark.parametrize("num_examples", [1, 5, 7, 64])
-def test_each_epoch_is_a_permutation_also_inside_batches(num_examples):
+def test_each_epoch_is_a_permutation_even_across_batches(num_examples):
   # 3 * 4 = 12 a step divides none of the sizes but 1: epochs end inside batches.
   indices = batch_indices(3, "sae", 0, num_examples * 5, (3, 4), num_examples)
   epochs = indices.reshape(-1, num_examples)
@@ -58,16 +58,16 @@ def test_shape_and_type():
   assert batch_indices(0, "sae", 5, 0, (2, 4), 10).shape == (0, 2, 4)
 
 
-def test_the_result_is_the_callers_to_change():
+def test_the_caller_may_change_the_result():
   first = batch_indices(0, "sae", 0, 1, (10,), 10)
   kept = first.copy()
   first[:] = 0
   np.testing.assert_array_equal(batch_indices(0, "sae", 0, 1, (10,), 10), kept)
 
 
-def test_the_order_of_a_seed_is_the_same_for_ever():
-  # A run can be resumed with another version of NumPy or sgae only if this holds. Where
-  # it is changed on purpose, say so in the release notes: old runs cannot go on.
+def test_the_order_of_a_seed_never_changes():
+  # A run can be resumed with another version of NumPy or sgae only if this holds. If it
+  # changes on purpose, say so in the release notes: old runs cannot be resumed.
   golden = [[0, 6, 7, 8, 1, 4, 9, 2]]
   assert batch_indices(0, "sae", 1, 1, (8,), 10).tolist() == golden
 
@@ -79,12 +79,12 @@ def test_examples_are_uniform_over_positions():
   assert np.abs(counts - 4000).max() < 5 * 57
 
 
-def test_no_examples_are_refused():
+def test_empty_data_are_refused():
   with pytest.raises(ValueError, match="num_examples=0"):
     batch_indices(0, "sae", 0, 1, (2,), 0)
 
 
-def test_data_without_an_end_are_new_at_every_position_however_the_steps_are_split():
+def test_endless_data_are_new_at_every_position_however_the_steps_are_split():
   whole = batch_indices(7, "gan", 0, 40, (2, 3), ENDLESS)
   assert whole.shape == (40, 2, 3)
   assert whole.dtype == np.int64
@@ -104,7 +104,7 @@ def test_data_without_an_end_are_new_at_every_position_however_the_steps_are_spl
   assert stats.kstest(numbers[0].ravel() / 2**63, "uniform").pvalue > 1e-3
 
 
-def test_the_numbers_of_a_seed_are_the_same_for_ever():
+def test_the_numbers_of_a_seed_never_change():
   golden = [641831222089297669, 5373041517758475033, 2639993078617773011]
   assert batch_indices(0, "sae", 1, 1, (3,), ENDLESS)[0].tolist() == golden
 
@@ -129,6 +129,6 @@ def test_stacks_are_uniform_and_their_parts_independent(first):
   assert indices.dtype == np.int32
   counts = np.bincount(indices @ np.array([100, 10, 1]), minlength=1000)
   assert stats.chisquare(counts).pvalue > 1e-3
-  # neighbours in the list do not resemble each other either
+  # neighbours in the list are independent too
   pairs = indices[:-1, 0] * 10 + indices[1:, 0]
   assert stats.chisquare(np.bincount(pairs, minlength=100)).pvalue > 1e-3

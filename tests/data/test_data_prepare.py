@@ -1,4 +1,4 @@
-"""The process with TensorFlow: whole preparations, and each way it can fail."""
+"""The process with TensorFlow: full preparations, and each way it can fail."""
 
 import os
 import shutil
@@ -15,7 +15,7 @@ from sgae.errors import UserError
 
 @pytest.fixture
 def no_network(monkeypatch):
-  """Nothing answers there: as without a network, wherever the tests run."""
+  """Sends all requests to an address where nothing answers, as without a network."""
   for variable in ("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"):
     monkeypatch.setenv(variable, "http://127.0.0.1:9")
   for variable in ("NO_PROXY", "no_proxy"):
@@ -69,7 +69,7 @@ def test_a_missing_tfrecord_file(tensorflow, write_folder, make_config):
   assert refusal(make_config()).startswith(f"{path} is missing")
 
 
-def test_mnist_is_prepared_whole_without_a_network(
+def test_mnist_is_prepared_without_a_network(
   tensorflow, no_network, load_real, real_data_directory, make_config, tmp_path
 ):
   downloads = real_data_directory / "downloads"
@@ -135,7 +135,7 @@ def test_without_tensorflow_the_user_reads_what_to_install(
   assert "`pip install tensorflow-cpu`" in message
 
 
-def test_a_process_that_dies_is_told_with_its_command(
+def test_a_dead_process_is_reported_with_its_command(
   make_config, tmp_path, monkeypatch
 ):
   (tmp_path / "deadly").mkdir()

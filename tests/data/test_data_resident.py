@@ -24,17 +24,17 @@ def test_round_trip_is_exact_for_every_value(compiled):
   np.testing.assert_array_equal(back, ALL_BYTES)
 
 
-def test_gather_takes_the_named_images():
+def test_gather_takes_the_images_at_the_indices():
   images = np.random.default_rng(0).integers(0, 256, (7, 3, 2, 1)).astype(np.uint8)
   labels = np.arange(10, 17, dtype=np.int32)
   indices = np.array([[6, 0, 6], [1, 2, 3]], np.int32)
   with jax.numpy_rank_promotion("raise"):
-    batch, taken = jax.jit(gather)(Split(images, labels), indices)
-  assert batch.shape == (2, 3, 3, 2, 1)
-  assert batch.dtype == np.float32
-  np.testing.assert_array_equal(taken, labels[indices])
+    batch = jax.jit(gather)(Split(images, labels), indices)
+  assert batch["image"].shape == (2, 3, 3, 2, 1)
+  assert batch["image"].dtype == np.float32
+  np.testing.assert_array_equal(batch["label"], labels[indices])
   np.testing.assert_array_equal(
-    as_uint8(batch.reshape(6, 3, 2, 1)), images[indices.ravel()]
+    as_uint8(batch["image"].reshape(6, 3, 2, 1)), images[indices.ravel()]
   )
 
 

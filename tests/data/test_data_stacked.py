@@ -59,16 +59,16 @@ def test_fixed_stacks_hold_base_images_and_their_mode(digits):
   assert dataset.train.images.tobytes() == again.train.images.tobytes()
 
 
-def test_on_the_fly_the_list_only_goes_on():
+def test_on_the_fly_continues_the_fixed_list():
   fixed = stacked.stack(BASE, 3, 50)
   endless = stacked.stack(BASE, 3, 0)
   assert endless.train.images.shape[1:] == (4, 5, 3)
   assert endless.train.images.nbytes == 8 * 4 * 5
-  for there, made, fixed_test, test in zip(
+  for array, endless_array, fixed_test, test in zip(
     fixed.train, endless.train, fixed.test, endless.test, strict=True
   ):
-    np.testing.assert_array_equal(made[:50], there)
-    np.testing.assert_array_equal(made[np.array([[7, 3]])], there[[[7, 3]]])
+    np.testing.assert_array_equal(endless_array[:50], array)
+    np.testing.assert_array_equal(endless_array[np.array([[7, 3]])], array[[[7, 3]]])
     np.testing.assert_array_equal(fixed_test, test)
   mean = mean_image(endless.train.images)
   assert mean.shape == (4, 5, 3)
@@ -79,16 +79,17 @@ def test_on_the_fly_the_list_only_goes_on():
 
 
 def batches(split, placement, first_call, last_call, seed=0):
-  """What the calls of a run give to its steps, 2 steps of 3 x 8 examples in each."""
+  """Returns the batches of a run's calls, each of 2 steps of 3 x 8 examples."""
 
   def indices_of_call(call):
     return order.batch_indices(seed, "gan", 2 * call, 2, (3, 8), len(split.images))
 
   examples = placement.examples(split, indices_of_call, first_call, last_call)
   source = split if placement.resident else ()
+  gather = jax.jit(placement.gather)
+  gathered = [gather(source, call_examples) for call_examples in examples]
   return [
-    [np.asarray(part) for part in jax.jit(placement.gather)(source, some)]
-    for some in examples
+    [np.asarray(batch[name]) for name in ("image", "label")] for batch in gathered
   ]
 
 
@@ -185,7 +186,7 @@ def test_impossible_fields_are_refused_in_one_line(changes, words):
   assert str(refusal.value).isprintable()
 
 
-def test_the_defaults_that_other_sources_keep_are_those_of_the_config():
+def test_other_sources_keep_the_defaults_of_the_config():
   data = all_sections().data
   assert {field: data[field] for field in UNSTACKED} == UNSTACKED
 

@@ -1,4 +1,4 @@
-"""TFDS folders: what is read, what is kept, and what damaged data gets."""
+"""TFDS folders: what is read, what is cached, and how damage is refused."""
 
 import gzip
 import hashlib
@@ -70,7 +70,7 @@ def test_a_damaged_cache_is_decoded_again(write_folder, make_config, tmp_path):
   assert load(make_config())[1] == []
 
 
-def test_data_prepared_anew_is_decoded_anew(write_folder, make_config, tmp_path):
+def test_data_prepared_again_are_decoded_again(write_folder, make_config, tmp_path):
   folder, _ = write_folder()
   load(make_config())
   folder.rename(tmp_path / "old")
@@ -96,13 +96,13 @@ def test_the_directory_is_the_field_then_the_variable(
   assert_holds(load(make_config())[0], written)
 
 
-def test_array_record_beside_tfrecords_is_what_is_read(write_folder, make_config):
+def test_array_record_is_preferred_to_tfrecord(write_folder, make_config):
   declared = {"fileFormat": "tfrecord", "alternativeFileFormats": ["array_record"]}
   _, written = write_folder(declared_format=declared)
   assert_holds(load(make_config())[0], written)
 
 
-def test_neither_load_imports_tensorflow_and_the_second_not_even_tfds(
+def test_no_load_imports_tensorflow_and_the_second_not_even_tfds(
   write_folder, make_config, tmp_path
 ):
   write_folder()
@@ -126,7 +126,7 @@ def test_neither_load_imports_tensorflow_and_the_second_not_even_tfds(
     assert result.stdout == imported, result.stderr
 
 
-# What bad data gets: one line that names the folder or file and what to do.
+# Bad data give one line that names the folder or file and what to do.
 
 
 def test_a_missing_file(write_folder, make_config):
@@ -145,16 +145,16 @@ def test_the_shape_of_the_training_images_needs_the_metadata_alone(
   assert sources.train_shape(make_config()) == (8, 4, 6, 3)
 
 
-def test_a_shape_that_the_metadata_do_not_say(write_folder, make_config):
+def test_metadata_without_the_shape(write_folder, make_config):
   with pytest.raises(
     UserError, match=r"is not prepared in .*: give the shape .*--images"
   ):
     sources.train_shape(make_config())
-  with pytest.raises(UserError, match=r"'npz' tells .* only when .* --images=60000x28"):
+  with pytest.raises(UserError, match=r"'npz' has no metadata .* --images=60000x28"):
     sources.train_shape(make_config(source="npz"))
   write_folder()  # of no declared size
   with pytest.raises(
-    UserError, match=r"does not say the size .*--images=60000x28x28x1"
+    UserError, match=r"lacks the shape of its training .*--images=60000x28x28x1"
   ):
     sources.train_shape(make_config())
 
@@ -179,7 +179,9 @@ def test_a_truncated_file(write_folder, make_config, size):
     ({"test": [3]}, "holds 4 examples, but dataset_info.json declares 3"),
   ],
 )
-def test_another_count_than_declared(write_folder, make_config, lengths, text):
+def test_a_count_that_differs_from_the_declared_one(
+  write_folder, make_config, lengths, text
+):
   write_folder(shard_lengths=lengths)
   assert text in refusal(make_config())
 
@@ -205,7 +207,7 @@ def test_images_of_different_sizes(write_folder, make_config):
   assert "different sizes (4x6 and 5x6 pixels)" in refusal(make_config())
 
 
-def test_features_that_do_not_suit(write_folder, make_config):
+def test_unsuitable_features(write_folder, make_config):
   folder, _ = write_folder()
   path = folder / "features.json"
   features = path.read_text()
@@ -224,13 +226,13 @@ def test_a_missing_split(write_folder, make_config, splits):
   assert "has examples in 'train' and in 'test'" in refusal(make_config())
 
 
-def test_a_format_that_is_not_read(write_folder, make_config):
+def test_an_unsupported_format(write_folder, make_config):
   folder, _ = write_folder(declared_format={"fileFormat": "parquet"})
   assert refusal(make_config()).startswith(f"{folder} holds parquet")
 
 
 @pytest.mark.parametrize("name", ["", "../mnist", "mnist:3.0.1", "a/b/c", "/etc"])
-def test_a_name_that_is_none(make_config, name):
+def test_an_invalid_name(make_config, name):
   assert f"config.data.name={name!r}" in refusal(make_config(name=name))
 
 
@@ -266,7 +268,7 @@ def test_mnist_holds_the_images_of_the_original_files(load_real, real_data_direc
   assert sorted(map(bytes, original)) == sorted(map(bytes, loaded))
 
 
-def test_mnist_is_there_at_once_the_second_time(load_real):
+def test_the_second_load_of_mnist_is_fast(load_real):
   fresh = load_real("mnist")
   lines = []
   start = time.perf_counter()

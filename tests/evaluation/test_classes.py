@@ -39,7 +39,7 @@ def test_the_score_by_hand():
   assert error == pytest.approx(value * abs(divergences[0] - divergences[1]) / 2)
 
 
-def test_the_divergence_by_hand_and_for_a_class_that_reality_lacks():
+def test_the_divergence_by_hand_and_for_a_class_without_real_examples():
   generated, real = one_hot([0, 0, 0, 1], 3), one_hot([0, 0, 1, 1], 3)
   expected = 0.75 * np.log(0.75 / (2.5 / 5.5)) + 0.25 * np.log(0.25 / (2.5 / 5.5))
   assert class_figures(generated, real)["class_kl"].value == pytest.approx(expected)
@@ -49,7 +49,7 @@ def test_the_divergence_by_hand_and_for_a_class_that_reality_lacks():
 
 
 @pytest.mark.parametrize("shares", [[0.25] * 4, [0.4, 0.3, 0.2, 0.1]])
-def test_the_errors_of_class_figures_are_the_spread_of_repeats(shares):
+def test_the_errors_of_class_figures_agree_with_the_spread_of_repeats(shares):
   random = np.random.default_rng(0)
   figures = []
   for _ in range(400):

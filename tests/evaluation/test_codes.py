@@ -30,7 +30,7 @@ def sparse_codes(random, count):
   return codes.astype(np.float32), labels
 
 
-def test_the_probe_reads_classes_and_only_classes():
+def test_the_probe_finds_classes_only_in_their_codes():
   random = np.random.default_rng(0)
   train, train_labels = sparse_codes(random, 2000)
   test, test_labels = sparse_codes(random, 1000)
@@ -42,13 +42,13 @@ def test_the_probe_reads_classes_and_only_classes():
   assert error == pytest.approx((share * (1 - share) / 999) ** 0.5)
 
 
-def test_a_probe_that_is_stopped_early_does_not_warn(monkeypatch):
-  monkeypatch.setattr("sgae.evaluation.codes._PROBE_ITERATIONS", 1)
+def test_a_probe_that_stops_early_does_not_warn(monkeypatch):
+  monkeypatch.setattr("sgae.evaluation.measures.codes._PROBE_ITERATIONS", 1)
   codes, labels = sparse_codes(np.random.default_rng(1), 200)
   assert probe_error(codes, labels, codes, labels).value < 0.9
 
 
-def test_the_order_and_the_length_of_atoms_do_not_count():
+def test_the_order_and_the_length_of_atoms_do_not_matter():
   random = np.random.default_rng(2)
   atoms = random.standard_normal((30, 50)).astype(np.float32)
   other = atoms[random.permutation(30)] * random.uniform(0.1, 9, (30, 1))
@@ -59,7 +59,7 @@ def test_the_order_and_the_length_of_atoms_do_not_count():
   assert dictionary_stability(atoms, -atoms).value < 0.5
 
 
-def test_the_matching_is_the_best_of_all():
+def test_the_matching_is_optimal():
   atoms, other = np.random.default_rng(3).standard_normal((2, 6, 4))
   cosines = np.array(
     [[a @ b / np.sqrt((a @ a) * (b @ b)) for b in other] for a in atoms]
@@ -81,7 +81,7 @@ def test_atoms_of_length_zero_and_dictionaries_of_two_sizes():
   assert dictionary_stability(atoms, np.eye(4)[:, :3]).value == pytest.approx(1)
 
 
-def test_images_that_are_all_alike_have_no_variance_to_explain():
+def test_equal_images_have_no_variance_to_explain():
   images = np.zeros((4, 2, 2, 1), np.float32)
   figures = reconstruction_measures(images, images + 1, images[0])
   assert set(figures) == {"mse"}

@@ -1,4 +1,4 @@
-"""Each way in which a generator fails has figures of its own.
+"""Each failure of a generator shows in its own figures.
 
 Ten classes of round Gaussians stand for images and for their features.
 """
@@ -82,7 +82,7 @@ def test_one_class(real):
   assert one["classes_covered"] < 3
   assert one["class_kl"] == pytest.approx(np.log(10), rel=0.1)
   assert one["classifier_score"] < 1.1
-  # The images of the one class are new ones.
+  # The images of this class are new, not copies.
   assert one["neighbour_ratio"] == pytest.approx(1, abs=0.05)
   assert one["copies"] < 0.03
 
@@ -101,7 +101,7 @@ def test_memorised_examples(real):
 
 def test_all_of_the_training_examples(real):
   copied = measure(TRAIN)
-  # Beside test examples nothing shows it: they are like a second draw.
+  # Compared with test examples nothing shows it: copies are like a second draw.
   assert copied["frechet"] < 3 * real["frechet"]
   for name in ("precision", "recall", "density", "coverage"):
     assert copied[name] == pytest.approx(real[name], abs=0.1)
@@ -115,7 +115,7 @@ def test_noise_with_the_moments_of_the_data(real):
   noise = measure(
     random.multivariate_normal(reference.mean_d, reference.covariance_dd, COUNT)
   )
-  # The Frechet distance sees two moments and is taken in, the kernel sees three.
+  # The Frechet distance compares two moments and misses it, the kernel compares three.
   assert noise["frechet"] < 3 * real["frechet"]
   assert noise["kernel"] > 10 * abs(real["kernel"])
   assert noise["precision"] < 0.2

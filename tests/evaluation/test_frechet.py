@@ -39,7 +39,7 @@ def test_lines_in_any_direction_give_the_closed_form():
   assert frechet_distance(b, a) == pytest.approx(expected, abs=1e-6)
 
 
-def test_features_give_what_a_general_matrix_root_gives():
+def test_features_agree_with_a_general_matrix_root():
   random = np.random.default_rng(0)
   x, y = correlated(random, 300, 6), random.standard_normal((200, 6)) + 1
   expected = by_matrix_root(x, y)
@@ -72,7 +72,7 @@ def test_constant_features_are_far_and_without_error():
 
 
 @pytest.mark.parametrize("eigenvalues", [[4, 1, 1, 0.25], [2, 2, 2, 2]])
-def test_real_against_real_is_the_closed_form_of_the_bias(eigenvalues):
+def test_real_against_real_agrees_with_the_closed_form_of_the_bias(eigenvalues):
   random = np.random.default_rng(2)
   eigenvalues, count, repeats = np.array(eigenvalues), 500, 200
   truth = Gaussian(np.zeros(4), np.diag(eigenvalues), count)
@@ -91,7 +91,7 @@ def test_real_against_real_is_the_closed_form_of_the_bias(eigenvalues):
     assert bias == pytest.approx(2 * 4 * (4 + 5) / (4 * count))
 
 
-def test_the_jackknife_is_that_of_recomputed_moments():
+def test_the_jackknife_agrees_with_recomputed_moments():
   random = np.random.default_rng(3)
   x, y = correlated(random, 205, 3, shift=50.0), correlated(random, 100, 3, shift=51.0)
   blocks = np.array_split(np.arange(205), 20)
@@ -110,7 +110,7 @@ def test_the_error_against_the_spread_of_repeats(shift, ratio):
   assert figures[:, 1].mean() / figures[:, 0].std() == pytest.approx(ratio, rel=0.2)
 
 
-def test_few_examples_have_no_error_and_one_has_no_covariance():
+def test_few_examples_give_no_error_and_one_is_refused():
   reference = fit_gaussian(np.eye(3))
   assert frechet(np.arange(39 * 3.0).reshape(39, 3), reference).error is None
   assert frechet(np.arange(40 * 3.0).reshape(40, 3), reference).error is not None

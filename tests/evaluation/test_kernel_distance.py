@@ -56,7 +56,7 @@ def test_the_error_covers_the_spread_of_repeats(shift, low, high):
     assert values.mean() == pytest.approx(0, abs=4 * values.std() / 10)
 
 
-def test_twice_gives_the_same_digits_and_another_seed_others():
+def test_the_seed_determines_the_result():
   x, y = np.random.default_rng(3).standard_normal((2, 50, 3)).astype(np.float32)
   first = kernel_distance(x, y)
   assert first == kernel_distance(x, y)

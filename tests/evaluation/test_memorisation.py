@@ -1,4 +1,4 @@
-"""Nearest training images against brute force; what copies and fresh images show."""
+"""Nearest training images against brute force; figures of copies and of new images."""
 
 import numpy as np
 import pytest
@@ -47,13 +47,13 @@ def test_figures_by_hand():
   assert figures["neighbour_ratio"].value == pytest.approx(2.05 / 51)
 
 
-def test_copies_of_half_of_the_tests_leave_no_ratio():
+def test_no_ratio_if_half_of_the_test_images_are_copies():
   figures = memorisation_figures(np.array([0.0, 1, 2]), np.array([0.0, 0, 0, 1]))
   assert set(figures) == {"copies"}
   assert figures["copies"].value == pytest.approx(1 / 3)
 
 
-def test_errors_are_the_spread_of_repeats():
+def test_errors_agree_with_the_spread_of_repeats():
   random = np.random.default_rng(2)
   runs = []
   for _ in range(300):

@@ -28,7 +28,7 @@ def test_a_perfect_sampler():
   assert figures["reverse_kl_debiased"].value == pytest.approx(0, abs=5e-4)
 
 
-def test_the_error_of_the_spread_is_that_of_repeats():
+def test_the_error_of_the_spread_agrees_with_repeats():
   points = sample(RING).reshape(100, 400, 2)
   spreads, errors = np.array(
     [mixture_figures(some, RING, SIGMA)["spread"] for some in points]
@@ -39,7 +39,7 @@ def test_the_error_of_the_spread_is_that_of_repeats():
 def test_narrow_modes_are_of_high_quality_and_show_in_the_spread():
   figures = mixture_figures(sample(RING, sigma=SIGMA / 4), RING, SIGMA)
   assert figures["high_quality"].value == 1
-  # Nothing is cut off, but the correction is that of a perfect sampler.
+  # No point is truncated, but the correction assumes a perfect sampler.
   assert figures["spread"].value == pytest.approx(0.25 * 1.0263, rel=0.01)
 
 
@@ -55,7 +55,7 @@ def test_collapse_onto_one_mode():
   assert figures["reverse_kl"].value == pytest.approx(np.log(8))
 
 
-def test_a_mode_with_poor_points_alone_is_not_covered():
+def test_a_mode_with_only_poor_points_is_not_covered():
   points = np.concatenate([RING, RING[3:] * 1.1])[3:]
   figures = mixture_figures(points, RING, SIGMA)
   assert figures["modes_covered"].value == 5
@@ -67,7 +67,7 @@ def test_a_mode_with_poor_points_alone_is_not_covered():
   assert "spread" not in outside
 
 
-def test_the_ring_that_repeats_a_mode_is_not_the_ring_of_eight():
+def test_a_ring_that_repeats_a_mode_is_not_the_ring_of_eight():
   angles = np.linspace(0, 2 * np.pi, 8)  # The last is the first again.
   seven = np.stack([np.cos(angles), np.sin(angles)], axis=1)
   figures = mixture_figures(sample(seven), RING, SIGMA)

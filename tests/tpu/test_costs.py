@@ -1,4 +1,4 @@
-"""What is counted in a program's text, against counts by hand."""
+"""Costs counted from a program's text, against counts by hand."""
 
 import re
 from pathlib import Path
@@ -10,7 +10,7 @@ from sgae.aot.hlo import parse
 
 # Compiled for v5e:2x4 (JAX 0.10.2, libtpu 0.0.42) from five steps of gradient descent
 # on mean((x @ w)**2): w is [784, 512], x are 64 of 60,000 uint8 images, 8 on each chip.
-# Metadata and all of the backend's configuration but its cycles are cut away.
+# Metadata and the backend's configuration, except its cycles, are removed.
 SCAN = (Path(__file__).parent / "scan_on_8_chips.txt").read_text()
 WEIGHTS = 784 * 512 * 4  # bytes
 IMAGES = 60_000 * 784  # bytes
@@ -20,7 +20,7 @@ def program(*lines, name="main"):
   return "\n".join([f"ENTRY %{name} () -> f32[] {{", *(f"  {line}" for line in lines)])
 
 
-def test_a_scan_is_counted_with_all_its_turns():
+def test_a_scan_is_counted_with_all_its_iterations():
   costs = count(SCAN)
   assert costs.products == [Product(8, 784, 512, 1, 5), Product(784, 8, 512, 1, 5)]
   assert costs.flops == 5 * 2 * (2 * 8 * 784 * 512)
@@ -33,7 +33,7 @@ def test_only_hbm_traffic_counts():
   assert count(SCAN).hbm_bytes == pytest.approx(IMAGES + 2 * WEIGHTS, rel=1e-5)
 
 
-def test_a_gather_reads_the_chosen_images_alone():
+def test_a_gather_reads_only_the_chosen_images():
   in_hbm = SCAN.replace(
     "u8[60000,784]{1,0:T(8,128)(4,1)S(1)}", "u8[60000,784]{1,0:T(8,128)(4,1)}"
   )
@@ -117,7 +117,7 @@ def test_asynchronous_copies_and_updates_move_their_part():
     "true_computation=%some, false_computation=%none",
   ],
 )
-def test_of_a_condition_the_branch_that_costs_most_counts(named):
+def test_the_most_expensive_branch_of_a_conditional_counts(named):
   branches = [
     "%none (p: f32[8,8]) -> f32[8,8] {",
     "  ROOT %p = f32[8,8]{1,0:T(8,128)} parameter(0)",
@@ -137,8 +137,8 @@ def test_of_a_condition_the_branch_that_costs_most_counts(named):
   assert costs.hbm_bytes == 3 * 8 * 8 * 4  # of the product alone
 
 
-def test_what_cannot_be_counted_is_refused():
-  with pytest.raises(ValueError, match="turns of while.15 is not a constant"):
+def test_a_program_that_cannot_be_counted_is_refused():
+  with pytest.raises(ValueError, match="iterations of while.15 is not a constant"):
     count(
       re.sub(r"(%constant.47.clone.1 = .*) constant\(5\)", r"\1 parameter(1)", SCAN)
     )

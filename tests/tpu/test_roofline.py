@@ -1,4 +1,4 @@
-"""Least times against times by hand, on the published peaks."""
+"""Least times of a step against times by hand, with the published peaks."""
 
 import pytest
 
@@ -20,7 +20,7 @@ from sgae.errors import UserError
     ("v5p:4x4x8", 128, 6, 2 + 2 + 4),  # cubes of four close to rings
   ],
 )
-def test_a_slice_knows_its_network(topology, chips, links, hops):
+def test_the_network_of_a_slice(topology, chips, links, hops):
   where = parse_slice(topology)
   assert (where.chips, where.links, where.hops) == (chips, links, hops)
 
@@ -48,7 +48,7 @@ def test_a_slice_that_does_not_exist_is_refused(topology):
     (Product(128, 128, 128, 6, 3), 128, 6 * 3 * 128**3),
   ],
 )
-def test_matrix_units_pad_what_they_multiply(product, unit, padded):
+def test_matrix_units_pad_their_operands(product, unit, padded):
   assert unit_flops([product], unit) == 2 * padded
 
 

@@ -1,5 +1,5 @@
-"""Measures of samples and codes: arrays in, numbers out, nothing read or written.
+"""Measures of samples and codes: pure functions of arrays.
 
-One file for each kind; `suite.py` computes several of them on the same features, and
-`estimate.py` is what each returns: a value with its standard error.
+One file for each kind. Each measure returns values with standard errors
+(`estimate.py`); `suite.py` computes several of them on the same features.
 """

@@ -1,4 +1,4 @@
-"""Measures of what a classifier, or a known set of modes, says about samples."""
+"""Measures of the classes or modes of samples."""
 
 import numpy as np
 from scipy.special import rel_entr, xlogy
@@ -19,25 +19,25 @@ def class_shares(labels_n: np.ndarray, num_classes: int) -> np.ndarray:
 def class_figures(
   probabilities_nk: np.ndarray, reference_probabilities_mk: np.ndarray
 ) -> dict[str, Estimate]:
-  """Compares the classes that a classifier sees in samples and in real examples.
+  """Compares the predicted classes of samples and of real examples.
 
   Args:
-    probabilities_nk, reference_probabilities_mk: [N, K] and [M, K], the classifier's
-      probabilities for samples and for real examples; rows are made to add up to 1.
+    probabilities_nk, reference_probabilities_mk: [N, K] and [M, K], a classifier's
+      probabilities for samples and for real examples; rows are normalized to 1.
 
   Returns:
     `classifier_score`: exp of the mean KL(p(y|x) || p(y)) over samples, in [1, K]
     (Salimans et al. 2016, there with Inception). `class_kl`: KL of the samples'
-    histogram of most probable classes from the real one, nats; each real class is given
-    half an example more, so that one which real examples lack gives a finite value.
-    `classes_covered`: number of classes that some sample most probably belongs to.
+    histogram of predicted classes from the real one, nats; half an example is added to
+    each real class, so that a class without real examples gives a finite value.
+    `classes_covered`: number of classes that are predicted for at least one sample.
     Errors of the first two by the delta method, of the last by the jackknife.
   """
   num_classes = probabilities_nk.shape[1]
   probabilities_nk = np.asarray(probabilities_nk, np.float64)
   probabilities_nk = probabilities_nk / probabilities_nk.sum(axis=1, keepdims=True)
-  # p(y) varies as well, but to first order that changes nothing: the mean KL is least
-  # in p(y) there.
+  # The error ignores that p(y) varies too: the mean KL is minimal in p(y), so to first
+  # order this has no effect.
   divergences_n = rel_entr(probabilities_nk, probabilities_nk.mean(axis=0)).sum(axis=1)
   mean, error = mean_estimate(divergences_n)
   score = float(np.exp(mean))
@@ -59,7 +59,7 @@ def class_figures(
 
 
 def mode_figures(modes_n: np.ndarray, num_modes: int) -> dict[str, Estimate]:
-  """Measures how evenly samples cover modes that all have the same share of the data.
+  """Measures how evenly samples cover equally likely modes.
 
   Args:
     modes_n: integers [N] in [0, K), the mode of each sample, N > 0.
@@ -67,9 +67,9 @@ def mode_figures(modes_n: np.ndarray, num_modes: int) -> dict[str, Estimate]:
 
   Returns:
     `modes_covered`: number of modes with a sample. `reverse_kl`: KL(samples || uniform)
-    of the plain histogram, nats; a perfect sampler scores about (K - 1) / (2 N).
-    `reverse_kl_debiased`: less (covered - 1) / (2 N), the correction of Miller and
-    Madow (1955) for the entropy; may be slightly negative.
+    of the histogram, nats; a perfect sampler scores about (K - 1) / (2 N).
+    `reverse_kl_debiased`: the same minus (covered - 1) / (2 N), the correction of
+    Miller and Madow (1955) for the entropy; may be slightly negative.
   """
   shares_k = class_shares(modes_n, num_modes)
   covered = _covered(modes_n)
@@ -88,10 +88,10 @@ def mode_figures(modes_n: np.ndarray, num_modes: int) -> dict[str, Estimate]:
 def _covered(labels_n: np.ndarray) -> Estimate:
   """Returns the number of different labels and its jackknife error.
 
-  Without one sample the number is lower by 1 if its label is single, else the same.
+  Leaving out one sample lowers the number by 1 if no other sample has its label.
   """
   counts, total = np.unique(labels_n, return_counts=True)[1], len(labels_n)
-  single = np.mean(counts == 1) * len(counts) / total  # Share of the samples.
+  single = np.mean(counts == 1) * len(counts) / total  # Share of such samples.
   return Estimate(
     float(len(counts)), float(np.sqrt((total - 1) * single * (1 - single)))
   )
@@ -106,9 +106,10 @@ def _kl_error(
 ) -> float:
   """Returns the standard error of KL(shares || reference) between two histograms.
 
-  To first order log(p / q) varies over samples and p / q over reference examples. Where
-  p = q only chance is left in these, and the KL is that of a chi-square with covered -
-  1 degrees of freedom; its variance is half of what chance adds to the first order.
+  The first-order terms are the variance of log(p / q) over samples and of p / q over
+  reference examples. If p = q, these terms are only sampling noise and the KL follows
+  a chi-square with covered - 1 degrees of freedom, whose variance is half of that
+  noise.
   """
   present = shares_k > 0
   shares, reference = shares_k[present], reference_k[present]
@@ -116,5 +117,5 @@ def _kl_error(
   logs = np.log(ratios)
   first_order = inverse_count * (shares @ logs**2 - (shares @ logs) ** 2)
   first_order += inverse_reference_count * (shares @ ratios - 1)
-  chance = (covered - 1) / 2 * (inverse_count + inverse_reference_count) ** 2
-  return float(np.sqrt(max(first_order - chance, chance)))
+  noise = (covered - 1) / 2 * (inverse_count + inverse_reference_count) ** 2
+  return float(np.sqrt(max(first_order - noise, noise)))

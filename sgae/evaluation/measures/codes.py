@@ -1,4 +1,4 @@
-"""Measures of a sparse autoencoder on a set of images; pure functions of arrays."""
+"""Measures of a sparse autoencoder: reconstruction, L0, linear probe, dictionary."""
 
 import warnings
 from typing import Any
@@ -19,8 +19,8 @@ def reconstruction_measures(
 ) -> dict[str, Estimate]:
   """Returns the mean squared error and the fraction of variance unexplained.
 
-  FVU = sum |x - x_hat|^2 / sum |x - mean|^2; its error is that of the numerator. Where
-  all images are alike there is no variance to explain, and no FVU.
+  FVU = sum |x - x_hat|^2 / sum |x - mean|^2; its error is that of the numerator. If all
+  images equal the mean image, there is no variance and FVU is left out.
 
   Args:
     images_nhwc, reconstructions_nhwc: float32 [N, H, W, C] in model range.
@@ -37,15 +37,15 @@ def reconstruction_measures(
 
 
 def code_measures(code_nk: np.ndarray) -> dict[str, Estimate]:
-  """Returns L0 and how firing is spread over latents.
+  """Returns L0 and how activity is distributed over latents.
 
   Args:
-    code_nk: float32 [N, K] or, with places, [N, h, w, K]; non-negative.
+    code_nk: float32 [N, K] or, with positions, [N, h, w, K]; non-negative.
 
   Returns:
     `l0`: mean number of active latents per example; `never_fired`: share of latents
-    that fire on none of the N; `density_median`, `density_max`: over latents, of the
-    share of examples on which a latent fires.
+    that fire on none of the N; `density_median`, `density_max`: median and maximum over
+    latents of the share of examples on which a latent fires.
   """
   density_k = firing_rates(code_nk)
   return {
@@ -57,7 +57,7 @@ def code_measures(code_nk: np.ndarray) -> dict[str, Estimate]:
 
 
 def active_latents(code_nk: np.ndarray) -> np.ndarray:
-  """Returns how many latents are active on each example, at each place: [N]."""
+  """Returns the number of active latents of each example, over all positions: [N]."""
   return (code_nk > 0).reshape(len(code_nk), -1).sum(axis=1)
 
 
@@ -65,16 +65,16 @@ def firing_rates(code_nk: np.ndarray) -> np.ndarray:
   """Returns the share of examples on which each latent fires, float64 [K].
 
   Args:
-    code_nk: [N, K] or, with places, at any of which it may fire, [N, h, w, K];
-      non-negative.
+    code_nk: [N, K] or, with positions, [N, h, w, K], where a latent fires if it does at
+      any position; non-negative.
   """
   return (largest(code_nk) > 0).mean(axis=0)
 
 
 def largest(code_nk: Any) -> Any:
-  """Returns the largest value of each latent over places: [N, h, w, K] -> [N, K].
+  """Returns the largest value of each latent over positions: [N, h, w, K] -> [N, K].
 
-  Takes and returns an array of NumPy, or of JAX within what is compiled.
+  For NumPy arrays, and for JAX arrays inside compiled functions.
   """
   return code_nk.max(axis=tuple(range(1, code_nk.ndim - 1)))
 
@@ -85,10 +85,10 @@ def probe_error(
   test_codes_mk: np.ndarray,
   test_labels_m: np.ndarray,
 ) -> Estimate:
-  """Returns the share of test examples that a linear probe of the codes gets wrong.
+  """Returns the test error of a linear probe that predicts labels from codes.
 
-  Logistic regression (scikit-learn, L-BFGS) with an L2 penalty, on codes that are
-  divided by each latent's largest training value.
+  Logistic regression (scikit-learn, L-BFGS) with an L2 penalty; codes are divided by
+  each latent's largest training value.
 
   Args:
     train_codes_nk, test_codes_mk: float [N, K] and [M, K].
@@ -100,11 +100,11 @@ def probe_error(
   scale_k = np.abs(train_codes_nk).max(axis=0)
   scale_k = np.where(scale_k > 0, scale_k, 1).astype(np.float32)
   probe = LogisticRegression(max_iter=_PROBE_ITERATIONS)
-  # These products are too thin for threads: one is as fast alone, and where several
-  # runs share a machine, threads of theirs wait for each other.
+  # The products are too small to gain from threads, and with more than one, several
+  # runs on a machine would wait for each other.
   with warnings.catch_warnings(), threadpool_limits(1):
-    # Stopping early is meant: it bounds the time and moves the error by less than its
-    # own standard error on MNIST.
+    # Stopping early is intended: it bounds the time, and on MNIST it changes the error
+    # by less than its standard error.
     warnings.simplefilter("ignore", ConvergenceWarning)
     probe.fit(np.float32(train_codes_nk) / scale_k, train_labels_n)
   predicted_m = probe.predict(np.float32(test_codes_mk) / scale_k)
@@ -112,11 +112,10 @@ def probe_error(
 
 
 def dictionary_stability(atoms_kd: np.ndarray, other_kd: np.ndarray) -> Estimate:
-  """Returns how far two trained dictionaries hold the same atoms.
+  """Returns how similar the atoms of two trained dictionaries are.
 
-  The mean cosine of the pairs of the one-to-one matching in which it is largest
-  (Hungarian algorithm); 1: the same atoms in some order. An atom of length 0 has
-  cosine 0 with all.
+  The mean cosine over the one-to-one matching that maximizes it (Hungarian algorithm);
+  1 means the same atoms in any order. An atom of length 0 has cosine 0 with all others.
 
   Args:
     atoms_kd, other_kd: [K, D] and [K', D]; with K != K' the smaller set is matched.

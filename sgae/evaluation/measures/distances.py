@@ -10,19 +10,19 @@ _BLOCK_ENTRIES = 2**23  # 32 MiB in float32; larger blocks are no faster.
 def squared_distance_blocks(
   queries_nd: np.ndarray, references_md: np.ndarray
 ) -> Iterator[tuple[slice, np.ndarray]]:
-  """Yields |x - y|^2 for some queries x and all references y at a time.
+  """Yields |x - y|^2 between blocks of queries x and all references y.
 
-  By |x|^2 + |y|^2 - 2 x.y, since a matrix product is many times faster than
-  differences. Its rounding errors are relative to |x|^2 + |y|^2, not to the distance,
-  and may be negative: centre the points first.
+  Computed as |x|^2 + |y|^2 - 2 x.y, since a matrix product is many times faster than
+  differences. Its rounding error is relative to |x|^2 + |y|^2, not to the distance, so
+  that results may be negative: centre the points first.
 
   Args:
     queries_nd: [N, D], float32 or float64.
-    references_md: [M, D], of the same dtype, which is also that of the result.
+    references_md: [M, D], of the same dtype; the results have it too.
 
   Yields:
-    The slice of the queries and their [rows, M] squared distances; the array may be
-    changed and is written over by the next block.
+    The slice of the queries and their [rows, M] squared distances. The array may be
+    changed; the next block overwrites it.
   """
   rows = max(1, _BLOCK_ENTRIES // len(references_md))
   buffer = np.empty((min(rows, len(queries_nd)), len(references_md)), queries_nd.dtype)

@@ -1,4 +1,4 @@
-"""What a measure returns: a value and how far chance may have moved it."""
+"""What a measure returns: a value with its standard error."""
 
 from typing import NamedTuple
 
@@ -6,7 +6,7 @@ import numpy as np
 
 
 class Estimate(NamedTuple):
-  """A measured value and its standard error, None where there is no estimate."""
+  """A measured value and its standard error, None if it cannot be estimated."""
 
   value: float
   error: float | None = None

@@ -1,4 +1,4 @@
-"""The Frechet distance between Gaussians that are fitted to features."""
+"""The Frechet distance between Gaussians fitted to features, as in FID."""
 
 from typing import NamedTuple
 
@@ -10,7 +10,7 @@ _BLOCKS = 20
 
 
 class Gaussian(NamedTuple):
-  """Mean float64 [D], covariance float64 [D, D], number of examples behind them."""
+  """Mean float64 [D], covariance float64 [D, D] and number of fitted examples."""
 
   mean_d: np.ndarray
   covariance_dd: np.ndarray
@@ -32,8 +32,8 @@ def frechet_distance(a: Gaussian, b: Gaussian) -> float:
   """Returns the squared Frechet (Wasserstein-2) distance, as in FID.
 
   |mean_a - mean_b|^2 + tr A + tr B - 2 tr (A^1/2 B A^1/2)^1/2 (Heusel et al. 2017).
-  Symmetric roots keep all of it real, also where A or B is singular; the rounding error
-  is then about D * 1e-8 times the largest eigenvalue.
+  Symmetric roots keep the result real even if A or B is singular; the rounding error is
+  then about D * 1e-8 times the largest eigenvalue.
   """
   return _distance(b, a, _root(a.covariance_dd))
 
@@ -41,16 +41,17 @@ def frechet_distance(a: Gaussian, b: Gaussian) -> float:
 def frechet(generated_nd: np.ndarray, reference: Gaussian) -> Estimate:
   """Returns the distance of generated features to the reference, with its error.
 
-  The value is biased: N samples of the reference itself, with covariance A = a I, come
-  to about a D (D + 5) / (4 N). So N belongs to the figure.
+  The value is biased: N samples of the reference itself, with covariance A = a I, score
+  about a D (D + 5) / (4 N). So always state N with the figure.
 
-  The standard error is that of a jackknife over 20 blocks, for independent samples and
-  a given reference; samples of the reference itself, where all of the value is bias,
-  get one that is 1.4 times too large. A bootstrap would not do: its samples hold
-  duplicates, and so few different examples that the bias is about twice as large.
+  The standard error is a jackknife over 20 blocks, for independent samples and a fixed
+  reference. For samples of the reference itself, where the whole value is bias, it is
+  1.4 times too large. A bootstrap would be wrong: its samples hold duplicates, and so
+  few different examples that the bias is about twice as large.
 
   Args:
-    generated_nd: [N, D], N >= 2; there is no error below two examples per block.
+    generated_nd: [N, D], N >= 2; with less than two examples per block the error is
+      None.
     reference: the Gaussian of real features.
   """
   generated_nd = np.asarray(generated_nd, np.float64)
@@ -73,8 +74,8 @@ def frechet(generated_nd: np.ndarray, reference: Gaussian) -> Estimate:
 def _moments(features_nd: np.ndarray, centre_d: np.ndarray) -> np.ndarray:
   """Returns X^T X, float64 [1 + D, 1 + D], of the rows (1, features - centre).
 
-  Count, sum and sum of outer products in one: those of several sets add up. The common
-  centre lets a set be taken off again without cancellation.
+  This holds the count, the sum and the sum of outer products. Moments of several sets
+  add up; without the common centre, subtracting those of a block would lose precision.
   """
   rows = np.ones((len(features_nd), 1 + len(centre_d)))
   np.subtract(features_nd, centre_d, out=rows[:, 1:])
@@ -97,9 +98,9 @@ def _root(covariance_dd: np.ndarray) -> np.ndarray:
 
 
 def _distance(a: Gaussian, b: Gaussian, root_of_b_dd: np.ndarray) -> float:
-  """Returns the distance, given the root that a caller may need many times."""
+  """Returns the distance; callers compute the root of b once for many distances."""
   product_dd = root_of_b_dd @ a.covariance_dd @ root_of_b_dd
-  # Its lower triangle alone is read, so rounding need not leave it symmetric.
+  # eigvalsh reads the lower triangle only, so asymmetry from rounding does no harm.
   root_trace = np.sqrt(np.maximum(np.linalg.eigvalsh(product_dd), 0)).sum()
   means = np.square(a.mean_d - b.mean_d).sum()
   covariances = np.trace(a.covariance_dd) + np.trace(b.covariance_dd) - 2 * root_trace

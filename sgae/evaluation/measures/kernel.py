@@ -15,20 +15,21 @@ def kernel_distance(
 ) -> Estimate:
   """Returns the kernel distance: a squared MMD, unbiased at any number of examples.
 
-  The mean over random subsets of MMD^2 with the kernel (x.y / D + 1)^3 (Binkowski et
+  The mean of MMD^2 over random subsets, with the kernel (x.y / D + 1)^3 (Binkowski et
   al. 2018). It may be slightly negative.
 
-  The standard error is that of fresh examples on both sides. Subsets share examples, so
-  their spread alone would understate it: the variance over subsets of m of N examples
-  is multiplied by m / (N - m), which is the jackknife that deletes N - m (Shao and Wu
-  1989), and that of the mean over subsets is added. Near 0 it is too large, not small.
+  The standard error is for independent new examples on both sides. Subsets share
+  examples, so their standard error alone would be too small: the variance over subsets
+  of m of N examples is multiplied by m / (N - m), the jackknife that deletes N - m
+  (Shao and Wu 1989), and the variance of the mean over subsets is added. For distances
+  near 0 the error is too large.
 
   Args:
     generated_nd, reference_nd: [N, D] and [M, D], N and M >= 4.
     subsets: number of subsets, > 1.
-    subset_size: examples of each side in a subset; no more than half of the smaller
-      side are taken, since subsets that are all alike would have no spread.
-    seed: of the choice of subsets.
+    subset_size: examples of each side in a subset; at most half of the smaller side are
+      taken, since larger subsets would overlap so much that they hardly vary.
+    seed: seed of the random subsets.
 
   Raises:
     ValueError: one side has fewer than 4 examples.

@@ -1,26 +1,26 @@
-"""Precision, recall, density and coverage: do samples lie among real examples?"""
+"""Precision, recall, density and coverage of samples, by nearest neighbours."""
 
 import numpy as np
 
 from sgae.evaluation.measures.distances import squared_distance_blocks
 from sgae.evaluation.measures.estimate import Estimate, mean_estimate
 
-_NEIGHBOUR = 3  # Of precision and recall.
-_WIDER_NEIGHBOUR = 5  # Of density and coverage.
+_NEIGHBOUR = 3  # k of precision and recall.
+_WIDER_NEIGHBOUR = 5  # k of density and coverage.
 
 
 def manifold_figures(
   generated_nd: np.ndarray, reference_nd: np.ndarray
 ) -> dict[str, Estimate]:
-  """Compares two sets of features through balls around their points.
+  """Compares two sets of features by balls around their points.
 
-  A set's manifold is the union of balls around its points, each as wide as the distance
-  to the k-th nearest other point of the set.
+  The manifold of a set is the union of balls around its points; the radius is the
+  distance to the k-th nearest other point of the set.
 
-  Errors are those of a mean over points while the balls stay what they are.
+  The standard errors are those of a mean over points, with the balls fixed.
 
   Args:
-    generated_nd, reference_nd: [N, D] and [M, D], N and M > 5; best N = M.
+    generated_nd, reference_nd: [N, D] and [M, D], N and M > 5; preferably N = M.
 
   Returns:
     `precision`: share of samples in the real manifold, `recall`: share of real points
@@ -29,7 +29,7 @@ def manifold_figures(
     a sample, k = 5 (Naeem et al. 2020).
 
   Raises:
-    ValueError: a set has no fifth neighbour.
+    ValueError: a set has fewer than 6 points.
   """
   for name, features in (("generated", generated_nd), ("reference", reference_nd)):
     if len(features) <= _WIDER_NEIGHBOUR:
@@ -37,8 +37,9 @@ def manifold_figures(
         f"neighbours need {_WIDER_NEIGHBOUR + 1} {name} examples or more, "
         f"got {len(features)}"
       )
-  # Centred and in float64, which costs 1.4 times as much as float32 and leaves nearby
-  # points apart. What rounding is left goes to the radii: a copy is always inside.
+  # Centred and in float64, which takes 1.4 times as long: in float32 points close to
+  # each other would coincide. The radii grow by the rounding error: otherwise a copy
+  # could lie outside its ball.
   reference_nd = np.asarray(reference_nd, np.float64)
   centre_d = reference_nd.mean(axis=0)
   generated_nd, reference_nd = generated_nd - centre_d, reference_nd - centre_d

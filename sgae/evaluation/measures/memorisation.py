@@ -1,4 +1,4 @@
-"""Are samples copies of training images? Distances to the nearest one say."""
+"""Are samples copies of training images? Measured by distances to the nearest one."""
 
 import numpy as np
 
@@ -6,22 +6,24 @@ from sgae.evaluation.measures.distances import squared_distance_blocks
 from sgae.evaluation.measures.estimate import Estimate, mean_estimate
 
 _COPY_QUANTILE = 0.01
-_PART_ENTRIES = 2**19  # Numbers of references at a time: as floats a cache holds them.
+_PART_ENTRIES = (
+  2**19
+)  # Reference values at a time: as floats they fit into a CPU cache.
 
 
 def nearest(
   queries_nd: np.ndarray, references_md: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-  """Returns the Euclidean distance to the nearest reference, and which one that is.
+  """Returns the Euclidean distance to the nearest reference, and its index.
 
-  The search is in float32 by matrix products: of references y whose squared distances
-  to x differ by less than about 1e-6 of |x|^2 + |y|^2, from the mean of the queries on,
-  it may take any. The distance to the one that it takes is computed directly, so a copy
-  is at 0.
+  The search uses float32 matrix products of points centred at the mean of the queries.
+  It may confuse references y whose squared distances to x differ by less than about
+  1e-6 of |x|^2 + |y|^2. The distance to the chosen one is then computed exactly, so a
+  copy has distance 0.
 
   Args:
-    queries_nd, references_md: [N, D] and [M, D], M > 0; the references are never whole
-      in memory as floats.
+    queries_nd, references_md: [N, D] and [M, D], M > 0; the references are converted to
+      floats in parts, to save memory.
 
   Returns:
     Distances float32 [N] and indices int64 [N].
@@ -36,30 +38,30 @@ def nearest(
     part_pd = references_md[start : start + part].astype(np.float32)
     part_pd -= centre_d
     for rows, block_bp in squared_distance_blocks(centred_nd, part_pd):
-      which_b = block_bp.argmin(axis=1)
-      found_b = block_bp[np.arange(len(which_b)), which_b]
-      closer_b = found_b < least_n[rows]
-      least_n[rows] = np.where(closer_b, found_b, least_n[rows])
-      indices_n[rows] = np.where(closer_b, which_b + start, indices_n[rows])
-  taken_nd = references_md[indices_n].astype(np.float32)
-  return np.linalg.norm(queries_nd - taken_nd, axis=1), indices_n
+      nearest_b = block_bp.argmin(axis=1)
+      distances_b = block_bp[np.arange(len(nearest_b)), nearest_b]
+      closer_b = distances_b < least_n[rows]
+      least_n[rows] = np.where(closer_b, distances_b, least_n[rows])
+      indices_n[rows] = np.where(closer_b, nearest_b + start, indices_n[rows])
+  nearest_nd = references_md[indices_n].astype(np.float32)
+  return np.linalg.norm(queries_nd - nearest_nd, axis=1), indices_n
 
 
 def memorisation_figures(
   generated_to_train_n: np.ndarray, test_to_train_m: np.ndarray
 ) -> dict[str, Estimate]:
-  """Compares how near samples and unseen real images come to the training images.
+  """Compares the distances of samples and of test images to the training images.
 
   Args:
     generated_to_train_n: [N], distance of each sample to its nearest training image.
-    test_to_train_m: [M], the same of real images that were not trained on.
+    test_to_train_m: [M], the same for test images.
 
   Returns:
     `neighbour_ratio`: median distance of samples over that of test images; 1 is like
-    unseen real images, below is closer; left out where half of the test images are
-    copies of training images. `copies`: share of samples that are no farther from a
-    training image than the nearest 1 % of the test images; real images give about 0.01.
-    Errors are for independent samples and independent test images.
+    test images, below 1 is closer; left out if half of the test images are copies of
+    training images. `copies`: share of samples that are at most as far from a training
+    image as the nearest 1 % of the test images; real images score about 0.01. Errors
+    are for independent samples and independent test images.
   """
   generated_n = np.asarray(generated_to_train_n, np.float64)
   test_m = np.asarray(test_to_train_m, np.float64)
@@ -81,7 +83,7 @@ def memorisation_figures(
 
 
 def _quantile_interval(values_n: np.ndarray, quantile: float) -> np.ndarray:
-  """Returns the order statistics that lie one standard error off a quantile.
+  """Returns the order statistics one standard error below and above a quantile.
 
   Of N values, quantile * N +- sqrt(N quantile (1 - quantile)) lie below it, whatever
   their distribution.

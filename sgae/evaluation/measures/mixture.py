@@ -5,7 +5,7 @@ import numpy as np
 from sgae.evaluation.measures.classes import mode_figures
 from sgae.evaluation.measures.estimate import Estimate, mean_estimate
 
-_RADIUS = 3.0  # Within it a point is of high quality, in standard deviations.
+_RADIUS = 3.0  # A point within it is of high quality (standard deviations).
 
 
 def mixture_figures(
@@ -13,21 +13,21 @@ def mixture_figures(
 ) -> dict[str, Estimate]:
   """Measures samples of a mixture of equal round Gaussians, as VEEGAN and PacGAN do.
 
-  A point is of high quality when it lies less than 3 sigma from the nearest mean; of a
-  perfect sampler's, 1 - exp(-4.5) = 98.89 % do. More means too narrow modes, which the
-  share does not punish, so the spread stands beside it.
+  A point is of high quality if it is less than 3 sigma from the nearest mean, as
+  1 - exp(-4.5) = 98.89 % of a perfect sampler's points are. A higher share means that
+  modes are too narrow, which `spread` measures.
 
   Args:
     points_n2: [N, 2], N > 0.
-    means_k2: [K, 2], the different means.
+    means_k2: [K, 2], the means.
     sigma: standard deviation of each mode along each axis.
 
   Returns:
     `modes_covered`: modes with a point of high quality. `high_quality`: share of such
     points. `reverse_kl`, `reverse_kl_debiased`: as in `classes.mode_figures`, with each
-    point given to the nearest mean. `spread`: estimated sigma over sigma, from points
-    of high quality and what they would give from a perfect sampler; 1 is right, below
-    is too narrow, much too wide modes come to 1.54; left out without such points.
+    point assigned to the nearest mean. `spread`: estimated sigma over sigma, from the
+    points of high quality, relative to a perfect sampler; 1 is right, below 1 modes are
+    too narrow, far too wide modes give 1.54; left out without such points.
   """
   offsets_nk2 = np.asarray(points_n2, np.float64)[:, None] - means_k2
   squares_nk = np.square(offsets_nk2 / sigma).sum(axis=2)
@@ -49,7 +49,8 @@ def mixture_figures(
 def _truncated_second_moment() -> float:
   """Returns the mean of r^2 of a standard Gaussian in the plane, given r < 3.
 
-  r^2 / 2 has density exp(-s); its mean below t is 1 - t exp(-t) / (1 - exp(-t)).
+  s = r^2 / 2 has density exp(-s); given s < t, its mean is
+  1 - t exp(-t) / (1 - exp(-t)).
   """
   limit = _RADIUS**2 / 2
   return 2 * (1 - limit / np.expm1(limit))

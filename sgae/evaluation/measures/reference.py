@@ -1,4 +1,4 @@
-"""A data set as evaluation needs it: with its feature extractor and its test split."""
+"""A data set for evaluation: with its feature extractor and its reference examples."""
 
 import functools
 from collections.abc import Callable
@@ -8,13 +8,13 @@ import numpy as np
 
 from sgae.data.dataset import Dataset
 from sgae.devices.mesh import local_mesh
-from sgae.evaluation.measures.suite import Reference, Seen
+from sgae.evaluation.measures.suite import Extracted, Reference
 
 REFERENCE_EXAMPLES = 10_000
 
 
 class FeatureExtractor(Protocol):
-  """A trained network whose features are compared; `about` says which one."""
+  """A trained network whose features are compared; `about` describes it."""
 
   @property
   def about(self) -> dict[str, Any]: ...
@@ -25,39 +25,40 @@ class FeatureExtractor(Protocol):
 
 
 class EvaluationData:
-  """A data set with the feature extractor that its examples are compared by."""
+  """A data set with the feature extractor that compares its examples."""
 
   def __init__(self, dataset: Dataset, extractor: FeatureExtractor | None):
-    """Binds both; without an extractor, only images are compared."""
+    """Binds both; without an extractor, only images are compared, not features."""
     self.dataset = dataset
     self.extractor = extractor
 
-  def extract(self, mesh: Any) -> Callable[[np.ndarray], Seen]:
-    """Returns `extract(images) -> Seen`, which every process of the mesh calls.
+  def extract(self, mesh: Any) -> Callable[[np.ndarray], Extracted]:
+    """Returns `extract(images) -> Extracted`, which every process of the mesh calls.
 
-    Stacked digits, one in each channel, are seen one by one, and their features are
-    concatenated.
+    The features of stacked digits are extracted channel by channel and concatenated.
     """
     if self.extractor is None:
-      return lambda images: Seen(images, None, None)
+      return lambda images: Extracted(images, None, None)
     extract = self.extractor.extract(mesh)
     channels = self.extractor.about["image_shape"][2]
 
     def extract_all(images):
       digits = images.shape[3] // channels
       if digits == 1:
-        return Seen(images, *extract(images))
-      each = [extract(images[..., [digit]]) for digit in range(digits)]
-      features, probabilities = zip(*each, strict=True)
-      return Seen(images, np.concatenate(features, axis=1), np.stack(probabilities, 1))
+        return Extracted(images, *extract(images))
+      by_digit = [extract(images[..., [digit]]) for digit in range(digits)]
+      features, probabilities = zip(*by_digit, strict=True)
+      return Extracted(
+        images, np.concatenate(features, axis=1), np.stack(probabilities, 1)
+      )
 
     return extract_all
 
   @functools.cached_property
   def reference(self) -> Reference:
-    """What samples are compared with: the first 10,000 of the test split.
+    """What samples are compared with: the first 10,000 examples of the test split.
 
-    This process extracts their features by itself.
+    This process extracts their features alone, on its own devices.
     """
     extract = self.extract(local_mesh())
     mixture = self.dataset.mixture

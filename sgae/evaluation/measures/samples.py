@@ -1,18 +1,18 @@
-"""Simple statistics of images, generated or real; pure functions."""
+"""Simple statistics of generated or real images."""
 
 import numpy as np
 
 
 def sample_statistics(images_nhwc: np.ndarray) -> dict[str, float]:
-  """Returns brightness, contrast between examples, and distance between pairs.
+  """Returns the mean and deviation of pixels, and the distance between pairs.
 
   Args:
     images_nhwc: float32 [N, H, W, C] in model range, N >= 2.
 
   Returns:
-    `mean` (pixels), `std` (over examples, root of the mean over pixels) and
-    `pair_distance` (mean Euclidean distance between examples 2i and 2i + 1; far below
-    that of real images it means that samples resemble each other).
+    `mean` (over all pixels), `std` (root of the variance over examples, averaged over
+    pixels) and `pair_distance` (mean Euclidean distance between examples 2i and 2i + 1;
+    a value far below that of real images means that samples are too similar).
   """
   flat = images_nhwc.reshape(len(images_nhwc), -1).astype(np.float64)
   even = len(flat) // 2 * 2

@@ -1,4 +1,4 @@
-"""The measures of generation by name, and which of them some data allow."""
+"""The measures of generation by name, and which of them a data set allows."""
 
 import functools
 from collections.abc import Callable, Iterable
@@ -15,21 +15,21 @@ from sgae.evaluation.measures.manifold import manifold_figures
 from sgae.evaluation.measures.memorisation import memorisation_figures, nearest
 from sgae.evaluation.measures.mixture import mixture_figures
 
-# Examples whose nearest training image is looked for: all of 10,000 would take five
-# times as long, and these tell a share of 1 % within a quarter of it.
+# Examples whose nearest training image is searched: all 10,000 would take five times as
+# long, and these measure a share of 1 % to within a quarter of it.
 NEIGHBOURS_SOUGHT = 2000
-# Test examples without which a measure on features is not defined.
+# Fewest test examples for which a measure on features is defined.
 LEAST_EXAMPLES = {"frechet": 2, "kernel": 4, "manifold": 6}
 
 
-class Seen(NamedTuple):
-  """Examples, and what the feature network sees in them.
+class Extracted(NamedTuple):
+  """Examples with their features and class probabilities.
 
   Attributes:
     images: [N, H, W, C], uint8; points of the plane float32 [N, 1, 1, 2].
-    features: float32 [N, D], or None where there is no feature network.
-    probabilities: float32 [N, K] of the classes, [N, S, K] of S stacked digits, or
-      None.
+    features: float32 [N, D], or None without a feature extractor.
+    probabilities: of the classes, float32 [N, K]; [N, S, K] for S stacked digits; None
+      without a feature extractor.
   """
 
   images: np.ndarray
@@ -42,12 +42,12 @@ class Reference:
   """What samples are compared with.
 
   Attributes:
-    test: the test split.
-    train_images: [N, H, W, C], the images that were trained on.
-    means_k2, sigma: of the mixture that points come from, or None.
+    test: examples of the test split.
+    train_images: [N, H, W, C], the training images.
+    means_k2, sigma: of the mixture for points of the plane, else None.
   """
 
-  test: Seen
+  test: Extracted
   train_images: np.ndarray
   means_k2: np.ndarray | None = None
   sigma: float | None = None
@@ -56,7 +56,7 @@ class Reference:
   def gaussian(self) -> Gaussian:
     """Mean and covariance of the test features."""
     if self.test.features is None:
-      raise ValueError("without a feature network there are no features")
+      raise ValueError("without a feature extractor there are no features")
     return fit_gaussian(self.test.features)
 
   @functools.cached_property
@@ -69,42 +69,45 @@ class Reference:
     return nearest(_flat(images), _flat(self.train_images))
 
 
-def _frechet(seen, reference):
-  return {"frechet": frechet(seen.features, reference.gaussian)}
+def _frechet(extracted, reference):
+  return {"frechet": frechet(extracted.features, reference.gaussian)}
 
 
-def _kernel(seen, reference):
-  return {"kernel": kernel_distance(seen.features, reference.test.features)}
+def _kernel(extracted, reference):
+  return {"kernel": kernel_distance(extracted.features, reference.test.features)}
 
 
-def _manifold(seen, reference):
-  # as many of either, which makes recall and coverage fair, and few samples quick
-  return manifold_figures(seen.features, reference.test.features[: len(seen.features)])
+def _manifold(extracted, reference):
+  # As many of both: otherwise recall and coverage would depend on the number of
+  # samples, and few samples would take as long as many.
+  return manifold_figures(
+    extracted.features, reference.test.features[: len(extracted.features)]
+  )
 
 
-def _classes(seen, reference):
-  return class_figures(seen.probabilities, reference.test.probabilities)
+def _classes(extracted, reference):
+  return class_figures(extracted.probabilities, reference.test.probabilities)
 
 
-def _modes(seen, reference):
+def _modes(extracted, reference):
   del reference
-  labels_nd = seen.probabilities.argmax(axis=2)
-  digits, classes = labels_nd.shape[1], seen.probabilities.shape[2]
+  labels_nd = extracted.probabilities.argmax(axis=2)
+  digits, classes = labels_nd.shape[1], extracted.probabilities.shape[2]
   modes_n = labels_nd @ classes ** np.arange(digits)[::-1]
   return mode_figures(modes_n, classes**digits)
 
 
-def _mixture(seen, reference):
-  points_n2 = _flat(seen.images)
+def _mixture(extracted, reference):
+  points_n2 = _flat(extracted.images)
   return mixture_figures(points_n2, reference.means_k2, reference.sigma)
 
 
-def _memorisation(seen, reference):
-  distances, _ = reference.to_train(seen.images[:NEIGHBOURS_SOUGHT])
+def _memorisation(extracted, reference):
+  distances, _ = reference.to_train(extracted.images[:NEIGHBOURS_SOUGHT])
   return memorisation_figures(distances, reference.test_to_train)
 
 
-MEASURES: dict[str, Callable[[Seen, Reference], dict[str, Estimate]]] = {
+MEASURES: dict[str, Callable[[Extracted, Reference], dict[str, Estimate]]] = {
   "frechet": _frechet,
   "kernel": _kernel,
   "manifold": _manifold,
@@ -116,7 +119,7 @@ MEASURES: dict[str, Callable[[Seen, Reference], dict[str, Estimate]]] = {
 
 
 def allowed(reference: Reference) -> list[str]:
-  """Names the measures that some data allow: those whose ingredients are there."""
+  """Returns the names of the measures whose inputs the data set has."""
   test = reference.test
   if reference.means_k2 is not None:
     return ["mixture"]
@@ -131,14 +134,14 @@ def allowed(reference: Reference) -> list[str]:
 
 
 def measure(
-  seen: Seen, reference: Reference, names: Iterable[str]
+  extracted: Extracted, reference: Reference, names: Iterable[str]
 ) -> dict[str, Estimate]:
-  """Returns the figures of the named measures, of those that the data allow."""
+  """Returns the figures of the named measures, as far as the data set allows them."""
   figures: dict[str, Estimate] = {}
   possible = allowed(reference)
   for name in names:
     if name in possible:
-      figures |= MEASURES[name](seen, reference)
+      figures |= MEASURES[name](extracted, reference)
   return figures
 
 

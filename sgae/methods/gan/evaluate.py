@@ -16,7 +16,7 @@ from sgae.evaluation.measures.classes import class_shares
 from sgae.evaluation.measures.estimate import Estimate
 from sgae.evaluation.measures.reference import EvaluationData
 from sgae.evaluation.measures.samples import sample_statistics
-from sgae.evaluation.measures.suite import Seen
+from sgae.evaluation.measures.suite import Extracted
 from sgae.methods.gan.program import build
 from sgae.methods.method import Evaluator, Program
 from sgae.methods.sampling import COLUMNS, ROWS, STREAM, make_sampler
@@ -52,7 +52,7 @@ class Observation(NamedTuple):
     interpolations: see `make_interpolator`.
   """
 
-  samples: Seen
+  samples: Extracted
   interpolations: np.ndarray
 
 
@@ -181,7 +181,7 @@ def _on_line(first: jax.Array, second: jax.Array, share: jax.Array):
   return (1 - share) * first + share * second
 
 
-def _class_shares(samples: Seen, num_classes: int) -> np.ndarray | None:
+def _class_shares(samples: Extracted, num_classes: int) -> np.ndarray | None:
   """Returns the share of each class; None without classes, or with too many to list."""
   if samples.probabilities is None or samples.probabilities.ndim == 3:
     return None
