@@ -1,6 +1,6 @@
-"""Speed beside PyTorch on the same machine: `python -m sgae.benchmark`.
+"""Speed compared with PyTorch on the same machine: `python -m sgae.benchmark`.
 
-`rows.py` lists what is timed, `ours.py` and `pytorch*.py` are the sides, `worker.py`
-is the process that each runs in. `growth.py` shows how cost grows with size,
+`rows.py` lists what is timed, `ours.py` and `pytorch*.py` are the two sides, and each
+runs in a process of `worker.py`. `growth.py` measures how cost grows with size,
 `mixtures.py` trains many seeds on data whose modes can be counted.
 """
