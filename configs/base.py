@@ -1,7 +1,7 @@
-"""Fields that all runs have, and those of the methods that a config names.
+"""The default config: the fields of all runs, and those of the chosen methods.
 
-The fields themselves stand in sgae/base_config.py (all runs) and in
-sgae/methods/<method>/config.py (each method), every one with a comment.
+The fields are defined in sgae/base_config.py (all runs) and in
+sgae/methods/<method>/config.py (each method), each with a comment.
 """
 
 from sgae.base_config import get_config

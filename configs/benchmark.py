@@ -63,11 +63,11 @@ CONFIGS = (
   "cifar10:residual",
 )
 
-PART = 32  # images of a convolutional batch that a CPU takes at once
+PART = 32  # size of a convolutional microbatch on a CPU (images)
 
 
 def config_of(row: Row, precision: str) -> Any:
-  """Returns the config whose phase does a row's work, in one of `rows.PRECISIONS`."""
+  """Returns the config of a row, in one of `rows.PRECISIONS`."""
   config = seed.get_config()
   config.precision.compute = "bfloat16" if precision == "bfloat16" else "float32"
   config.code.penalty, config.sae.sparsity_weight = "none", 0.0
@@ -95,7 +95,7 @@ def config_of(row: Row, precision: str) -> Any:
     )
     import jax
 
-    # larger parts fall out of a CPU's cache; a GPU is to have all at once
+    # Larger parts do not fit into a CPU's cache; on a GPU, parts would only be slower.
     if jax.default_backend() == "cpu" and row.line != "sampling":
       config.train.microbatches = -(-row.batch // PART)
     config.gan.discriminator_optimizer.update(

@@ -1,18 +1,19 @@
-"""CIFAR-10 with DCGAN's pair; `:residual` is a pair in the style of R3GAN, for a GPU.
+"""CIFAR-10 with the DCGAN networks; `:residual` has networks like R3GAN's, for a GPU.
 
     python launch.py --config=configs/cifar10.py
     python launch.py --config=configs/cifar10.py:residual
 
-The first one, all of its rounds, at commit b8baa7d: 3 minutes 28 seconds on one NVIDIA
-H200 (161 seconds of training, 43 % of them aside; the rest is the data, the classifier
-and the evaluation), seed 0: Frechet distance 4.91 (standard error .14; 10,000 samples,
-features of the classifier that is trained on first use, 8dd4364a5844, test accuracy
-.736; floor .46), precision .72, recall .68, all ten classes. With 2,000 samples it fell
-from 987 at the start to 51 after 2,000 rounds, 25 after 10,000, 8.7 after 50,000 and
-5.6 at the end. On 2 cores of an Intel Xeon 1,000 rounds (--config.gan.steps=1000) take
-160 seconds, after some 6 minutes for the classifier, once: from 1,286 to 55.1 (2,000
-samples; its classifier e12621611419 is another one, so these do not compare). The
-second one was not run.
+The first one at commit b8baa7d, seed 0, takes 3 minutes 28 seconds on one NVIDIA H200
+(161 seconds of training, 43 % of them in pictures, measures and checkpoints; the rest
+is the data, the feature extractor and the evaluation). Frechet distance 4.91 (standard
+error .14; 10,000 samples, feature extractor 8dd4364a5844, which is trained on first
+use, test accuracy .736; floor .46), precision .72, recall .68, all ten classes. With
+2,000 samples the distance falls from 987 at the start to 51 after 2,000 rounds, 25
+after 10,000, 8.7 after 50,000 and 5.6 at the end. On 2 cores of an Intel Xeon, 1,000
+rounds (--config.gan.steps=1000) take 160 seconds, after about 6 minutes for the feature
+extractor, once: from 1,286 to 55.1 (2,000 samples). Its feature extractor e12621611419
+differs, so these figures are not comparable with those above. The second one was not
+run.
 """
 
 from typing import Any

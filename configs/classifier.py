@@ -1,10 +1,10 @@
-"""The feature networks that are shipped, trained as they were.
+"""The shipped feature extractors: these commands train them again.
 
     python launch.py --config=configs/classifier.py --workdir=runs/mnist
     python launch.py --config=configs/classifier.py:fashion_mnist --workdir=runs/fashion
     python -m sgae.pretrained runs/mnist runs/fashion
 
-The last command puts them into the package, with their SHA-256 and test accuracy.
+The last command stores them in the package, with their SHA-256 and test accuracy.
 """
 
 from typing import Any
@@ -13,7 +13,7 @@ from configs import base
 
 
 def get_config(arg: str = "") -> Any:
-  """Returns the config; `arg` is the TFDS name, 'mnist' where it is ''."""
+  """Returns the config; `arg` is the TFDS name, '' means 'mnist'."""
   config = base.get_config(("classifier",))
   config.data.source = "tfds"
   config.data.name = arg or "mnist"

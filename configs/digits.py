@@ -1,4 +1,4 @@
-"""The embedded default: 1,797 handwritten digits, no download.
+"""The default config: 1,797 handwritten digits of scikit-learn, no download.
 
 python launch.py
 """
@@ -9,7 +9,7 @@ from configs import base
 
 
 def get_config(arg: str = "") -> Any:
-  """Returns the config; every field stands in configs/base.py."""
+  """Returns the config; configs/base.py says where all fields are defined."""
   del arg
   config = base.get_config(("sae", "gan"), also=("classifier",))
   config.data.source = "digits"

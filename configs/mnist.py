@@ -2,7 +2,7 @@
 
     python launch.py --config=configs/mnist.py
 
-The baseline without the autoencoder: --config.phases="('gan',)" and a --workdir.
+The baseline without the autoencoder: add --config.phases="('gan',)" and a --workdir.
 """
 
 from typing import Any
@@ -11,7 +11,7 @@ from configs import base
 
 
 def get_config(arg: str = "") -> Any:
-  """Returns the config; every field stands in configs/base.py."""
+  """Returns the config; configs/base.py says where all fields are defined."""
   del arg
   config = base.get_config(("sae", "gan"))
   config.data.source = "tfds"

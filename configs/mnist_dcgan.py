@@ -1,15 +1,15 @@
-"""MNIST with convolutions: an autoencoder whose code has places, then DCGAN's pair.
+"""MNIST with convolutions: an autoencoder with a spatial code, then a DCGAN.
 
     python launch.py --config=configs/mnist_dcgan.py
 
-30 minutes on 2 cores of an Intel Xeon, beside other work, at commit 5300b6c, seed 0:
-Frechet distance 38.6 (standard error 1.0; 10,000 samples, feature network mnist
-dc386622b326; floor 1.8, AE + mixture of 100: 9.9, of 10: 38.4, SAE + 100 clusters:
-19.3), recall .81, precision .53, all ten classes. It still falls at the end, from 45.5
-after 16,000 rounds (2,000 samples). The same generator from fresh weights
-(--config.phases="('gan',)") is as good, seeds 0 to 3 each at commit eeaecf7 on an
-NVIDIA H200: 36.2 (standard deviation 3.5) at the end with 2,000 samples, against 37.3
-(3.2) with the autoencoder.
+30 minutes on 2 shared cores of an Intel Xeon, at commit 5300b6c, seed 0: Frechet
+distance 38.6 (standard error 1.0; 10,000 samples, feature extractor mnist dc386622b326;
+floor 1.8, AE + mixture of 100: 9.9, of 10: 38.4, SAE + 100 clusters: 19.3), recall .81,
+precision .53, all ten classes. The distance still falls at the end, from 45.5 after
+16,000 rounds (2,000 samples). The same generator from random weights
+(--config.phases="('gan',)") is as good; over seeds 0 to 3 of each, at commit eeaecf7 on
+an NVIDIA H200: 36.2 (standard deviation 3.5) at the end with 2,000 samples, compared
+with 37.3 (3.2) with the autoencoder.
 """
 
 from typing import Any
@@ -18,7 +18,7 @@ from configs import base
 
 
 def get_config(arg: str = "") -> Any:
-  """Returns the config; every field stands in configs/base.py."""
+  """Returns the config; configs/base.py says where all fields are defined."""
   del arg
   config = base.get_config(("sae", "gan"))
   config.data.source = "tfds"

@@ -12,7 +12,7 @@ from configs import base
 
 
 def get_config(arg: str = "") -> Any:
-  """Returns the config; every field stands in configs/base.py."""
+  """Returns the config; configs/base.py says where all fields are defined."""
   del arg
   config = base.get_config(("sae", "gan"))
   config.data.source = "tfds"

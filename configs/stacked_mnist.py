@@ -1,4 +1,4 @@
-"""Stacked MNIST by the protocol of VEEGAN and PacGAN: 1,000 modes, who covers how many?
+"""Stacked MNIST by the protocol of VEEGAN and PacGAN: how many of 1,000 modes?
 
     python launch.py --config=configs/stacked_mnist.py
 
@@ -6,19 +6,19 @@ DCGAN with batch normalization on 128,000 fixed images, 50 epochs of the discrim
 and twice as many updates of the generator; 26,000 samples. VEEGAN: Srivastava et al.
 2017 (arXiv 1705.07761), PacGAN: Lin et al. 2018 (arXiv 1712.04086).
 
-Measured at commit c46778a, before convolutions had their gradients as derivatives: 5
-minutes 16 seconds on one NVIDIA H200 (264 seconds of training, 8.6 % of them aside; the
-rest is the data, its floor and the evaluation), seed 0: 113 modes (standard error 2.4),
-reverse KL 2.744 +- .005 (26,000 samples; floor 1,000 modes, .024; feature network mnist
-dc386622b326). DCGAN in VEEGAN's table: 99 modes, 3.40. On the way 71 modes were covered
-after 5,000 rounds, 55 after 10,000, and from 20,000 on 74 to 104, without a trend; from
-77,000 on the discriminator has won, as the run says itself: the failure that is to be
-mended.
+Measured at commit c46778a, before convolutions had their gradients as derivatives, seed
+0: 5 minutes 16 seconds on one NVIDIA H200 (264 seconds of training, 8.6 % of them in
+pictures, measures and checkpoints; the rest is the data, its floor and the evaluation).
+113 modes (standard error 2.4), reverse KL 2.744 +- .005 (26,000 samples; floor 1,000
+modes, .024; feature extractor mnist dc386622b326). DCGAN in VEEGAN's table: 99 modes,
+3.40. During training it covers 71 modes after 5,000 rounds, 55 after 10,000, and from
+20,000 on 74 to 104, without a trend; from 77,000 on the run warns that the
+discriminator has won, which is not solved yet.
 
-A hundredth of the run (--config.gan.steps=1000) takes 29 minutes on one core of an
-Intel Xeon, beside other work, and shows learning: from 1 mode and a reverse KL of 6.91
-over 4 modes and 6.58 after 500 rounds to 41 (2.6) and 4.642 +- .007 at the end. Mode
-collapse is what the run tells of itself.
+A hundredth of the run (--config.gan.steps=1000) takes 29 minutes on one shared core of
+an Intel Xeon and shows learning: from 1 mode and a reverse KL of 6.91, to 4 modes and
+6.58 after 500 rounds, to 41 (2.6) and 4.642 +- .007 at the end. The run warns of mode
+collapse.
 """
 
 from typing import Any
@@ -27,7 +27,7 @@ from configs import base
 
 
 def get_config(arg: str = "") -> Any:
-  """Returns the config; every field stands in configs/base.py."""
+  """Returns the config; configs/base.py says where all fields are defined."""
   del arg
   config = base.get_config(("gan",))
   config.data.source = "stacked"

@@ -1,4 +1,4 @@
-"""Checkpoints that were damaged after they were written, in each of their files."""
+"""Checkpoints that are damaged after they are written, in each of their files."""
 
 import io
 import json
@@ -68,7 +68,7 @@ def test_damage_to_each_file_is_noticed_and_named(tmp_path, whole_run, phase, da
     assert step == 10, name
     (line,) = faults
     assert f"{folder}/20 is damaged (" in line
-    # of damaged digests no one can say whether it was them or the file
+    # if the checksums are damaged, either they or the file may be wrong
     assert name.name in line or name.name == checksums.SUMS
 
 
@@ -101,7 +101,7 @@ def test_damaged_checkpoints_are_kept_and_the_ones_before_give_the_same_bits(
 
 
 @pytest.mark.parametrize("phase", ["sae", "gan"])
-def test_where_all_are_damaged_one_line_says_so_and_nothing_is_touched(
+def test_if_all_are_damaged_one_line_says_so_and_nothing_changes(
   tmp_path, whole_run, phase
 ):
   workdir = copy_of(whole_run, tmp_path / "run")
@@ -110,13 +110,13 @@ def test_where_all_are_damaged_one_line_says_so_and_nothing_is_touched(
     empty(numbers_of(folder / step))
   before = files_below(workdir / phase)
   for start in (train, evaluate):
-    with pytest.raises(UserError, match="no checkpoint is whole: ") as refusal:
+    with pytest.raises(UserError, match="all checkpoints are damaged: ") as refusal:
       start(workdir)
     assert f"{folder}/10" in str(refusal.value)
     assert f"{folder}/20" in str(refusal.value)
   assert files_below(workdir / phase) == before
 
-  shutil.rmtree(folder)  # what the line advises, and the way to lose no other phase
+  shutil.rmtree(folder)  # as the line advises; the other phases are kept
   train(workdir)
   assert_same_bits(workdir, whole_run)
 
@@ -146,7 +146,7 @@ def test_a_damaged_best_state_gives_way_to_the_newest(tmp_path):
   assert measured["gan"]["step"] == 20
 
 
-def test_half_written_folders_are_no_checkpoints(tmp_path, whole_run):
+def test_incomplete_folders_are_not_checkpoints(tmp_path, whole_run):
   workdir = copy_of(whole_run, tmp_path / "run")
   folder = workdir / "gan" / "checkpoints"
   half = [path.relative_to(folder / "20") for path in files_below(folder / "20")][::2]
@@ -156,7 +156,7 @@ def test_half_written_folders_are_no_checkpoints(tmp_path, whole_run):
       shutil.copy(folder / "20" / path, folder / name / path)
   (folder / "30" / checksums.SUMS).unlink(
     missing_ok=True
-  )  # as a copy that was broken off
+  )  # as after an interrupted copy
   shutil.rmtree(folder / "20")
   said = trained(workdir)
   assert f"{folder}/30 is damaged ({checksums.SUMS} is missing)" in said
@@ -164,7 +164,7 @@ def test_half_written_folders_are_no_checkpoints(tmp_path, whole_run):
   assert_same_bits(workdir, whole_run)
 
 
-def test_files_that_a_killed_run_was_writing_are_swept(tmp_path, whole_run):
+def test_partial_files_of_a_killed_run_are_deleted(tmp_path, whole_run):
   workdir = copy_of(whole_run, tmp_path / "run")
   for name in (".details.json.77.partial", "images/.gan_samples.png.8.partial"):
     (workdir / name).write_bytes(b"half")
@@ -173,18 +173,18 @@ def test_files_that_a_killed_run_was_writing_are_swept(tmp_path, whole_run):
   assert [path.name for path in workdir.rglob("*.partial")] == [".mine.partial"]
 
 
-def test_checkpoints_of_a_version_without_digests_are_used(tmp_path, whole_run):
+def test_checkpoints_of_a_version_without_checksums_are_used(tmp_path, whole_run):
   workdir = copy_of(whole_run, tmp_path / "run")
   for path in workdir.rglob(checksums.SUMS):
     path.unlink()
   assert "gan: all 20 steps are done" in trained(workdir)
-  # then it is orbax that notices, where it does
+  # without checksums only orbax can notice damage
   empty(workdir / "gan" / "checkpoints" / "20" / "default" / "_METADATA")
   with pytest.raises(UserError, match=r"gan/checkpoints/20 cannot be read"):
     train(workdir)
 
 
-def test_every_checkpoint_is_sealed_as_a_whole(whole_run):
+def test_checksums_cover_every_file_of_every_checkpoint(whole_run):
   for phase in ("sae", "gan"):
     for step in ("10", "20"):
       folder = whole_run / phase / "checkpoints" / step
@@ -205,7 +205,7 @@ def test_strange_files_among_checkpoints_are_ignored(tmp_path, whole_run):
   assert "Warning" not in said
 
 
-def test_a_file_in_the_place_of_the_checkpoints_is_named(tmp_path):
+def test_a_file_in_place_of_the_checkpoints_is_named(tmp_path):
   config = tiny_config(checkpoint__directory=str(tmp_path / "elsewhere"))
   (tmp_path / "elsewhere" / "sae").mkdir(parents=True)
   (tmp_path / "elsewhere" / "sae" / "checkpoints").write_text("not a folder")

@@ -1,4 +1,4 @@
-"""Full disks and directories that vanish: one line, code 2, and the run goes on."""
+"""Full disks and lost directories: one line, exit code 2, and the run can resume."""
 
 import os
 import shutil
@@ -30,7 +30,7 @@ def disk(tmp_path):
 
 
 def leave_free(disk, kibibytes):
-  """Fills a disk up to the last so many KiB."""
+  """Fills a disk except for the given number of KiB."""
   ballast = disk / "ballast"
   ballast.unlink(missing_ok=True)
   free = shutil.disk_usage(disk).free - kibibytes * 1024
@@ -106,7 +106,7 @@ def test_a_directory_that_is_removed_under_the_run_is_one_line(tmp_path, whole_r
 
   with pytest.raises(UserError, match="run/metrics.jsonl: it was removed"):
     train(workdir, console=ActingConsole(6, remove))
-  # nothing that a new start would take for files of something else
+  # no files are left that a new start would refuse as not of a run
   train(workdir)
   assert_same_bits(workdir, whole_run)
 
@@ -142,7 +142,7 @@ def test_a_directory_made_read_only_under_the_run_is_one_line(tmp_path, whole_ru
 def test_a_write_that_hangs_holds_up_no_step_before_the_next_save(
   tmp_path, whole_run, monkeypatch
 ):
-  """The first record hangs until the second one's progress is shown."""
+  """The write of the first record hangs until the second one's progress is shown."""
   workdir, write = tmp_path / "run", MetricsWriter.write
   stepped, waited = threading.Event(), []
 

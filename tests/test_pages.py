@@ -162,6 +162,7 @@ SIZES = {
   "save_every": 4,
   "batch_size": 16,
   "kernel_size": 2,
+  "k": 8,
   "num_samples": 40,
   "final_samples": 100,
   "controls": False,

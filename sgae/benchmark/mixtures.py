@@ -1,7 +1,7 @@
 """Does the GAN cover the ring and the grid? `python -m sgae.benchmark.mixtures`.
 
-Ten seeds of each config are trained in one program and measured on 2,500 samples each;
-what it prints stands in the headers of configs/ring.py and configs/grid.py.
+Trains ten seeds of each config in one program and measures 2,500 samples of each; the
+headers of configs/ring.py and configs/grid.py hold the results.
 """
 
 import sys
@@ -24,21 +24,21 @@ from sgae.methods.sampling import make_sampler
 from sgae.reporting.console import Console
 
 SEEDS = 10
-SAMPLES = 2500  # in which protocols count modes
+SAMPLES = 2500  # of each seed, as in the protocols of VEEGAN and PacGAN
 
 
 def trained_on_a_mixture(config: Any, seeds: int) -> tuple[Dataset, np.ndarray]:
-  """Trains one GAN for each seed, all of them in one program.
+  """Trains one GAN per seed, all in one program.
 
-  Each sees the examples that launch.py would show it, in their order.
+  Each takes the same examples in the same order as a run of launch.py.
 
   Args:
     config: of a GAN on a mixture, not frozen.
-    seeds: how many, from 0.
+    seeds: number of seeds, from 0.
 
   Returns:
-    The data set, and samples of the averaged generators, float32 [seeds, 2500, 2], in
-    model range.
+    The data set, and samples of the EMA generators, float32 [seeds, 2500, 2], in model
+    range.
   """
   dataset = sources.load(config.data, Console().line)
   source = jax.tree.map(jnp.asarray, dataset.train)
@@ -82,33 +82,37 @@ def measured(dataset: Dataset, points: np.ndarray) -> dict[str, np.ndarray]:
   """Returns each figure of `mixture_figures` for each seed, [seeds].
 
   Args:
-    dataset: with its mixture.
+    dataset: of a mixture.
     points: float [seeds, N, 2], in model range.
   """
   mixture: Any = dataset.mixture
-  figures = [mixture_figures(some, mixture.means_k2, mixture.sigma) for some in points]
+  by_seed = [
+    mixture_figures(points_n2, mixture.means_k2, mixture.sigma) for points_n2 in points
+  ]
   return {
-    # where nothing is near a mode there is no spread
-    name: np.array([each[name].value if name in each else np.nan for each in figures])
-    for name in figures[0]
+    # a seed without points near a mode has no spread
+    name: np.array(
+      [figures[name].value if name in figures else np.nan for figures in by_seed]
+    )
+    for name in by_seed[0]
   }
 
 
 def main() -> None:
-  """Prints what ten seeds of either config come to."""
+  """Trains and prints the figures of ten seeds of each config."""
   for config in (ring.get_config(), grid.get_config()):
     start = perf_counter()
     dataset, points = trained_on_a_mixture(config, SEEDS)
     seconds = perf_counter() - start
-    found = measured(dataset, points)
-    covered = (found["modes_covered"] == dataset.num_classes).sum()
+    figures = measured(dataset, points)
+    covered = (figures["modes_covered"] == dataset.num_classes).sum()
     lines = [
       f"{dataset.name}: {covered} of {SEEDS} seeds cover all modes, {seconds:.0f} s"
     ]
     lines += [
       f"  {name:<20}{values.mean():.4f} +- {values.std(ddof=1):.4f}"
       f" ({values.min():.4f} to {values.max():.4f})"
-      for name, values in found.items()
+      for name, values in figures.items()
     ]
     sys.stdout.write("\n".join(lines) + "\n")
 

@@ -1,4 +1,4 @@
-"""Command lines of the benchmarks: what to measure, and where to keep it."""
+"""The command line of the benchmarks."""
 
 import argparse
 from collections.abc import Sequence
@@ -7,16 +7,16 @@ from collections.abc import Sequence
 def parser(
   program: str, about: str | None, parts: Sequence[str]
 ) -> argparse.ArgumentParser:
-  """Returns a parser with `--only=PART,PART` (all of them by default) and `--json`."""
+  """Returns a parser with `--only=PART,PART` (all parts by default) and `--json`."""
 
-  def some(text):
-    chosen = text.split(",")
-    for name in chosen:
+  def selection(text):
+    names = text.split(",")
+    for name in names:
       if name not in parts:
         raise argparse.ArgumentTypeError(f"{name!r} is not one of {', '.join(parts)}")
-    return chosen
+    return names
 
-  made = argparse.ArgumentParser(f"python -m {program}", description=about)
-  made.add_argument("--only", type=some, default=parts, help=", ".join(parts))
-  made.add_argument("--json", metavar="PATH", help="write what was measured there")
-  return made
+  result = argparse.ArgumentParser(f"python -m {program}", description=about)
+  result.add_argument("--only", type=selection, default=parts, help=", ".join(parts))
+  result.add_argument("--json", metavar="PATH", help="write the results to this file")
+  return result

@@ -22,7 +22,8 @@ from sgae.methods import METHODS
 from sgae.methods.sampling import make_sampler
 from sgae.training.calls import compile_steps, iterate
 
-# For what is counted alone: its operations are the same, and made in half of the time.
+# For programs that are only counted, not run: they have the same operations and compile
+# in half of the time.
 UNOPTIMISED = {
   "xla_backend_optimization_level": 0,
   "xla_llvm_disable_expensive_passes": True,
@@ -30,12 +31,12 @@ UNOPTIMISED = {
 
 
 def dtype_of(precision: str) -> str:
-  """Returns the dtype in which networks are computed, as the config names it."""
+  """Returns the dtype of the networks' computations, as named in the config."""
   return "bfloat16" if precision == "bfloat16" else "float32"
 
 
 def training(row: Row, precision: str) -> tuple[Work, float]:
-  """Returns what trains a row for one call, as `training_of`, and one image's FLOP."""
+  """Returns the work of a row, see `training_of`, and the FLOP of one image."""
   config = config_of(row, precision)
   (name,) = config.phases
   work = training_of(config, name, row.steps_on(jax.default_backend()))
@@ -51,14 +52,14 @@ def training_of(
   shape: tuple[int, int, int] = (28, 28, 1),
   devices: int = 1,
 ) -> Work:
-  """Returns what trains a phase on random images and returns how many it has seen.
+  """Returns work that trains a phase on random images; its amount is in images.
 
   Args:
-    config: validated or like it.
+    config: has the fields of a validated config.
     name: of the phase.
-    steps: of one call, after which it waits for their end.
+    steps: steps of one call; the work waits for the end of the call.
     shape: (H, W, C) of the images.
-    devices: how many take part.
+    devices: number of devices.
   """
   noise = np.random.default_rng(0)
   images = noise.integers(0, 256, (EXAMPLES, *shape), dtype=np.uint8)
@@ -86,11 +87,11 @@ def training_of(
 
 
 def flops_of_autoencoder(latents: int) -> float:
-  """Returns the FLOP of the matrix products in which an image takes part in a step.
+  """Returns the FLOP of one image's matrix products in a step of the autoencoder.
 
-  Two of the encoder (forward, rows) and three of the decoder (forward, code, atoms).
-  All but the first leave out latents that are not in use where that is worth it; XLA
-  would count both ways.
+  There are two products of the encoder (forward, rows) and three of the decoder
+  (forward, code, atoms). All but the first skip inactive latents if that is faster.
+  XLA's own count would be wrong: it adds up both branches.
   """
   on_cpu = jax.default_backend() == "cpu"
   gathers = on_cpu and sparse.is_worth_it(latents, ACTIVE)
@@ -99,9 +100,9 @@ def flops_of_autoencoder(latents: int) -> float:
 
 
 def flops_of_step(config: Any, name: str) -> float:
-  """Returns the FLOP of a phase's step as XLA counts them in its program alone.
+  """Returns the FLOP of a phase's step as counted by XLA, for the step alone.
 
-  In a loop it would count the body once, whatever its number of turns.
+  In a compiled call XLA would count the body of the loop over steps only once.
   """
   config.train.microbatches = 1
   program = METHODS[name].build(config, (28, 28, 1))
@@ -118,7 +119,7 @@ def flops_of_step(config: Any, name: str) -> float:
 
 
 def sampled(row: Row, precision: str) -> Work:
-  """Returns what samples a row's images once, as bytes in a NumPy array."""
+  """Returns work that samples a row's images once, as bytes in a NumPy array."""
   config = config_of(row, precision)
   (name,) = config.phases
   program, mesh = METHODS[name].build(config, (28, 28, 1)), make_mesh(1)
@@ -128,9 +129,9 @@ def sampled(row: Row, precision: str) -> Work:
 
 
 def product(precision: str) -> Work:
-  """Returns what multiplies two square matrices; its amount is in FLOP."""
+  """Returns work that multiplies two square matrices; its amount is in FLOP."""
   side = 2048 if jax.default_backend() == "cpu" else 8192
-  # not constants: a GPU multiplies these at a higher clock
+  # Random: a GPU multiplies constant matrices at a higher clock.
   noise = np.random.default_rng(0).standard_normal((side, side), np.float32)
   matrix = jnp.asarray(noise, dtype_of(precision))
   multiply = jax.jit(jnp.matmul)
@@ -143,7 +144,7 @@ def product(precision: str) -> Work:
 
 
 def main(name: str, precision: str) -> None:
-  """Serves one row."""
+  """Serves one row to the parent process."""
   if precision == "float32":
     jax.config.update("jax_default_matmul_precision", "highest")
   row, flops = row_named(name), 0.0
@@ -160,9 +161,9 @@ def main(name: str, precision: str) -> None:
 
 
 def peak() -> int:
-  """Returns the memory [bytes] that the device gave at most; on a CPU the process's."""
-  of_device = jax.devices()[0].memory_stats()
-  return of_device["peak_bytes_in_use"] if of_device else worker.peak_bytes()
+  """Returns the peak memory of the device [bytes]; on a CPU, of the process."""
+  device_stats = jax.devices()[0].memory_stats()
+  return device_stats["peak_bytes_in_use"] if device_stats else worker.peak_bytes()
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""PyTorch's top-k sparse autoencoder, with the decoders that public trainers use."""
+"""A top-k sparse autoencoder in PyTorch, with the decoders of public trainers."""
 
 from collections.abc import Callable
 from typing import Any
@@ -12,15 +12,16 @@ from sgae.benchmark.rows import ACTIVE, Row
 def make_autoencoder_step(
   row: Row, mean: torch.Tensor, variant: str, amp: Any
 ) -> Callable[[torch.Tensor], None]:
-  """Returns `step(images_bd)`: one update by Adam, atoms kept at norm 1.
+  """Returns `step(images_bd)`: one update by Adam, which keeps the atoms' norm at 1.
 
   Args:
-    row: how many latents.
-    mean: [784], the images' mean, which is subtracted before the encoder.
+    row: gives the number of latents.
+    mean: [784], the mean image, which is subtracted before the encoder.
     variant: 'dense' multiplies the code with all atoms (openai/sparse_autoencoder,
-      saprmarks/dictionary_learning without its kernels), 'sparse' sums the chosen ones
-      by `embedding_bag` (EleutherAI/sparsify); with '_compiled' behind it compiled.
-    amp: a context manager for forward passes.
+      saprmarks/dictionary_learning without its kernels), 'sparse' sums the active ones
+      by `embedding_bag` (EleutherAI/sparsify); the suffix '_compiled' adds
+      `torch.compile`.
+    amp: returns the context manager of forward passes.
   """
   atoms = nn.functional.normalize(torch.randn(row.latents, len(mean)), dim=1)
   atoms = nn.Parameter(atoms.to(mean.device))
@@ -33,19 +34,19 @@ def make_autoencoder_step(
     lr=1e-3,
     betas=(0.9, 0.999),
     fused=True,
-    capturable=mean.is_cuda,  # into a CUDA graph, with the step count on the device
+    capturable=mean.is_cuda,  # else the step count is on the host: no CUDA graph
   )
 
   def loss_of(images):
     with amp():
       code = encoder(images - mean).relu()
-      values, chosen = code.topk(ACTIVE, dim=1, sorted=False)
+      values, active = code.topk(ACTIVE, dim=1, sorted=False)
       if variant.startswith("sparse"):
         outputs = nn.functional.embedding_bag(
-          chosen, atoms, per_sample_weights=values.to(atoms.dtype), mode="sum"
+          active, atoms, per_sample_weights=values.to(atoms.dtype), mode="sum"
         )
       else:
-        outputs = torch.zeros_like(code).scatter(1, chosen, values) @ atoms
+        outputs = torch.zeros_like(code).scatter(1, active, values) @ atoms
     return (outputs + bias - images).square().mean()
 
   @torch.no_grad()

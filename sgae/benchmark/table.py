@@ -1,4 +1,4 @@
-"""From measured rates to figures and to the text that is printed: pure functions."""
+"""Turns measured rates into figures and into the printed table: pure functions."""
 
 from collections.abc import Mapping, Sequence
 from statistics import median
@@ -6,18 +6,18 @@ from typing import Any, NamedTuple
 
 
 class Measured(NamedTuple):
-  """What was measured of one row.
+  """The measurements of one row.
 
   Attributes:
     name: of the row.
-    target: least ratio that is asked for.
+    target: least ratio that the row should reach.
     ours, theirs: images per second, pair by pair; `theirs` is empty without PyTorch.
-    variant: the way of writing the PyTorch side that was quickest.
-    product: rate of the matrix product beside each of ours [FLOP/s].
-    flops_per_image: FLOP that our program does for one image; 0: not counted.
-    our_peak_bytes, their_peak_bytes: memory that either side took at most until it was
-      warm, compiling included: on a GPU of the device, else the process.
-    device: the kind that ours ran on.
+    variant: the fastest variant of the PyTorch side.
+    product: rate of the matrix product, measured after each of ours [FLOP/s].
+    flops_per_image: FLOP of our program for one image; 0: not counted.
+    our_peak_bytes, their_peak_bytes: peak memory of each side until it is warm,
+      compiling included: on a GPU of the device, else of the process.
+    device: the kind of device of our side.
   """
 
   name: str
@@ -33,10 +33,10 @@ class Measured(NamedTuple):
 
 
 def figures(row: Measured) -> dict[str, Any]:
-  """Returns the figures of one row by name; None where there is nothing to say.
+  """Returns the figures of one row by name; None for what is not known.
 
-  A ratio is taken in each pair, since what slows a machine down slows both of its
-  halves; rates and memory are of the whole row.
+  Ratios are taken within each pair, since other load on the machine slows both halves
+  of a pair; rates and memory are of the whole row.
   """
   ratios = [a / b for a, b in zip(row.ours, row.theirs, strict=bool(row.theirs))]
   shares = [
@@ -74,7 +74,7 @@ HEAD = (
 
 
 def cells(row: Mapping[str, Any]) -> tuple[str, ...]:
-  """Returns a line of the table, from `figures`."""
+  """Returns the cells of a row of the table, from `figures`."""
   theirs = ratio = "-"
   if row["ratio"] is not None:
     theirs = f"{row['pytorch_images_per_second']:,.0f} {row['pytorch_variant']}"
@@ -97,7 +97,7 @@ WIDTHS = (16, 13, 32, 24, 5, 10, 13)
 
 
 def line(texts: Sequence[str]) -> str:
-  """Returns cells side by side, the first one to the left, the others to the right."""
+  """Returns cells as one line, the first aligned left, the others right."""
   pairs = list(zip(texts, WIDTHS, strict=True))
   first, width = pairs[0]
   rest = (f"{text:>{width}}" for text, width in pairs[1:])

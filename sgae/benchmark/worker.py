@@ -1,7 +1,7 @@
-"""A side in a process of its own, which measures whenever it is asked to.
+"""A side of the benchmark in its own process, which measures on request.
 
-Both sides stay alive and warm beside each other and work in turn, so that what else
-the machine does meets both alike. One line of JSON answers each line of the parent.
+Both sides stay warm and measure in turn, so that other load on the machine affects both
+equally. One line of JSON answers each line of the parent.
 """
 
 import contextlib
@@ -15,21 +15,21 @@ from collections.abc import Callable
 from time import perf_counter
 from typing import Any
 
-# Does some work, waits for its end and returns how much it was.
+# Does some work, waits for its end and returns its amount.
 Work = Callable[[], float]
 
 
 class Failed(Exception):
-  """A side that cannot do a row; the text says why in one line."""
+  """A side cannot measure a row; the text says why in one line."""
 
 
 class Worker:
-  """The parent's end of one process of one side."""
+  """The parent's handle of the process of one side."""
 
   def __init__(self, side: str, *args: str):
     """Starts `python -m sgae.benchmark.<side> args`; `await_start` waits for it."""
     self._facts: dict[str, Any] | None = None
-    # neither side may take all of a GPU's memory before the other one starts
+    # Otherwise JAX takes most of a GPU's memory, and the other side cannot start.
     environment = os.environ | {"XLA_PYTHON_CLIENT_PREALLOCATE": "false"}
     with contextlib.ExitStack() as files:
       self._errors = files.enter_context(tempfile.TemporaryFile("w+"))
@@ -46,23 +46,23 @@ class Worker:
       self._ends = files.pop_all()
 
   def await_start(self) -> dict[str, Any]:
-    """Waits until the side is compiled and warm; returns what it says of itself.
+    """Waits until the side is compiled and warm; returns its facts, see `serve`.
 
     Raises:
-      Failed: if it ends instead.
+      Failed: the process ends instead.
     """
     if self._facts is None:
       self._facts = self._answer()
     return self._facts
 
   def ask(self, question: str, seconds: float) -> float:
-    """Returns the rate that the side answers; see `serve`.
+    """Returns the rate that the side answers, see `serve`.
 
     Raises:
-      Failed: if it ends instead.
+      Failed: the process ends instead.
     """
     pipe: Any = self._process.stdin
-    with contextlib.suppress(BrokenPipeError):  # ended meanwhile; its errors say why
+    with contextlib.suppress(BrokenPipeError):  # it has ended: `_answer` says why
       pipe.write(f"{question} {seconds}\n")
       pipe.flush()
     return self._answer()["rate"]
@@ -78,20 +78,20 @@ class Worker:
         return json.loads(line)
     self._errors.seek(0)
     lines = [line.strip() for line in self._errors if line.strip()]
-    raise Failed(lines[-1][:200] if lines else "it ended without a word")
+    raise Failed(lines[-1][:200] if lines else "it ended without a message")
 
 
 def serve(
   questions: dict[str, Callable[[], Work]], peak: Callable[[], int], **facts: Any
 ) -> None:
-  """Answers the parent until it goes, in a process of a side.
+  """Answers the parent's questions until it closes the pipe.
 
   Args:
-    questions: by name what makes some work, which is then warmed up. An answer is its
-      rate per second over the seconds asked for.
-    peak: returns the most memory so far [bytes]: the device's, or `peak_bytes`. The
-      parent is told that of the first question.
-    facts: what else the parent is told at the start.
+    questions: name -> function that makes the work, which is then warmed up. An answer
+      is the rate per second of that work, over the requested seconds.
+    peak: returns the peak memory so far [bytes]: the device's, or `peak_bytes`. The
+      parent receives the value after the first work.
+    facts: what else the parent receives at the start.
   """
   works: dict[str, Work] = {}
   for name, make in questions.items():
@@ -106,7 +106,7 @@ def serve(
 
 
 def rate(work: Work, seconds: float) -> float:
-  """Returns how much work is done per second, over at least so many seconds."""
+  """Returns the amount of work per second, over at least the given seconds."""
   done, start = 0.0, perf_counter()
   while perf_counter() - start < seconds:
     done += work()
@@ -114,7 +114,7 @@ def rate(work: Work, seconds: float) -> float:
 
 
 def peak_bytes() -> int:
-  """Returns the memory that this process took at most."""
+  """Returns the peak memory of this process [bytes]."""
   unit = 1 if sys.platform == "darwin" else 1024
   return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
 

@@ -1,4 +1,4 @@
-"""A thin layer on orbax: save, restore, latest step. One folder for each phase."""
+"""Checkpoints of a run, by orbax: save, restore, check. One folder for each phase."""
 
 import dataclasses
 import re
@@ -18,7 +18,7 @@ from sgae.devices.mesh import replicated_template
 from sgae.errors import UserError
 from sgae.methods import METHODS
 from sgae.runs import checksums
-from sgae.runs.orbax_noise import hush_failing_saves
+from sgae.runs.orbax_noise import silence_failed_saves
 
 
 def checkpoints_of(config: Any, workdir: Path, phase: str) -> "Checkpoints":
@@ -30,7 +30,7 @@ def checkpoints_of(config: Any, workdir: Path, phase: str) -> "Checkpoints":
 
 
 def best_of(config: Any, workdir: Path, phase: str) -> "Checkpoints":
-  """Returns where the best state of a phase is kept."""
+  """Returns the checkpoint of the best state of a phase."""
   root = config.checkpoint.directory or workdir
   return Checkpoints(f"{root}/{phase}/best", 1, METHODS[phase].stored_as)
 
@@ -41,20 +41,20 @@ def read_state(
   phase: str,
   mean_image: np.ndarray,
   mesh: Any,
-  tell: Callable[[str], None],
+  warn: Callable[[str], None],
 ) -> tuple[int, Any] | None:
-  """Returns what a phase has to show: its newest state, or the best if that is kept.
+  """Returns the newest state of a phase, or the best one if that is kept.
 
   Args:
     config: validated.
     workdir: the run directory.
     phase: of the run.
-    mean_image: float32 [H, W, C]; only its shape counts.
-    mesh: on whose devices the state is to be.
-    tell: shows one line to the user, of each checkpoint that is damaged.
+    mean_image: float32 [H, W, C]; only its shape matters.
+    mesh: the devices that the state is placed on.
+    warn: shows one line to the user, for each checkpoint that is damaged.
 
   Returns:
-    (step, state), or None where nothing is saved yet.
+    (step, state), or None if nothing is saved yet.
 
   Raises:
     UserError: a checkpoint cannot be read, or all are damaged.
@@ -62,29 +62,29 @@ def read_state(
   places = [checkpoints_of(config, workdir, phase)]
   method = METHODS[phase]
   if method.selects_by is not None and config.evaluation.keep_best:
-    # where nothing is yet without measures
+    # first; it is empty until the first evaluation with measures
     places.insert(0, best_of(config, workdir, phase))
   program = method.build(config, mean_image.shape, mean_image)
   template = replicated_template(program.init, mesh, randomness.root_key(config.seed))
-  damaged: list[str] = []
+  all_damage: list[str] = []
   for checkpoints in places:
     with closing(checkpoints):
-      step, faults = checkpoints.newest_whole()
-      for line in faults:
-        tell(f"Warning: {line}; the one before is used")
+      step, damage = checkpoints.newest_whole()
+      for line in damage:
+        warn(f"Warning: {line}; the one before is used")
       if step is not None:
         return step, checkpoints.restore(step, template)
-      damaged += faults
-  if damaged:
-    raise none_whole(damaged)
+      all_damage += damage
+  if all_damage:
+    raise none_whole(all_damage)
   return None
 
 
 def none_whole(faults: list[str]) -> UserError:
-  """Returns the refusal to go on where every checkpoint of a phase is damaged."""
+  """Returns the error for a phase whose checkpoints are all damaged."""
   return UserError(
-    f"no checkpoint is whole: {', '.join(faults)}; put one back from a copy, or move "
-    "them out of their folder to train the phase anew"
+    f"all checkpoints are damaged: {', '.join(faults)}; restore one from a backup, or "
+    "move them out of their folder to train the phase again"
   )
 
 
@@ -97,12 +97,12 @@ class Checkpoints:
     keep: int,
     stored_as: Mapping[str, str] | None = None,
   ):
-    """Opens a folder; it is made with the first save.
+    """Opens a folder; the first save creates it.
 
     Args:
       directory: a local path, or a remote one such as gs://bucket/run.
-      keep: newest checkpoints that are kept.
-      stored_as: field of the state -> its name on disk, where that is another.
+      keep: number of newest checkpoints to keep.
+      stored_as: field of the state -> its name on disk, where the two differ.
     """
     self._stored_as = dict(stored_as or {})
     self._remote = "://" in str(directory)
@@ -110,9 +110,9 @@ class Checkpoints:
     self._directory = epath.Path(place)
     self._keep = keep
     self._opened: ocp.CheckpointManager | None = None
-    self._newest: int | None = None  # step that is saved already
-    self._saving: int | None = None  # step that is being saved, or was last
-    self._damaged: list[str] = []  # names of folders newer than that
+    self._newest: int | None = None  # newest step that is saved
+    self._saving: int | None = None  # step that is being saved, or that was saved last
+    self._damaged: list[str] = []  # names of damaged folders newer than `_newest`
 
   def listing(self) -> list[str]:
     """Returns the names in the folder, sorted, without opening a checkpoint.
@@ -138,13 +138,12 @@ class Checkpoints:
       return self._newest
 
   def newest_whole(self) -> tuple[int | None, list[str]]:
-    """Looks for the newest checkpoint that is as it was saved.
+    """Finds the newest checkpoint that is not damaged.
 
-    In a bucket, which has digests of its own, that is the newest one.
+    Checkpoints in a bucket are not checked: the bucket has its own checksums.
 
     Returns:
-      (its step, what is wrong with each newer one); the step is None where there is
-      none.
+      (its step, the damage of each newer one); the step is None if there is none.
 
     Raises:
       UserError: the folder cannot be read.
@@ -156,21 +155,20 @@ class Checkpoints:
       (int(name) for name in names if re.fullmatch("[0-9]+", name)), reverse=True
     )
     folders = [Path(self._directory / str(step)) for step in steps]
-    self._damaged, faults = [], []
-    checked = any(
-      map(checksums.is_sealed, folders)
-    )  # no: an older version wrote them all
+    self._damaged, damage_lines = [], []
+    # If none has checksums, an older version wrote them all: nothing can be checked.
+    checked = any(map(checksums.has_checksums, folders))
     for step, folder in zip(steps, folders, strict=True):
-      fault = checksums.fault(folder) if checked else None
-      if fault is None:
+      damage = checksums.find_damage(folder) if checked else None
+      if damage is None:
         self._newest = step
-        return step, faults
+        return step, damage_lines
       self._damaged.append(folder.name)
-      faults.append(f"checkpoint {folder} is damaged ({fault})")
-    return None, faults
+      damage_lines.append(f"checkpoint {folder} is damaged ({damage})")
+    return None, damage_lines
 
   def set_aside(self) -> None:
-    """Renames what `newest_whole` found damaged, so that its step can be saved again.
+    """Renames the damaged checkpoints from `newest_whole`, to save their steps again.
 
     Raises:
       UserError: the folder cannot be written.
@@ -187,24 +185,24 @@ class Checkpoints:
     """Begins to save; the state may be donated as soon as this returns.
 
     Raises:
-      UserError: the disk refuses, now or since the save before.
+      UserError: this save or the one before it fails.
     """
     if step == self._newest:
       return
-    # A copy of its own: on a CPU orbax reads the buffers that the next step is given
+    # Copied: on a CPU, orbax would read buffers while the next step overwrites them.
     bare = self._as_stored(state.replace(key=jax.random.key_data(state.key)))
     copy = jax.tree.map(jnp.copy, bare)
     with self._written():
       self._directory.mkdir(parents=True, exist_ok=True)
       manager = self._manager()
       manager.wait_until_finished()
-      self._complete()
+      self._add_late_checksums()
       self._saving = step
       manager.save(step, args=ocp.args.StandardSave(copy))
     self._newest = step
 
   def forget_after(self, step: int) -> None:
-    """Deletes what was saved after a step that a run goes back to."""
+    """Deletes the checkpoints after a step, from which the run continues."""
     latest = self.latest_step()
     while latest is not None and latest > step:
       with self._written():
@@ -219,16 +217,18 @@ class Checkpoints:
       template: shapes of the state, with shardings; see `replicated_template`.
 
     Raises:
-      UserError: the checkpoint is damaged or of another structure.
+      UserError: the checkpoint is damaged or has another structure.
     """
     key = template.key
     data = jax.eval_shape(jax.random.key_data, key)
     bare = jax.ShapeDtypeStruct(data.shape, data.dtype, sharding=key.sharding)
-    wanted = self._as_stored(template.replace(key=bare))
+    target = self._as_stored(template.replace(key=bare))
     with self._readable(self._directory / str(step)):
-      stored: Any = self._manager().restore(step, args=ocp.args.StandardRestore(wanted))
+      stored: Any = self._manager().restore(step, args=ocp.args.StandardRestore(target))
     names = {name: self._stored_as.get(name, name) for name in fields_of(template)}
-    state = template.replace(**{name: stored[kept] for name, kept in names.items()})
+    state = template.replace(
+      **{name: stored[stored_name] for name, stored_name in names.items()}
+    )
     return state.replace(key=jax.random.wrap_key_data(state.key))
 
   def _as_stored(self, state: Any) -> dict[str, Any]:
@@ -241,14 +241,14 @@ class Checkpoints:
     """Waits until everything is on disk.
 
     Raises:
-      UserError: the disk refuses.
+      UserError: a save fails.
     """
     if self._opened is not None:
       opened, self._opened = self._opened, None
       with self._written():
         try:
           opened.wait_until_finished()
-          self._complete()
+          self._add_late_checksums()
         finally:
           opened.close()
 
@@ -256,10 +256,10 @@ class Checkpoints:
   def _readable(self, path: epath.Path) -> Iterator[None]:
     try:
       yield
-    except Exception as error:  # orbax raises many kinds for a folder with garbage
+    except Exception as error:  # orbax raises many kinds for a damaged folder
       raise UserError(
         f"checkpoint {path} cannot be read ({_reason(error)}): make it readable, move "
-        "it aside to go on from the one before, or choose another --workdir"
+        "it away to continue from the one before, or choose another --workdir"
       ) from error
 
   @contextmanager
@@ -274,26 +274,28 @@ class Checkpoints:
 
   def _manager(self) -> ocp.CheckpointManager:
     if self._opened is None:
-      hush_failing_saves()
+      silence_failed_saves()
       self._opened = ocp.CheckpointManager(
         self._directory,
         options=ocp.CheckpointManagerOptions(
           max_to_keep=self._keep,
-          async_options=ocp.options.AsyncOptions(post_finalization_callback=self._seal),
+          async_options=ocp.options.AsyncOptions(
+            post_finalization_callback=self._write_checksums
+          ),
         ),
       )
     return self._opened
 
-  def _seal(self) -> None:
-    """Writes digests once all is written; orbax then gives the folder its name."""
+  def _write_checksums(self) -> None:
+    """Writes checksums of the saved files; then orbax gives the folder its name."""
     if self._remote or jax.process_index():
       return
     for path in self._directory.glob(f"{self._saving}.orbax-checkpoint-tmp*"):
-      checksums.seal(Path(path))
+      checksums.write_checksums(Path(path))
 
-  def _complete(self) -> None:
+  def _add_late_checksums(self) -> None:
     if self._saving is not None and not self._remote and not jax.process_index():
-      checksums.complete(Path(self._directory / str(self._saving)))
+      checksums.add_late_checksums(Path(self._directory / str(self._saving)))
 
 
 def fields_of(state: Any) -> list[str]:

@@ -1,8 +1,8 @@
-"""Digests that tell a whole checkpoint from one that was damaged since.
+"""Checksums of checkpoints, which show if a checkpoint is damaged.
 
-Orbax and its store notice a file that is cut off or gone, but not a bit that changed
-among the numbers. So the SHA-256 of each file is written into the checkpoint's folder
-before the folder gets its name, and compared before the checkpoint is used.
+Orbax and its store notice a truncated or missing file, but not a changed bit in an
+array. So the SHA-256 of each file is written into the checkpoint's folder before orbax
+gives the folder its final name, and checked before the checkpoint is used.
 """
 
 import hashlib
@@ -11,49 +11,49 @@ from pathlib import Path
 
 from sgae.reporting.files import write_atomically
 
-SUMS = "SHA256SUMS"  # as `sha256sum` writes and checks it
-# Orbax writes these when all else is done. They hold nothing of the state.
-_LAST = ("_CHECKPOINT_METADATA", "commit_success.txt")
+SUMS = "SHA256SUMS"  # in the format of the command `sha256sum`
+# Orbax writes these after all other files. They hold no part of the state.
+_LATE = ("_CHECKPOINT_METADATA", "commit_success.txt")
 _LINE = re.compile(r"([0-9a-f]{64})  (.+)\n")
 
 
-def seal(folder: Path) -> None:
-  """Writes the digests of all files but those that orbax has still to write.
+def write_checksums(folder: Path) -> None:
+  """Writes the checksums of all files that orbax has written so far.
 
   Args:
-    folder: of one checkpoint, under its temporary name or its own.
+    folder: of one checkpoint, under its temporary or final name.
 
   Raises:
-    UserError: the disk refuses.
+    UserError: the file cannot be written.
   """
   _write(folder, {name: _sha256(folder / name) for name in _nested(folder)})
 
 
-def complete(folder: Path) -> None:
-  """Adds the files that orbax has written since, if that was not done yet.
+def add_late_checksums(folder: Path) -> None:
+  """Adds the checksums of the files that orbax writes last, if they are missing.
 
   Raises:
-    UserError: the disk refuses.
+    UserError: the file cannot be written.
   """
   if (folder / SUMS).exists():
     sums = _read(folder)
-    last = [name for name in _LAST if name not in sums and (folder / name).exists()]
-    if last:
-      _write(folder, sums | {name: _sha256(folder / name) for name in last})
+    late = [name for name in _LATE if name not in sums and (folder / name).exists()]
+    if late:
+      _write(folder, sums | {name: _sha256(folder / name) for name in late})
 
 
-def is_sealed(folder: Path) -> bool:
-  """Says whether a checkpoint has digests; those of older versions have none."""
+def has_checksums(folder: Path) -> bool:
+  """Returns whether a checkpoint has checksums; those of older versions have none."""
   return (folder / SUMS).exists()
 
 
-def fault(folder: Path) -> str | None:
-  """Returns what is wrong with a checkpoint in a few words, or None.
+def find_damage(folder: Path) -> str | None:
+  """Returns how a checkpoint is damaged, in a few words; None if it is not.
 
   Args:
-    folder: of one checkpoint. Files that were added to it at its top are no fault.
+    folder: of one checkpoint. Files added at its top level do not count as damage.
   """
-  if not is_sealed(folder):
+  if not has_checksums(folder):
     return f"{SUMS} is missing"
   name = SUMS
   try:
@@ -84,10 +84,10 @@ def _sha256(path: Path) -> str:
 
 def _read(folder: Path) -> dict[str, str]:
   lines = (folder / SUMS).read_text().splitlines(keepends=True)
-  found = [_LINE.fullmatch(line) for line in lines]
-  if not all(found):
+  matches = [_LINE.fullmatch(line) for line in lines]
+  if not all(matches):
     raise ValueError(f"{SUMS} has changed")
-  return {match[2]: match[1] for match in found if match}
+  return {match[2]: match[1] for match in matches if match}
 
 
 def _write(folder: Path, sums: dict[str, str]) -> None:

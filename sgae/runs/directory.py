@@ -1,4 +1,4 @@
-"""What a run directory says about itself, and who may write to it."""
+"""The run directory: its config.json, and the lock that keeps other runs out."""
 
 import fcntl
 import json
@@ -18,7 +18,7 @@ PACKAGES = ("sgae", "jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "numpy
 
 
 def check(workdir: Path, config: Any) -> dict[str, Any] | None:
-  """Makes sure that a directory is free for an experiment, or holds it already.
+  """Checks that a directory is free for an experiment, or holds it already.
 
   Args:
     workdir: the run directory.
@@ -29,7 +29,7 @@ def check(workdir: Path, config: Any) -> dict[str, Any] | None:
     empty.
 
   Raises:
-    UserError: it holds another experiment, or files of something else.
+    UserError: it holds another experiment, or files that are not of a run.
   """
   with explained(workdir):
     names = sorted(path.name for path in workdir.iterdir()) if workdir.exists() else []
@@ -45,7 +45,7 @@ def check(workdir: Path, config: Any) -> dict[str, Any] | None:
   others = [name for name in names if name != LOCK_NAME]
   if others:
     raise UserError(
-      f"{workdir} holds no run but other files ({', '.join(others[:3])}): choose "
+      f"{workdir} holds files that are not of a run ({', '.join(others[:3])}): choose "
       "another --workdir, or empty it"
     )
   return None
@@ -55,18 +55,18 @@ def check(workdir: Path, config: Any) -> dict[str, Any] | None:
 def claimed(
   workdir: Path, config: Any, leader: bool
 ) -> Iterator[dict[str, Any] | None]:
-  """Makes the directory if need be and keeps it from other runs inside the block.
+  """Creates the directory if needed, and locks it inside the block.
 
   Args:
     workdir: the run directory.
     config: the resolved config.
-    leader: whether this process writes; the others of the run only look.
+    leader: whether this process writes; other processes of the run only read.
 
   Returns:
     A context manager that gives what `check` returns.
 
   Raises:
-    UserError: as `check`; or another process trains in it, or it cannot be written.
+    UserError: as for `check`; or another process trains in it, or it cannot be written.
   """
   if not leader:
     yield check(workdir, config)
@@ -76,14 +76,14 @@ def claimed(
     lock = open(workdir / LOCK_NAME, "a")  # noqa: SIM115 (closed below)
   with lock:
     try:
-      # released by the system however the process ends, so nothing stale is left
+      # the system releases it however the process ends, so that no stale lock is left
       fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:
       raise UserError(
         f"another process trains in {workdir}: wait for it, or choose another --workdir"
       ) from error
     stored = check(workdir, config)
-    with explained(workdir):  # of runs that were killed while they wrote a file
+    with explained(workdir):  # left by runs that were killed while writing a file
       for path in workdir.rglob(PARTIAL):
         path.unlink(missing_ok=True)
     yield stored
@@ -96,14 +96,14 @@ def write(
   devices: str,
   stored: dict[str, Any] | None,
 ) -> None:
-  """Writes the resolved config with what is needed to sample and to reproduce.
+  """Writes config.json: the config, the image shape, and versions of all packages.
 
   Args:
     workdir: the run directory.
     config: the resolved config.
     image_shape: (H, W, C) of the data.
-    devices: what the run computes on, in words.
-    stored: what the directory held before; its list of environments is continued.
+    devices: a description of the devices.
+    stored: from `check`; this environment is added to its list of environments.
   """
   environment = {name: version(name) for name in PACKAGES} | {"devices": devices}
   environments = stored["environments"] if stored else []
@@ -118,17 +118,17 @@ def write(
 
 
 def read(workdir: Path) -> dict[str, Any]:
-  """Returns what `write` wrote.
+  """Returns the content of config.json, as `write` stored it.
 
   Raises:
-    UserError: there is no run in the directory, or its file is damaged.
+    UserError: there is no run in the directory, or the file is damaged.
   """
   path = workdir / FILE_NAME
   with explained(path):
     if not path.exists():
       raise UserError(
-        f"{workdir} holds no run ({FILE_NAME} is missing): train first, or name the "
-        "run directory by --workdir"
+        f"{workdir} holds no run ({FILE_NAME} is missing): train first, or set "
+        "--workdir to a run directory"
       )
     text = path.read_bytes()
   try:

@@ -1,6 +1,6 @@
-"""What orbax and its store print when a save fails: hundreds of lines from threads.
+"""Silences orbax and its store, whose threads print hundreds of lines if a save fails.
 
-The failure itself reaches `Checkpoints`, which tells it in one line.
+The failure itself reaches `Checkpoints`, which reports it in one line.
 """
 
 import logging
@@ -8,11 +8,11 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-_LOOP_CLOSED = "Event loop is closed"  # the store reports to an orbax that has given up
+_LOOP_CLOSED = "Event loop is closed"  # raised by the store after orbax has stopped
 
 
-def hush_failing_saves() -> None:
-  """Drops the log of orbax, and errors that its store raises to nobody."""
+def silence_failed_saves() -> None:
+  """Drops orbax's log messages, and its store's exceptions that nobody can catch."""
   logging.getLogger("absl").addFilter(_is_not_of_orbax)
   if not isinstance(sys.unraisablehook, _WithoutClosedLoops):
     sys.unraisablehook = _WithoutClosedLoops(sys.unraisablehook)
@@ -23,11 +23,11 @@ def _is_not_of_orbax(record: logging.LogRecord) -> bool:
 
 
 class _WithoutClosedLoops:
-  """Hands on what was raised to nobody, but for the store's reports."""
+  """A `sys.unraisablehook` that drops the store's errors and passes on all others."""
 
-  def __init__(self, otherwise: Callable[[Any], Any]):
-    self._otherwise = otherwise
+  def __init__(self, hook: Callable[[Any], Any]):
+    self._hook = hook
 
   def __call__(self, unraisable: Any) -> None:
     if str(unraisable.exc_value) != _LOOP_CLOSED:
-      self._otherwise(unraisable)
+      self._hook(unraisable)

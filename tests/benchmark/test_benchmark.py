@@ -33,7 +33,7 @@ def test_a_side_that_fails_is_told_in_one_line(monkeypatch, capsys):
   monkeypatch.setattr(sys, "executable", "false")
   monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
   assert benchmark.main() == 1
-  assert capsys.readouterr().out.endswith("note: mlp 64: it ended without a word\n")
+  assert capsys.readouterr().out.endswith("note: mlp 64: it ended without a message\n")
 
 
 class Side:
@@ -113,7 +113,7 @@ def test_a_side_that_has_ended_says_why(monkeypatch):
   monkeypatch.setattr(sys, "executable", "false")
   side = Worker("ours")
   side._process.wait()
-  with pytest.raises(Failed, match="ended without a word"):
+  with pytest.raises(Failed, match="ended without a message"):
     side.ask("images", 0.1)
   side.close()
 
