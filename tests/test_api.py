@@ -18,6 +18,8 @@ from tests.systems import ROOT
 
 DOCUMENTED = (
   "sgae.losses.adversarial",
+  "sgae.losses.reconstruction",
+  "sgae.losses.sparsity",
   "sgae.methods",
   "sgae.networks.public",
   "sgae.training.start",
@@ -43,8 +45,11 @@ def test_every_public_name_is_there_and_has_a_docstring(package):
     module.nothing_like_this  # noqa: B018
 
 
-@pytest.mark.parametrize("name", DOCUMENTED)
-def test_examples_in_docstrings_are_true(name):
+@pytest.mark.parametrize("name", [*DOCUMENTED, "sgae.runs.load"])
+def test_examples_in_docstrings_are_true(name, whole_run, tmp_path, monkeypatch):
+  if name == "sgae.runs.load":  # which opens a run of the current folder
+    copy_of(whole_run, tmp_path / "runs" / "digits")
+    monkeypatch.chdir(tmp_path)
   result = doctest.testmod(importlib.import_module(name))
   assert result.attempted
   assert not result.failed

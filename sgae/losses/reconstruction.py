@@ -9,6 +9,9 @@ from sgae.losses.shapes import require_same_shape
 def squared_error(images_bhwc: jax.Array, reconstructions_bhwc: jax.Array) -> jax.Array:
   """Mean squared error over pixels and examples, a scalar.
 
+  >>> float(squared_error(jnp.zeros((2, 4, 4, 1)), jnp.ones((2, 4, 4, 1))))
+  1.0
+
   Args:
     images_bhwc, reconstructions_bhwc: float [B, H, W, C], one shape.
   """

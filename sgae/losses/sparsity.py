@@ -10,7 +10,11 @@ from sgae.networks.sparsity import Code
 
 
 def l1(code_bk: jax.Array) -> jax.Array:
-  """Mean over examples of the sum of |code|; float [B, K] or [B, h, w, K]."""
+  """Mean over examples of the sum of |code|; float [B, K] or [B, h, w, K].
+
+  >>> float(l1(jnp.array([[1.0, 2.0, 0.0], [0.0, 0.0, 1.0]])))
+  2.0
+  """
   return jnp.mean(jnp.sum(jnp.abs(code_bk), axis=range(1, code_bk.ndim)))
 
 
@@ -18,6 +22,9 @@ def kl(
   code_bk: jax.Array, rho: jax.Array | float, axis: str | None = None
 ) -> jax.Array:
   """Sum over latents of KL(rho || mean activation over the global batch and places).
+
+  >>> float(kl(jnp.full((4, 3), 0.05), rho=0.05))
+  0.0
 
   rho log(rho / m) + (1 - rho) log((1 - rho) / (1 - m)). Ng, CS294A lecture notes.
 

@@ -151,8 +151,8 @@ def load_run(workdir: str | Path) -> Run:
   >>> codes = run.encode(images)
   >>> run.decode(codes.at[:, 17].set(3.0)).shape == images.shape
   True
-  >>> float(run.metrics("sae")["sae/l0"][-1])
-  32.0
+  >>> float(run.metrics("sae")["step"][0])
+  0.0
 
   Args:
     workdir: a run directory.
