@@ -70,7 +70,7 @@ class Health:
       return []
     begun = []
     for rule, course in self._courses:
-      finding = rule.judge(now, self._past)
+      finding = rule.check(now, self._past)
       if finding is not None and course.begins(bool(finding), rule.patience):
         phase = str(record.get("phase"))
         begun.append(Event(phase, step, rule.kind, finding, rule.advice))

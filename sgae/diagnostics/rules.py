@@ -71,8 +71,8 @@ class Rule(NamedTuple):
 
   Attributes:
     kind: its name.
-    reads: metrics that `judge` looks at; no others are remembered.
-    judge: `judge(now, past) -> Verdict`, from the finite numbers of a record and from
+    reads: metrics that `check` reads; no others are remembered.
+    check: `check(now, past) -> Verdict`, from the finite numbers of a record and from
       what came before it.
     patience: findings in a row before the warning is given: more than 1 where a single
       record may stray, or where a young run looks bad.
@@ -81,7 +81,7 @@ class Rule(NamedTuple):
 
   kind: str
   reads: tuple[str, ...]
-  judge: Callable[[Numbers, Past], Verdict]
+  check: Callable[[Numbers, Past], Verdict]
   patience: int
   advice: str
 
@@ -94,7 +94,7 @@ def maximum(a: float, b: float) -> float:
 def exploding_gradient(names: tuple[str, ...], advice: str) -> Rule:
   """Warns where a gradient norm is far above its usual value."""
 
-  def judge(now, past):
+  def check(now, past):
     verdict = None
     for name in names:
       if name in now and past[name].count >= SETTLED:
@@ -103,13 +103,13 @@ def exploding_gradient(names: tuple[str, ...], advice: str) -> Rule:
           return f"{name} is {now[name]:.3g}, and {usual:.3g} was usual"
     return verdict
 
-  return Rule("exploding_gradient", names, judge, 1, advice)
+  return Rule("exploding_gradient", names, check, 1, advice)
 
 
 def vanishing_gradient(names: tuple[str, ...], advice: str) -> Rule:
   """Warns where a gradient norm is far below what was usual once."""
 
-  def judge(now, past):
+  def check(now, past):
     verdict = None
     for name in names:
       if name in now and past[name].count >= SETTLED:
@@ -118,7 +118,7 @@ def vanishing_gradient(names: tuple[str, ...], advice: str) -> Rule:
           return f"{name} is {now[name]:.3g}, and {usual:.3g} was usual once"
     return verdict
 
-  return Rule("vanishing_gradient", names, judge, 3, advice)
+  return Rule("vanishing_gradient", names, check, 3, advice)
 
 
 def diverging_loss(
@@ -134,7 +134,7 @@ def diverging_loss(
     least: `least(name, value)`; a usual size below this counts as this.
   """
 
-  def judge(now, past):
+  def check(now, past):
     verdict = None
     for name in names:
       if name in now:
@@ -144,7 +144,7 @@ def diverging_loss(
           return f"{name} is {now[name]:.3g}, and at most {usual:.3g} is usual"
     return verdict
 
-  return Rule("diverging_loss", names, judge, 1, advice)
+  return Rule("diverging_loss", names, check, 1, advice)
 
 
 def above(
@@ -160,13 +160,13 @@ def above(
     remark: ends the description.
   """
 
-  def judge(now, past):
+  def check(now, past):
     del past
     if name not in now:
       return None
     return f"{name} is {now[name]:.3g}{remark}" if now[name] > most else ""
 
-  return Rule(kind, (name,), judge, patience, advice)
+  return Rule(kind, (name,), check, patience, advice)
 
 
 def above_best(kind: str, name: str, error: str, advice: str) -> Rule:
@@ -179,7 +179,7 @@ def above_best(kind: str, name: str, error: str, advice: str) -> Rule:
     advice: what usually helps.
   """
 
-  def judge(now, past):
+  def check(now, past):
     if name not in now:
       return None
     best = past[name].least
@@ -187,7 +187,7 @@ def above_best(kind: str, name: str, error: str, advice: str) -> Rule:
       return ""
     return f"{name} is {now[name]:.3g}, and {best:.3g} was reached before"
 
-  return Rule(kind, (name, error), judge, 1, advice)
+  return Rule(kind, (name, error), check, 1, advice)
 
 
 def below_best(kind: str, kept: Mapping[str, tuple[float, float]], advice: str) -> Rule:
@@ -200,7 +200,7 @@ def below_best(kind: str, kept: Mapping[str, tuple[float, float]], advice: str) 
     advice: what usually helps.
   """
 
-  def judge(now, past):
+  def check(now, past):
     verdict = None
     for name, (share, least) in kept.items():
       if name in now:
@@ -209,4 +209,4 @@ def below_best(kind: str, kept: Mapping[str, tuple[float, float]], advice: str) 
           return f"{name} is {now[name]:.3g}, and {best:.3g} was reached before"
     return verdict
 
-  return Rule(kind, tuple(kept), judge, 1, advice)
+  return Rule(kind, tuple(kept), check, 1, advice)

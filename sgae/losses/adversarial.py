@@ -66,7 +66,7 @@ hinge = AdversarialLoss(
   _mean_of(lambda real, fake: -fake),
 )
 
-# Arjovsky et al. 2017 (arXiv 1701.07875); wants a gradient penalty beside it.
+# Arjovsky et al. 2017 (arXiv 1701.07875); needs a gradient penalty.
 wasserstein = AdversarialLoss(
   _mean_of(lambda real, fake: fake - real), _mean_of(lambda real, fake: -fake)
 )

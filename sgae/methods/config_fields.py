@@ -24,7 +24,7 @@ def optimizer_fields(
 
 
 def cadence_fields(steps: int) -> dict[str, Any]:
-  """Returns how long a method trains, and how often it is looked at."""
+  """Returns how long a method trains, and how often it is evaluated and saved."""
   return {
     # Steps of the phase, and steps between metric lines (also the steps in one compiled
     # call), pictures and checkpoints. log_every divides the others. A schedule ends at

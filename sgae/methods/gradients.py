@@ -25,7 +25,7 @@ def mean_gradient(
     axis: mapped axis over which the batch is spread, or None.
     microbatches: parts that the batch is taken in, one after the other, to need less
       memory; divides B. The result is that of the whole batch, as long as the loss is a
-      mean of terms that each see one example.
+      mean over examples of terms that depend on one example each.
 
   Returns:
     A function `(params, examples, *args) -> (gradients, metrics, extras)`; gradients

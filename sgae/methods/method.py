@@ -31,7 +31,7 @@ class Program(NamedTuple):
     step: `step(state, batch, *, axis=None) -> (state, metrics)`. `batch` maps the
       method's inputs and 'position' (int32 [B], place in the global batch) to arrays;
       images are float32 in [-1, 1].
-    shown: metrics beside the progress bar.
+    shown: metrics that the progress bar shows.
     functions: pure functions of a trained state by public name, such as
       `encode(state, images)`; what they take and return stands with each method.
     sample: `sample(state, key, positions_b) -> images`; sample i depends on the key and
@@ -48,7 +48,7 @@ class Program(NamedTuple):
 
 
 class Evaluator(NamedTuple):
-  """How a trained or training state is looked at.
+  """How a state is evaluated, in training and after it.
 
   Attributes:
     observe: `observe(state, full) -> observed`, arrays on the host; `full` after
@@ -60,7 +60,7 @@ class Evaluator(NamedTuple):
     protocol: `protocol() -> {name: value}`: how the full figures were measured.
     prefix: of the figures' names among the metrics of training.
     samples: how many generated images the full figures are of; 0 where nothing is
-      generated, and so nothing stands beside a floor and controls.
+      generated, and there is nothing to compare with a floor and controls.
   """
 
   observe: Callable[[Any, bool], Any]
@@ -90,7 +90,7 @@ class Extractor(NamedTuple):
 
 
 class Controls(NamedTuple):
-  """Generative models without an adversary that figures of generation stand beside.
+  """Generative models without an adversary, to compare generated images with.
 
   Attributes:
     models: kind -> fields of the config that set it apart.
@@ -134,7 +134,7 @@ class Method(NamedTuple):
     selects_by: the metric whose least value marks the best state; None: the last one.
     check_data: `check_data(config, dataset)` raises UserError where data do not fit.
     extractor: how it serves as feature extractor; one method of all has it.
-    controls: models that figures of generation stand beside; one method has them.
+    controls: models to compare generated images with; one method has them.
     stored_as: field of the state -> its name in checkpoints, where that is another.
   """
 

@@ -1,4 +1,4 @@
-"""What all steps see: named arrays, and the state of one trained network."""
+"""What all steps share: a batch of named arrays, the state of one network."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -180,7 +180,7 @@ def read_metrics(workdir: Path) -> list[dict]:
 def spent(
   records: Sequence[Mapping[str, Any]], phases: Iterable[str]
 ) -> dict[str, float]:
-  """Returns what some phases took together.
+  """Returns the images and seconds of phases, summed.
 
   Args:
     records: as `read_metrics` returns them; a counter may be missing or None.

@@ -1,4 +1,4 @@
-"""Traces of a few compiled calls, to be looked at in TensorBoard or Perfetto."""
+"""Traces of a few compiled calls, for TensorBoard or Perfetto."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -12,7 +12,7 @@ from sgae.reporting.files import explained
 
 @contextmanager
 def traced(directory: Path, calls: int) -> Iterator[Callable[[Any], None]]:
-  """Traces some of the compiled calls that are made inside the block.
+  """Traces the first compiled calls inside the block.
 
   Args:
     directory: where the trace goes; made when there is one.

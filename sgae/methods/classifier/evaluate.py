@@ -1,4 +1,4 @@
-"""What is looked at in a classifier: its accuracy on the test split."""
+"""Evaluates a classifier: its accuracy on the test split."""
 
 from typing import Any
 

@@ -70,10 +70,10 @@ def make_discriminator_update(
   def update(
     player, generator_params, images_bhwc, latents_bz, positions_b, key, settings, axis
   ):
-    made = generator.apply(generator_params, latents_bz, train=True, axis=axis)
+    generated = generator.apply(generator_params, latents_bz, train=True, axis=axis)
     mix_b = randomness.uniform(key, positions_b, ())
     weights = {name: settings[f"{name}_weight"] for name in names}
-    examples = (images_bhwc, jax.lax.stop_gradient(made.images), mix_b)
+    examples = (images_bhwc, jax.lax.stop_gradient(generated.images), mix_b)
     gradients, metrics, _ = mean_gradient(loss, axis, microbatches)(
       player.params, examples, weights, axis
     )

@@ -1,4 +1,4 @@
-"""What is looked at in a GAN: samples of the EMA generator, measured and drawn."""
+"""Evaluates a GAN: samples of the EMA generator, measured and drawn."""
 
 import functools
 from collections.abc import Callable

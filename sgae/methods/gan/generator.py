@@ -40,15 +40,17 @@ def make_generator_update(
 
   def loss(params, examples, discriminator_params, settings, axis):
     real_bhwc, latents_bz = examples
-    made = generator.apply(params, latents_bz, train=True, axis=axis)
-    code = made.code
+    generated = generator.apply(params, latents_bz, train=True, axis=axis)
+    code = generated.code
 
     def discriminate(images_bhwc):
       params = discriminator_params
       return discriminator.apply(params, images_bhwc, train=True, axis=axis)[0]
 
-    value = adversarial.generator(discriminate(real_bhwc), discriminate(made.images))
-    metrics = {"gan/g_adversarial": value, "statistics": made.statistics}
+    value = adversarial.generator(
+      discriminate(real_bhwc), discriminate(generated.images)
+    )
+    metrics = {"gan/g_adversarial": value, "statistics": generated.statistics}
     if code is not None:
       penalty = omega(code, settings["rho"], axis)
       value += settings["sparsity_weight"] * penalty

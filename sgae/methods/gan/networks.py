@@ -95,7 +95,7 @@ def _residual_body(gan, shape, output):
   )
 
 
-# Noise -> an array of some shape: an image, or the pre-activations of a code;
+# Noise -> an array of a given shape: an image, or the pre-activations of a code;
 # (config.gan, shape, output activation) -> BatchNetwork.
 GENERATOR_BODIES: dict[str, Callable[..., BatchNetwork]] = {
   "mlp": _mlp_body,

@@ -87,7 +87,7 @@ def make_adversarial_step(
   discriminator_updates: int,
   generator_updates: int,
 ) -> Callable[..., tuple[GanState, dict[str, jax.Array]]]:
-  """Composes the round; update i of either player sees batch i of the round.
+  """Composes the round; update i of each player takes batch i of the round.
 
   Args:
     update_discriminator: from `make_discriminator_update`.

@@ -1,7 +1,7 @@
 """The sparse autoencoder: encoder, sparsity map and decoder, trained on images.
 
 `config` (its fields), `checks`, `networks`, `train` (state and step), `program` (binds
-them all), `evaluate`, `report`, `warnings`, `controls` (generative models made of it),
+them all), `evaluate`, `report`, `warnings`, `controls` (generative models built on it),
 `method` (what the rest of the package knows).
 """
 

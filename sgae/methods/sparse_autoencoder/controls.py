@@ -1,4 +1,4 @@
-"""Autoencoders with Gaussians on their codes, which figures of generation stand beside.
+"""Controls: autoencoders with Gaussians on their codes, without an adversary.
 
 A GAN that does not beat them has shown nothing (Lucic et al. 2018, arXiv 1711.10337;
 Ghosh et al. 2020, arXiv 1903.12436).

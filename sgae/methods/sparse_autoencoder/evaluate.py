@@ -1,4 +1,4 @@
-"""What is looked at in an autoencoder: reconstructions, codes, atoms."""
+"""Evaluates an autoencoder: reconstructions, codes and atoms, on the test split."""
 
 from typing import Any, NamedTuple
 
@@ -24,7 +24,7 @@ from sgae.networks.autoencoder import reconstruct
 from sgae.reporting import pictures
 
 ATOMS_DRAWN, ATOM_COLUMNS = 200, 20
-PAIRS_DRAWN = 20  # images beside their reconstructions
+PAIRS_DRAWN = 20  # images with their reconstructions
 EXAMPLES_PROBED = 60_000  # training images that a linear probe of codes is fitted to
 MOST_CLASSES = 20  # that a linear probe tells apart
 
@@ -121,7 +121,7 @@ class AutoencoderEvaluator:
     return figures
 
   def draw(self, observed: Observation) -> dict[str, np.ndarray]:
-    """Draws reconstructions beside their images, and atoms."""
+    """Draws images with their reconstructions, and atoms."""
     images, outputs = self.dataset.test.images, observed.outputs
     if pictures.are_points(self.mean_image.shape):  # whose atoms show nothing
       first = slice(pictures.POINTS_SHOWN)
