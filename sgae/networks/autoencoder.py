@@ -5,7 +5,6 @@ from typing import NamedTuple
 
 import jax
 
-from sgae.kernels.sparse import Few
 from sgae.networks.network import Network, Params
 from sgae.networks.sparsity import Code, SparsityMap
 
@@ -21,17 +20,17 @@ class Autoencoder(NamedTuple):
 
   Attributes:
     init: `init(key) -> params`.
-    preactivate: `preactivate(params, images_bhwc) -> (pre_bk, few)`, `few` the largest
-      of each example where a code is made of these few alone, else None.
-    sparsify: `sparsify(params, pre_bk, few=None, *, train, axis) -> Code`.
-    decode: `decode(params, code_bk, few=None) -> images_bhwc`, `few` as in a `Code`.
+    encode: `encode(params, images_bhwc, *, train, axis) -> (Code, pre_bk)`, the code
+      and the pre-activations that it is made from.
+    sparsify: `sparsify(params, pre_bk, *, train, axis) -> Code`.
+    decode: `decode(params, code) -> images_bhwc`, of a `Code` or an array of values.
     after_update: `after_update(params, code_bk, axis) -> params`.
   """
 
   init: Callable[[jax.Array], Params]
-  preactivate: Callable[[Params, jax.Array], tuple[jax.Array, Few | None]]
+  encode: Callable[..., tuple[Code, jax.Array]]
   sparsify: Callable[..., Code]
-  decode: Callable[..., jax.Array]
+  decode: Callable[[Params, Code | jax.Array], jax.Array]
   after_update: Callable[..., Params]
 
 
@@ -45,9 +44,10 @@ def make_autoencoder(
   """Composes an autoencoder.
 
   Args:
-    encoder: (images_bhwc, active) -> (pre_bk, the `active` largest of each or None).
+    encoder: (images_bhwc, select) -> Preactivations, with the `select` largest of each
+      example where the encoder finds it worth while.
     sparsity: pre_bk -> code_bk.
-    decoder: (code_bk, few) -> images_bhwc.
+    decoder: code -> images_bhwc.
     num_latents: length K of the code.
     tie: starts the encoder as the decoder's transpose, which keeps latents alive (Gao
       et al. 2024); both must be single layers. None: it starts by itself.
@@ -64,20 +64,23 @@ def make_autoencoder(
       params["encoder"] = tie(params["encoder"], params["decoder"]["atoms"])
     return params
 
-  def preactivate(params, images_bhwc):
-    return encoder.apply(params["encoder"], images_bhwc, active=sparsity.active)
+  def encode(params, images_bhwc, *, train, axis=None):
+    selects = sparsity.selects
+    pre = encoder.apply(params["encoder"], images_bhwc, select=selects)
+    taken = pre.values if selects is None else pre
+    return sparsify(params, taken, train=train, axis=axis), pre.values
 
-  def sparsify(params, pre_bk, few=None, *, train, axis=None):
-    return sparsity.apply(params["sparsity"], pre_bk, train=train, axis=axis, few=few)
+  def sparsify(params, pre_bk, *, train, axis=None):
+    return sparsity.apply(params["sparsity"], pre_bk, train=train, axis=axis)
 
-  def decode(params, code_bk, few=None):
-    return decoder.apply(params["decoder"], code_bk, few=few)
+  def decode(params, code):
+    return decoder.apply(params["decoder"], code)
 
   def after_update(params, code_bk, axis):
     updated = sparsity.after_update(params["sparsity"], code_bk, axis)
     return params | {"sparsity": updated}
 
-  return Autoencoder(init, preactivate, sparsify, decode, after_update)
+  return Autoencoder(init, encode, sparsify, decode, after_update)
 
 
 def reconstruct(
@@ -88,7 +91,5 @@ def reconstruct(
   Returns:
     (reconstructions_bhwc, code), each row a function of its own image alone.
   """
-  code = autoencoder.sparsify(
-    params, *autoencoder.preactivate(params, images_bhwc), train=False
-  )
-  return autoencoder.decode(params, code.values, code.few), code
+  code, _ = autoencoder.encode(params, images_bhwc, train=False)
+  return autoencoder.decode(params, code), code

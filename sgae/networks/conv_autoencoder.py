@@ -12,9 +12,11 @@ import jax.numpy as jnp
 import numpy as np
 
 from sgae.kernels.convolution import convolve_transposed
+from sgae.kernels.sparse import Preactivations
 from sgae.networks import layers, network
 from sgae.networks.mlp import start_of_bias, unit_norm
 from sgae.networks.network import Network, Params
+from sgae.networks.sparsity import values_of
 
 
 def spatial_encoder(
@@ -36,8 +38,8 @@ def spatial_encoder(
     activation: a name in `network.ACTIVATIONS`.
 
   Returns:
-    Network with `apply(params, images_bhwc in [-1, 1], active=None)`, which returns
-    (float32 [B, h, w, K], None): of a code with places no few are selected.
+    Network with `apply(params, images_bhwc in [-1, 1], select=None)`, which returns
+    `Preactivations`, float32 [B, h, w, K]; with places none of them are selected.
   """
   mean = np.asarray(mean_image_hwc, np.float32)
   widths = [mean.shape[2], *hidden, num_latents]
@@ -58,10 +60,10 @@ def spatial_encoder(
   def init(key):
     return {"mean": jnp.array(mean), "layers": body.init(key)}
 
-  def apply(params, images_bhwc, active=None):
-    del active
+  def apply(params, images_bhwc, select=None):
+    del select
     centred = images_bhwc - jax.lax.stop_gradient(params["mean"])[None]
-    return body.apply(params["layers"], centred, train=False)[0], None
+    return Preactivations(body.apply(params["layers"], centred, train=False)[0])
 
   return Network(init, apply)
 
@@ -97,8 +99,8 @@ def spatial_decoder(
     output: a name in `network.OUTPUT_ACTIVATIONS`.
 
   Returns:
-    Network with `apply(params, code_bhwk [B, h, w, K], few=None)`, which returns
-    float32 [B, H, W, C].
+    Network with `apply(params, code) -> float32 [B, H, W, C]`, of a `Code` or an array
+    [B, h, w, K].
   """
   mean = np.asarray(mean_image_hwc, np.float32)
   widths = [*hidden, mean.shape[2]]
@@ -119,10 +121,9 @@ def spatial_decoder(
       params |= {"bias": jnp.zeros(widths[0]), "layers": body.init(tail_key)}
     return params
 
-  def apply(params, code_bhwk, few=None):
-    del few
+  def apply(params, code):
     kernel = jnp.moveaxis(params["atoms"], 0, -1)
-    x = convolve_transposed(code_bhwk, kernel, 2, sizes[0])
+    x = convolve_transposed(values_of(code), kernel, 2, sizes[0])
     if body is not None:
       x = activate(x + params["bias"][None, None, None])
       x, _ = body.apply(params["layers"], x, train=False)

@@ -48,7 +48,7 @@ def make_sparse_generator(
   Args:
     coder: latents_bz -> pre_bk.
     sparsity: pre_bk -> code_bk, the autoencoder's.
-    decoder: code_bk -> images_bhwc, the autoencoder's.
+    decoder: code -> images_bhwc, the autoencoder's.
     num_latents: length K of the code.
   """
 
@@ -65,7 +65,7 @@ def make_sparse_generator(
       params["coder"], latents_bz, train=train, axis=axis
     )
     code = sparsity.apply(params["sparsity"], pre_bk, train=train, axis=axis)
-    images_bhwc = decoder.apply(params["decoder"], code.values, few=code.few)
+    images_bhwc = decoder.apply(params["decoder"], code)
     return Generated(images_bhwc, code, statistics)
 
   def after_update(params, code, statistics, axis):

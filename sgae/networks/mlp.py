@@ -16,6 +16,7 @@ from sgae.kernels import sparse
 from sgae.kernels.dense import WIDE, dot_general
 from sgae.networks import network
 from sgae.networks.network import Network, Params
+from sgae.networks.sparsity import sum_of_atoms
 
 
 class _Layers(nn.Module):
@@ -55,8 +56,8 @@ def mlp_encoder(
     activation: a name in `network.ACTIVATIONS`.
 
   Returns:
-    Network with `apply(params, images_bhwc in [-1, 1], active=None)`, which returns
-    what `sparse_product.encode` does: float32 [B, K] and, if asked for, its largest.
+    Network with `apply(params, images_bhwc in [-1, 1], select=None)`, which returns
+    `Preactivations`, float32 [B, K]; `select` is how many of an example's are used.
   """
   whole, body = (
     _Layers(hidden, outputs, network.ACTIVATIONS[activation])
@@ -70,10 +71,10 @@ def mlp_encoder(
     rows = {"rows": last["kernel"].T, "bias": last["bias"]}
     return {"mean": jnp.array(mean), "layers": layers} | rows
 
-  def apply(params, images_bhwc, active=None):
+  def apply(params, images_bhwc, select=None):
     centred = images_bhwc - jax.lax.stop_gradient(params["mean"])[None]
     x: Any = body.apply({"params": params["layers"]}, _flatten(centred))
-    return sparse.encode(x, params["rows"], params["bias"], active)
+    return sparse.encode(x, params["rows"], params["bias"], select)
 
   return Network(init, apply)
 
@@ -105,8 +106,8 @@ def mlp_decoder(
     output: a name in `network.OUTPUT_ACTIVATIONS`.
 
   Returns:
-    Network with `apply(params, code_bk, few=None) -> float32 [B, H, W, C]`; `few` as in
-    `sparse_product.decode`.
+    Network with `apply(params, code) -> float32 [B, H, W, C]`, of a `Code` or an array
+    [B, K].
   """
   mean = np.asarray(mean_image_hwc, np.float32)
   hidden_activation = network.ACTIVATIONS[activation]
@@ -127,8 +128,8 @@ def mlp_decoder(
     last["bias"] = jnp.array(start)
     return params
 
-  def apply(params, code_bk, few=None):
-    x = sparse.decode(code_bk, few, params["atoms"]) + params["bias"][None]
+  def apply(params, code):
+    x = sum_of_atoms(code, params["atoms"]) + params["bias"][None]
     if tail is not None:
       x = tail.apply({"params": params["layers"]}, hidden_activation(x))
     return output_activation(x).reshape(-1, *mean.shape)

@@ -80,9 +80,9 @@ AnyNetwork = TypeVar("AnyNetwork", Network, BatchNetwork)
 def computed_in(network: AnyNetwork, precision: str) -> AnyNetwork:
   """Returns a network that computes in another precision.
 
-  Parameters and inputs are float32 and cast on the way in, outputs are cast back (but
-  for integers); so are gradients, which leaves optimizers and losses in float32. In
-  bfloat16 no network is piecewise linear: its rounding shows.
+  Parameters and inputs are cast on the way in, outputs are cast back (integers, as the
+  places of active latents, stay). So are gradients, which leaves optimizers and losses
+  in float32. In bfloat16 no network is piecewise linear: its rounding shows.
 
   Args:
     network: whose parameters and inputs are float32.
@@ -91,14 +91,15 @@ def computed_in(network: AnyNetwork, precision: str) -> AnyNetwork:
   dtype = PRECISIONS[precision]
 
   def apply(params, x, **how):
-    low = jax.tree.map(lambda leaf: leaf.astype(dtype), (params, x))
-    outputs = network.apply(*low, **how)
-    return jax.tree.map(back, outputs)
+    outputs = network.apply(*cast((params, x), dtype), **how)
+    return cast(outputs, jnp.float32)
 
-  def back(leaf):
-    return (
-      leaf.astype(jnp.float32) if jnp.issubdtype(leaf.dtype, jnp.floating) else leaf
-    )
+  def cast(tree, dtype):
+    def cast_leaf(leaf):
+      floating = jnp.issubdtype(leaf.dtype, jnp.floating)
+      return leaf.astype(dtype) if floating else leaf
+
+    return jax.tree.map(cast_leaf, tree)
 
   linear = network.piecewise_linear and dtype == jnp.float32
   return network._replace(apply=apply, piecewise_linear=linear)

@@ -84,7 +84,6 @@ def sparse_autoencoder(
   )
 
   def encode(params, images_bhwc):
-    pre_bk, few = autoencoder.preactivate(params, images_bhwc)
-    return autoencoder.sparsify(params, pre_bk, few, train=False).values
+    return autoencoder.encode(params, images_bhwc, train=False)[0].values
 
   return SparseAutoencoder(autoencoder.init, encode, autoencoder.decode)

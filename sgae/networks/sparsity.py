@@ -15,7 +15,7 @@ import jax
 import jax.numpy as jnp
 
 from sgae.kernels import collectives, sparse
-from sgae.kernels.sparse import Few
+from sgae.kernels.sparse import Active, Preactivations
 from sgae.kernels.switch import uses_reference
 from sgae.kernels.top_k import top_k
 from sgae.networks.network import Params, along_last
@@ -33,13 +33,13 @@ class Code(NamedTuple):
       non-negative.
     l0: float32 [B], number of active latents; it has a gradient (for the threshold)
       under `jumprelu` alone.
-    few: the latents that are not zero, if they are few of many, with their values; who
-      changes `values` leaves them out.
+    active: the latents that are not zero, if they are few of many, with the values that
+      a decoder reads; who changes `values` makes a new code without them.
   """
 
   values: jax.Array
   l0: jax.Array
-  few: Few | None = None
+  active: Active | None = None
 
 
 class SparsityMap(NamedTuple):
@@ -47,18 +47,19 @@ class SparsityMap(NamedTuple):
 
   Attributes:
     init: `init(num_latents) -> params` (an empty dict where nothing is kept).
-    apply: `apply(params, pre_bk, *, train, axis, few) -> Code`. `train` says whether
+    apply: `apply(params, pre_bk, *, train, axis) -> Code`. `train` says whether
       statistics of the batch may be used; without it, each row depends on itself
-      alone. `few` may give the `active` largest of each row, if they are known.
+      alone.
     after_update: `after_update(params, code_bk, axis) -> params`, run after each
       optimizer update with the values of the training batch's code.
-    active: how many of a row's largest are all that it looks at; None: it needs all.
+    selects: how many of a row's largest are all that it looks at; `apply` then takes
+      `Preactivations` as well, which may hold these. None: it needs all.
   """
 
   init: Callable[[int], Params]
   apply: Callable[..., Code]
   after_update: Callable[[Params, jax.Array, str | None], Params]
-  active: int | None = None
+  selects: int | None = None
 
 
 def kth_largest(values_bk: jax.Array, k: int, axis: str | None = None) -> jax.Array:
@@ -110,25 +111,38 @@ def keep_largest(values_bk: jax.Array, k: int) -> jax.Array:
   return jnp.where(fixed >= _for_examples(thresholds, values_bk), values_bk, 0.0)
 
 
-def top_code(pre_bk: jax.Array, k: int, few: Few | None = None) -> Code:
+def top_code(pre: jax.Array | Preactivations, k: int) -> Code:
   """Keeps the k largest rectified numbers of each example of a [B, ...] array.
 
   Args:
-    pre_bk: float, of either sign.
+    pre: float, of either sign; if its largest were selected, they are k.
     k: how many.
-    few: the k largest, if they are known.
 
   Returns:
-    The code, with its few if it is a [B, K] and they are worth it.
+    The code, with its active latents if it is a [B, K] and they are worth it.
   """
-  if few is None and pre_bk.ndim == 2 and sparse.is_worth_it(pre_bk.shape[1], k):
-    few = sparse.largest(pre_bk, k)
+  pre = pre if isinstance(pre, Preactivations) else Preactivations(pre)
+  pre_bk, largest = pre
+  if largest is None and pre_bk.ndim == 2 and sparse.is_worth_it(pre_bk.shape[1], k):
+    largest = sparse.largest(pre_bk, k)
   code_bk = jax.nn.relu(pre_bk)
-  if few is None:
+  if largest is None:
     return _counted(keep_largest(code_bk, k))
-  few = few._replace(values=jax.nn.relu(few.values))
-  values_bk = sparse.spread(code_bk, few)
-  return Code(values_bk, sparse.active_latents(values_bk, few), few)
+  active = largest._replace(values=jax.nn.relu(largest.values))
+  values_bk = sparse.spread(code_bk, active)
+  return Code(values_bk, sparse.active_latents(values_bk, active), active)
+
+
+def sum_of_atoms(code: Code | jax.Array, atoms_kd: jax.Array) -> jax.Array:
+  """Returns `code @ atoms_kd`, [B, K] x [K, D] -> [B, D]."""
+  if isinstance(code, Code):
+    return sparse.decode(code.values, code.active, atoms_kd)
+  return sparse.decode(code, None, atoms_kd)
+
+
+def values_of(code: Code | jax.Array) -> jax.Array:
+  """Returns the values of a code, which may be an array of them."""
+  return code.values if isinstance(code, Code) else code
 
 
 def density(code: Code, axis: str | None) -> jax.Array:
@@ -138,8 +152,8 @@ def density(code: Code, axis: str | None) -> jax.Array:
     code: of a batch.
     axis: mapped axis over which the batch is spread, or None.
   """
-  if code.few is not None:
-    return collectives.mean(sparse.frequency(code.values, code.few), axis)
+  if code.active is not None:
+    return collectives.mean(sparse.frequency(code.values, code.active), axis)
   fired_bk = (code.values > 0).any(axis=range(1, code.values.ndim - 1))
   return collectives.batch_mean(fired_bk.astype(jnp.float32), axis)
 
@@ -165,11 +179,11 @@ def make_topk(k: int) -> SparsityMap:
   Makhzani & Frey 2013 (arXiv 1312.5663); Gao et al. 2024 (arXiv 2406.04093).
   """
 
-  def apply(params, pre_bk, *, train, axis=None, few=None):
+  def apply(params, pre, *, train, axis=None):
     del params, train, axis
-    return top_code(pre_bk, k, few)
+    return top_code(pre, k)
 
-  return SparsityMap(lambda num_latents: {}, apply, _unchanged, active=k)
+  return SparsityMap(lambda num_latents: {}, apply, _unchanged, selects=k)
 
 
 def make_batch_topk(k: int, threshold_decay: float = 0.99) -> SparsityMap:
@@ -179,8 +193,7 @@ def make_batch_topk(k: int, threshold_decay: float = 0.99) -> SparsityMap:
   the smallest kept activation. Bussmann et al. 2024 (arXiv 2412.06410).
   """
 
-  def apply(params, pre_bk, *, train, axis=None, few=None):
-    del few
+  def apply(params, pre_bk, *, train, axis=None):
     code = jax.nn.relu(pre_bk)
     if not train:
       return _counted(jnp.where(code >= params["threshold"], code, 0.0))
@@ -214,8 +227,8 @@ def make_jumprelu(threshold: float, bandwidth: float) -> SparsityMap:
     bandwidth: width of the kernel, > 0, in the same unit.
   """
 
-  def apply(params, pre_bk, *, train, axis=None, few=None):
-    del train, axis, few
+  def apply(params, pre_bk, *, train, axis=None):
+    del train, axis
     threshold = along_last(params["threshold"], pre_bk)
     active_bk = _step(pre_bk, threshold, bandwidth)
     return Code(_jumprelu(pre_bk, threshold, bandwidth), _total_b(active_bk))
@@ -262,8 +275,8 @@ def _rectangle(x):
 
 
 def _stateless(function) -> SparsityMap:
-  def apply(params, pre_bk, *, train, axis=None, few=None):
-    del params, train, axis, few
+  def apply(params, pre_bk, *, train, axis=None):
+    del params, train, axis
     return _counted(function(pre_bk))
 
   return SparsityMap(lambda num_latents: {}, apply, _unchanged)

@@ -33,10 +33,10 @@ def sparse_autoencoder(images, rows, atoms):
   decoder = mlp_decoder(mean, (), LATENTS, "relu", "tanh")
   params = {"mean": mean, "rows": rows, "bias": jnp.zeros(LATENTS), "layers": {}}
   sparsity = make_topk(ACTIVE)
-  pre, few = encoder.apply(params, images, active=ACTIVE)
-  code = sparsity.apply({}, pre, few=few, train=True)
+  pre = encoder.apply(params, images, select=ACTIVE)
+  code = sparsity.apply({}, pre, train=True)
   bias = jnp.zeros(mean.size)
-  return decoder.apply({"atoms": atoms, "bias": bias}, code.values, few=code.few)
+  return decoder.apply({"atoms": atoms, "bias": bias}, code)
 
 
 def penalised(real, fake, kernel):

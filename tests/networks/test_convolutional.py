@@ -144,7 +144,7 @@ def test_a_tied_spatial_encoder_is_the_transpose_of_the_decoder():
   params = autoencoder.init(KEY)
   images = jax.random.normal(jax.random.key(2), (2, 12, 12, 2))
   codes = jax.random.normal(jax.random.key(3), (2, 6, 6, 3))
-  there = jnp.vdot(autoencoder.preactivate(params, images)[0], codes)
+  there = jnp.vdot(autoencoder.encode(params, images, train=False)[1], codes)
   back = jnp.vdot(images, autoencoder.decode(params, codes))
   np.testing.assert_allclose(there, back, rtol=1e-4)
 

@@ -38,7 +38,7 @@ def platform(request, monkeypatch):
 
 def few_loss(pre_bk, atoms_kd):
   code = top_code(pre_bk, ACTIVE)
-  outputs = sparse.decode(code.values, code.few, atoms_kd)
+  outputs = sparse.decode(code.values, code.active, atoms_kd)
   # once by what is decoded, and once by the code itself, as a penalty would
   return jnp.sum((outputs - WANTED[: len(pre_bk)]) ** 2) + jnp.sum(code.values**3)
 
@@ -76,9 +76,9 @@ def test_of_equal_numbers_a_cpu_keeps_as_many_as_were_asked_for(platform):
 
 
 def test_few_of_many_are_gathered():
-  assert top_code(PRE, ACTIVE).few is not None
-  assert top_code(PRE[:, 1:], ACTIVE).few is None
-  assert top_code(PRE[:, None], ACTIVE).few is None  # this one has places
+  assert top_code(PRE, ACTIVE).active is not None
+  assert top_code(PRE[:, 1:], ACTIVE).active is None
+  assert top_code(PRE[:, None], ACTIVE).active is None  # this one has places
 
 
 @pytest.mark.usefixtures("platform")
@@ -106,7 +106,7 @@ def test_bfloat16_is_summed_in_float32():
   few_code = top_code(PRE, ACTIVE)
   code = few_code._replace(values=few_code.values.astype(jnp.bfloat16))  # as a network
   atoms_kd = ATOMS.astype(jnp.bfloat16)
-  outputs = sparse.decode(code.values, code.few, atoms_kd)
+  outputs = sparse.decode(code.values, code.active, atoms_kd)
   assert outputs.dtype == jnp.bfloat16
   exact = code.values.astype(jnp.float32) @ atoms_kd.astype(jnp.float32)
   np.testing.assert_array_equal(outputs, exact.astype(jnp.bfloat16))
@@ -126,9 +126,9 @@ OTHERS = [0, 1, ACTIVE, ACTIVE + 1, LATENTS]
 
 def by_rows(active, others=0):
   def loss(x_bd, rows_kd, bias_k):
-    pre_bk, few = sparse.encode(x_bd, rows_kd, bias_k, active)
-    code = top_code(pre_bk, ACTIVE, few)
-    return jnp.sum(jnp.sin(code.values)) + jnp.sum(pre_bk[:, :others] ** 2)
+    pre = sparse.encode(x_bd, rows_kd, bias_k, active)
+    code = top_code(pre, ACTIVE)
+    return jnp.sum(jnp.sin(code.values)) + jnp.sum(pre.values[:, :others] ** 2)
 
   return jax.jit(jax.value_and_grad(loss, (0, 1, 2)))
 

@@ -85,7 +85,7 @@ def decode(config: Any, mean_image: np.ndarray) -> Any:
   def decode_drawn(state, drawn_bk):
     params = state.player.params
     code = autoencoder.sparsify(params, drawn_bk, train=False)
-    return autoencoder.decode(params, code.values, code.few)
+    return autoencoder.decode(params, code)
 
   return decode_drawn
 

@@ -122,9 +122,8 @@ def _make_loss(
   """
 
   def loss(params, images_bhwc, dead_k, settings, axis):
-    pre_bk, few = autoencoder.preactivate(params, images_bhwc)
-    code = autoencoder.sparsify(params, pre_bk, few, train=True, axis=axis)
-    outputs = autoencoder.decode(params, code.values, code.few)
+    code, pre_bk = autoencoder.encode(params, images_bhwc, train=True, axis=axis)
+    outputs = autoencoder.decode(params, code)
     mse = reconstruction.squared_error(images_bhwc, outputs)
     penalty = omega(code, settings["rho"], axis)
     value = mse + settings["sparsity_weight"] * penalty
@@ -153,8 +152,7 @@ def _auxiliary_error(autoencoder, params, residual_bhwc, pre_bk, dead_k, k):
   """Returns what the k largest dead latents leave unexplained of the residual."""
   dead_bk = jnp.where(along_last(dead_k, pre_bk), pre_bk, 0.0)
   silent = autoencoder.decode(params, jnp.zeros_like(pre_bk[:1]))
-  loud = top_code(dead_bk, k)
-  spoken = autoencoder.decode(params, loud.values, loud.few)
+  spoken = autoencoder.decode(params, top_code(dead_bk, k))
   return reconstruction.auxiliary_error(residual_bhwc, spoken - silent)
 
 
