@@ -20,7 +20,7 @@ _forks.set_forkserver_preload(["launch", "sgae.training.run", "sgae.aot.compile"
 
 
 def launched(arguments: list[str], output: Path) -> subprocess.Popen:
-  """Starts launch.py as a user does; what it prints goes to a file."""
+  """Starts launch.py as a user does; its output goes to a file."""
   with open(output, "wb") as file:
     return subprocess.Popen(
       [sys.executable, "launch.py", *arguments],
@@ -32,7 +32,7 @@ def launched(arguments: list[str], output: Path) -> subprocess.Popen:
 
 
 class Forked:
-  """launch.py in a process of its own that did not have to import what it needs."""
+  """launch.py in a forked process, which has all modules imported already."""
 
   def __init__(
     self,
@@ -42,12 +42,12 @@ class Forked:
     devices: int = 1,
     folder: Path = ROOT,
   ):
-    """Starts it.
+    """Starts the process.
 
     Args:
       arguments: of launch.py.
-      output: gets what it prints.
-      errors: gets what it prints to standard error; None: `output` does.
+      output: file for its output.
+      errors: file for its standard error; None: `output`.
       devices: as which the CPU appears.
       folder: that relative paths of the arguments begin at.
     """
@@ -98,7 +98,7 @@ def _main(arguments, output, errors, environment, folder):
 def forked(
   *arguments: str, devices: int = 1, folder: Path = ROOT
 ) -> subprocess.CompletedProcess:
-  """Runs launch.py to its end, as `tests.systems.launch` does but sooner there."""
+  """Runs launch.py to its end, like `tests.systems.launch` but faster."""
   with TemporaryDirectory() as place:
     output, errors = Path(place) / "output.txt", Path(place) / "errors.txt"
     code = Forked(list(arguments), output, errors, devices, folder).wait(300)
@@ -108,12 +108,12 @@ def forked(
 
 
 def wait_for(process, words: str, output: Path, timeout: float = 120) -> None:
-  """Returns once a process has printed something that matches, or ended."""
+  """Waits until a process has printed something that matches, or has ended."""
   _until(process, lambda: re.search(words, output.read_text()) is not None, timeout)
 
 
 def wait_for_records(process, workdir: Path, count: int, timeout: float = 120) -> None:
-  """Returns once a run has written so many records, or ended."""
+  """Waits until a run has written `count` records, or has ended."""
   metrics = workdir / "metrics.jsonl"
 
   def enough():

@@ -1,4 +1,4 @@
-"""What every test shares: a cache of its own, and programs that are soon compiled."""
+"""What all tests share: a cache for the session, and programs that compile fast."""
 
 import os
 
@@ -56,7 +56,7 @@ def pytest_collection_modifyitems(items):
 
 @pytest.fixture(scope="session", autouse=True)
 def own_cache(tmp_path_factory):
-  """Decoded data and compiled programs go to a folder of this test session alone."""
+  """Decoded data and compiled programs go to a folder of this test session."""
   folder = tmp_path_factory.getbasetemp()
   if "PYTEST_XDIST_WORKER" in os.environ:
     folder = folder.parent  # which all workers share
@@ -65,7 +65,7 @@ def own_cache(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def whole_run(tmp_path_factory):
-  """A run of `tests.runs.tiny_config` that was never stopped; tests change copies."""
+  """A run of `tests.runs.tiny_config` without a stop; tests change copies of it."""
   from tests import runs
 
   workdir = tmp_path_factory.mktemp("whole") / "run"
@@ -75,7 +75,7 @@ def whole_run(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def optimised():
-  """Compiles a module's programs as users have them."""
+  """Compiles a module's programs with the optimizations that users have."""
   import jax
 
   def switch(quick):

@@ -41,7 +41,7 @@ optimizers = st.fixed_dictionaries(
 
 @st.composite
 def sound_configs(draw):
-  """Draws a config that `validate` has to take."""
+  """Draws a config that `validate` must accept."""
   config = small_config()
   config.seed = draw(st.integers(0, 2**32 - 1))
   config.phases = draw(st.sampled_from(PHASES))

@@ -1,4 +1,4 @@
-"""Pixels and image files that the tests of data make up."""
+"""Pixels and image files for the tests of data."""
 
 import io
 
@@ -23,7 +23,7 @@ def encode(image: np.ndarray | Image.Image, kind: str = "PNG", **options) -> byt
 
 
 def assert_holds(split: Split, images: list[np.ndarray], labels: list[int]) -> None:
-  """Fails unless a split holds these images and labels, in this order and its types."""
+  """Fails unless a split holds these images and labels, in order and of its dtypes."""
   assert split.images.dtype == np.uint8
   assert split.labels.dtype == np.int32
   np.testing.assert_array_equal(split.images, np.stack(images))

@@ -1,4 +1,4 @@
-"""Whole runs of a few steps within this process, for the tests of the loop."""
+"""Complete runs of a few steps in this process, for the tests of the loop."""
 
 import io
 import os
@@ -18,7 +18,7 @@ CALLS = 4  # compiled calls of each phase
 
 
 def tiny_config(**fields):
-  """Returns the digits' config, made tiny; `fields` are section__field."""
+  """Returns a tiny config on the digits; `fields` are section__field."""
   config = digits.get_config()
   config.data.image_size = 8
   config.code.update(num_latents=24, k=4)
@@ -37,7 +37,7 @@ def tiny_config(**fields):
 
 
 class ActingConsole(Console):
-  """Does something to the run at the nth progress report."""
+  """Calls `act` at the nth progress report."""
 
   def __init__(self, reports, act):
     super().__init__(io.StringIO())
@@ -67,7 +67,7 @@ def train(workdir, config=None, console=None):
 
 
 def timeless(workdir):
-  """Returns the records of a run without what the clock decides."""
+  """Returns the records of a run without times and speeds."""
   return [
     {k: v for k, v in record.items() if k not in ("seconds", "images_per_second")}
     for record in read_metrics(workdir)

@@ -1,6 +1,6 @@
-"""Where nothing may be hidden, a skipped test fails the session: a pytest plugin.
+"""A pytest plugin that fails the session if a test is skipped, for CI.
 
-That is where CI is true or SGAE_NO_SKIPS is 1, as `.ci/run` sets it. Elsewhere a test
+It does so if CI is true or SGAE_NO_SKIPS is 1, as `.ci/run` sets it. Elsewhere a test
 that lacks data, a browser or root is skipped as usual.
 """
 
@@ -17,12 +17,12 @@ _SKIPPED_FILES = "skipped_files"  # of a worker of pytest-xdist, on its way to u
 
 
 def forbidden() -> bool:
-  """Says whether a skip fails the session."""
+  """Returns whether a skip fails the session."""
   return os.environ.get("CI") == "true" or os.environ.get("SGAE_NO_SKIPS") == "1"
 
 
 class Skips:
-  """Collects which files were skipped as a whole, by this process and its workers."""
+  """Collects skipped tests and files of this process and its workers."""
 
   def __init__(self):
     self.files: set[str] = set()

@@ -1,4 +1,4 @@
-"""Small systems that several tests train: built as a run builds the real ones."""
+"""Small methods that several tests train, built as a run builds them."""
 
 import os
 import subprocess
@@ -46,8 +46,8 @@ def small_config(**fields: Any) -> Any:
   return config
 
 
-# The same with convolutions, a code with places, and statistics over the batch. The
-# kernels are of one cell, so that programs stay small.
+# The same with convolutions, a spatial code, and statistics over the batch. Kernels of
+# one cell keep the programs small.
 CONVOLUTIONAL = {
   "sae__architecture": "convolutional",
   "sae__encoder_hidden": (5,),
@@ -123,7 +123,7 @@ def run_steps(phase: System, state: Any, stacked: Batch) -> tuple[Any, Any]:
 
 
 def run_python(*arguments: str, platform: str = "cpu") -> subprocess.CompletedProcess:
-  """Runs Python with some arguments in the root of the repository, to its end."""
+  """Runs Python with these arguments in the root of the repository, to its end."""
   return subprocess.run(
     [sys.executable, *arguments],
     cwd=ROOT,

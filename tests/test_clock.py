@@ -1,4 +1,4 @@
-"""Clocks: the system's may jump, and what a run says of its speed stays true."""
+"""Clocks: the system's may jump, and the reported speeds are right."""
 
 import itertools
 import time
@@ -17,7 +17,7 @@ JUMP = 1  # second; far more than steps take, and orbax waits by this clock
 
 
 def jumping(monkeypatch):
-  """Makes the system's clock jump at every look, forth and back."""
+  """Makes the system's clock jump at every reading, forward and back."""
   jumps, now = itertools.cycle([JUMP, -JUMP]), time.time
 
   def jumped():
@@ -57,33 +57,33 @@ def test_event_files_are_read_in_the_order_of_writing(tmp_path, monkeypatch):
 
 
 def seconds_of_steps(run, phase):
-  """Returns what records say that steps took since the pause before, and the time."""
+  """Returns (step, seconds from the reported speed, seconds elapsed) of each record."""
   records = [r for r in read_metrics(run) if r["phase"] == phase]
   records = [r for r in records if r["images_per_second"]]
   pause = {"images_seen": 0, "seconds": 0.0}
-  found = []
+  rows = []
   for record in records:
     images = record["images_seen"] - pause["images_seen"]
     elapsed = record["seconds"] - pause["seconds"]
-    found.append((record["step"], images / record["images_per_second"], elapsed))
-    # evaluated and saved, or the first one, in which the step was compiled
+    rows.append((record["step"], images / record["images_per_second"], elapsed))
+    # an evaluation and a save follow, or it is the first one, which compiles the step
     if record["step"] % 10 == 0 or record is records[0]:
       pause = record
-  return found
+  return rows
 
 
-def test_speeds_are_of_the_time_in_which_steps_ran(whole_run):
+def test_speeds_count_only_the_time_of_steps(whole_run):
   for phase in ("sae", "gan"):
-    found = seconds_of_steps(whole_run, phase)
-    for step, busy, elapsed in found:
-      # the second one's time begins when the step was compiled, within the first's
-      within = elapsed + (found[0][2] if step == found[1][0] else 0)
-      assert 1e-5 < busy < within + 1e-6
-    (_, compiling, _), *others = found
+    rows = seconds_of_steps(whole_run, phase)
+    for step, busy, elapsed in rows:
+      # the second one's time starts when the step is compiled, during the first one's
+      limit = elapsed + (rows[0][2] if step == rows[1][0] else 0)
+      assert 1e-5 < busy < limit + 1e-6
+    (_, compiling, _), *others = rows
     assert all(busy < compiling for _, busy, _ in others)
 
 
-def test_speeds_are_as_true_where_a_call_returns_when_it_is_done(tmp_path, monkeypatch):
+def test_speeds_are_right_if_a_call_returns_when_it_is_done(tmp_path, monkeypatch):
   call, evaluate, now = CompiledSteps.__call__, Recorder._measure, [0.0]
 
   def blocking(self, *args):

@@ -38,7 +38,7 @@ def leave_free(disk, kibibytes):
 
 
 def run_on_a_full_disk(disk, arguments, kibibytes, output):
-  """Trains with so much room; returns what was said and whether the disk was full."""
+  """Trains with this much free space; returns the output and whether it ran out."""
   workdir = disk / "run"
   leave_free(disk, kibibytes)
   process = Forked([f"--workdir={workdir}", *arguments], output)
@@ -59,7 +59,7 @@ def run_on_a_full_disk(disk, arguments, kibibytes, output):
 
 
 def finish(disk, arguments, output, whole_run):
-  """Goes on with enough room; fails unless all is as on a large disk."""
+  """Resumes with enough space; fails unless the results are those of a large disk."""
   (disk / "ballast").unlink()
   process = Forked([f"--workdir={disk}/run", *arguments], output)
   assert process.wait(120) == 0, output.read_text()
@@ -86,7 +86,7 @@ def test_a_disk_that_is_full_at_each_write(tmp_path, disk, whole_run, capsys):
       places.add(line.split(str(disk))[1].split(":")[0].split(" ")[0])
     finish(disk, arguments, output, whole_run)
     shutil.rmtree(disk / "run")
-  assert len(places) > 1  # else the disk was large enough, and nothing was tried
+  assert len(places) > 1  # else the disk was large enough, and nothing was tested
   with capsys.disabled():
     print(f"\nwrites that found no room: {sorted(places)}")  # noqa: T201
 

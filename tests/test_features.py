@@ -1,4 +1,4 @@
-"""Feature networks: the shipped ones on real data, and those that are trained once."""
+"""Feature extractors: the shipped ones on real data, and those trained on first use."""
 
 import hashlib
 import io
@@ -52,7 +52,7 @@ def obtain(config, dataset, cache):
 
 
 @pytest.mark.parametrize("name", LEAST_ACCURACY)
-def test_a_shipped_network_is_found_by_its_data_and_as_good_as_it_says(name, tmp_path):
+def test_a_shipped_extractor_is_found_by_its_data_and_has_its_accuracy(name, tmp_path):
   if not os.path.isdir(os.path.join(os.environ.get("TFDS_DATA_DIR", ""), name)):
     pytest.skip(f"TFDS_DATA_DIR holds no {name}")
   config = config_of(source="tfds", name=name)
@@ -66,9 +66,9 @@ def test_a_shipped_network_is_found_by_its_data_and_as_good_as_it_says(name, tmp
   assert accuracy >= LEAST_ACCURACY[name]
   assert abs(accuracy - network.about["accuracy"]) < 5e-4
   extract = network.extract(local_mesh())
-  seen, probabilities = extract(dataset.test.images[:700])  # more than one call takes
-  assert seen.shape == (700, network.about["classifier"]["num_features"])
-  assert seen.min() == 0
+  features, probabilities = extract(dataset.test.images[:700])  # more than one batch
+  assert features.shape == (700, network.about["classifier"]["num_features"])
+  assert features.min() == 0
   np.testing.assert_allclose(probabilities.sum(axis=1), 1, rtol=1e-5)
 
 
@@ -140,8 +140,8 @@ def test_other_data_have_another_digest():
   assert digest not in digests
 
 
-def test_a_large_data_set_is_known_by_10_000_images():
-  """An image more is another digest, also where those looked at are the same."""
+def test_the_digest_of_a_large_data_set_covers_10_000_images():
+  """One image more changes the digest, even if the digested images are the same."""
   dataset = noise(20_001)
   fewer = Split(dataset.train.images[:-1], dataset.train.labels[:-1])
   assert feature_extractor.digest_of(
@@ -149,7 +149,7 @@ def test_a_large_data_set_is_known_by_10_000_images():
   ) != feature_extractor.digest_of(dataset)
 
 
-def test_what_has_no_classes_has_no_network(tmp_path):
+def test_data_without_classes_have_no_extractor(tmp_path):
   dataset = digits.load(None, print)
   unlabelled = dataset._replace(num_classes=1)
   assert obtain(config_of(), unlabelled, tmp_path) == (None, "")
@@ -160,7 +160,7 @@ def test_what_has_no_classes_has_no_network(tmp_path):
   assert obtain(alone, dataset, tmp_path) == (None, "")
 
 
-def test_a_network_is_trained_once_and_is_the_same_whatever_the_run(tmp_path):
+def test_an_extractor_is_trained_once_and_does_not_depend_on_the_run(tmp_path):
   dataset = digits.load(None, print)
   first, output = obtain(config_of(), dataset, tmp_path)
   assert first is not None
@@ -176,11 +176,11 @@ def test_a_network_is_trained_once_and_is_the_same_whatever_the_run(tmp_path):
   assert not output
   assert again.about == first.about
 
-  # trained anew, by a run of another seed and other microbatches
-  anew, output = obtain(other, dataset, tmp_path / "empty")
-  assert anew is not None
+  # trained again, by a run of another seed and other microbatches
+  retrained, output = obtain(other, dataset, tmp_path / "empty")
+  assert retrained is not None
   assert output
-  assert anew.about == first.about  # the SHA-256 of the arrays among it
+  assert retrained.about == first.about  # which holds the SHA-256 of the weights
 
   other.classifier.optimizer.learning_rate *= 2
   another, output = obtain(other, dataset, tmp_path)
@@ -198,7 +198,7 @@ def test_fewer_images_than_a_batch_are_enough(tmp_path):
   assert network.about["image_shape"] == [4, 4, 1]
 
 
-def test_what_a_run_ships_is_what_is_trained_in_memory(tmp_path, monkeypatch):
+def test_a_run_ships_the_same_extractor_as_training_in_memory(tmp_path, monkeypatch):
   monkeypatch.setattr(feature_extractor, "SHIPPED", tmp_path / "weights")
   config, dataset = config_of(), digits.load(None, print)
   trained, _ = obtain(config, dataset, tmp_path / "cache")

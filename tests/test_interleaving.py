@@ -1,11 +1,11 @@
-"""Parts of a batch lie in it example beside example."""
+"""The examples of microbatches are interleaved in a batch."""
 
 import jax.numpy as jnp
 
 from sgae.kernels.microbatches import deal, rejoin
 
 
-def test_rejoined_parts_are_dealt_again():
+def test_deal_is_the_inverse_of_rejoin():
   numbers = jnp.arange(6.0).reshape(3, 2)
   together = rejoin(jnp.stack([numbers, -numbers]))
   assert together[:3].tolist() == [[0, 1], [0, -1], [2, 3]]

@@ -1,4 +1,4 @@
-"""Known failures of generation, made of real MNIST, are told apart by measures."""
+"""Measures distinguish known failures of generation, simulated with real MNIST."""
 
 import os
 
@@ -42,7 +42,7 @@ def floor(mnist):
   return figures(mnist[0], mnist[1].images)
 
 
-# The kernel distance takes as long as the others together and says what Frechet's does
+# The kernel distance takes as long as all others, and agrees with the Frechet distance.
 NAMES = [name for name in suite.MEASURES if name != "kernel"]
 
 
@@ -91,10 +91,12 @@ def test_noise_covers_nothing(mnist, floor):
   assert noise["neighbour_ratio"] > 1.5
 
 
-def test_one_class_alone_is_precise_and_covers_a_tenth(mnist, floor):
+def test_a_single_class_is_precise_and_covers_a_tenth(mnist, floor):
   data, real, second = mnist
-  ones = np.concatenate([some.images[some.labels == 3] for some in (real, second)])
-  of_one = figures(data, ones)
+  one_class = np.concatenate(
+    [split.images[split.labels == 3] for split in (real, second)]
+  )
+  of_one = figures(data, one_class)
   assert of_one["precision"] > 0.8
   assert of_one["coverage"] < 0.2
   assert of_one["classes_covered"] <= 3
@@ -104,18 +106,18 @@ def test_one_class_alone_is_precise_and_covers_a_tenth(mnist, floor):
 
 def test_memorised_images_are_copies(mnist, floor):
   data, _, _ = mnist
-  some = data.dataset.train.images[:100]
-  copies = figures(data, np.tile(some, (COUNT // 100, 1, 1, 1)))
+  train_images = data.dataset.train.images[:100]
+  copies = figures(data, np.tile(train_images, (COUNT // 100, 1, 1, 1)))
   assert copies["copies"] == 1
   assert copies["neighbour_ratio"] == 0
   assert floor["copies"] < 0.03
-  # what memorisation alone can tell from good samples by their look
+  # only the figures of memorisation distinguish them from good samples
   assert copies["precision"] > 0.8
   assert copies["classes_covered"] == 10
   assert copies["recall"] < 0.5
 
 
-def test_stacked_digits_are_looked_at_one_by_one(mnist):
+def test_features_of_stacked_digits_are_extracted_digit_by_digit(mnist):
   extractor, real = mnist[0].extractor, mnist[1]
   dataset = stacked.stack(mnist[0].dataset._replace(train=real), 3, 500)
   test = Split(dataset.test.images[:500], dataset.test.labels[:500])
@@ -136,7 +138,7 @@ def test_stacked_digits_are_looked_at_one_by_one(mnist):
   assert 350 < measured["modes_covered"].value < 450  # 394 expected of 1,000
 
 
-def test_without_a_network_images_alone_are_seen():
+def test_without_a_feature_extractor_only_images_are_compared():
   dataset = digits.load(None, print)
   data = EvaluationData(dataset, None)
   assert data.reference.test.features is None

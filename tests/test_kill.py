@@ -1,4 +1,4 @@
-"""kill -9 at random moments: the same command again ends in the very same bits.
+"""kill -9 at random moments: the same command again ends in the same bits.
 
     pytest -m soak tests/test_kill.py
 
@@ -20,7 +20,7 @@ SHOWN = views.shown()
 
 
 def killed_again_and_again(start, arguments, workdir, records, kills, seed):
-  """Runs a command to its end, killed on the way; returns where the kills struck.
+  """Runs a command to its end with kills; returns what each kill interrupted.
 
   Args:
     start: starts it.
@@ -49,7 +49,7 @@ def killed_again_and_again(start, arguments, workdir, records, kills, seed):
 
 
 def _position(workdir):
-  """Returns (records, checkpoints, half-written checkpoints) after a kill."""
+  """Returns (records, checkpoints, incomplete checkpoints) after a kill."""
   try:
     lines = (workdir / "metrics.jsonl").read_bytes().count(b"\n")
   except FileNotFoundError:
@@ -59,7 +59,7 @@ def _position(workdir):
 
 
 def assert_as_undisturbed(workdir, whole):
-  """Fails unless states, records, figures and report are those of a whole run."""
+  """Fails unless states, records, figures and report equal those of `whole_run`."""
   assert_same_bits(workdir, whole)
   text = (workdir / "metrics.jsonl").read_bytes()
   assert text.endswith(b"\n")

@@ -1,4 +1,4 @@
-"""The command line as a user meets it: whole runs and bad input, in processes."""
+"""The command line: complete runs and bad input, in separate processes."""
 
 import json
 import os
@@ -27,7 +27,7 @@ for _player in ("generator", "discriminator"):
   SMALL += [f"--config.gan.{_player}_optimizer.schedule=constant"]
 
 
-def test_a_run_makes_what_it_promises_and_resumes(tmp_path):
+def test_a_run_writes_all_its_files_and_resumes(tmp_path):
   whole, parts = tmp_path / "whole", tmp_path / "parts"
   done = launch(f"--workdir={whole}", *SMALL)
   assert done.returncode == 0, done.stderr
@@ -121,7 +121,7 @@ def test_help_names_the_flags():
     assert flag in done.stdout, flag
 
 
-def test_a_platform_that_is_not_there_is_one_line(tmp_path):
+def test_a_missing_platform_is_one_line(tmp_path):
   done = launch(f"--workdir={tmp_path}/r", platform="tpu_of_my_dreams")
   assert done.returncode == 2, done.stderr
   (line,) = done.stderr.strip().splitlines()

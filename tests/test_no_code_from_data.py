@@ -17,7 +17,7 @@ UNSAFE = {"extractall", "extract", "unpack_archive", "unsafe_load", "system", "p
 
 
 def faults(source):
-  """Returns what in some source text could run data, or write where data say."""
+  """Returns the calls in a source text that could run code from data."""
   found = []
   for node in ast.walk(ast.parse(source)):
     if isinstance(node, ast.Import):
@@ -77,7 +77,7 @@ def test_a_run_is_described_by_the_json_it_leaves(tmp_path):
   assert config.is_locked
 
 
-def test_a_strangers_config_chooses_no_place_to_write_to(tmp_path):
+def test_a_stored_config_cannot_choose_where_files_are_written(tmp_path):
   file = tmp_path / "config.json"
   places = {"data": {"directory": "/a", "cache_directory": "/b"}}
   file.write_text(json.dumps(places | {"checkpoint": {"directory": "/c", "keep": 3}}))
@@ -105,7 +105,7 @@ def test_a_strangers_config_chooses_no_place_to_write_to(tmp_path):
     ('{"data": {"name": null}}', "data.name=None is not allowed: give a string"),
   ],
 )
-def test_json_that_is_no_config_is_refused_in_one_line(tmp_path, text, words):
+def test_invalid_json_configs_are_refused_in_one_line(tmp_path, text, words):
   file = tmp_path / "config.json"
   file.write_text(text)
   with pytest.raises(ValueError) as refusal:

@@ -1,8 +1,8 @@
-"""A run of before the methods had folders is sampled, evaluated and resumed.
+"""A run of an older version can be sampled, evaluated and resumed.
 
-`tests/old_run/run` is the run directory of commit b8388d9 (the digits in 8x8, without
-pictures and report), `samples.npz` what that version sampled from it, `resumed.json`
-the last record of its next ten rounds.
+`tests/old_run/run` is a run directory of commit b8388d9, before methods had folders
+(digits in 8x8, without pictures and report), `samples.npz` are samples that this
+version drew, `resumed.json` is the last record of its next ten rounds.
 """
 
 import io
@@ -19,7 +19,7 @@ from sgae.reporting.console import Console
 from tests.runs import timeless, tiny_config, train
 
 OLD = Path(__file__).parent / "old_run"
-TOLERANCE = 2e-3  # of numbers that a machine with other instructions rounds otherwise
+TOLERANCE = 2e-3  # machines with other instructions round differently
 
 
 @pytest.fixture

@@ -1,6 +1,6 @@
-"""jit, shard_map and pmap over 8 devices equal jit on one, in a process of its own.
+"""jit, shard_map and pmap over 8 devices equal jit on one, in a separate process.
 
-Every loss, penalty and kind of sparsity map is tried, and what is compiled over rows.
+Tests every loss, penalty and kind of sparsity map, and batched apply.
 """
 
 import json
@@ -71,29 +71,29 @@ for number, (name, fields) in enumerate(cases):
     for a, b in zip(reference, final(name, config, mode, 8), strict=True):
       worst = max(worst, float(np.max(np.abs(a - b)) / (1e-3 + np.max(np.abs(a)))))
 
-# rows that no number of devices divides, and fewer of them than devices
+# numbers of rows that the devices do not divide, and fewer rows than devices
 tree = {"scale": np.float32(3)}
 calls = []
 
-def some(tree, rows):
+def scale_and_sum(tree, rows):
   calls.append(rows.shape)
   return {"scaled": rows * tree["scale"], "sum": rows.sum(axis=1)}
 
 for devices in (1, 8):
   mesh = make_mesh(devices)
-  run = batched_apply(some, mesh, 20)
+  run = batched_apply(scale_and_sum, mesh, 20)
   placed = replicate(tree, mesh)
   for count in (1, 5, 24, 61):
     rows = np.arange(count * 2, dtype=np.float32).reshape(count, 2)
-    made = run(placed, rows)
-    assert isinstance(made["scaled"], np.ndarray)
-    np.testing.assert_array_equal(made["scaled"], 3 * rows)
-    np.testing.assert_array_equal(made["sum"], rows.sum(axis=1))
-# one program for any number of rows, of as many rows as the devices divide
+    outputs = run(placed, rows)
+    assert isinstance(outputs["scaled"], np.ndarray)
+    np.testing.assert_array_equal(outputs["scaled"], 3 * rows)
+    np.testing.assert_array_equal(outputs["sum"], rows.sum(axis=1))
+# one program for any number of rows, whose batch size is a multiple of the devices
 assert set(calls) == {(20, 2), (24, 2)}, calls
 calls.clear()
 batching.RESULTS = 13 * 12  # 13 rows of three numbers
-batched_apply(some, mesh, 20)(placed, rows)
+batched_apply(scale_and_sum, mesh, 20)(placed, rows)
 assert calls[-1] == (8, 2), calls
 assert local_mesh().size == 1
 print(json.dumps([worst, max(auxiliary)]))

@@ -1,4 +1,4 @@
-"""Numbers that break a training: told with code 3 and the first bad one, or harmless.
+"""Numbers that break training: reported with code 3 and their name, or harmless.
 
 pytest -m soak tests/test_poison.py
 """
@@ -21,7 +21,7 @@ def poison(leaf, value=np.nan):
 
 @pytest.fixture
 def poisoned_start(monkeypatch):
-  """Lets a phase begin with a part of its state that is not finite."""
+  """Starts a phase with a part of its state that is not finite."""
 
   def begin(name, part):
     method = METHODS[name]
@@ -58,7 +58,7 @@ def poisoned_start(monkeypatch):
     ("gan", "r1_weight"),
   ],
 )
-def test_a_state_that_is_not_finite_is_told(tmp_path, poisoned_start, phase, part):
+def test_a_state_that_is_not_finite_is_reported(tmp_path, poisoned_start, phase, part):
   poisoned_start(phase, part)
   with pytest.raises(TrainingDiverged) as diverged:
     train(tmp_path / "run", tiny_config(code__penalty="l1", sae__sparsity_weight=0.1))
@@ -82,7 +82,7 @@ def test_a_state_that_is_not_finite_is_told(tmp_path, poisoned_start, phase, par
     {"constant": 255},
   ],
 )
-def test_extremes_are_told_or_harmless(tmp_path, fields):
+def test_extremes_are_reported_or_harmless(tmp_path, fields):
   fields = dict(fields)
   rate, loss = fields.pop("rate", None), fields.pop("loss", "relativistic")
   constant = fields.pop("constant", None)

@@ -1,4 +1,4 @@
-"""Several processes train one model: over loopback, each with its own CPU devices."""
+"""Several processes train one model over loopback, each with its own CPU devices."""
 
 import os
 import signal
@@ -25,7 +25,7 @@ for _phase in ("sae", "gan"):
   SMALL += [f"--config.{_phase}.log_every=5", f"--config.{_phase}.save_every=10"]
   SMALL += [f"--config.{_phase}.evaluate_every=20", f"--config.{_phase}.batch_size=16"]
 SMALL += ["--config.sae.steps=20", "--config.gan.steps=100"]
-# Runs that never end by themselves, without all that would take its time before.
+# Runs that never end by themselves, without an autoencoder and evaluations.
 ENDLESS = ["--config.gan.steps=100000", "--config.phases=('gan',)"]
 ENDLESS += ["--config.gan.evaluate_every=100000"]
 
@@ -52,7 +52,7 @@ def start(workdir, count, devices, *arguments, last=()):
 
 
 def finish(processes):
-  """Returns (exit codes, standard errors) of processes that end by themselves."""
+  """Waits for processes to end; returns (exit codes, standard errors)."""
   try:
     codes = [process.wait(120) for process in processes]
   finally:
@@ -72,7 +72,7 @@ def error_lines(text):
   return [line for line in text.splitlines() if line.startswith("error: ")]
 
 
-def test_two_processes_killed_and_resumed_as_one_end_where_one_would(tmp_path):
+def test_two_killed_processes_resumed_as_one_end_like_one(tmp_path):
   whole, parts = tmp_path / "whole", tmp_path / "parts"
   codes, errors = finish(start(whole, 1, 4))
   assert codes == [0], errors

@@ -1,4 +1,4 @@
-"""Noise has the bits of `jax.random`, whichever way it is computed."""
+"""Noise has the bits of `jax.random`, however it is computed."""
 
 import jax
 import jax.numpy as jnp
@@ -11,7 +11,7 @@ KEY = jax.random.key(7)
 POSITIONS = jnp.array([3, 0, 41, 2**31 - 1])
 
 
-def test_keys_are_those_that_jax_would_fold_in_or_split():
+def test_keys_are_those_of_jax_fold_in_and_split():
   def words(key):
     return jax.random.key_data(key).tolist()
 
@@ -26,7 +26,7 @@ def test_keys_are_those_that_jax_would_fold_in_or_split():
 
 @pytest.mark.parametrize("shape", [(), (7,), (2, 3)], ids=str)
 @pytest.mark.parametrize("name", ["uniform", "normal"])
-def test_an_example_draws_what_jax_draws_from_its_key(name, shape):
+def test_an_example_draws_the_noise_of_its_key(name, shape):
   def from_jax(position):
     key = jax.random.fold_in(KEY, position)
     return getattr(jax.random, name)(key, shape, jnp.float32)

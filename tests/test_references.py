@@ -1,4 +1,4 @@
-"""The floor and the controls: measured once, kept, and fitted as they say."""
+"""The floor and the controls: measured once, cached, and fitted as documented."""
 
 import copy
 import io
@@ -33,7 +33,7 @@ def digits_data(seed=0):
 
 @pytest.fixture
 def quick(monkeypatch):
-  """The real controls, but for the lengths of training and the widths."""
+  """The real controls with shorter training and narrower networks."""
   quick = copy.deepcopy(MODELS)
   for fields in quick.values():
     fields["sae"] |= {"steps": 50, "log_every": 50}
@@ -45,13 +45,13 @@ def quick(monkeypatch):
 def obtain(data, cache, count=COUNT, controls=True, config=None):
   config = config or all_sections()
   output = io.StringIO()
-  beside = baselines.obtain(
+  obtained = baselines.obtain(
     validate(config), data, count, cache, Console(output), controls=controls
   )
-  return beside, output.getvalue()
+  return obtained, output.getvalue()
 
 
-def test_figures_are_measured_once_and_kept(quick, tmp_path):
+def test_figures_are_measured_once_and_cached(quick, tmp_path):
   data = digits_data()
   first, output = obtain(data, tmp_path, controls=False)
   assert not output
@@ -83,9 +83,7 @@ def test_figures_are_measured_once_and_kept(quick, tmp_path):
   assert len(list(tmp_path.rglob("*.json"))) == 3
 
 
-def test_controls_are_those_of_the_data_whatever_the_run_is(
-  quick, tmp_path, monkeypatch
-):
+def test_controls_depend_on_the_data_and_not_on_the_run(quick, tmp_path, monkeypatch):
   monkeypatch.delitem(MODELS, "SAE")
   other = all_sections()
   other.code.update(num_latents=4, k=8)
@@ -101,21 +99,21 @@ def test_controls_are_those_of_the_data_whatever_the_run_is(
   )
   other.gan.generator_architecture = "dcgan"
   usual, _ = obtain(digits_data(), tmp_path / "usual")
-  beside, _ = obtain(digits_data(), tmp_path / "other", config=other)
-  assert beside == usual
+  obtained, _ = obtain(digits_data(), tmp_path / "other", config=other)
+  assert obtained == usual
 
 
-def test_few_images_leave_out_what_they_cannot_fit(quick, tmp_path, monkeypatch):
+def test_controls_that_need_more_images_are_left_out(quick, tmp_path, monkeypatch):
   monkeypatch.delitem(MODELS, "SAE")
   data = digits_data()
   few = Split(data.dataset.train.images[:60], data.dataset.train.labels[:60])
   data = EvaluationData(data.dataset._replace(train=few), data.extractor)
-  beside, _ = obtain(data, tmp_path, count=50)
-  assert beside.controls.keys() == {"AE + mixture of 10"}
+  obtained, _ = obtain(data, tmp_path, count=50)
+  assert obtained.controls.keys() == {"AE + mixture of 10"}
 
 
 def groups(number, each, latents):
-  """Codes around far apart centres, each with a covariance of its own."""
+  """Codes around distant centres, each with its own covariance."""
   random = np.random.default_rng(0)
   centres = 20 * random.normal(size=(number, latents))
   roots = random.normal(size=(number, latents, latents))
@@ -128,7 +126,7 @@ def groups(number, each, latents):
 
 
 @pytest.mark.parametrize("gaussians", baselines.GAUSSIANS)
-def test_drawn_codes_have_the_moments_of_those_fitted(gaussians):
+def test_drawn_codes_have_the_moments_of_the_fitted_codes(gaussians):
   codes = groups(4, 500, 6)
   drawn = baselines.GAUSSIANS[gaussians](codes, 4, 20_000)
   assert drawn.shape == (20_000, 6)
@@ -145,9 +143,9 @@ def test_drawn_codes_have_the_moments_of_those_fitted(gaussians):
     np.testing.assert_allclose(np.cov(near.T), np.cov(group.T), atol=0.15 * largest)
 
 
-def test_clusters_take_codes_that_are_all_alike_or_few():
-  alike = np.ones((300, 5))
-  drawn = baselines.GAUSSIANS["clusters"](alike, 100, 40)
+def test_clusters_accept_equal_codes_and_few_codes():
+  equal_codes = np.ones((300, 5))
+  drawn = baselines.GAUSSIANS["clusters"](equal_codes, 100, 40)
   np.testing.assert_array_equal(drawn, np.ones((40, 5)))
   single = np.arange(20.0).reshape(10, 2) ** 2  # a cluster to each code
   drawn = baselines.GAUSSIANS["clusters"](single, 10, 40)

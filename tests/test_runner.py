@@ -1,4 +1,4 @@
-"""The loop: stops at any point, other experiments, divergence; within one process."""
+"""The loop: resuming after a stop, other experiments, divergence; in one process."""
 
 import io
 import json
@@ -30,7 +30,7 @@ from tests.systems import saved
 REWRITTEN = ("config.json", "metrics.jsonl", "report.html")  # by every start
 
 
-def test_a_run_stopped_again_and_again_ends_in_the_same_bits(tmp_path, whole_run):
+def test_a_run_that_is_stopped_often_ends_in_the_same_bits(tmp_path, whole_run):
   workdir, stops = tmp_path / "run", []
   for _ in range(5):
     try:
@@ -64,7 +64,7 @@ def test_a_stop_is_followed_by_the_same_bits(tmp_path, whole_run, reports):
     assert all((a == b).all() for a, b in zip(arrays, expected, strict=True))
 
 
-def test_streamed_images_give_the_bits_that_resident_ones_give(tmp_path, whole_run):
+def test_streamed_and_resident_images_give_the_same_bits(tmp_path, whole_run):
   workdir = tmp_path / "run"
   config = tiny_config(data__placement="streamed")
   with pytest.raises(StoppedBySignal):
@@ -75,7 +75,7 @@ def test_streamed_images_give_the_bits_that_resident_ones_give(tmp_path, whole_r
     assert all((a == b).all() for a, b in zip(arrays, expected, strict=True))
 
 
-def test_images_are_resident_where_they_take_a_quarter_of_the_memory():
+def test_images_are_resident_up_to_a_quarter_of_the_memory():
   assert choose("auto", 25, 100).resident
   assert not choose("auto", 26, 100).resident
   assert choose("resident", 1000, 100).resident
@@ -90,7 +90,7 @@ def test_profile_leaves_a_trace_of_each_phase(tmp_path):
     assert traces[0].stat().st_size > 0
 
 
-def test_checkpoints_can_lie_elsewhere(tmp_path, whole_run):
+def test_checkpoints_in_another_directory(tmp_path, whole_run):
   elsewhere = tmp_path / "elsewhere"
   config = tiny_config(checkpoint__directory=str(elsewhere))
   with pytest.raises(StoppedBySignal):
@@ -100,14 +100,14 @@ def test_checkpoints_can_lie_elsewhere(tmp_path, whole_run):
   expected, arrays = saved(whole_run, "gan")[1], saved(elsewhere, "gan")[1]
   assert all((a == b).all() for a, b in zip(arrays, expected, strict=True))
   sample_run(tmp_path / "run", {}, 2, "npz", Console(io.StringIO()))
-  # forgotten on resume, or taken by another run: refused, not begun anew
+  # without it on resume, or with it in another run: refused, not started again
   with pytest.raises(UserError, match="holds another experiment .checkpoint.directory"):
     train(tmp_path / "run")
-  with pytest.raises(UserError, match="knows nothing of"):
+  with pytest.raises(UserError, match="holds checkpoints of another run than"):
     train(tmp_path / "other", config)
 
 
-def test_a_finished_run_is_left_as_it_is(whole_run):
+def test_a_finished_run_is_not_changed(whole_run):
   before = {
     path: path.stat().st_mtime_ns
     for path in whole_run.rglob("*")
@@ -147,7 +147,7 @@ def test_evaluating_twice_gives_the_same_figures_to_the_last_digit(whole_run):
   assert gan["floor"]["frechet"]["value"] < gan["figures"]["frechet"]["value"]
 
 
-def test_the_state_of_least_frechet_distance_is_kept_and_shown(tmp_path):
+def test_the_state_with_the_least_frechet_distance_is_kept_and_shown(tmp_path):
   config = tiny_config(evaluation__keep_best=True, gan__evaluate_every=5)
   config.gan.generator_optimizer.learning_rate = 0.3  # so that the last is not the best
   train(tmp_path / "run", config)
@@ -177,12 +177,12 @@ def test_a_phase_ends_when_evaluations_no_longer_get_better(tmp_path):
   assert saved(tmp_path / "run", "gan")[0] == 10
 
 
-def test_a_first_phase_cannot_be_made_longer_once_the_second_began(whole_run):
-  with pytest.raises(UserError, match="sae.steps=40, but gan has begun"):
+def test_a_first_phase_cannot_become_longer_after_the_second_has_started(whole_run):
+  with pytest.raises(UserError, match="sae.steps=40, but gan started from sae step 20"):
     train(whole_run, tiny_config(sae__steps=40))
 
 
-def test_a_phase_cannot_be_made_shorter_than_it_is(whole_run):
+def test_a_phase_cannot_become_shorter_than_its_saved_steps(whole_run):
   with pytest.raises(UserError, match="gan.steps=10 is less than the 20 steps"):
     train(whole_run, tiny_config(gan__steps=10))
   config = json.loads((whole_run / "config.json").read_text())["config"]
@@ -207,14 +207,14 @@ def test_data_of_another_shape_are_refused(tmp_path, whole_run):
     train(workdir)
 
 
-def test_inspection_takes_where_things_lie_and_nothing_else(whole_run):
+def test_inspection_allows_changes_of_paths_and_nothing_else(whole_run):
   console = Console(io.StringIO())
   evaluate_run(whole_run, {"parallel.devices": 1}, console)
   with pytest.raises(UserError, match="--config.code.k has no effect"):
     evaluate_run(whole_run, {"code.k": 3}, console)
 
 
-def test_a_longer_run_says_that_its_schedule_is_another(tmp_path, whole_run):
+def test_a_longer_run_says_that_its_schedule_changes(tmp_path, whole_run):
   workdir, stream = copy_of(whole_run, tmp_path / "run"), io.StringIO()
   train(workdir, tiny_config(gan__steps=25), Console(stream))
   assert "gan.steps: 20 -> 25; the learning rate's schedule" in stream.getvalue()

@@ -1,4 +1,4 @@
-"""Samples depend on the run's seed and on their number alone."""
+"""Samples depend only on the run's seed and on their own number."""
 
 import jax
 import jax.numpy as jnp
@@ -20,7 +20,7 @@ def make(**fields):
 
 
 def latents(config, state, positions):
-  """Normal or uniform noise of a place, drawn one by one."""
+  """Normal or uniform noise, drawn one position at a time."""
   stream = randomness.stream_key(state.key, "samples")
   keys = [jax.random.fold_in(stream, int(position)) for position in positions]
   if config.gan.latent_distribution == "normal":
@@ -28,7 +28,7 @@ def latents(config, state, positions):
   return np.stack([jax.random.uniform(key, (6,)) * 2 - 1 for key in keys])
 
 
-def test_a_longer_set_begins_with_the_shorter_one():
+def test_more_samples_begin_with_the_same_ones():
   _, program, state, mesh = make()
   sample = make_sampler(program, mesh)
   many, few = sample(state, 600), sample(state, 7)
@@ -58,9 +58,9 @@ def test_rows_go_from_one_sample_to_another(distribution):
 
   generator = build_generator(config, MEAN)
   ends = latents(config, state, np.arange(2 * ROWS))
-  made = generator.apply(state.ema_params, ends, train=False).images
-  np.testing.assert_allclose(first, made[::2], atol=1e-5)
-  np.testing.assert_allclose(last, made[1::2], atol=1e-5)
+  end_images = generator.apply(state.ema_params, ends, train=False).images
+  np.testing.assert_allclose(first, end_images[::2], atol=1e-5)
+  np.testing.assert_allclose(last, end_images[1::2], atol=1e-5)
 
   share = 3 / (COLUMNS - 1)
   weights = 1 - share, share
@@ -74,7 +74,7 @@ def test_rows_go_from_one_sample_to_another(distribution):
 
 
 @pytest.mark.parametrize("compiled", [False, True])
-def test_images_are_stored_as_bytes_and_points_as_they_are(compiled):
+def test_images_are_stored_as_bytes_and_points_as_floats(compiled):
   stored = jax.jit(as_stored) if compiled else as_stored
   values = [-1.2, -1, 0, 0.0157, 1, 1.2, np.nan, -np.inf]  # the fourth is at 129.502
   found = stored(jnp.array(values).reshape(-1, 1, 1, 1))

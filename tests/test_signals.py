@@ -1,4 +1,4 @@
-"""Signals at every stage of a command: what is saved, how soon, and with which code."""
+"""Signals at every stage of a command: what is saved, how fast, and the exit code."""
 
 import os
 import signal
@@ -80,7 +80,7 @@ def test_a_signal_while_data_are_read_is_one_line(tmp_path, number, code):
 
 
 def wait_until_it_opens_a_pipe(process):
-  """Waits until a process waits for the other end of a pipe, which never comes."""
+  """Waits until a process waits for the other end of a pipe, which never opens."""
   waits = Path(f"/proc/{process.pid}/wchan")
   if not waits.exists():
     time.sleep(5)

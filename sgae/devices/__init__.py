@@ -1,7 +1,7 @@
-"""Devices, machines and processes: the only place that names jit, pmap or a mesh.
+"""Devices, machines and processes: meshes, jit, shard_map and pmap.
 
-`mesh.py` places arrays, `compiled_steps.py` compiles many steps into one call in three
-ways that agree, `batched_apply.py` runs a function of rows on all devices,
-`processes.py` joins several processes into one run, `backend.py` and `machine.py` say
-what is at hand.
+`mesh.py` places arrays, `compiled_steps.py` compiles many steps into one call (by jit,
+shard_map or pmap, with equal results), `batched_apply.py` applies a function in batches
+on all devices, `processes.py` joins several processes into one run, and `backend.py`
+and `machine.py` describe what this process has.
 """

@@ -1,4 +1,4 @@
-"""The JAX backend of this process: what it is, and its settings."""
+"""The JAX backend of this process, and its settings."""
 
 import os
 from collections.abc import Iterator
@@ -13,18 +13,18 @@ _target: str | None = None
 
 
 def target_backend(backend: str) -> None:
-  """Has all steps that this process builds fit a backend that is not at hand."""
+  """Sets the backend that steps are built for, which this machine may not have."""
   global _target
   _target = backend
 
 
 def targets_gpu() -> bool:
-  """Says whether steps will run on GPUs; some are written in another way for them."""
+  """Returns whether steps will run on GPUs, for which some code differs."""
   return _backend() == "gpu"
 
 
 def full_float32_products() -> bool:
-  """Says whether products of float32 are so; GPUs and TPUs multiply fewer bits."""
+  """Returns whether float32 products are exact to float32, as they are only on CPUs."""
   return _backend() == "cpu"
 
 
@@ -34,7 +34,7 @@ def _backend():
 
 @contextmanager
 def explain_out_of_memory() -> Iterator[None]:
-  """Turns a device's lack of memory inside the block into one line for the user."""
+  """Turns a device's out-of-memory error inside the block into a UserError."""
   try:
     yield
   except jax.errors.JaxRuntimeError as error:
@@ -54,9 +54,9 @@ def enable_debug_checks() -> None:
 
 
 def enable_compilation_cache(directory: Path) -> None:
-  """Keeps compiled programs on disk, so that the second start need not compile.
+  """Caches compiled programs on disk, so that the second start need not compile.
 
-  Where the directory cannot be written they are not kept, and the run is no worse.
+  Does nothing if the directory cannot be written.
   """
   try:
     directory.mkdir(parents=True, exist_ok=True)

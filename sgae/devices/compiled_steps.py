@@ -1,6 +1,6 @@
-"""Compiles many training steps into one call, in one of three ways that agree.
+"""Compiles many training steps into one call, by jit, shard_map or pmap.
 
-`jit` over global arrays is the reference; `shard_map` and `pmap` are the others.
+`jit` over global arrays is the reference; `shard_map` and `pmap` give the same results.
 """
 
 import functools
@@ -25,9 +25,9 @@ Gather = Callable[[Any, Any], dict[str, jax.Array]]
 class CompiledSteps:
   """Many steps in one dispatch: a scan over K steps, compiled once.
 
-  Calling it runs `state, metrics = step(state, batch)` for each of the K rows of the
+  A call runs `state, metrics = step(state, batch)` for each of the K rows of the
   examples and returns the last state and the metrics stacked along a leading axis of K.
-  The given state's buffers are donated: it must not be used again.
+  The buffers of the state passed in are donated: it must not be used again.
   """
 
   def __init__(
@@ -40,8 +40,8 @@ class CompiledSteps:
       gather: `(source, examples of one step) -> named arrays`, run inside the scan.
       mesh: from `make_mesh`.
       mode: a key of `MODES`.
-      batch_shape: (B,) or (U, B), the leading axes of one step's examples; the mesh's
-        size divides B.
+      batch_shape: (B,) or (U, B), the leading axes of one step's examples; B is a
+        multiple of the mesh's size.
     """
     self.traces = 0
     self._mesh = mesh
@@ -61,7 +61,7 @@ class CompiledSteps:
 
   @functools.cached_property
   def rows(self) -> np.ndarray:
-    """Which examples of a batch the devices of this process take, in order."""
+    """Positions in a batch that the devices of this process take, in order."""
     return local_rows(self._mesh, self._batch_size)
 
   @functools.cached_property
@@ -82,11 +82,11 @@ class CompiledSteps:
     return self._program(state, source, examples, self._positions)
 
   def place(self, examples: Any) -> Any:
-    """Begins to move the examples of one call to the devices that will need them.
+    """Begins to copy the examples of one call to the devices that need them.
 
     Args:
-      examples: array, or tree of arrays, [K, *batch_shape, ...] on the host, of the
-        batch only `self.rows`: what the devices of this process take.
+      examples: array, or tree of arrays, [K, *batch_shape, ...] on the host; of each
+        batch only `self.rows`, which the devices of this process take.
     """
     return self._place_all(examples, self._put)
 
@@ -96,12 +96,12 @@ class CompiledSteps:
     )
 
   def compile(self, state: Any, source: Any, examples: Any) -> jax.stages.Compiled:
-    """Compiles what a call would run, for devices that need not be here.
+    """Compiles the program of a call, also for devices that this machine lacks.
 
     Args:
       state, source: as in a call, but from `replicated_template`.
-      examples: shapes and dtypes of what `place` takes, for the whole batch; not in
-        the mode 'pmap', which arranges values.
+      examples: shapes and dtypes of what `place` takes, for the whole batch; not for
+        the mode 'pmap', which needs values.
     """
 
     def described(array, sharding, axis):
@@ -126,7 +126,7 @@ class CompiledSteps:
 
 
 def all_finite(tree: Any) -> bool:
-  """Says whether every number of a tree is finite (keys and integers always are)."""
+  """Returns whether all floating-point values of a tree are finite."""
   leaves = [
     leaf for leaf in jax.tree.leaves(tree) if jnp.issubdtype(leaf.dtype, jnp.floating)
   ]

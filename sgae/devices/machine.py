@@ -1,4 +1,4 @@
-"""What this machine has, besides the devices that JAX knows of."""
+"""What this machine has, apart from the devices that JAX finds."""
 
 import os
 

@@ -1,7 +1,7 @@
 """The device mesh, and how arrays are placed on it.
 
-Devices may be those of this machine, or those of a TPU slice that is not here: a
-program for the latter can be compiled, not run.
+Devices may be those of this machine, or of a remote TPU slice, for which a program can
+be compiled but not run.
 """
 
 from collections.abc import Callable, Sequence
@@ -23,18 +23,18 @@ def make_mesh(devices: int, available: Sequence[Any] | None = None) -> Mesh:
   """Returns a mesh of one axis over the first `devices` devices (0: all of them).
 
   Args:
-    devices: how many.
-    available: of these; None: of those at hand.
+    devices: number of devices.
+    available: the devices to choose from; None: all that JAX finds.
 
   Raises:
-    UserError: if there are fewer devices.
+    UserError: there are fewer devices, or a process would have none.
   """
   if available is None:
-    available = _devices_at_hand()
+    available = _devices()
   if devices > len(available):
     raise UserError(
       f"parallel.devices={devices}, but {len(available)} "
-      f"{available[0].platform} device(s) are here: use 0 for all of them"
+      f"{available[0].platform} device(s) are available: use 0 for all of them"
     )
   count = devices or len(available)
   left_out = {device.process_index for device in available[count:]} - {
@@ -51,14 +51,14 @@ def make_mesh(devices: int, available: Sequence[Any] | None = None) -> Mesh:
 
 
 def local_mesh() -> Mesh:
-  """Returns a mesh over one device of this process, for what it does by itself."""
+  """Returns a mesh over one device of this process, for work without the others."""
   return make_mesh(1, jax.local_devices())
 
 
-def _devices_at_hand() -> Sequence[Any]:
+def _devices() -> Sequence[Any]:
   try:
     return jax.devices()
-  except (RuntimeError, AssertionError) as error:  # a platform that is not there
+  except (RuntimeError, AssertionError) as error:  # JAX_PLATFORMS names a missing one
     reason = str(error).split("\n")[0] or type(error).__name__
     raise UserError(
       f"JAX finds no devices ({reason}): unset JAX_PLATFORMS, or install JAX for them"
@@ -66,18 +66,18 @@ def _devices_at_hand() -> Sequence[Any]:
 
 
 def is_cpu(mesh: Mesh) -> bool:
-  """Says whether a mesh is of CPU devices."""
+  """Returns whether a mesh consists of CPU devices."""
   return mesh.devices.flat[0].platform == "cpu"
 
 
 def tpu_slice_devices(topology: str, **description: Any) -> Sequence[Any]:
-  """Returns the chips of a TPU slice that need not be here, to compile for.
+  """Returns the chips of a remote TPU slice, to compile for.
 
   Needs libtpu, and an environment that keeps it from looking for a TPU.
 
   Args:
     topology: such as 'v5e:2x4'.
-    description: what libtpu takes to describe it, see `Slice` in sgae/aot/roofline.py.
+    description: libtpu's options for the slice, see `Slice` in sgae/aot/roofline.py.
   """
   return topologies.get_topology_desc(topology, "tpu", **description).devices
 
@@ -91,7 +91,7 @@ def device_memory(mesh: Mesh) -> int:
 
 
 def replicate(tree: Any, mesh: Mesh) -> Any:
-  """Returns the tree with every leaf whole on each device, in buffers of its own."""
+  """Returns a copy of the tree, replicated on each device of the mesh."""
   whole = NamedSharding(mesh, PartitionSpec())
 
   def placed(leaf):
@@ -100,28 +100,29 @@ def replicate(tree: Any, mesh: Mesh) -> Any:
     if jax.process_count() > 1:
       host = np.asarray(leaf)
       return jax.make_array_from_callback(host.shape, whole, lambda index: host[index])
-    # device_put reuses a device's buffer even under may_alias=False (JAX 0.10.2); when
-    # it is donated later, the caller's array would be gone
-    own = jnp.copy(leaf) if isinstance(leaf, jax.Array) else leaf
-    return jax.device_put(own, whole)
+    # Copied: device_put reuses a device's buffer even under may_alias=False (JAX
+    # 0.10.2), and donating it later would delete the caller's array.
+    copied = jnp.copy(leaf) if isinstance(leaf, jax.Array) else leaf
+    return jax.device_put(copied, whole)
 
   return jax.tree.map(placed, tree)
 
 
 def fetch_local(tree: Any) -> Any:
-  """Returns replicated arrays as they lie on one device of this process."""
+  """Returns one local copy of each replicated array, on a device of this process."""
   return jax.tree.map(lambda leaf: leaf.addressable_data(0), tree)
 
 
 def compute_replicated(init: Callable[..., Any], mesh: Mesh, *args: Any) -> Any:
-  """Returns `init(*args)`, computed as one program, whole on each device."""
-  # it runs once: a CPU compiles it up to three times as quickly, to the same bits
+  """Returns `init(*args)`, compiled as one program and replicated on each device."""
+  # It runs once, so compiling counts: on a CPU this option makes it up to three times
+  # as fast, with the same bits.
   options = {"xla_backend_optimization_level": 1} if is_cpu(mesh) else None
   return replicate(jax.jit(init, compiler_options=options)(*args), mesh)
 
 
 def replicated_template(function: Callable[..., Any], mesh: Mesh, *args: Any) -> Any:
-  """Returns the shapes of `function(*args)`, to be whole on each device; no values."""
+  """Returns the shapes of `function(*args)` with replicated shardings, no values."""
   whole = NamedSharding(mesh, PartitionSpec())
 
   def described(leaf):
@@ -131,7 +132,7 @@ def replicated_template(function: Callable[..., Any], mesh: Mesh, *args: Any) ->
 
 
 def local_rows(mesh: Mesh, batch_size: int) -> np.ndarray:
-  """Returns which examples of a batch the devices of this process take, in order."""
+  """Returns the positions in a batch that this process's devices take, in order."""
   spread = NamedSharding(mesh, split_at(0))
   parts = spread.addressable_devices_indices_map((batch_size,)).values()
   return np.sort(np.concatenate([np.arange(batch_size)[part] for part in parts]))

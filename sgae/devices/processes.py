@@ -1,7 +1,7 @@
-"""Several processes that train one model: who leads, and what all must agree on.
+"""Several processes that train one model: how they join, agree and end.
 
-Every process runs the same program. The leader (process 0) alone writes metrics,
-pictures and config; all of them enter every compiled call and every save.
+Every process runs the same program. Only the leader (process 0) writes metrics,
+pictures and config; all processes take part in every compiled call and every save.
 """
 
 import contextlib
@@ -25,22 +25,22 @@ from jax.experimental import multihost_utils
 
 from sgae.errors import UserError
 
-LOST = 4  # exit code of a process that lost another one
+LOST = 4  # exit code of a process after another process of the run was lost
 
 
 def join(coordinator: str, num_processes: int, process_id: int) -> None:
-  """Makes this process one of several, before anything touches a device.
+  """Joins this process to the others of the run; call it before any device is used.
 
-  Without arguments it does so under SLURM with more than one task and on a TPU VM,
-  where JAX finds the others by itself, and does nothing anywhere else.
+  Without arguments it joins under SLURM with more than one task and on a TPU VM, where
+  JAX finds the other processes by itself, and does nothing anywhere else.
 
   Args:
     coordinator: `host:port` of process 0, or ''.
-    num_processes: how many there are; 0: not given.
-    process_id: which one this is, from 0; -1: not given.
+    num_processes: number of processes; 0: not given.
+    process_id: number of this process, from 0; -1: not given.
 
   Raises:
-    UserError: some but not all are given, or the others cannot be reached.
+    UserError: only some arguments are given, or the others cannot be reached.
   """
   given = (bool(coordinator), num_processes > 0, process_id >= 0)
   if any(given) and not all(given):
@@ -52,10 +52,10 @@ def join(coordinator: str, num_processes: int, process_id: int) -> None:
     raise UserError(
       f"--process_id={process_id} is too large: choose one below {num_processes}"
     )
-  # Otherwise JAX ends this process with a stack trace when another one is lost, before
-  # `_watch` can do it with a line; and takes SIGTERM for itself, which is also how a
-  # TPU VM is told that it will be preempted: one process notes it (signals.py),
-  # `any_of_us` tells the others, and all save.
+  # Without the first option, JAX ends this process with a stack trace when another one
+  # is lost, before `_watch` can end it with one line. Without the second, JAX handles
+  # SIGTERM itself, which also announces the preemption of a TPU VM; here one process
+  # notes it (signals.py), `any_of_us` tells the others, and all save.
   jax.config.update("jax_enable_recoverability", True)
   jax.config.update("jax_enable_preemption_service", False)
   try:
@@ -75,15 +75,14 @@ def join(coordinator: str, num_processes: int, process_id: int) -> None:
 
 
 def is_leader() -> bool:
-  """Says whether this process is the one that writes."""
+  """Returns whether this process is the one that writes."""
   return jax.process_index() == 0
 
 
 def any_of_us(flag: bool) -> bool:
-  """Says whether the flag is set in any process; all must ask at the same point.
+  """Returns whether the flag is set in any process; all must call it at one point.
 
-  With several processes, each waits here until its devices have done what they were
-  given.
+  With several processes, each waits here until its devices have finished.
   """
   if jax.process_count() == 1:
     return flag
@@ -91,20 +90,20 @@ def any_of_us(flag: bool) -> bool:
 
 
 def wait_for_all(name: str) -> None:
-  """Returns when every process has come to the point of this name."""
+  """Waits until every process has called it with this name."""
   if jax.process_count() > 1:
     multihost_utils.sync_global_devices(name)
 
 
 def require_equal(what: str, value: Any) -> None:
-  """Makes sure that all processes hold the same value, before any relies on it.
+  """Checks that all processes hold the same value.
 
   Args:
-    what: names the value for the user.
-    value: of what JSON can hold.
+    what: name of the value, for the message.
+    value: any JSON value.
 
   Raises:
-    UserError: in every process, if any of them holds another one.
+    UserError: in every process, if the values differ.
   """
   if jax.process_count() > 1:
     digest = hashlib.sha256(json.dumps(value, sort_keys=True).encode()).digest()
@@ -118,18 +117,18 @@ def require_equal(what: str, value: Any) -> None:
 
 @contextmanager
 def loss_awaited() -> Iterator[None]:
-  """Leaves it to `_watch` to speak when an exchange fails inside the block."""
+  """Gives `_watch` time to report a lost process before a failed collective does."""
   try:
     yield
   except jax.errors.JaxRuntimeError:
     if _connections:
-      time.sleep(10)
+      time.sleep(10)  # `_watch` ends the process meanwhile, with one line
     raise
 
 
 @contextmanager
 def leader_first(name: str) -> Iterator[None]:
-  """Lets the leader run the block, then the others: what it wrote they find there."""
+  """Runs the block in the leader first, so that the others find what it writes."""
   if not is_leader():
     wait_for_all(name)
   yield
@@ -138,39 +137,39 @@ def leader_first(name: str) -> Iterator[None]:
 
 
 def leave(exit_code: int, together: bool) -> int:
-  """Returns the exit code of a process that is alone; ends any other with it.
+  """Returns the exit code of a single process; one of several ends with it here.
 
   Args:
     exit_code: 0 for success.
-    together: whether all processes end now, and for the same reason. If not, the others
-      are told by `_watch`; and JAX must not wait for them, which takes minutes.
+    together: whether all processes end now, for the same reason. If not, `_watch` ends
+      the others; JAX would wait for them for minutes.
   """
-  if not _connections:  # alone
+  if not _connections:  # a single process
     return exit_code
   if together:
     for connection in _connections:
       with contextlib.suppress(OSError):
         connection.sendall(_GOODBYE)
-    if is_leader():  # JAX ends the others with a stack trace when it ends before them
+    if is_leader():  # last: if it ends first, JAX ends the others with a stack trace
       for listener in _listeners:
         listener.join(timeout=10)
   else:
-    time.sleep(2)  # others that have the same to say need not hear of it first
+    time.sleep(2)  # others with the same error report it before they see this one end
   return _end(exit_code)
 
 
 _GOODBYE = b"."
-_connections: list[socket.socket] = []  # open for as long as the process lives
-_listeners: list[threading.Thread] = []  # of the connections; end with the other side
+_connections: list[socket.socket] = []  # open as long as the process runs
+_listeners: list[threading.Thread] = []  # one per connection; end with the other side
 
 
 def _watch(leader_host: str) -> None:
-  """Ends this process soon after another one ends without saying goodbye.
+  """Starts threads that end this process if another one ends without a goodbye.
 
-  A process that waits in a collective for one that is gone would wait for ever. So each
-  holds a connection to the leader, which the system closes however a process ends.
+  Otherwise a process would wait forever in a collective for a lost one. Each process
+  keeps a connection to the leader, which the system closes however a process ends.
   """
-  token = secrets.token_bytes(16)  # so that nobody else takes the place of a process
+  token = secrets.token_bytes(16)  # keeps other programs from taking a process's place
   with socket.create_server(("", 0)) as server:
     server.settimeout(60)
     address = token + f"{leader_host}:{server.getsockname()[1]}".encode()
@@ -187,7 +186,7 @@ def _watch(leader_host: str) -> None:
     _connections[0].sendall(address[:16])
   for connection in _connections:
     connection.settimeout(None)
-    # a host that fails as a whole closes nothing; then it is silence that tells
+    # a host that crashes closes no connection: without keepalive nothing would show it
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
     listener = threading.Thread(target=_listen, args=(connection,), daemon=True)
     _listeners.append(listener)
@@ -196,17 +195,17 @@ def _watch(leader_host: str) -> None:
 
 def _listen(connection: socket.socket) -> None:
   try:
-    parting = connection.recv(1)
+    message = connection.recv(1)
   except OSError:
-    parting = b""
-  if parting != _GOODBYE:
+    message = b""
+  if message != _GOODBYE:
     sys.stderr.write(
-      f"error: process {jax.process_index()} ends, because another one of the run was "
-      "lost: start all of them again to go on from the last checkpoint\n"
+      f"error: process {jax.process_index()} ends, because another process of the run "
+      "was lost: start all of them again to resume from the last checkpoint\n"
     )
     _end(LOST)
   with contextlib.suppress(OSError):
-    connection.recv(1)  # comes back when the other side has ended
+    connection.recv(1)  # returns when the other side has ended
 
 
 def _end(exit_code: int) -> NoReturn:
@@ -218,19 +217,19 @@ def _end(exit_code: int) -> NoReturn:
 def _own_address() -> str:
   with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
     try:
-      probe.connect(("192.0.2.1", 9))  # sends nothing; tells which interface leads out
+      probe.connect(("192.0.2.1", 9))  # sends nothing; selects the outgoing interface
     except OSError:
       return socket.gethostname()
     return probe.getsockname()[0]
 
 
 def _under_slurm() -> bool:
-  # srun sets both; an sbatch script has the first without being a task
+  # srun sets both; an sbatch script, which is not a task, has only the first
   tasks = int(os.environ.get("SLURM_NTASKS", "1"))
   return tasks > 1 and "SLURM_STEP_NODELIST" in os.environ
 
 
 def _on_tpu_vm() -> bool:
-  wanted = os.environ.get("JAX_PLATFORMS", "") in ("", "tpu")
+  allowed = os.environ.get("JAX_PLATFORMS", "") in ("", "tpu")
   chips = [*Path("/dev").glob("accel*"), *Path("/dev/vfio").glob("[0-9]*")]
-  return wanted and bool(chips) and importlib.util.find_spec("libtpu") is not None
+  return allowed and bool(chips) and importlib.util.find_spec("libtpu") is not None

@@ -1,4 +1,4 @@
-"""The one iterator over compiled calls: of a run, of small trainings, of benchmarks."""
+"""The iterator over compiled calls, used by runs, `train_in_memory` and benchmarks."""
 
 from collections.abc import Callable, Iterator, Mapping
 from time import perf_counter
@@ -27,20 +27,20 @@ def iterate(
   chunk: int,
   steps: int,
 ) -> Iterator[tuple[int, Any, Mapping[str, Any]]]:
-  """Yields (steps done, state, metrics of the call), first where it stands.
+  """Yields (steps done, state, metrics of the call), first for the initial state.
 
-  The device computes while the caller has control: a call is begun, and the examples of
-  the next one are on their way, before its state is yielded. A state is donated to the
-  next call: it must not be used after that.
+  The device computes while the caller has control: when a state is yielded, its call is
+  dispatched and the examples of the next one are being copied. The next iteration
+  donates the state, which must not be used after that.
 
   Args:
     compiled: the program.
     state: on the mesh, after `step` steps; donated.
     source: what the placement's `gather` reads.
-    examples: what the host hands to each call, from this step on.
+    examples: what the host passes to each call, from this step on.
     step: steps done.
-    chunk: steps of a call.
-    steps: where to end.
+    chunk: steps per call.
+    steps: the last step.
   """
   upcoming = compiled.place(next(examples)) if step < steps else None
   yield step, state, {}
@@ -53,22 +53,22 @@ def iterate(
 
 
 def compile_steps(program: Program, placement: Placement, mesh: Any, mode: str):
-  """Returns the program's steps, compiled when they are first called."""
+  """Returns the program's steps, which the first call compiles."""
   return CompiledSteps(program.step, placement.gather, mesh, mode, program.batch_shape)
 
 
 def indices_of_call(
   seed: int, name: str, chunk: int, program: Program, count: int, rows: np.ndarray
 ) -> Callable[[int], np.ndarray]:
-  """Returns `indices(call)`: the examples of a compiled call.
+  """Returns `indices(call)`, which gives the examples of a compiled call.
 
   Args:
-    seed: of the run.
-    name: of the method, whose order of examples is its own.
-    chunk: steps of a call.
+    seed: seed of the run.
+    name: name of the method; each has its own order of examples.
+    chunk: steps per call.
     program: of the method.
-    count: training examples.
-    rows: of each batch, which examples this process takes.
+    count: size of the training split (examples).
+    rows: positions in each batch that this process takes.
   """
 
   def indices(call):
@@ -79,10 +79,10 @@ def indices_of_call(
 
 
 def shown_metrics(program: Program, metrics: Mapping[str, Any]) -> dict[str, float]:
-  """Returns the metrics beside the progress bar, by their short names.
+  """Returns the metrics to show next to the progress bar, by their short names.
 
   Args:
-    program: says which ones.
+    program: names the metrics to show.
     metrics: by name, each the values of one call's steps.
   """
   return {
@@ -93,13 +93,13 @@ def shown_metrics(program: Program, metrics: Mapping[str, Any]) -> dict[str, flo
 
 
 def train_in_memory(name: str, config: Any, dataset: Dataset, console: Console) -> Any:
-  """Trains a method that others stand on, by one device of this process.
+  """Trains a method on one device of this process, without files and checkpoints.
 
-  It keeps no files and is not resumed; what to keep of it is up to the caller.
+  For models that the evaluation needs, such as the feature extractor.
 
   Args:
-    name: of a method that starts from nothing.
-    config: validated; the method's section says how long.
+    name: of a method that starts from no earlier one.
+    config: validated; the method's section has the number of steps.
     dataset: the data.
     console: where progress goes.
 
@@ -119,13 +119,13 @@ def train_in_memory(name: str, config: Any, dataset: Dataset, console: Console) 
   source = replicate(dataset.train, mesh) if placement.resident else ()
   start = compute_replicated(program.init, mesh, randomness.root_key(config.seed))
   images_per_call = chunk * int(np.prod(program.batch_shape))
-  state, since = start, perf_counter()
+  state, last_time = start, perf_counter()
   with console.phase(name, steps, 0) as progress:
     for step, state, metrics in iterate(  # noqa: B007 (the last state is returned)
       compiled, start, source, examples, 0, chunk, steps
     ):
       numbers = shown_metrics(program, metrics)  # waits for the call
       now = perf_counter()
-      progress.update(step, images_per_call / (now - since), numbers)
-      since = now
+      progress.update(step, images_per_call / (now - last_time), numbers)
+      last_time = now
   return state

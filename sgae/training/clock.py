@@ -1,4 +1,4 @@
-"""Where the time of a phase goes."""
+"""Measures the time of a phase and the speed of its steps."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -6,31 +6,32 @@ from time import perf_counter
 
 
 class Clock:
-  """Seconds of a phase, and the speed of its steps without what interrupts them."""
+  """Seconds of a phase, and the speed of its steps without interruptions."""
 
   def __init__(self, seconds: float):
     """Starts the clock; `seconds` is what the phase took before this process."""
     self.seconds = seconds  # up to the newest record of a call
-    self.interrupted = 0.0  # by pictures, measures and checkpoints
-    self._start = self._newest = perf_counter()  # the latter: when that record was
-    # When the device last began to run without interruption, and steps since then.
+    self.interrupted = 0.0  # seconds of pictures, measures and checkpoints
+    self._start = self._newest = perf_counter()  # `_newest`: the time of that record
+    # The end of the last interruption, and the steps since then.
     self._begin, self._steps = self._newest, 0
-    self._compiled_at = 0.0  # the return of the first call, which compiles
+    self._compiled_at = 0.0  # when the first call returned, which compiles
 
   def note_call(self) -> None:
-    """Notes that a call was begun."""
+    """Notes that a call was dispatched; only the first counts, for its compilation."""
     self._compiled_at = self._compiled_at or perf_counter()
 
   def record(self, steps: int) -> tuple[float, float]:
-    """Ends the time of a call, and begins that of the next one.
+    """Ends the time of one call and starts that of the next.
 
     Args:
-      steps: of the call; 0: there was none, and the time runs on.
+      steps: of the call; 0: there was no call, and the time continues.
 
     Returns:
-      (seconds of the phase, steps per second since an interruption). The speed is not
-      of one call: a GPU's call returns when most of it is done, so that a record may be
-      late; over all calls since a pause that is nothing.
+      (seconds of the phase, steps per second since the last interruption). The speed
+      covers several calls: on a GPU a call may return before it is done, so that the
+      time of a single record is inexact; over all calls since an interruption the error
+      is negligible.
     """
     now = perf_counter()
     seconds = self.seconds + now - self._newest
@@ -46,12 +47,12 @@ class Clock:
 
   @contextmanager
   def interruption(self) -> Iterator[None]:
-    """Counts the time of its block as spent outside steps."""
+    """Counts the time of the block as an interruption."""
     stopped_at = perf_counter()
     yield
     self._begin, self._steps = perf_counter(), 0
     self.interrupted += self._begin - stopped_at
 
   def total(self) -> float:
-    """Returns the seconds since this clock was started."""
+    """Returns the seconds since this clock started."""
     return perf_counter() - self._start

@@ -1,4 +1,4 @@
-"""Writes down what the calls of a phase return: metrics one call late, evaluations."""
+"""Records the results of a phase: metrics, evaluations and checkpoints."""
 
 import functools
 from collections.abc import Callable, Mapping
@@ -26,8 +26,8 @@ class Sinks(NamedTuple):
   Attributes:
     workdir: the run directory.
     checkpoints: of the phase.
-    best: where the best state is kept; None: it is not.
-    journal: None: another process writes.
+    best: the checkpoint of the best state; None: it is not kept.
+    journal: writes metrics and pictures; None if another process does.
     console: where lines go.
   """
 
@@ -39,7 +39,7 @@ class Sinks(NamedTuple):
 
 
 class Recorder:
-  """The newest call's metrics are fetched when the next call is under way."""
+  """Records metrics one call late: fetching them at once would stall the device."""
 
   def __init__(
     self,
@@ -56,15 +56,15 @@ class Recorder:
       name: of the method.
       program: of the method.
       evaluator: of the method.
-      chunk: steps of a call.
-      patience: evaluations without a better one that end the phase; 0: never.
-      sinks: where its results go.
+      chunk: steps per call.
+      patience: evaluations without improvement that end the phase; 0: never.
+      sinks: where the results go.
     """
     self.name, self.sinks, self.clock = name, sinks, Clock(0.0)
     self.progress: PhaseProgress | None = None
     self._program, self._evaluator = program, evaluator
     self._chunk, self._patience = chunk, patience
-    self._images = int(np.prod(program.batch_shape))  # of a step
+    self._images = int(np.prod(program.batch_shape))  # per step
     self._pending: tuple[int, Mapping[str, Any]] = (0, {})
 
   def start(self, step: int, progress: PhaseProgress) -> None:
@@ -75,23 +75,23 @@ class Recorder:
     self.progress, self._pending = progress, (step, {})
 
   def push(self, step: int, metrics: Mapping[str, Any]) -> None:
-    """Takes the metrics of a call that was just begun, and writes those before it."""
+    """Takes the metrics of a call just dispatched; writes those of the one before."""
     if metrics:
       self.clock.note_call()
       self.flush()
     self._pending = (step, metrics)
 
   def flush(self, evaluate: Callable[[], dict[str, float]] | None = None) -> None:
-    """Waits for the pending metrics, checks them and writes them, if there are any.
+    """Waits for the pending metrics, if any; checks and writes them.
 
     Args:
-      evaluate: gives more numbers for the record, from the state after that call; the
-        device waits for it.
+      evaluate: returns more numbers for the record, measured on the state after that
+        call; the device waits for it.
     """
     step, stacked = self._pending
     self._pending = (step, {})
     columns = jax.device_get(dict(stacked))
-    self._refuse_infinite(columns, step - self._chunk)
+    self._check_finite(columns, step - self._chunk)
     values = {key: float(np.mean(column)) for key, column in columns.items()}
     seconds, steps_per_second = self.clock.record(self._chunk if values else 0)
     speed = steps_per_second * self._images
@@ -100,21 +100,21 @@ class Recorder:
       if self.sinks.journal is None:
         return
       if values or measures:
-        about = {
+        header = {
           "phase": self.name,
           "step": step,
           "images_seen": step * self._images,
           "seconds": seconds,
           "images_per_second": speed,
         }
-        self.sinks.journal.write(about | values | measures)
+        self.sinks.journal.write(header | values | measures)
       if measures:
         self.sinks.journal.report()
       if values and self.progress is not None:
         self.progress.update(step, speed, shown_metrics(self._program, values))
 
   def evaluate(self, step: int, state: Any) -> None:
-    """Records an evaluation of the state, and keeps the state where it is the best."""
+    """Records an evaluation of the state, and saves the state if it is the best."""
     self.flush(functools.partial(self._measure, step, state))
     best, journal = self.sinks.best, self.sinks.journal
     if best is not None:
@@ -127,7 +127,7 @@ class Recorder:
     """Writes the pending metrics, then a checkpoint.
 
     Raises:
-      TrainingDiverged: a parameter is not finite; the checkpoint before stays the last.
+      TrainingDiverged: a parameter is not finite; the state is not saved.
     """
     self.flush()
     with self.clock.interruption():
@@ -138,7 +138,7 @@ class Recorder:
       self.sinks.checkpoints.save(step, state)
 
   def exhausted(self) -> bool:
-    """Says whether the last evaluations were in vain, if that matters."""
+    """Returns whether the last `patience` evaluations brought no improvement."""
     if not self._patience:
       return False
     journal = self.sinks.journal
@@ -148,7 +148,7 @@ class Recorder:
     )
 
   def diverged(self, step: int, what: str) -> NoReturn:
-    """Ends the phase: says what became infinite, and which checkpoint is kept."""
+    """Raises TrainingDiverged with what became infinite and the checkpoint kept."""
     last = self.sinks.checkpoints.latest_step()
     kept = "no checkpoint was saved yet" if last is None else f"step {last} is kept"
     raise TrainingDiverged(
@@ -156,7 +156,7 @@ class Recorder:
       "lower a learning rate or raise a penalty's weight, in another --workdir"
     )
 
-  def _refuse_infinite(self, columns: Mapping[str, np.ndarray], first_step: int):
+  def _check_finite(self, columns: Mapping[str, np.ndarray], first_step: int):
     bad = {
       key: int(np.argmin(np.isfinite(column)))
       for key, column in columns.items()
@@ -168,7 +168,7 @@ class Recorder:
       self.diverged(first_step + bad[key] + 1, f"{key} became {value}")
 
   def _measure(self, step: int, state: Any) -> dict[str, float]:
-    """Observes the state; draws and measures it where this process writes."""
+    """Observes the state; draws and measures it if this process writes."""
     evaluator, journal = self._evaluator, self.sinks.journal
     observed = evaluator.observe(state, False)
     if journal is None:

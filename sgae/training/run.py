@@ -1,4 +1,4 @@
-"""A run from its config to its last phase: checks, data, devices, phases in order."""
+"""A run from its config to its evaluation: checks, data, devices, phases in order."""
 
 from contextlib import nullcontext
 from pathlib import Path
@@ -37,11 +37,11 @@ from sgae.training.signals import noted_signals, stopped
 
 
 def train(config: Any, workdir: Path, console: Console) -> None:
-  """Trains all phases, or what is left of them.
+  """Trains all phases, or resumes them.
 
   Args:
     config: validated.
-    workdir: the run directory, new or of this very experiment.
+    workdir: the run directory, new or of the same experiment.
     console: where progress goes.
 
   Raises:
@@ -49,7 +49,7 @@ def train(config: Any, workdir: Path, console: Console) -> None:
   """
   mesh = make_mesh(config.parallel.devices)
   check_batches(config, mesh.size)
-  run_directory.check(workdir, config)  # before anything slow
+  run_directory.check(workdir, config)  # early: loading data may take minutes
   enable_compilation_cache(cache_root(config.data.cache_directory) / "jax")
   if config.debug:
     enable_debug_checks()
@@ -95,8 +95,8 @@ def train(config: Any, workdir: Path, console: Console) -> None:
 def _position(
   config, workdir, images_shape, placement, checkpoints, stored, console
 ) -> dict[str, int]:
-  """Returns the steps that phases have saved, once all processes see the same."""
-  # also the point before which nobody writes what another has still to look at
+  """Returns the saved step of each phase; checks that all processes see the same."""
+  # This is also a barrier: no process writes before all have read the folders.
   processes.require_equal(
     "config, data, or the checkpoints that they see",
     [
@@ -106,26 +106,26 @@ def _position(
       {name: checkpoints[name].listing() for name in config.phases},
     ],
   )
-  position, damaged = {}, []
+  position, all_damage = {}, []
   for name in config.phases:
-    step, faults = checkpoints[name].newest_whole()
-    damaged += faults
+    step, damage = checkpoints[name].newest_whole()
+    all_damage += damage
     if step is not None:
       position[name] = step
-    elif faults:
-      raise none_whole(faults)
+    elif damage:
+      raise none_whole(damage)
   if stored:
     _check_resume(config, workdir, stored, position, images_shape[1:], console)
   elif position and processes.is_leader():
     raise UserError(
-      f"{config.checkpoint.directory} holds checkpoints of a run that {workdir} knows "
-      "nothing of: copy the config.json of that run there, or choose another "
+      f"{config.checkpoint.directory} holds checkpoints of another run than {workdir}: "
+      "copy the config.json of that run there, or choose another "
       "--config.checkpoint.directory"
     )
-  if damaged:
-    for fault in damaged:
-      console.line(f"Warning: {fault}; it is renamed, and the one before is used")
-    processes.wait_for_all("damage seen")
+  if all_damage:
+    for line in all_damage:
+      console.line(f"Warning: {line}; it is renamed, and the one before is used")
+    processes.wait_for_all("damage found")
     if processes.is_leader():
       for name in config.phases:
         checkpoints[name].set_aside()
@@ -186,7 +186,7 @@ def _train_phases(
           if best is not None:
             best.close()
       stopping = processes.any_of_us(bool(stop))
-    # All is saved; a signal from here on ends the run at once.
+    # Everything is saved: from here on a signal ends the run at once.
     if stopping:
       raise stopped(stop, "after the last step", "for the evaluation")
     states = {
@@ -200,29 +200,29 @@ def _train_phases(
 
 
 def check_batches(config: Any, devices: int) -> None:
-  """Refuses batch sizes that devices and microbatches do not divide."""
+  """Raises UserError if devices x microbatches does not divide a batch size."""
   parts = devices * config.train.microbatches
   for name in config.phases:
     if config[name].batch_size % parts:
       raise UserError(
         f"{name}.batch_size={config[name].batch_size} is not divisible by {devices} "
         f"devices x train.microbatches={config.train.microbatches}: choose a multiple "
-        f"of {parts}, or fewer of either"
+        f"of {parts}, or fewer devices or microbatches"
       )
 
 
 def check_examples(config: Any, count: int) -> None:
-  """Refuses batches of more images than there are for training."""
+  """Raises UserError if a batch is larger than the training split."""
   for name in config.phases:
     if config[name].batch_size > count:
       raise UserError(
         f"{name}.batch_size={config[name].batch_size} is more than the {count} "
-        "training images: choose less"
+        "training images: choose a smaller one"
       )
 
 
 def _check_inputs(name: str) -> None:
-  """Refuses a method that needs arrays which data sets here have not."""
+  """Raises UserError if a method needs arrays that the data do not have."""
   missing = [array for array in METHODS[name].inputs if array not in INPUTS]
   if missing:
     raise UserError(
@@ -236,7 +236,7 @@ def _amount(images) -> str:
 
 
 def _check_resume(config, workdir, stored, position, image_shape, console) -> None:
-  """Refuses to go on where what was done does not fit what is wanted."""
+  """Raises UserError if the saved steps do not fit the config and the data."""
   if list(image_shape) != stored["image_shape"]:
     raise UserError(
       f"the data's images are {tuple(image_shape)}, but {workdir} was started on "
@@ -245,27 +245,26 @@ def _check_resume(config, workdir, stored, position, image_shape, console) -> No
   for name, step in position.items():
     if step > config[name].steps:
       raise UserError(
-        f"{name}.steps={config[name].steps} is less than the {step} steps that are "
-        f"done in {workdir}: choose {step} or more, or another --workdir"
+        f"{name}.steps={config[name].steps} is less than the {step} steps already done "
+        f"in {workdir}: choose {step} or more, or another --workdir"
       )
   for earlier, later in zip(config.phases, config.phases[1:], strict=False):
-    # Not where it stands now: from a checkpoint before the last, or from the start, it
-    # comes to the very state that the later phase began from.
-    began_from = stored["config"][earlier]["steps"]
-    if later in position and began_from != config[earlier].steps:
+    # Not its saved step: training from an earlier checkpoint, or from the start,
+    # reproduces the state that the later phase started from.
+    started_from = stored["config"][earlier]["steps"]
+    if later in position and started_from != config[earlier].steps:
       raise UserError(
-        f"{earlier}.steps={config[earlier].steps}, but {later} has begun from "
-        f"{earlier} step {began_from}: set {earlier}.steps back, or choose another "
-        "--workdir"
+        f"{earlier}.steps={config[earlier].steps}, but {later} started from {earlier} "
+        f"step {started_from}: set {earlier}.steps back, or choose another --workdir"
       )
   for name in config.phases:
-    before = stored["config"][name]["steps"]
+    stored_steps = stored["config"][name]["steps"]
     decaying = any(
       field.endswith("optimizer") and config[name][field].schedule != "constant"
       for field in config[name]
     )
-    if decaying and before != config[name].steps:
+    if decaying and stored_steps != config[name].steps:
       console.line(
-        f"{name}.steps: {before} -> {config[name].steps}; the learning rate's schedule "
-        "now ends there, so the numbers differ from a run of that length from the start"
+        f"{name}.steps: {stored_steps} -> {config[name].steps}; the learning rate's "
+        "schedule now ends there, so the numbers differ from a new run of this length"
       )

@@ -1,4 +1,4 @@
-"""SIGINT and SIGTERM while a run trains: the first is noted, the second ends it."""
+"""SIGINT and SIGTERM while a run trains: the first saves it, the second ends it."""
 
 import os
 import select
@@ -11,15 +11,17 @@ from contextlib import contextmanager
 from sgae.errors import StoppedBySignal
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
-# [s] `timeout` and others signal a process and then its group: it gets two for one.
+# Seconds. `timeout` and others signal a process and then its group: a process gets two
+# signals, which must not count as a second Ctrl-C.
 _ONE_MOMENT = 0.2
 
 
 @contextmanager
 def noted_signals() -> Iterator[list[int]]:
-  """Gives a list that the first SIGINT or SIGTERM is put into.
+  """Yields a list that receives the first SIGINT or SIGTERM.
 
-  A second one ends the process at once, without saving; two of one moment are one.
+  A second one ends the process at once, without saving; two within 0.2 seconds count as
+  one.
   """
   received: list[int] = []
 
@@ -27,8 +29,9 @@ def noted_signals() -> Iterator[list[int]]:
     del frame
     received.append(number)
 
-  # A handler of Python's waits until the main thread is back from compiling or from a
-  # compiled call, which can take a minute; what the system writes into a pipe does not.
+  # A Python handler runs only when the main thread returns from compiling or from a
+  # compiled call, which can take a minute: a second Ctrl-C would have no effect. The
+  # wakeup pipe is written at once, and a thread reads it.
   reader, writer = os.pipe()
   os.set_blocking(writer, False)
   before = {number: signal.signal(number, note) for number in SIGNALS}
@@ -47,12 +50,12 @@ def noted_signals() -> Iterator[list[int]]:
 
 
 def stopped(received: list[int], where: str, what_next: str) -> StoppedBySignal:
-  """Returns what ends a run that is saved because of a signal.
+  """Returns the exception that ends a run which is saved because of a signal.
 
   Args:
-    received: from `noted_signals`; empty where another process got the signal.
-    where: the run stands.
-    what_next: the same command does.
+    received: from `noted_signals`; empty if another process got the signal.
+    where: where the run stopped, such as 'after the last step'.
+    what_next: what the same command continues with, such as 'for the evaluation'.
   """
   number = received[0] if received else signal.SIGTERM
   return StoppedBySignal(

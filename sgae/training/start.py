@@ -10,7 +10,7 @@ from sgae.training import run
 
 
 def train(config: Any, workdir: str | Path, quiet: bool = False) -> Run:
-  """Trains all phases of a config, or what is left of them, and returns the run.
+  """Trains all phases of a config, or resumes them, and returns the run.
 
   >>> import tempfile
   >>> from configs import ring
@@ -22,9 +22,9 @@ def train(config: Any, workdir: str | Path, quiet: bool = False) -> Run:
   (5, 1, 1, 2)
 
   Args:
-    config: such as a file in configs/ makes it.
-    workdir: the run directory, new or of this very experiment.
-    quiet: whether nothing is shown.
+    config: a config, such as a file in configs/ returns.
+    workdir: the run directory, new or of the same experiment.
+    quiet: whether to hide all output.
 
   Raises:
     UserError, TrainingDiverged, StoppedBySignal: see sgae/errors.py.

@@ -1,4 +1,4 @@
-"""One row measured for real, briefly: that it runs, not how fast."""
+"""Measures one row briefly: whether it runs, not how fast."""
 
 import importlib.util
 import json
@@ -27,7 +27,7 @@ def test_without_pytorch_a_row_is_measured_and_kept(monkeypatch, tmp_path, capsy
   assert "sampling mlp" in capsys.readouterr().out
 
 
-def test_a_side_that_fails_is_told_in_one_line(monkeypatch, capsys):
+def test_a_failed_side_is_reported_in_one_line(monkeypatch, capsys):
   monkeypatch.setattr(sys, "argv", ["benchmark", "--only=mlp"])
   monkeypatch.setattr(benchmark, "ROWS", benchmark.ROWS[:1])
   monkeypatch.setattr(sys, "executable", "false")
@@ -37,7 +37,7 @@ def test_a_side_that_fails_is_told_in_one_line(monkeypatch, capsys):
 
 
 class Side:
-  """Stands for a process: of some rate, or one that fails at its start or later."""
+  """A fake process with a given rate, or that fails at its start or later."""
 
   def __init__(self, rate: Any, starts: bool = True):
     self.rate, self.starts, self.closed = rate, starts, False
@@ -60,7 +60,7 @@ class Side:
 OURS: Any = Side(1)
 
 
-def test_the_quickest_way_that_works_is_kept_and_the_others_closed():
+def test_the_fastest_variant_is_kept_and_the_others_are_closed():
   sides = {
     "eager": Side(2),
     "compiled": Side(9, starts=False),
@@ -88,7 +88,7 @@ def test_the_quickest_way_that_works_is_kept_and_the_others_closed():
 
 
 @pytest.mark.parametrize("platform", ["cpu", "gpu"])
-def test_only_on_a_cpu_do_the_sides_compile_beside_each_other(platform):
+def test_the_sides_compile_in_parallel_only_on_a_cpu(platform):
   waiting, most = 0, 0
 
   class Counted(Side):
@@ -118,7 +118,7 @@ def test_a_side_that_has_ended_says_why(monkeypatch):
   side.close()
 
 
-def test_on_a_gpu_every_way_is_tried_as_a_cuda_graph_too():
+def test_on_a_gpu_every_variant_is_also_tried_as_a_cuda_graph():
   row = row_named("mlp 64")
   assert row.variants_on("cpu") == ("eager", "compiled")
   assert row.variants_on("gpu") == (

@@ -1,4 +1,4 @@
-"""The curves of cost: sound configs, and a point that is measured for real."""
+"""The curves of cost: valid configs, and one point that is measured."""
 
 import re
 
@@ -8,7 +8,7 @@ from sgae.benchmark import growth
 from sgae.config import validate
 
 
-def test_every_point_is_another_one_and_its_config_is_sound():
+def test_points_are_different_and_their_configs_valid():
   points = list(growth.points())
   assert len({(point.curve, point.at) for point in points}) == len(points)
   for point in points:
@@ -22,7 +22,7 @@ def test_every_point_is_another_one_and_its_config_is_sound():
       assert config.code.num_latents == int(point.at)
 
 
-def test_a_point_is_measured_in_a_process_of_its_own(tmp_path):
+def test_a_point_is_measured_in_a_separate_process(tmp_path):
   point = next(p for p in growth.points() if p.curve == "devices" and p.devices == 2)
   found = growth.alone(point._replace(steps=1), str(tmp_path))
   line = growth.describe({"curve": "devices", "at": "2"} | found)

@@ -1,4 +1,4 @@
-"""What our side of the benchmark says of its programs."""
+"""The configs and FLOP counts of our side of the benchmark."""
 
 import pytest
 
@@ -27,7 +27,7 @@ def test_flops_of_the_autoencoder(latents, by_hand):
   assert ours.flops_of_autoencoder(latents) == by_hand
 
 
-def test_xla_counts_the_same_where_all_products_are_dense():
+def test_xla_counts_the_same_if_all_products_are_dense():
   assert flops_per_image(row_named("sae 512")) == pytest.approx(
     ours.flops_of_autoencoder(512), rel=0.02
   )
@@ -39,7 +39,7 @@ def flops_per_image(row: Row) -> float:
   return ours.flops_of_step(config, name) / row.batch
 
 
-def test_flops_of_the_mlp_pair_are_those_of_its_matrix_products():
+def test_flops_of_the_mlp_gan_are_those_of_its_matrix_products():
   generator = 100 * 128 + 128 * 128 + 128 * 784
   discriminator = 784 * 128 + 128 * 128 + 128
   deltas = 128 * 128 + 128  # of D behind its first layer

@@ -25,7 +25,7 @@ def test_a_ratio_is_the_median_over_pairs_not_a_ratio_of_medians():
   assert (found["least_ratio"], found["largest_ratio"]) == (1.0, 4.0)
 
 
-def test_the_share_of_the_product_is_taken_pair_by_pair():
+def test_the_share_of_the_product_is_computed_in_each_pair():
   # 2 FLOP x 200 / 1000, 2 x 100 / 2000, 2 x 400 / 1000
   assert table.figures(ROW)["share_of_product"] == pytest.approx(0.4)
 
@@ -44,7 +44,7 @@ def test_a_row_as_text():
   assert len(table.line(text)) == len(table.line(table.HEAD))
 
 
-def test_without_pytorch_our_column_stands_alone():
+def test_without_pytorch_only_our_column_has_values():
   row = ROW._replace(theirs=[], variant="", their_peak_bytes=0, flops_per_image=0)
   assert table.cells(table.figures(row))[1:] == ("200", "-", "-", "3.0", "-", "3")
 

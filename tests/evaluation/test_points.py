@@ -31,7 +31,7 @@ def test_a_perfect_sampler():
 def test_the_error_of_the_spread_agrees_with_repeats():
   points = sample(RING).reshape(100, 400, 2)
   spreads, errors = np.array(
-    [mixture_figures(some, RING, SIGMA)["spread"] for some in points]
+    [mixture_figures(points_n2, RING, SIGMA)["spread"] for points_n2 in points]
   ).T
   assert errors.mean() == pytest.approx(spreads.std(), rel=0.3)
 

@@ -1,4 +1,4 @@
-"""Writes the golden records anew, after a change of the numbers that is meant.
+"""Writes the golden records again, after an intended change of the numbers.
 
 python -m tests.golden
 """

@@ -1,7 +1,6 @@
-"""The first records that each config writes, made small enough for any machine.
+"""The first records of each config, at a size that any machine can run.
 
-What makes a config large (data, batches, widths, kernels) is cut; the rest is as its
-file says.
+Data, batches, widths and kernels are smaller; all other fields are those of the file.
 """
 
 import io
@@ -37,12 +36,12 @@ STEPS = 10  # of each phase, a record each
 
 
 def path_of(name: str) -> Path:
-  """Returns where the records of a config are kept."""
+  """Returns the file that holds the records of a config."""
   return Path(__file__).with_name(f"{name.replace(':', '_')}.json")
 
 
 def small(name: str):
-  """Returns the config of a file, `NAME` or `NAME:ARG`, made small."""
+  """Returns the config of a file, `NAME` or `NAME:ARG`, at a small size."""
   file, _, arg = name.partition(":")
   config = import_module(f"configs.{file}").get_config(arg)
   for phase in config.phases:
@@ -68,7 +67,7 @@ def small(name: str):
 
 
 def records(name: str, workdir: Path) -> list[dict]:
-  """Trains a config, made small; returns its records without what the clock decides."""
+  """Trains a small version of a config; returns its records without times."""
   digits = sources.SOURCES["digits"]
   unseen = {name: METHODS[name]._replace(evaluate=_unseen) for name in list(METHODS)}
   with (
@@ -91,7 +90,7 @@ def _nothing(*_):
 
 
 def write(name: str, workdir: Path) -> None:
-  """Keeps the records of a config, a line each, in six digits."""
+  """Stores the records of a config, one line each, with six digits."""
   lines = [
     json.dumps(
       {

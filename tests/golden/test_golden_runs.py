@@ -1,8 +1,8 @@
-"""The numbers of each config's first steps, so that no change of them is an accident.
+"""The numbers of each config's first steps: they must not change by accident.
 
     pytest -m soak tests/golden
 
-takes all configs; the short form some of each kind.
+runs all configs; without `-m soak`, only some of each kind.
 """
 
 import json
@@ -41,7 +41,7 @@ def test_each_config_has_golden_records():
     for name in NAMES
   ],
 )
-def test_the_first_records_have_the_numbers_they_always_had(tmp_path, name):
+def test_the_first_records_are_unchanged(tmp_path, name):
   expected = json.loads(path_of(name).read_text())
   found = records(name, tmp_path / "run")
   assert [sorted(record) for record in found] == [sorted(record) for record in expected]

@@ -1,7 +1,7 @@
-"""A method is what its folder says and no more: one written here goes all the way.
+"""A method is what its folder defines: one written here works in all modes.
 
-It trains, resumes, is evaluated, drawn and sampled through the paths of launch.py,
-which know nothing of it but its line in `METHODS`.
+It is trained, resumed, evaluated, drawn and sampled by the code that launch.py runs,
+which knows it only by its entry in `METHODS`.
 """
 
 import io
@@ -110,7 +110,7 @@ def train(workdir, config, console=None):
   run.train(validate(config), workdir, console or Console(io.StringIO()))
 
 
-def test_it_trains_resumes_is_evaluated_drawn_and_sampled(tmp_path):
+def test_it_can_be_trained_resumed_evaluated_and_sampled(tmp_path):
   whole, parts = tmp_path / "whole", tmp_path / "parts"
   train(whole, toy_config())
   with pytest.raises(StoppedBySignal):

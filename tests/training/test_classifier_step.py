@@ -82,7 +82,7 @@ def test_a_plain_step_is_that_of_the_cross_entropy():
 
 
 def looker():
-  """A classifier whose loss shows which images and features it was given.
+  """A classifier whose loss reveals its images and features.
 
   Its only class scores are [p . x, 0] with the features x, the images themselves.
   """
@@ -100,7 +100,7 @@ def looker():
 
 
 def seen(batch, **fields):
-  """What the first class was shown, image by image: read off SGD's first update.
+  """Returns the images of the first class, read from the first update of SGD.
 
   At equal logits the gradient of column 0 is -1/2 x for the label 0.
   """
@@ -154,7 +154,7 @@ def test_dropout_keeps_the_mean():
   assert abs(kept.mean() - 1) < 0.03
 
 
-def test_the_seed_decides_all_of_it_and_microbatches_nothing():
+def test_results_depend_on_the_seed_and_not_on_microbatches():
   batch, fields = batch_of(16), {"shift": 1, "flip": True, "dropout": 0.3}
 
   def updates(microbatches):

@@ -1,4 +1,4 @@
-"""The numbers of the first step, so that no change of the arithmetic is an accident."""
+"""The numbers of the first step: the arithmetic must not change by accident."""
 
 import jax
 import numpy as np
@@ -23,7 +23,7 @@ GOLDEN = {
 
 
 @pytest.mark.parametrize("name", ["sae", "gan"])
-def test_first_step_gives_the_numbers_it_always_gave(name):
+def test_the_numbers_of_the_first_step_are_unchanged(name):
   phase = make_phase(name, small_config())
   batch = jax.tree.map(lambda leaf: leaf[0], batches(phase, 0, 1))
   _, metrics = jax.jit(phase.step)(jax.jit(phase.init)({}), batch)

@@ -1,4 +1,4 @@
-"""Learning, not only running: known atoms are recovered, mixtures are covered."""
+"""Learning: known atoms are recovered, and the modes of mixtures are covered."""
 
 import jax
 import jax.numpy as jnp
@@ -22,7 +22,7 @@ def sparse_mixtures(key, atoms_kd, examples):
 
 
 @pytest.mark.parametrize("sparsity_map", ["topk", "batch_topk"])
-def test_an_autoencoder_recovers_the_atoms_that_made_its_data(sparsity_map):
+def test_an_autoencoder_recovers_the_atoms_of_its_data(sparsity_map):
   true = np.random.default_rng(0).normal(size=(24, 20))
   true = jnp.asarray(true / np.linalg.norm(true, axis=1, keepdims=True), jnp.float32)
   config = all_sections()

@@ -1,4 +1,4 @@
-"""The steps of both phases: who changes, who does not, counters, populations."""
+"""The steps of both phases: which parameters change, counters, populations."""
 
 import jax
 import jax.numpy as jnp
@@ -46,7 +46,7 @@ def same(a, b):
   ],
   ids=["plain", "all penalties", "microbatches", "spectral", "batch"],
 )
-def test_a_gpu_judges_in_one_pass_to_the_same_end(fields, monkeypatch):
+def test_on_a_gpu_one_discriminator_pass_gives_the_same_update(fields, monkeypatch):
   config = small_config(**fields)
 
   def final(on_gpu):
@@ -154,7 +154,7 @@ def test_a_residual_pair_trains_finitely():
 
 
 @pytest.mark.parametrize("frozen", ["generator", "discriminator"])
-def test_a_player_with_rate_zero_stays_while_the_other_moves(frozen):
+def test_a_player_with_learning_rate_zero_does_not_change(frozen):
   config = small_config()
   config.gan[f"{frozen}_optimizer"].learning_rate = 0.0
   phase = make_phase("gan", config)
@@ -166,7 +166,7 @@ def test_a_player_with_rate_zero_stays_while_the_other_moves(frozen):
   assert not same(getattr(start, other).params, getattr(state, other).params)
 
 
-def test_update_counts_are_what_the_config_says():
+def test_update_counts_are_those_of_the_config():
   phase = make_phase(
     "gan", small_config(gan__discriminator_updates=3, gan__generator_updates=2)
   )
@@ -247,7 +247,7 @@ def test_same_seed_same_bits_and_other_seed_other_bits(name):
 
 @pytest.mark.parametrize("name", ["sae", "gan"])
 def test_a_population_equals_single_runs(name):
-  """Six states that differ in every sweepable number, by vmap of the very step."""
+  """Six states that differ in every sweepable number, by vmap of the step."""
   members = []
   phase = make_phase(name, small_config())
   for i in range(6):
@@ -328,7 +328,7 @@ def test_bfloat16_keeps_parameters_and_outputs_in_float32():
     )
 
 
-def test_noise_depends_on_the_place_of_the_example_alone():
+def test_noise_depends_only_on_the_position_of_the_example():
   key = randomness.stream_key(randomness.root_key(0), "noise", 3)
   whole = randomness.normal(key, jnp.arange(8), (5,))
   part = randomness.normal(key, jnp.arange(4, 8), (5,))

@@ -30,7 +30,7 @@ def test_no_key_is_used_twice_and_no_rank_is_promoted(name, sparsity_map):
 
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("name", ["sae", "gan"])
-def test_a_call_moves_nothing_between_host_and_device_unasked(name, mode):
+def test_a_call_makes_no_implicit_transfers(name, mode):
   phase = make_phase(name, small_config())
   mesh = make_mesh(1)
   steps = CompiledSteps(phase.step, resident.gather, mesh, mode, phase.batch_shape)
