@@ -1,4 +1,4 @@
-"""Trains, evaluates, samples, compiles, compares; fields: see configs/default.py."""
+"""Trains, evaluates, samples, compiles, compares, exports; fields: see configs/."""
 
 import sys
 from pathlib import Path
@@ -9,7 +9,7 @@ from ml_collections import ConfigDict, config_flags
 from sgae import cli
 
 DEFAULT_CONFIG = str(Path(__file__).parent / "configs" / "digits.py")
-MODES = ["train", "evaluate", "sample", "compile", "compare"]
+MODES = ["train", "evaluate", "sample", "compile", "compare", "export"]
 _WORKDIR = flags.DEFINE_string("workdir", "", "Run directory; '': runs/<config name>.")
 _MODE = flags.DEFINE_enum("mode", "train", MODES, "What to do.")
 _NUM_SAMPLES = flags.DEFINE_integer("num_samples", 0, "Samples beside the grid.")
@@ -59,6 +59,7 @@ def run(config: ConfigDict, overrides: dict, name: str) -> int:
   from sgae.evaluation.sample import sample_run
   from sgae.methods import views
   from sgae.reporting import comparison, console
+  from sgae.runs.export import export_run
   from sgae.training.run import train
 
   output = console.Console()
@@ -71,6 +72,8 @@ def run(config: ConfigDict, overrides: dict, name: str) -> int:
       train(validate(config), workdir, output)
     elif _MODE.value == "evaluate":
       evaluate_run(workdir, overrides, output)
+    elif _MODE.value == "export":
+      export_run(workdir, overrides, output)
     elif _MODE.value == "compare":
       comparison.compare_runs(
         _RUNS.value, _TARGET.value, _WORKDIR.value, output, views.selects_by()
