@@ -1,4 +1,4 @@
-"""Trains, evaluates, samples, compiles and compares; `--help` lists all fields."""
+"""Trains, evaluates, samples, exports, compiles, compares; `--help` lists fields."""
 
 import sys
 from pathlib import Path
@@ -9,7 +9,7 @@ from ml_collections import ConfigDict, config_flags
 from sgae import cli
 
 DEFAULT_CONFIG = str(Path(__file__).parent / "configs" / "digits.py")
-MODES = ["train", "evaluate", "sample", "compile", "compare"]
+MODES = ["train", "evaluate", "sample", "export", "compile", "compare"]
 flags.DEFINE_string("workdir", "", "Run directory; '': runs/<config name>.")
 flags.DEFINE_enum("mode", "train", MODES, "What to do.")
 flags.DEFINE_integer("num_samples", 0, "Samples beside the grid.")

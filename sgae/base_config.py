@@ -98,6 +98,15 @@ def base_fields(phases: Sequence[str]) -> dict[str, Any]:
       # Newest checkpoints of each phase that are kept.
       "keep": 2,
     },
+    # Where metrics go besides metrics.jsonl and TensorBoard; both need an extra of the
+    # same name, and neither sends anything unless its own variables say so.
+    "logging": {
+      # Weights & Biases, offline unless WANDB_MODE is set, and Trackio.
+      "wandb": False,
+      "trackio": False,
+      # The project that runs are listed under there.
+      "project": "sgae",
+    },
   }
 
 

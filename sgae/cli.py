@@ -134,6 +134,7 @@ def run(flags: Any, config: Any, overrides: dict[str, Any], name: str) -> int:
   from sgae.methods import views
   from sgae.reporting import console
   from sgae.runs.compare_directories import compare_runs
+  from sgae.runs.export import export_run
   from sgae.training.run import train
 
   output = console.Console()
@@ -146,6 +147,8 @@ def run(flags: Any, config: Any, overrides: dict[str, Any], name: str) -> int:
       train(validate(config), workdir, output)
     elif flags.mode == "evaluate":
       evaluate_run(workdir, overrides, output)
+    elif flags.mode == "export":
+      export_run(workdir, overrides, output)
     elif flags.mode == "compare":
       compare_runs(flags.runs, flags.target, flags.workdir, output, views.selects_by())
     else:

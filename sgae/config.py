@@ -38,6 +38,7 @@ RESUMABLE_BASE = (
   "train.microbatches",
   "evaluation.",
   "checkpoint.keep",
+  "logging.",
 )
 
 

@@ -172,7 +172,7 @@ def _value_by(product, x_bhwc, kernel_hwio, geometry):
 
 
 def _image_by(product, y_bhwo, kernel_hwio, geometry):
-  shape = (len(y_bhwo), *geometry.image)
+  shape = (y_bhwo.shape[0], *geometry.image)
   return _transposed(lambda x: product(x, kernel_hwio, geometry), shape, y_bhwo)
 
 

@@ -105,7 +105,7 @@ _largest.defvjp(_largest_forward, _largest_backward)
 
 def _at_latents(values_ba, latents_ba, like_bk):
   """Returns an array like another, zero but for the given values at their latents."""
-  rows_b1 = jnp.arange(len(values_ba))[:, None]
+  rows_b1 = jnp.arange(values_ba.shape[0])[:, None]
   return (
     jnp.zeros_like(like_bk).at[rows_b1, latents_ba].set(values_ba, unique_indices=True)
   )

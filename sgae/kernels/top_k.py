@@ -48,7 +48,7 @@ def reference(values_bk: jax.Array, k: int) -> tuple[jax.Array, jax.Array]:
 
 
 def _by_blocks(values_bk, k):
-  count = len(values_bk)
+  count = values_bk.shape[0]
   blocks = values_bk.reshape(count, -1, BLOCK)
   _, chosen_bk = jax.lax.top_k(blocks.max(axis=2), k)
   near = jnp.take_along_axis(blocks, chosen_bk[:, :, None], axis=1)

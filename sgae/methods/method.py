@@ -36,6 +36,9 @@ class Program(NamedTuple):
       `encode(state, images)`; what they take and return stands with each method.
     sample: `sample(state, key, positions_b) -> images`; sample i depends on the key and
       on positions_b[i] alone. None: the method generates nothing.
+    inputs: functions that take float32 arrays alone beside the state -> shape of one
+      example of each array, without the batch axis. These can be exported: each row of
+      what they return depends on the same row of the inputs.
   """
 
   batch_shape: tuple[int, ...]
@@ -45,6 +48,7 @@ class Program(NamedTuple):
   shown: tuple[str, ...]
   functions: Mapping[str, Callable[..., Any]]
   sample: Callable[[Any, jax.Array, jax.Array], jax.Array] | None = None
+  inputs: Mapping[str, tuple[tuple[int, ...], ...]] = {}
 
 
 class Evaluator(NamedTuple):
@@ -136,6 +140,8 @@ class Method(NamedTuple):
     extractor: how it serves as feature extractor; one method of all has it.
     controls: models to compare generated images with; one method has them.
     stored_as: field of the state -> its name in checkpoints, where that is another.
+    exports: `exports(state) -> {branch: Params}`, the weights that the functions of its
+      program read, for `--mode=export`; None: they are what it gives.
   """
 
   title: str
@@ -154,6 +160,7 @@ class Method(NamedTuple):
   extractor: Extractor | None = None
   controls: Controls | None = None
   stored_as: Mapping[str, str] = {}
+  exports: Callable[[Any], dict[str, Params]] | None = None
 
   @property
   def generates(self) -> bool:

@@ -64,7 +64,7 @@ def make_classifier(
     for i in range(len(channels)):
       layer = params[f"conv_{i}"]
       x = nn.relu(convolve(x, layer["kernel"], 2) + layer["bias"][None, None, None])
-    return nn.relu(_dense(params["hidden"], x.reshape(len(x), -1)))
+    return nn.relu(_dense(params["hidden"], x.reshape(x.shape[0], -1)))
 
   def logits(params, features_bd):
     return _dense(params["output"], features_bd)

@@ -28,7 +28,7 @@ def dense(
   """[B, ...] with `inputs` numbers each -> [B, *shape], channels last."""
 
   def product(x, kernel):
-    return (x.reshape(len(x), -1) @ kernel).reshape(-1, *shape)
+    return (x.reshape(x.shape[0], -1) @ kernel).reshape(-1, *shape)
 
   return _layer(product, (inputs, math.prod(shape)), shape[-1], init, normalization)
 

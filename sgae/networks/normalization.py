@@ -114,7 +114,7 @@ def make_group(group_channels: int | None) -> Normalization:
     del train, axis
     channels = x.shape[-1]
     size = channels if group_channels is None else math.gcd(channels, group_channels)
-    grouped = x.astype(jnp.float32).reshape(len(x), -1, channels // size, size)
+    grouped = x.astype(jnp.float32).reshape(x.shape[0], -1, channels // size, size)
     mean = grouped.mean((1, 3), keepdims=True)
     variance = ((grouped - mean) ** 2).mean((1, 3), keepdims=True)
     normal = (grouped - mean) * jax.lax.rsqrt(variance + EPSILON)

@@ -120,7 +120,7 @@ def _transition(inputs, outputs, size) -> BatchNetwork:
   narrow = layers.convolution(inputs, outputs, 1, network.OUTPUT_INIT)
 
   def apply(params, x_bhwc, *, train, axis=None):
-    shape = (len(x_bhwc), *size, inputs)
+    shape = (x_bhwc.shape[0], *size, inputs)
     resampled = jax.image.resize(x_bhwc, shape, "bilinear", antialias=True)
     return narrow.apply(params, resampled, train=train, axis=axis)
 

@@ -93,7 +93,7 @@ def keep_largest(values_bk: jax.Array, k: int) -> jax.Array:
   """
   # No gradient through the choice of threshold, only through what is kept.
   fixed = jax.lax.stop_gradient(values_bk)
-  rows = fixed.reshape(len(fixed), -1)
+  rows = fixed.reshape(fixed.shape[0], -1)
 
   def by_selection(rows):
     # the least of them, not the last: XLA turns a slice of this into a sort (0.10.2)

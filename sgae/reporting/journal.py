@@ -18,6 +18,7 @@ from sgae.reporting.contents import Shown
 from sgae.reporting.files import read_json, write_json
 from sgae.reporting.metrics import MetricsWriter, read_metrics
 from sgae.reporting.report import write_report
+from sgae.reporting.trackers import Guarded
 
 REPORT_SHARE = 0.02  # of a run's time, at most, that its reports may take
 
@@ -37,6 +38,7 @@ class Journal:
     rules: Sequence[Rule],
     shown: Mapping[str, Shown],
     selects_by: Mapping[str, str | None],
+    trackers: Sequence[Guarded] = (),
   ):
     """Opens the files.
 
@@ -48,10 +50,11 @@ class Journal:
       shown: phase -> what the report shows of its method.
       selects_by: phase -> the metric whose least value marks its best state; None: it
         has none.
+      trackers: take the metrics too.
     """
     self._workdir = Path(workdir)
     self._console = console
-    self._metrics = MetricsWriter(workdir, position)
+    self._metrics = MetricsWriter(workdir, position, trackers)
     self._background = Background()
     records = read_metrics(workdir)
     self._health = Health(rules)

@@ -12,6 +12,7 @@ import numpy as np
 from sgae.errors import UserError
 from sgae.reporting.files import explained, write_atomically
 from sgae.reporting.tensorboard import EventFile
+from sgae.reporting.trackers import Tracker
 
 FILE_NAME = "metrics.jsonl"
 
@@ -19,7 +20,12 @@ FILE_NAME = "metrics.jsonl"
 class MetricsWriter:
   """Appends one record per logging step to `metrics.jsonl` and to TensorBoard."""
 
-  def __init__(self, workdir: Path, position: Mapping[str, int]):
+  def __init__(
+    self,
+    workdir: Path,
+    position: Mapping[str, int],
+    trackers: Sequence[Tracker] = (),
+  ):
     """Opens both, after taking away what the coming steps will write again.
 
     Args:
@@ -27,6 +33,7 @@ class MetricsWriter:
       position: the last step [steps] that the checkpoint of each phase holds; a phase
         that is not named has none. Records after it are removed, and so are doubled
         records and a torn last line.
+      trackers: get the records that are written from now on, and are closed with it.
 
     Raises:
       UserError: the files cannot be written, or `metrics.jsonl` is damaged.
@@ -34,6 +41,7 @@ class MetricsWriter:
     self._path = Path(workdir) / FILE_NAME
     self._tensorboard = Path(workdir) / "tensorboard"
     self._position = dict(position)
+    self._trackers = tuple(trackers)
     self._events: dict[str, EventFile] = {}
     self._last: dict[str, dict] = {}
     self._written: dict[str, set[tuple]] = {}  # keys of each phase's newest step
@@ -84,6 +92,8 @@ class MetricsWriter:
       if name != "step" and isinstance(value, int | float)
     }
     self._events_of(phase).write(step, scalars)
+    for tracker in self._trackers:
+      tracker.write(step, scalars)
 
   def is_there(self) -> bool:
     """Says whether the file still stands in the run directory.
@@ -111,6 +121,8 @@ class MetricsWriter:
 
   def close(self) -> None:
     """Closes all files; raises UserError if the disk refuses what is left to write."""
+    for tracker in self._trackers:
+      tracker.close()
     for events in self._events.values():
       events.close()
     with explained(self._path):

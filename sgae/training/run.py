@@ -23,6 +23,7 @@ from sgae.evaluation.measures.reference import EvaluationData
 from sgae.methods import METHODS, views
 from sgae.reporting.console import Console
 from sgae.reporting.journal import Journal
+from sgae.reporting.trackers import check_trackers, open_trackers
 from sgae.runs import directory as run_directory
 from sgae.runs.checkpoints import (
   Checkpoints,
@@ -50,6 +51,7 @@ def train(config: Any, workdir: Path, console: Console) -> None:
   mesh = make_mesh(config.parallel.devices)
   check_batches(config, mesh.size)
   run_directory.check(workdir, config)  # early: loading data may take minutes
+  check_trackers(config)
   enable_compilation_cache(cache_root(config.data.cache_directory) / "jax")
   if config.debug:
     enable_debug_checks()
@@ -159,6 +161,7 @@ def _train_phases(
       rules=views.warnings(),
       shown=views.shown(),
       selects_by=views.selects_by(),
+      trackers=open_trackers(config, workdir, workdir.absolute().name, console.line),
     )
   with writer as journal:
     with noted_signals() as stop:

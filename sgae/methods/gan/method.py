@@ -31,4 +31,8 @@ METHOD = Method(
   takes={"sae": {"decoder": "decoder", "sparsity": "sparsity"}},
   selects_by="gan/frechet",
   stored_as={"ema_params": "average"},
+  exports=lambda state: {
+    "generator": state.ema_params,
+    "discriminator": state.discriminator.params,
+  },
 )

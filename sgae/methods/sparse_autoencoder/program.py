@@ -10,7 +10,7 @@ from sgae import randomness
 from sgae.losses.sparsity import SPARSITY_PENALTIES
 from sgae.methods.method import Program, Settings
 from sgae.methods.optimizers import make_optimizer
-from sgae.methods.sparse_autoencoder.networks import build_autoencoder
+from sgae.methods.sparse_autoencoder.networks import build_autoencoder, code_shape
 from sgae.methods.sparse_autoencoder.train import (
   AutoencoderState,
   init_autoencoder_state,
@@ -73,6 +73,11 @@ def build(
     ),
     shown=("sae/fvu", "sae/l0", "sae/dead_fraction"),
     functions=_functions(autoencoder),
+    inputs={
+      "encode": (image_shape,),
+      "decode": (code_shape(config, image_shape),),
+      "reconstruct": (image_shape,),
+    },
   )
 
 
