@@ -6,7 +6,7 @@ quick on an H200 (TPUs follow, unmeasured). On a CPU all of them are slow inside
 There, and for few channels, the image is cut into cells of stride x stride pixels
 (space to depth), which leaves a stride of 1. It is done with Winograd's products where
 these are fewer, else with one matrix product for each shift of the cells and its part
-of the kernel.
+of the kernel. A step of `dcgan 64` takes 17 times the CPU time with XLA's own.
 """
 
 import functools

@@ -15,7 +15,8 @@ gradients: instead of six products a layer and image there are four. D itself is
 looked at but at x.
 
 The sum x + v / l wants products in full float32: rounded to bfloat16 or TF32, a v / l
-that is small beside x is lost, and always to the same side.
+that is small beside x is lost, and always to the same side. Differentiated twice, a
+step takes 1.1 times the CPU time (`penalised-mlp 128`), or 1.6 (`penalised-dcgan 64`).
 """
 
 from collections.abc import Callable, Sequence

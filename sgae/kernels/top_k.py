@@ -1,4 +1,8 @@
-"""The few largest of many numbers."""
+"""The few largest of many numbers.
+
+With `lax.top_k` a step of `sae 16384` takes 1.03 times the CPU time, which is noise; a
+GPU's gain is in `FEW_ON_GPU`.
+"""
 
 import functools
 
