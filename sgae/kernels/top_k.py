@@ -57,5 +57,7 @@ def _by_blocks(values_bk, k):
   _, chosen_bk = jax.lax.top_k(blocks.max(axis=2), k)
   near = jnp.take_along_axis(blocks, chosen_bk[:, :, None], axis=1)
   values, places = jax.lax.top_k(near.reshape(count, -1), k)
-  first = BLOCK * jnp.take_along_axis(chosen_bk, places // BLOCK, axis=1)
-  return values, first + places % BLOCK
+  # not // and %, whose remainder jax2onnx 0.17.1 has for known batch sizes alone
+  rank = jax.lax.div(places, jnp.full_like(places, BLOCK))
+  first = BLOCK * jnp.take_along_axis(chosen_bk, rank, axis=1)
+  return values, first + places - BLOCK * rank

@@ -1,12 +1,16 @@
 """`--mode=export`: the weights and functions of a run as files for other programs.
 
 Each phase that has a checkpoint gives `<phase>.safetensors` and `<phase>.json`, and for
-each of its functions a program with the weights in it, `<phase>.<function>.stablehlo`,
-which JAX runs without this package.
+each of its functions a program with the weights in it: `<phase>.<function>.stablehlo`
+for JAX without this package, and `.onnx` where the extra `onnx` is installed.
 """
 
+import importlib.util
+import logging
 import re
-from collections.abc import Callable, Mapping
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -32,7 +36,8 @@ from sgae.runs.load import stored_config
 FOLDER = "export"
 PLATFORMS = ("cpu", "cuda", "tpu")
 BATCH = "batch"  # name of the axis whose size is free
-WRITTEN = re.compile(r".*\.(safetensors|json|stablehlo)")
+WRITTEN = re.compile(r".*\.(safetensors|json|stablehlo|onnx)")
+INSTALL_ONNX = "pip install -e '.[onnx]'"
 
 Shapes = tuple[tuple[int, ...], ...]  # of one example of each input
 
@@ -62,16 +67,20 @@ def export_run(workdir: Path, overrides: dict[str, Any], console: Console) -> No
       states[name] = found[0], fetch_local(found[1])
   if not states:
     raise UserError(f"{workdir} has no checkpoint yet: train first")
+  with_onnx = importlib.util.find_spec("jax2onnx") is not None
 
   def write(folder: Path) -> None:
     for name, (step, state) in states.items():
       program = METHODS[name].build(config, shape, mean_image)
       about = {"phase": name, "step": step, **_about(config)}
-      _write_phase(folder, name, program, state, about)
+      for line in _write_phase(folder, name, program, state, about, with_onnx):
+        console.line(line)
       functions = ", ".join(program.inputs) or "no functions"
       console.line(f"{name}: weights of step {step}; {functions}")
 
   replace_set(workdir / FOLDER, WRITTEN, write)
+  if not with_onnx:
+    console.line(f"No ONNX files: {INSTALL_ONNX} and export again to have them")
   console.line(f"Exported: {workdir / FOLDER}")
 
 
@@ -118,8 +127,9 @@ def _write_phase(
   program: Program,
   state: Any,
   about: dict[str, Any],
-) -> None:
-  """Writes the files of one phase.
+  with_onnx: bool,
+) -> list[str]:
+  """Writes the files of one phase; returns a line for each that cannot be written.
 
   Args:
     folder: where they go.
@@ -127,18 +137,26 @@ def _write_phase(
     program: of the phase.
     state: trained, on the host or on one device.
     about: what the JSON says besides weights and functions.
+    with_onnx: whether there are ONNX files.
   """
   method = METHODS[name]
   exported: dict[str, Params] = (method.exports or method.gives)(state)
   weights = flat_weights(exported)
   metadata = {"phase": name, "step": str(about["step"])}
   write_atomically(folder / f"{name}.safetensors", save(weights, metadata))
-  functions = {}
+  functions, lines = {}, []
   for called, shapes in program.inputs.items():
     function = bound(program.functions[called], state)
     stem = f"{name}.{called}"
     compiled = to_stablehlo(function, shapes)
     write_atomically(folder / f"{stem}.stablehlo", bytes(compiled.serialize()))
+    if with_onnx:
+      try:
+        model = to_onnx(function, shapes, stem)
+      except Exception as error:  # the converter does not know every operation
+        lines.append(f"No {stem}.onnx: {type(error).__name__}: {str(error)[:150]}")
+      else:
+        write_atomically(folder / f"{stem}.onnx", model)
     functions[called] = {
       "inputs": [_described(aval) for aval in compiled.in_avals],
       "outputs": [_described(aval) for aval in compiled.out_avals],
@@ -147,6 +165,7 @@ def _write_phase(
   write_json(
     folder / f"{name}.json", about | {"weights": arrays, "functions": functions}
   )
+  return lines
 
 
 def bound(function: Callable[..., Any], state: Any) -> Callable[..., Any]:
@@ -158,3 +177,46 @@ def _described(array: Any) -> dict[str, Any]:
   """Returns shape and type of an array, as JSON holds them."""
   shape = [size if isinstance(size, int) else str(size) for size in array.shape]
   return {"shape": shape, "dtype": str(array.dtype)}
+
+
+def to_onnx(function: Callable[..., Any], shapes: Shapes, name: str) -> bytes:
+  """Returns a function as an ONNX model of any batch size; needs the extra `onnx`.
+
+  Args:
+    function: of float32 arrays [B, ...], pure.
+    shapes: of one example of each array.
+    name: of the model.
+  """
+  from jax2onnx import to_onnx as convert
+
+  inputs = [(BATCH, *shape) for shape in shapes]
+  # what is not ours to mend: the converter warns of shapes that it does not know
+  noise = logging.getLogger("onnx_ir")
+  level = noise.level
+  noise.setLevel(logging.ERROR)
+  try:
+    with warnings.catch_warnings(), _branches_of_a_gpu():
+      warnings.simplefilter("ignore")
+      model = convert(function, inputs, model_name=name)
+  finally:
+    noise.setLevel(level)
+  return model.SerializeToString()
+
+
+@contextmanager
+def _branches_of_a_gpu() -> Iterator[None]:
+  """Traces what is written for GPUs: products and selections, which ONNX has too.
+
+  The branches for a CPU hold bits of floats, gathers and scatters in loops.
+  """
+
+  def chosen(*operands, default, cuda=None, **others):
+    del others
+    return (cuda or default)(*operands)
+
+  before = jax.lax.platform_dependent
+  jax.lax.platform_dependent = chosen
+  try:
+    yield
+  finally:
+    jax.lax.platform_dependent = before
