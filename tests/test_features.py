@@ -65,8 +65,10 @@ def test_a_shipped_extractor_is_found_by_its_data_and_has_its_accuracy(name, tmp
   accuracy = feature_extractor.accuracy(network, dataset)
   assert accuracy >= LEAST_ACCURACY[name]
   assert abs(accuracy - network.about["accuracy"]) < 5e-4
-  extract = network.extract(local_mesh())
-  features, probabilities = extract(dataset.test.images[:700])  # more than one batch
+  extract_features = network.extract_features(local_mesh())
+  features, probabilities = extract_features(
+    dataset.test.images[:700]
+  )  # more than one batch
   assert features.shape == (700, network.about["classifier"]["num_features"])
   assert features.min() == 0
   np.testing.assert_allclose(probabilities.sum(axis=1), 1, rtol=1e-5)

@@ -47,8 +47,8 @@ NAMES = [name for name in suite.MEASURES if name != "kernel"]
 
 
 def figures(data, images):
-  extract = data.extract(local_mesh())
-  measured = suite.measure(extract(images), data.reference, NAMES)
+  extract_features = data.extract_features(local_mesh())
+  measured = suite.measure(extract_features(images), data.reference, NAMES)
   return {name: figure.value for name, figure in measured.items()}
 
 
@@ -130,11 +130,13 @@ def test_features_of_stacked_digits_are_extracted_digit_by_digit(mnist):
   modes = seen.probabilities.argmax(axis=2) @ [100, 10, 1]
   assert (modes == test.labels).mean() > 0.97
   # each digit has the features that it has alone
-  extract = EvaluationData(dataset, extractor).extract(local_mesh())
-  alone = extract(test.images[..., [1]]).features
+  extract_features = EvaluationData(dataset, extractor).extract_features(local_mesh())
+  alone = extract_features(test.images[..., [1]]).features
   assert alone is not None
   np.testing.assert_array_equal(seen.features[:, 128:256], alone)
-  measured = suite.measure(extract(dataset.train.images), data.reference, ["modes"])
+  measured = suite.measure(
+    extract_features(dataset.train.images), data.reference, ["modes"]
+  )
   assert 350 < measured["modes_covered"].value < 450  # 394 expected of 1,000
 
 

@@ -101,7 +101,7 @@ def test_a_stored_config_cannot_choose_where_files_are_written(tmp_path):
     ('{"code": {"k": "64"}}', "code.k='64' is not allowed: give a whole number"),
     ('{"code": {"k": true}}', "code.k=True is not allowed"),
     ('{"debug": 1}', "debug=1 is not allowed: give true or false"),
-    ('{"phases": "sae"}', "phases='sae' is not allowed: give a list"),
+    ('{"phases": "sae"}', "phases='sae' is not allowed: name methods"),
     ('{"data": {"name": null}}', "data.name=None is not allowed: give a string"),
   ],
 )

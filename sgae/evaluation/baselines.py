@@ -61,7 +61,7 @@ def floor_figures(data: EvaluationData, count: int) -> Estimates:
   indices = order.batch_indices(
     0, "floor", 0, 1, (count,), len(dataset.train.images)
   ).ravel()
-  extracted = data.extract(local_mesh())(dataset.train.images[indices])
+  extracted = data.extract_features(local_mesh())(dataset.train.images[indices])
   names = [name for name in suite.MEASURES if name != "memorisation"]
   return suite.measure(extracted, data.reference, names)
 
@@ -80,7 +80,7 @@ def control_figures(
   Returns:
     name -> figures, without the controls that need more training images.
   """
-  extract = data.extract(local_mesh())
+  extract_features = data.extract_features(local_mesh())
   images = data.dataset.train.images
   fitted_images = images[:: -(-len(images) // FITTED_CODES)]
   name, controls = controls_method()
@@ -98,7 +98,7 @@ def control_figures(
           drawn_nk = GAUSSIANS[gaussians](codes_nk, number, count)
         # shuffled: they come by Gaussian, and some measures take only the first ones
         drawn_nk = np.random.default_rng(0).permutation(drawn_nk).astype(np.float32)
-        extracted = extract(decode(drawn_nk))
+        extracted = extract_features(decode(drawn_nk))
         measured[control] = suite.measure(extracted, data.reference, suite.MEASURES)
   return measured
 

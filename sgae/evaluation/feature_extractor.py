@@ -48,14 +48,18 @@ class FeatureExtractor(NamedTuple):
   about: dict[str, Any]
   params: Params
 
-  def extract(self, mesh: Any) -> Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]:
-    """Returns `extract(images) -> (features, probabilities)` on a mesh's devices.
+  def extract_features(
+    self, mesh: Any
+  ) -> Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]:
+    """Returns `extract_features(images) -> (features, probabilities)` on a mesh's devices.
 
     Images are uint8 [N, H, W, C], features float32 [N, D], and class probabilities
     float32 [N, K].
     """
     _, serving = serving_method()
-    network = serving.extract(self.about[serving.section], self.about["image_shape"])
+    network = serving.extract_features(
+      self.about[serving.section], self.about["image_shape"]
+    )
 
     def extract_rows(params, images):
       return network(params, resident.to_model_range(images))
@@ -139,7 +143,7 @@ def obtain(
 
 def accuracy(extractor: FeatureExtractor, dataset: Dataset) -> float:
   """Returns the share of test images that are classified correctly."""
-  _, probabilities = extractor.extract(local_mesh())(dataset.test.images)
+  _, probabilities = extractor.extract_features(local_mesh())(dataset.test.images)
   return float((probabilities.argmax(axis=1) == dataset.test.labels).mean())
 
 

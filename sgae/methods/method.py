@@ -82,14 +82,16 @@ class Extractor(NamedTuple):
   Attributes:
     section: the section of the config that describes the network.
     configure: `configure(config, dataset) -> config` that trains one on the data set.
-    extract: `extract(fields, image_shape) -> f(params, images) -> (features,
+    extract_features: `extract_features(fields, image_shape) -> f(params, images) -> (features,
       probabilities)` for a stored section `fields`; images float32 in [-1, 1].
     params: `params(state) -> Params` of the trained network.
   """
 
   section: str
   configure: Callable[[Any, Any], Any]
-  extract: Callable[..., Callable[[Params, jax.Array], tuple[jax.Array, jax.Array]]]
+  extract_features: Callable[
+    ..., Callable[[Params, jax.Array], tuple[jax.Array, jax.Array]]
+  ]
   params: Callable[[Any], Params]
 
 

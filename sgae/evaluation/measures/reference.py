@@ -19,7 +19,7 @@ class FeatureExtractor(Protocol):
   @property
   def about(self) -> dict[str, Any]: ...
 
-  def extract(
+  def extract_features(
     self, mesh: Any
   ) -> Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]: ...
 
@@ -32,21 +32,21 @@ class EvaluationData:
     self.dataset = dataset
     self.extractor = extractor
 
-  def extract(self, mesh: Any) -> Callable[[np.ndarray], Extracted]:
-    """Returns `extract(images) -> Extracted`, which every process of the mesh calls.
+  def extract_features(self, mesh: Any) -> Callable[[np.ndarray], Extracted]:
+    """Returns `extract_features(images) -> Extracted`, which every process of the mesh calls.
 
     The features of stacked digits are extracted channel by channel and concatenated.
     """
     if self.extractor is None:
       return lambda images: Extracted(images, None, None)
-    extract = self.extractor.extract(mesh)
+    extract_features = self.extractor.extract_features(mesh)
     channels = self.extractor.about["image_shape"][2]
 
     def extract_all(images):
       digits = images.shape[3] // channels
       if digits == 1:
-        return Extracted(images, *extract(images))
-      by_digit = [extract(images[..., [digit]]) for digit in range(digits)]
+        return Extracted(images, *extract_features(images))
+      by_digit = [extract_features(images[..., [digit]]) for digit in range(digits)]
       features, probabilities = zip(*by_digit, strict=True)
       return Extracted(
         images, np.concatenate(features, axis=1), np.stack(probabilities, 1)
@@ -60,10 +60,10 @@ class EvaluationData:
 
     This process extracts their features alone, on its own devices.
     """
-    extract = self.extract(local_mesh())
+    extract_features = self.extract_features(local_mesh())
     mixture = self.dataset.mixture
     return Reference(
-      extract(self.dataset.test.images[:REFERENCE_EXAMPLES]),
+      extract_features(self.dataset.test.images[:REFERENCE_EXAMPLES]),
       self.dataset.train.images,
       None if mixture is None else mixture.means_k2,
       None if mixture is None else mixture.sigma,

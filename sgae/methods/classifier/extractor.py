@@ -29,7 +29,7 @@ def configure(config: Any, dataset: Dataset) -> Any:
   return FrozenConfigDict(own)
 
 
-def extract(
+def extract_features(
   fields: Mapping[str, Any], image_shape: tuple[int, ...]
 ) -> Callable[[Params, jax.Array], tuple[jax.Array, jax.Array]]:
   """Returns `f(params, images) -> (features [B, D], class probabilities [B, K])`."""
@@ -45,6 +45,6 @@ def extract(
 EXTRACTOR = Extractor(
   section="classifier",
   configure=configure,
-  extract=extract,
+  extract_features=extract_features,
   params=lambda state: state.player.params,
 )

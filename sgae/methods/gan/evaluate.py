@@ -67,7 +67,7 @@ class GanEvaluator:
     program = build(config, mean_image.shape, mean_image)
     self.sample = make_sampler(program, mesh)
     self.interpolate = make_interpolator(config, program, mesh)
-    self.extract = data.extract(mesh)
+    self.extract_features = data.extract_features(mesh)
     # the floor compares training images, so there are no more samples than of these
     self.full_count = min(config.evaluation.final_samples, len(images))
     self.real_statistics = functools.cache(self._real_statistics)
@@ -75,7 +75,9 @@ class GanEvaluator:
   def observe(self, state: Any, full: bool) -> Observation:
     """Generates samples and interpolations."""
     count = self.full_count if full else self.config.evaluation.num_samples
-    return Observation(self.extract(self.sample(state, count)), self.interpolate(state))
+    return Observation(
+      self.extract_features(self.sample(state, count)), self.interpolate(state)
+    )
 
   def measure(self, observed: Observation, full: bool) -> dict[str, Estimate]:
     """Measures the samples; in training with statistics of their pixels."""

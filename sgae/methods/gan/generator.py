@@ -29,8 +29,7 @@ def make_generator_update(
   0 freezes it) are read from `settings`.
 
   Args:
-    omega: a value of `losses.sparsity.SPARSITY_PENALTIES`; a generator without a
-      code has no use for it.
+    omega: a value of `SPARSITY_PENALTIES`, for a generator with a code.
     microbatches: see `mean_gradient`.
 
   Returns:
