@@ -51,7 +51,7 @@ class FeatureExtractor(NamedTuple):
   def extract_features(
     self, mesh: Any
   ) -> Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]:
-    """Returns `extract_features(images) -> (features, probabilities)` on a mesh's devices.
+    """Returns `f(images) -> (features, probabilities)`, on the devices of a mesh.
 
     Images are uint8 [N, H, W, C], features float32 [N, D], and class probabilities
     float32 [N, K].

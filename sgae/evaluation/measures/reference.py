@@ -33,7 +33,7 @@ class EvaluationData:
     self.extractor = extractor
 
   def extract_features(self, mesh: Any) -> Callable[[np.ndarray], Extracted]:
-    """Returns `extract_features(images) -> Extracted`, which every process of the mesh calls.
+    """Returns `f(images) -> Extracted`, which every process of the mesh calls.
 
     The features of stacked digits are extracted channel by channel and concatenated.
     """
