@@ -82,9 +82,8 @@ class Extractor(NamedTuple):
   Attributes:
     section: the section of the config that describes the network.
     configure: `configure(config, dataset) -> config` that trains one on the data set.
-    extract_features: `extract_features(fields, image_shape)` gives `f(params, images) ->
-      (features, probabilities)`, for a stored section `fields`; images float32 in
-      [-1, 1].
+    extract_features: `extract_features(fields, image_shape)` of a stored section gives
+      `f(params, images) -> (features, probabilities)`; images float32 in [-1, 1].
     params: `params(state) -> Params` of the trained network.
   """
 
