@@ -20,7 +20,7 @@ flags.DEFINE_enum("format", "png", ["png", "npz"], "Format of the samples.")
 flags.DEFINE_string("topology", "", "TPU slice to compile for: v5e:2x4.")
 flags.DEFINE_string("images", "", "NxHxWxC to compile for, without the data.")
 flags.DEFINE_list("runs", [], "Run directories to compare, split by commas.")
-flags.DEFINE_float("target", 0, "Frechet distance to reach; 0: see README.")
+flags.DEFINE_float("target", 0, "Frechet distance to reach; 0: the lowest.")
 
 
 def read_flags(arguments: list[str]) -> tuple[ConfigDict, dict, str]:

@@ -93,7 +93,7 @@ def base_fields(phases: Sequence[str]) -> dict[str, Any]:
     "evaluation": _evaluation_fields(),
     "checkpoint": {
       # Where checkpoints go; '' = the run directory. Several machines need a place
-      # that all can reach: a shared folder, or gs://bucket/run (see README). [fixed]
+      # that all can reach: a shared folder, or gs://bucket/run. [fixed]
       "directory": "",
       # Newest checkpoints of each phase that are kept.
       "keep": 2,

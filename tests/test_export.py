@@ -168,7 +168,7 @@ def test_every_kind_of_network_is_exported(kind):
   for name in names:
     phase = make_phase(name, config)
     state = phase.init({})
-    for function, shapes in phase.program.inputs.items():
+    for function, shapes in phase.program.exportable.items():
       arrays = [inputs_of(shape, 5) for shape in shapes]
       bound = export.bound(phase.program.functions[function], state)
       stored = export.to_stablehlo(bound, shapes).serialize()
@@ -179,7 +179,7 @@ def test_every_kind_of_network_is_exported(kind):
 def test_a_classifier_and_points_of_the_plane_are_exported(tmp_path):
   phase = make_phase("classifier", small_config())
   state = phase.init({})
-  for function, shapes in phase.program.inputs.items():
+  for function, shapes in phase.program.exportable.items():
     bound = export.bound(phase.program.functions[function], state)
     result = export.to_stablehlo(bound, shapes).call(inputs_of(shapes[0], 3))
     expected = bound(inputs_of(shapes[0], 3))
@@ -211,7 +211,7 @@ def test_onnxruntime_gives_the_same(kind):
   for name in ("gan",) if kind == "residual" else ("sae", "gan"):
     phase = make_phase(name, config)
     state = phase.init({})
-    for function, shapes in phase.program.inputs.items():
+    for function, shapes in phase.program.exportable.items():
       bound = export.bound(phase.program.functions[function], state)
       model = onnxruntime.InferenceSession(export.to_onnx(bound, shapes, function))
       arrays = [inputs_of(shape, 5) for shape in shapes]

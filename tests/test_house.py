@@ -25,7 +25,7 @@ FLOORS = (
   ("sgae.config", "sgae.training.calls"),
   ("sgae.runs",),
   ("sgae.evaluation",),
-  ("sgae.training", "sgae.editing"),
+  ("sgae.training",),
   ("sgae.aot", "sgae.benchmark", "sgae.pretrained"),
   ("sgae",),
 )

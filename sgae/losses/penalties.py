@@ -53,6 +53,7 @@ r2 = Penalty(lambda real_bhwc, fake_bhwc, mix_b: fake_bhwc, jnp.mean, 0.5)
 # al. 2017 (arXiv 1704.00028).
 gradient_penalty = Penalty(_mixed, _distance_from_one, 1.0)
 
+# A new one also needs a weight where the discriminator that takes it has its fields.
 PENALTIES = {"r1": r1, "r2": r2, "gradient_penalty": gradient_penalty}
 
 

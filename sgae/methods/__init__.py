@@ -62,13 +62,11 @@ class Methods(MutableMapping):
     return entry.sections
 
 
-METHODS = Methods(
-  {"sae": "sparse_autoencoder", "gan": "gan", "classifier": "classifier"}
-)
+# Name in a config -> folder here.
+FOLDERS = {"sae": "sparse_autoencoder", "gan": "gan", "classifier": "classifier"}
+METHODS = Methods(FOLDERS)
 
 __getattr__ = lazy.attach(
   __name__,
-  {
-    name: f"sgae.methods.{name}" for name in ("classifier", "gan", "sparse_autoencoder")
-  },
+  {folder: f"sgae.methods.{folder}" for folder in FOLDERS.values()},
 )

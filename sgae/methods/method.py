@@ -2,7 +2,7 @@
 
 A method is one folder in `sgae/methods/` and one line in `METHODS`. Everything that
 tells it from other methods is reached through the `Method` that it exports: the run,
-the loop, checkpoints, evaluation, the report and the preflight know nothing else.
+the loop, checkpoints, evaluation, the report and `--mode=compile` know nothing else.
 """
 
 from collections.abc import Callable, Mapping
@@ -36,9 +36,9 @@ class Program(NamedTuple):
       `encode(state, images)`; what they take and return stands with each method.
     sample: `sample(state, key, positions_b) -> images`; sample i depends on the key and
       on positions_b[i] alone. None: the method generates nothing.
-    inputs: functions that take float32 arrays alone beside the state -> shape of one
-      example of each array, without the batch axis. These can be exported: each row of
-      what they return depends on the same row of the inputs.
+    exportable: name of each function that can be exported -> shapes, without the batch
+      axis, of the float32 arrays that it takes after the state. Each row of what it
+      returns depends on the same row of these.
   """
 
   batch_shape: tuple[int, ...]
@@ -48,7 +48,7 @@ class Program(NamedTuple):
   shown: tuple[str, ...]
   functions: Mapping[str, Callable[..., Any]]
   sample: Callable[[Any, jax.Array, jax.Array], jax.Array] | None = None
-  inputs: Mapping[str, tuple[tuple[int, ...], ...]] = {}
+  exportable: Mapping[str, tuple[tuple[int, ...], ...]] = {}
 
 
 class Evaluator(NamedTuple):
@@ -102,8 +102,8 @@ class Controls(NamedTuple):
     models: kind -> fields of the config that set it apart.
     fits: name of a control -> (kind, key of `baselines.GAUSSIANS`, how many Gaussians).
     configure: `configure(config, kind, batch_size) -> config` that trains one.
-    decode: `decode(config, mean_image) -> f(state, drawn codes) -> images`.
-    encode: the same of `f(state, images) -> codes`.
+    encode: `encode(config, mean_image)` gives `f(state, images) -> codes`.
+    decode: `decode(config, mean_image)` gives `f(state, drawn codes) -> images`.
   """
 
   models: Mapping[str, Mapping[str, Any]]
@@ -138,9 +138,11 @@ class Method(NamedTuple):
     gives: `gives(state) -> {branch: Params}`, what a later phase may start from.
     takes: earlier method -> {branch that it gives: branch of own parameters}.
     selects_by: the metric whose least value marks the best state; None: the last one.
+    generates: whether it makes images, which need a feature extractor and are sampled
+      by `--mode=sample`; its program has `sample`, its evaluator `samples`.
     check_data: `check_data(config, dataset)` raises UserError where data do not fit.
-    extractor: how it serves as feature extractor; one method of all has it.
-    controls: models to compare generated images with; one method has them.
+    extractor: how it serves as feature extractor; exactly one method sets it.
+    controls: models to compare generated images with; exactly one method sets them.
     stored_as: field of the state -> its name in checkpoints, where that is another.
     exports: `exports(state) -> {branch: Params}`, the weights that the functions of its
       program read, for `--mode=export`; None: they are what it gives.
@@ -158,13 +160,9 @@ class Method(NamedTuple):
   gives: Callable[[Any], dict[str, Params]]
   takes: Mapping[str, Mapping[str, str]] = {}
   selects_by: str | None = None
+  generates: bool = False
   check_data: Callable[[Any, Any], None] = _nothing
   extractor: Extractor | None = None
   controls: Controls | None = None
   stored_as: Mapping[str, str] = {}
   exports: Callable[[Any], dict[str, Params]] | None = None
-
-  @property
-  def generates(self) -> bool:
-    """Whether it makes images, which are measured on a feature extractor."""
-    return self.selects_by is not None

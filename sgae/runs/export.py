@@ -75,7 +75,7 @@ def export_run(workdir: Path, overrides: dict[str, Any], console: Console) -> No
       about = {"phase": name, "step": step, **_about(config)}
       for line in _write_phase(folder, name, program, state, about, with_onnx):
         console.line(line)
-      functions = ", ".join(program.inputs) or "no functions"
+      functions = ", ".join(program.exportable) or "no functions"
       console.line(f"{name}: weights of step {step}; {functions}")
 
   replace_set(workdir / FOLDER, WRITTEN, write)
@@ -145,7 +145,7 @@ def _write_phase(
   metadata = {"phase": name, "step": str(about["step"])}
   write_atomically(folder / f"{name}.safetensors", save(weights, metadata))
   functions, lines = {}, []
-  for called, shapes in program.inputs.items():
+  for called, shapes in program.exportable.items():
     function = bound(program.functions[called], state)
     stem = f"{name}.{called}"
     compiled = to_stablehlo(function, shapes)

@@ -29,7 +29,8 @@ class Phase(NamedTuple):
     dataset: the data.
     placement: how its training examples come into a step.
     source: what the placement's `gather` reads, on the devices.
-    patience: evaluations without a better one that end the phase; 0: never.
+    patience: the phase ends after so many evaluations in a row without a better one;
+      0: never.
     sinks: where its results go.
   """
 
@@ -48,7 +49,7 @@ class Phase(NamedTuple):
 def train_phase(
   phase: Phase, saved_step: int | None, finished: dict[str, Any], stop: list[int]
 ) -> Any:
-  """Runs a phase from its last checkpoint, or its start, to its last step.
+  """Runs a phase from its last checkpoint, or its start, to its end.
 
   Args:
     phase: what to train, on what.
@@ -86,11 +87,11 @@ def train_phase(
     recorder.start(step, progress)
     calls = iterate(compiled, state, phase.source, examples, step, chunk, steps)
     del state  # it is donated to the first call
-    for step, state, metrics in _refusing_nan(calls, recorder, first_step):
+    for step, state, metrics in _reporting_debug_nan(calls, recorder, first_step):
       if metrics:
         note_call(metrics)
       recorder.push(step, metrics)
-      # what a checkpoint holds was evaluated before it was saved
+      # the state of a checkpoint was evaluated before it was saved
       due = step % cadence.evaluate_every == 0 and step != saved_step
       if due or step == steps:
         recorder.evaluate(step, state)
@@ -100,7 +101,7 @@ def train_phase(
       if step > first_step and step % cadence.save_every == 0:
         recorder.save(step, state)
       if step < steps and processes.any_of_us(bool(stop)):
-        recorder.save(step, state)  # whole once the run has closed the checkpoints
+        recorder.save(step, state)  # in the background, until checkpoints are closed
         raise stopped(stop, f"at {name} step {step}", "to go on")
     recorder.save(step, state)
     with recorder.clock.interruption():
@@ -152,7 +153,7 @@ def _compile(phase: Phase, step: int) -> tuple[CompiledSteps, Iterator[Any]]:
   return compiled, examples
 
 
-def _refusing_nan(calls, recorder: Recorder, step: int) -> Iterator[Any]:
+def _reporting_debug_nan(calls, recorder: Recorder, step: int) -> Iterator[Any]:
   """Passes calls on; a NaN that `config.debug` finds in one ends the phase."""
   try:
     for step, state, metrics in calls:

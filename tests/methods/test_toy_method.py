@@ -88,6 +88,7 @@ METHOD = Method(
   warnings=(),
   gives=lambda state: {"image": state.image},
   selects_by="mean/error",
+  generates=True,
 )
 
 

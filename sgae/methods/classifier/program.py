@@ -67,7 +67,7 @@ def build(
     step=step,
     shown=("classifier/loss", "classifier/accuracy"),
     functions={"features": features, "logits": logits},
-    inputs={"features": (image_shape,), "logits": (image_shape,)},
+    exportable={"features": (image_shape,), "logits": (image_shape,)},
   )
 
 

@@ -30,6 +30,7 @@ METHOD = Method(
   # a sparse generator is decoder(code(z)), with the autoencoder's decoder and map
   takes={"sae": {"decoder": "decoder", "sparsity": "sparsity"}},
   selects_by="gan/frechet",
+  generates=True,
   stored_as={"ema_params": "average"},
   exports=lambda state: {
     "generator": state.ema_params,

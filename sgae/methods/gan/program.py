@@ -84,7 +84,7 @@ def build(
     shown=("gan/d_loss", "gan/g_loss", "gan/code_l0"),
     functions=functions,
     sample=sample,
-    inputs={"generate": ((gan.latent_dim,),), "discriminate": (image_shape,)},
+    exportable={"generate": ((gan.latent_dim,),), "discriminate": (image_shape,)},
   )
 
 

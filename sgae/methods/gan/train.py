@@ -1,4 +1,4 @@
-"""One adversarial round: D's updates, then G's, each of which moves the EMA."""
+"""One adversarial round: D's updates, then G's; each of G's also moves its EMA."""
 
 from collections.abc import Callable, Mapping
 from typing import Any

@@ -12,22 +12,21 @@ from sgae.methods.config_fields import cadence_fields, optimizer_fields
 def code_defaults() -> dict[str, Any]:
   """Returns the section `code`: the sparse code that other methods may use as well."""
   return {
-    # Latents; at each place, for sae.architecture='convolutional'. [fixed]
+    # Latents; at each place, for sae.architecture='convolutional'.
     "num_latents": 512,
     # 'relu', 'sigmoid', 'topk', 'batch_topk', 'jumprelu', or 'none' for a plain
-    # autoencoder. [fixed]
+    # autoencoder.
     "sparsity_map": "topk",
     # Active latents per example (over all places of a convolutional code), for
-    # 'topk' and 'batch_topk'. [fixed]
+    # 'topk' and 'batch_topk'.
     "k": 64,
     # Start of the learned threshold and width of its gradient's kernel, for
-    # 'jumprelu', in units of the pre-activation. [fixed]
+    # 'jumprelu', in units of the pre-activation.
     "threshold": 0.1,
     "bandwidth": 0.1,
     # Omega: 'none', 'l1', 'kl' (needs 'sigmoid') or 'l0' (needs 'jumprelu').
-    # [fixed]
     "penalty": "l1",
-    # Mean activation that 'kl' asks for, in (0, 1). [fixed]
+    # Mean activation that 'kl' asks for, in (0, 1).
     "rho": 0.05,
   }
 

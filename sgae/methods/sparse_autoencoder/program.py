@@ -73,7 +73,7 @@ def build(
     ),
     shown=("sae/fvu", "sae/l0", "sae/dead_fraction"),
     functions=_functions(autoencoder),
-    inputs={
+    exportable={
       "encode": (image_shape,),
       "decode": (code_shape(config, image_shape),),
       "reconstruct": (image_shape,),
