@@ -239,7 +239,9 @@ def test_an_older_export_is_replaced_as_a_whole(exported):
   names = sorted(path.name for path in folder.iterdir())
   export.export_run(workdir, {}, Console(io.StringIO()))
   names.remove("old.decode.stablehlo")
-  assert sorted(path.name for path in folder.iterdir()) == names
+  # the fixture made it without the converter, which may be installed
+  found = {path.name for path in folder.iterdir() if path.suffix != ".onnx"}
+  assert sorted(found) == names
 
 
 def test_what_cannot_be_exported_is_said_in_one_line(whole_run, tmp_path):

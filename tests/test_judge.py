@@ -23,18 +23,18 @@ def mnist():
     pytest.skip("TFDS_DATA_DIR holds no mnist")
   config = all_sections()
   config.data.update(source="tfds", name="mnist")
-  data = sources.load(config.data, print)
-  order = np.random.default_rng(0).permutation(len(data.train.images))
+  whole = sources.load(config.data, print)
+  order = np.random.default_rng(0).permutation(len(whole.train.images))
   first, second, train = order[:COUNT], order[COUNT : 2 * COUNT], order[-2 * COUNT :]
   data = EvaluationData(
-    data._replace(
-      train=Split(data.train.images[train], data.train.labels[train]),
-      test=Split(data.test.images[:COUNT], data.test.labels[:COUNT]),
+    whole._replace(
+      train=Split(whole.train.images[train], whole.train.labels[train]),
+      test=Split(whole.test.images[:COUNT], whole.test.labels[:COUNT]),
     ),
     feature_extractor.read(feature_extractor.SHIPPED / "mnist.json"),
   )
-  labels = data.train.labels
-  return data, *(Split(data.train.images[i], labels[i]) for i in (first, second))
+  images, labels = whole.train
+  return data, *(Split(images[i], labels[i]) for i in (first, second))
 
 
 @pytest.fixture(scope="module")

@@ -181,7 +181,7 @@ def test_the_second_load_opens_no_image(
   assert_holds(cached.test, list(fresh.test.images), [1])
   [entry] = tmp_path.glob("cache/data/folder-*/dataset.json")
   entry.unlink()
-  assert "1.png is none of PNG" in refuse_folder()
+  assert "1.png is not PNG" in refuse_folder()
 
 
 def grow(image_root):
