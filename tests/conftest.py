@@ -40,7 +40,7 @@ QUICK = (
 # Not these of them, which compile for seconds.
 NOT_QUICK = (
   "tests/data/test_data_mixture.py::test_a_run_on_points",
-  "tests/losses/test_linear_pieces.py",
+  "tests/losses/test_one_pass_penalty.py",
   "tests/networks/test_convolution",
   "tests/networks/test_sparse_product.py",
 )
