@@ -79,7 +79,7 @@ def make_phase(name: str, config: Any, mean: np.ndarray = MEAN) -> System:
 
   def init(finished):
     key = randomness.root_key(config.seed)
-    return program.init(key, program.settings, inherit(name, finished))
+    return program.init_from(key, inherit(name, finished))
 
   return System(name, program.batch_shape, program.step, init, program)
 

@@ -57,9 +57,8 @@ def compile_phases(
   kept = 0  # bytes of each chip that earlier phases hold on to
   for name in config.phases:
     program = METHODS[name].build(config, images_shape[1:])
-    init = functools.partial(_init, program)
-    key = randomness.root_key(config.seed)
-    state = replicated_template(init, mesh, key, inherit(name, finished))
+    key, branches = randomness.root_key(config.seed), inherit(name, finished)
+    state = replicated_template(program.init_from, mesh, key, branches)
     steps = config[name].log_every
     examples = _examples(placed, (steps, *program.batch_shape), images_shape[1:])
     compiled = CompiledSteps(
@@ -105,10 +104,6 @@ def _memory_of(executable: Any, beside: int) -> report.Memory:
     code=used.generated_code_size_in_bytes,
     beside=beside,
   )
-
-
-def _init(program, key, branches):
-  return program.init(key, program.settings, branches)
 
 
 def size(tree: Any) -> int:

@@ -139,4 +139,5 @@ def local_rows(mesh: Mesh, batch_size: int) -> np.ndarray:
 
 
 def split_at(axis: int) -> PartitionSpec:
+  """Returns the spec of arrays whose given axis is divided over the devices."""
   return PartitionSpec(*[None] * axis, AXIS)

@@ -83,7 +83,7 @@ def control_figures(
   extract_features = data.extract_features(local_mesh())
   images = data.dataset.train.images
   fitted_images = images[:: -(-len(images) // FITTED_CODES)]
-  name, controls = controls_method()
+  name, controls = METHODS.providing("controls")
   measured: dict[str, Estimates] = {}
   for kind in controls.models:
     console.line(f"Training the {kind} of the controls on {data.dataset.name}, once")
@@ -101,15 +101,6 @@ def control_figures(
         extracted = extract_features(decode(drawn_nk))
         measured[control] = suite.measure(extracted, data.reference, suite.MEASURES)
   return measured
-
-
-def controls_method() -> tuple[str, Controls]:
-  """Returns the method that provides controls: its name and `Controls`."""
-  return next(
-    (name, method.controls)
-    for name, method in METHODS.items()
-    if method.controls is not None
-  )
 
 
 def obtain(
@@ -130,7 +121,7 @@ def obtain(
       no controls.
   """
   digest = data.extractor.about["sha256"] if data.extractor else ""
-  _, known_controls = controls_method()
+  _, known_controls = METHODS.providing("controls")
   settings = (VERSION, known_controls.models, known_controls.fits, count, digest)
   path = place_of(cache, "references", digest_of(data.dataset), settings)
   known = read_json(path)
@@ -192,7 +183,8 @@ def _trained(name, controls: Controls, config, dataset: Dataset, console):
   """Trains a control's model; returns `encode(images)` and `decode(drawn codes)`."""
   mean_image = resident.mean_image(dataset.train.images)
   state = train_in_memory(name, config, dataset, console)
-  encode_images = controls.encode(config, mean_image)
+  program = METHODS[name].build(config, mean_image.shape, mean_image)
+  encode_images = program.functions["encode"]
   decode_codes = controls.decode(config, mean_image)
 
   def encoded(state, images):

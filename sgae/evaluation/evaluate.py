@@ -4,12 +4,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from sgae.data import resident, sources
+from sgae.data import sources
 from sgae.data.cache import cache_root
 from sgae.devices import processes
 from sgae.devices.mesh import make_mesh
 from sgae.diagnostics.health import events
-from sgae.errors import UserError
 from sgae.evaluation import baselines, feature_extractor
 from sgae.evaluation.measures.estimate import Estimate
 from sgae.evaluation.measures.reference import EvaluationData
@@ -19,7 +18,7 @@ from sgae.reporting.figures import describe
 from sgae.reporting.files import read_json, write_json
 from sgae.reporting.metrics import read_metrics, spent
 from sgae.reporting.report import write_report
-from sgae.runs.checkpoints import read_state
+from sgae.runs.checkpoints import read_states
 from sgae.runs.load import stored_config
 
 FILE_NAME = "evaluation.json"
@@ -42,16 +41,11 @@ def evaluate_run(workdir: Path, overrides: dict[str, Any], console: Console) -> 
   config = stored_config(workdir, overrides)
   mesh = make_mesh(config.parallel.devices)
   dataset = sources.load(config.data, console.line)
-  mean_image = resident.mean_image(dataset.train.images)
-  states = {}
+  image_shape = dataset.train.images.shape[1:]
+  states = read_states(config, workdir, image_shape, mesh, console.line)
   for name in config.phases:
-    restored = read_state(config, workdir, name, mean_image, mesh, console.line)
-    if restored is None:
+    if name not in states:
       console.line(f"{name}: no checkpoint yet")
-    else:
-      states[name] = restored
-  if not states:
-    raise UserError(f"{workdir} has no checkpoint yet: train first")
   cache = cache_root(config.data.cache_directory)
   extractor = feature_extractor.obtain(config, dataset, cache, console)
   data = EvaluationData(dataset, extractor)

@@ -25,7 +25,6 @@ from sgae.devices.batched_apply import batched_apply
 from sgae.devices.mesh import local_mesh, replicate
 from sgae.errors import UserError
 from sgae.methods import METHODS
-from sgae.methods.method import Extractor
 from sgae.networks.network import Params
 from sgae.reporting.console import Console
 from sgae.reporting.files import explained, write_atomically, write_json
@@ -56,7 +55,7 @@ class FeatureExtractor(NamedTuple):
     Images are uint8 [N, H, W, C], features float32 [N, D], and class probabilities
     float32 [N, K].
     """
-    _, serving = serving_method()
+    _, serving = METHODS.providing("extractor")
     network = serving.extract_features(
       self.about[serving.section], self.about["image_shape"]
     )
@@ -67,15 +66,6 @@ class FeatureExtractor(NamedTuple):
     run = batched_apply(extract_rows, mesh)
     params = replicate(self.params, mesh)
     return lambda images: run(params, images)
-
-
-def serving_method() -> tuple[str, Extractor]:
-  """Returns the method that provides feature extractors: its name and `Extractor`."""
-  return next(
-    (name, method.extractor)
-    for name, method in METHODS.items()
-    if method.extractor is not None
-  )
 
 
 def digest_of(dataset: Dataset) -> str:
@@ -125,7 +115,7 @@ def obtain(
   for path in SHIPPED.glob("*.json"):
     if json.loads(path.read_bytes())["data"] == data:
       return read(path)
-  name, serving = serving_method()
+  name, serving = METHODS.providing("extractor")
   extractor_config = serving.configure(config, dataset)
   fields = extractor_config[serving.section].to_dict()
   path = place_of(cache, "features", data, fields)
@@ -169,7 +159,7 @@ def write(
     "name": dataset.name,
     "data": digest_of(dataset),
     "image_shape": dataset.train.images.shape[1:],
-    serving_method()[1].section: dict(fields),
+    METHODS.providing("extractor")[1].section: dict(fields),
     "sha256": hashlib.sha256(file.getvalue()).hexdigest(),
   }
   extractor = FeatureExtractor(about, _nested(arrays))

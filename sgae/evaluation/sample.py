@@ -3,8 +3,6 @@
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from sgae.data import sources
 from sgae.data.mixture import named
 from sgae.devices.mesh import make_mesh
@@ -47,14 +45,14 @@ def sample_run(
     raise UserError(f"{workdir} has no generator (phases={tuple(config.phases)})")
   name = generating[-1]
   mesh = make_mesh(config.parallel.devices)
-  mean_image = np.zeros(run_directory.read(workdir)["image_shape"], np.float32)
-  restored = read_state(config, workdir, name, mean_image, mesh, console.line)
+  image_shape = tuple(run_directory.read(workdir)["image_shape"])
+  restored = read_state(config, workdir, name, image_shape, mesh, console.line)
   if restored is None:
     raise UserError(f"{workdir} has no checkpoint of the {name} phase yet: train first")
   step, state = restored
   points = config.data.source == "mixture"
   shown = pictures.POINTS_SHOWN if points else ROWS * COLUMNS
-  program = METHODS[name].build(config, mean_image.shape, mean_image)
+  program = METHODS[name].build(config, image_shape)
   samples = make_sampler(program, mesh)(state, max(num_samples, shown))
   if points:
     real = sources.load(config.data, console.line).test.images

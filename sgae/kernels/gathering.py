@@ -9,6 +9,7 @@ import jax.numpy as jnp
 
 
 def in_float32(*arrays):
+  """Returns arrays as float32, in which sums of gathered rows are taken."""
   return tuple(array.astype(jnp.float32) for array in arrays)
 
 

@@ -61,6 +61,14 @@ class Methods(MutableMapping):
       return importlib.import_module(f"sgae.methods.{entry}.config").SECTIONS
     return entry.sections
 
+  def providing(self, field: str) -> tuple[str, Any]:
+    """Returns the one method that sets an optional field: its name, and the field."""
+    return next(
+      (name, value)
+      for name, method in self.items()
+      if (value := getattr(method, field)) is not None
+    )
+
 
 # Name in a config -> folder here.
 FOLDERS = {"sae": "sparse_autoencoder", "gan": "gan", "classifier": "classifier"}

@@ -1,6 +1,6 @@
 """What a phase starts from of the phases before it: whole branches of parameters."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import jax
@@ -18,12 +18,7 @@ def inherit(name: str, finished: Mapping[str, Any]) -> dict[str, Params]:
     finished: earlier phase -> its last state. Where two phases give the same branch,
       the later one counts.
   """
-  branches: dict[str, Params] = {}
-  for earlier, state in finished.items():
-    given = METHODS[earlier].gives(state)
-    for source, target in METHODS[name].takes.get(earlier, {}).items():
-      branches[target] = given[source]
-  return branches
+  return {target: branch for _, _, target, branch in _links(name, finished)}
 
 
 def replace_branches(params: Params, inherited: Mapping[str, Params]) -> Params:
@@ -54,10 +49,16 @@ def describe(name: str, finished: Mapping[str, Any], own: Any) -> str:
   """
   parts = []
   branches = METHODS[name].gives(own)
+  for earlier, source, target, branch in _links(name, finished):
+    numbers = sum(leaf.size for leaf in jax.tree.leaves(branch))
+    if target in branches and numbers:
+      parts.append(f"{earlier} {source} -> {name} {target} ({numbers:,} numbers)")
+  return "transferred: " + (", ".join(parts) or f"nothing, {name} has no place for it")
+
+
+def _links(name: str, finished: Mapping[str, Any]) -> Iterator[tuple]:
+  """Yields (earlier phase, its branch, own branch, parameters) of each one taken."""
   for earlier, state in finished.items():
     given = METHODS[earlier].gives(state)
     for source, target in METHODS[name].takes.get(earlier, {}).items():
-      numbers = sum(leaf.size for leaf in jax.tree.leaves(given[source]))
-      if target in branches and numbers:
-        parts.append(f"{earlier} {source} -> {name} {target} ({numbers:,} numbers)")
-  return "transferred: " + (", ".join(parts) or f"nothing, {name} has no place for it")
+      yield earlier, source, target, given[source]

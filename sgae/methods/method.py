@@ -50,6 +50,10 @@ class Program(NamedTuple):
   sample: Callable[[Any, jax.Array, jax.Array], jax.Array] | None = None
   exportable: Mapping[str, tuple[tuple[int, ...], ...]] = {}
 
+  def init_from(self, key: jax.Array, inherited: Mapping[str, Params]) -> Any:
+    """Returns the first state with the program's own settings, as `init` does."""
+    return self.init(key, self.settings, inherited)
+
 
 class Evaluator(NamedTuple):
   """How a state is evaluated, in training and after it.
@@ -102,14 +106,13 @@ class Controls(NamedTuple):
     models: kind -> fields of the config that set it apart.
     fits: name of a control -> (kind, key of `baselines.GAUSSIANS`, how many Gaussians).
     configure: `configure(config, kind, batch_size) -> config` that trains one.
-    encode: `encode(config, mean_image)` gives `f(state, images) -> codes`.
-    decode: `decode(config, mean_image)` gives `f(state, drawn codes) -> images`.
+    decode: `decode(config, mean_image)` gives `f(state, drawn codes) -> images`. What
+      encodes is the function `encode` of the program.
   """
 
   models: Mapping[str, Mapping[str, Any]]
   fits: Mapping[str, tuple[str, str, int]]
   configure: Callable[[Any, str, int], Any]
-  encode: Callable[..., Callable[[Any, jax.Array], jax.Array]]
   decode: Callable[..., Callable[[Any, jax.Array], jax.Array]]
 
 

@@ -6,10 +6,11 @@ python -m sgae.pretrained RUN [RUN ...]
 import sys
 from pathlib import Path
 
-from sgae.data import resident, sources
+from sgae.data import sources
 from sgae.devices.mesh import local_mesh
 from sgae.errors import UserError
 from sgae.evaluation import feature_extractor
+from sgae.methods import METHODS
 from sgae.reporting.console import Console
 from sgae.runs import directory as run_directory
 from sgae.runs.checkpoints import read_state
@@ -23,11 +24,13 @@ def ship(workdir: Path, console: Console) -> None:
   """
   config = run_directory.stored_config(workdir, {})
   dataset = sources.load(config.data, console.line)
-  name, serving = feature_extractor.serving_method()
-  mean_image = resident.mean_image(dataset.train.images)
+  name, serving = METHODS.providing("extractor")
+  image_shape = dataset.train.images.shape[1:]
   restored = None
   if name in config.phases:
-    restored = read_state(config, workdir, name, mean_image, local_mesh(), console.line)
+    restored = read_state(
+      config, workdir, name, image_shape, local_mesh(), console.line
+    )
   if restored is None:
     raise UserError(f"{workdir} holds no feature extractor: see configs/{name}.py")
   path = feature_extractor.SHIPPED / f"{dataset.name}.json"

@@ -9,7 +9,6 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 import orbax.checkpoint as ocp
 from etils import epath
 
@@ -35,11 +34,41 @@ def best_of(config: Any, workdir: Path, phase: str) -> "Checkpoints":
   return Checkpoints(f"{root}/{phase}/best", 1, METHODS[phase].stored_as)
 
 
+def keeps_best(config: Any, phase: str) -> bool:
+  """Says whether the best state of a phase is kept, besides the newest ones."""
+  return METHODS[phase].selects_by is not None and config.evaluation.keep_best
+
+
+def read_states(
+  config: Any,
+  workdir: Path,
+  image_shape: tuple[int, ...],
+  mesh: Any,
+  warn: Callable[[str], None],
+) -> dict[str, tuple[int, Any]]:
+  """Returns (step, state) of each phase that has saved one, as `read_state` gives it.
+
+  Args:
+    config, workdir, image_shape, mesh, warn: as for `read_state`.
+
+  Raises:
+    UserError: as `read_state`, or nothing is saved yet.
+  """
+  states = {}
+  for phase in config.phases:
+    found = read_state(config, workdir, phase, image_shape, mesh, warn)
+    if found is not None:
+      states[phase] = found
+  if not states:
+    raise UserError(f"{workdir} has no checkpoint yet: train first")
+  return states
+
+
 def read_state(
   config: Any,
   workdir: Path,
   phase: str,
-  mean_image: np.ndarray,
+  image_shape: tuple[int, ...],
   mesh: Any,
   warn: Callable[[str], None],
 ) -> tuple[int, Any] | None:
@@ -49,7 +78,7 @@ def read_state(
     config: validated.
     workdir: the run directory.
     phase: of the run.
-    mean_image: float32 [H, W, C]; only its shape matters.
+    image_shape: (H, W, C).
     mesh: the devices that the state is placed on.
     warn: shows one line to the user, for each checkpoint that is damaged.
 
@@ -60,11 +89,10 @@ def read_state(
     UserError: a checkpoint cannot be read, or all are damaged.
   """
   places = [checkpoints_of(config, workdir, phase)]
-  method = METHODS[phase]
-  if method.selects_by is not None and config.evaluation.keep_best:
+  if keeps_best(config, phase):
     # first; it is empty until the first evaluation with measures
     places.insert(0, best_of(config, workdir, phase))
-  program = method.build(config, mean_image.shape, mean_image)
+  program = METHODS[phase].build(config, image_shape)
   template = replicated_template(program.init, mesh, randomness.root_key(config.seed))
   all_damage: list[str] = []
   for checkpoints in places:

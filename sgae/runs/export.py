@@ -23,14 +23,13 @@ from safetensors.numpy import save
 
 from sgae.data.mixture import named
 from sgae.devices.mesh import fetch_local, local_mesh
-from sgae.errors import UserError
 from sgae.methods import METHODS
 from sgae.methods.method import Program
 from sgae.networks.network import Params
 from sgae.reporting.console import Console
 from sgae.reporting.files import replace_set, write_atomically, write_json
 from sgae.runs import directory as run_directory
-from sgae.runs.checkpoints import read_state
+from sgae.runs.checkpoints import read_states
 from sgae.runs.load import stored_config
 
 FOLDER = "export"
@@ -59,21 +58,16 @@ def export_run(workdir: Path, overrides: dict[str, Any], console: Console) -> No
   config = stored_config(workdir, overrides)
   stored = run_directory.read(workdir)
   shape = tuple(stored["image_shape"])
-  mesh, mean_image = local_mesh(), np.zeros(shape, np.float32)
-  states = {}
-  for name in config.phases:
-    found = read_state(config, workdir, name, mean_image, mesh, console.line)
-    if found is not None:
-      states[name] = found[0], fetch_local(found[1])
-  if not states:
-    raise UserError(f"{workdir} has no checkpoint yet: train first")
+  states = read_states(config, workdir, shape, local_mesh(), console.line)
   with_onnx = importlib.util.find_spec("jax2onnx") is not None
 
   def write(folder: Path) -> None:
     for name, (step, state) in states.items():
-      program = METHODS[name].build(config, shape, mean_image)
+      program = METHODS[name].build(config, shape)
       about = {"phase": name, "step": step, **_about(config)}
-      for line in _write_phase(folder, name, program, state, about, with_onnx):
+      for line in _write_phase(
+        folder, name, program, fetch_local(state), about, with_onnx
+      ):
         console.line(line)
       functions = ", ".join(program.exportable) or "no functions"
       console.line(f"{name}: weights of step {step}; {functions}")

@@ -19,7 +19,7 @@ from sgae.methods import METHODS
 from sgae.methods.sampling import STREAM
 from sgae.reporting.metrics import read_metrics
 from sgae.runs import directory as run_directory
-from sgae.runs.checkpoints import read_state
+from sgae.runs.checkpoints import read_states
 
 
 class Run:
@@ -50,16 +50,10 @@ class Run:
     Raises:
       UserError: nothing is saved yet, or no checkpoint is whole.
     """
-    mean_image, states = np.zeros(self.image_shape, np.float32), {}
-    for name in self.config.phases:
-      found = read_state(
-        self.config, self.workdir, name, mean_image, local_mesh(), _ignore
-      )
-      if found is not None:
-        states[name] = fetch_local(found[1])
-    if not states:
-      raise UserError(f"{self.workdir} has no checkpoint yet: train first")
-    return states
+    found = read_states(
+      self.config, self.workdir, self.image_shape, local_mesh(), _ignore
+    )
+    return {name: fetch_local(state) for name, (_, state) in found.items()}
 
   @property
   def params(self) -> dict[str, Any]:

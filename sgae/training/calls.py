@@ -1,6 +1,6 @@
 """The iterator over compiled calls, used by runs, `train_in_memory` and benchmarks."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from time import perf_counter
 from typing import Any
 
@@ -57,25 +57,34 @@ def compile_steps(program: Program, placement: Placement, mesh: Any, mode: str):
   return CompiledSteps(program.step, placement.gather, mesh, mode, program.batch_shape)
 
 
-def indices_of_call(
-  seed: int, name: str, chunk: int, program: Program, count: int, rows: np.ndarray
-) -> Callable[[int], np.ndarray]:
-  """Returns `indices(call)`, which gives the examples of a compiled call.
+def examples_of_calls(
+  name: str,
+  config: Any,
+  program: Program,
+  dataset: Dataset,
+  placement: Placement,
+  rows: np.ndarray,
+  step: int,
+) -> Iterator[Any]:
+  """Returns what the host passes to each call from a step to the last one.
 
   Args:
-    seed: seed of the run.
     name: name of the method; each has its own order of examples.
-    chunk: steps per call.
+    config: validated; the method's section has the number of steps.
     program: of the method.
-    count: size of the training split (examples).
+    dataset: the data.
+    placement: how the examples come into a step.
     rows: positions in each batch that this process takes.
+    step: steps done.
   """
+  train, shape = dataset.train, program.batch_shape
+  chunk, steps = config[name].log_every, config[name].steps
 
   def indices(call):
-    first, shape = call * chunk, program.batch_shape
-    return order.batch_indices(seed, name, first, chunk, shape, count)[..., rows]
+    first, count = call * chunk, len(train.images)
+    return order.batch_indices(config.seed, name, first, chunk, shape, count)[..., rows]
 
-  return indices
+  return placement.examples(train, indices, step // chunk, steps // chunk)
 
 
 def shown_metrics(program: Program, metrics: Mapping[str, Any]) -> dict[str, float]:
@@ -112,10 +121,9 @@ def train_in_memory(name: str, config: Any, dataset: Dataset, console: Console) 
   steps, chunk = config[name].steps, config[name].log_every
   placement = choose(config.data.placement, images.nbytes, device_memory(mesh))
   compiled = compile_steps(program, placement, mesh, "jit")
-  indices = indices_of_call(
-    config.seed, name, chunk, program, len(images), compiled.rows
+  examples = examples_of_calls(
+    name, config, program, dataset, placement, compiled.rows, 0
   )
-  examples = placement.examples(dataset.train, indices, 0, steps // chunk)
   source = replicate(dataset.train, mesh) if placement.resident else ()
   start = compute_replicated(program.init, mesh, randomness.root_key(config.seed))
   images_per_call = chunk * int(np.prod(program.batch_shape))

@@ -1,6 +1,6 @@
 """The training loop of one phase: steps, evaluation, saving and stopping."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from sgae import randomness
@@ -12,7 +12,7 @@ from sgae.devices.mesh import compute_replicated, fetch_local, replicated_templa
 from sgae.methods.inheritance import describe, inherit
 from sgae.methods.method import Evaluator, Program
 from sgae.reporting.profile import traced
-from sgae.training.calls import compile_steps, indices_of_call, iterate
+from sgae.training.calls import compile_steps, examples_of_calls, iterate
 from sgae.training.clock import Clock
 from sgae.training.recorder import Recorder, Sinks
 from sgae.training.signals import stopped
@@ -78,14 +78,16 @@ def train_phase(
   if recorder.exhausted():
     line(f"{name}: stopped at step {step} by evaluation.patience")
     return state
-  compiled, examples = _compile(phase, step)
+  compiled = compile_steps(
+    phase.program, phase.placement, phase.mesh, phase.config.parallel.mode
+  )
   traced_calls = -(-phase.config.profile.steps // chunk) if sinks.journal else 0
   with (
     sinks.console.phase(name, steps, step) as progress,
     traced(sinks.workdir / "profile" / name, traced_calls) as note_call,
   ):
     recorder.start(step, progress)
-    calls = iterate(compiled, state, phase.source, examples, step, chunk, steps)
+    calls = _calls(phase, compiled, state, step)
     del state  # it is donated to the first call
     for step, state, metrics in _reporting_debug_nan(calls, recorder, first_step):
       if metrics:
@@ -122,7 +124,7 @@ def _summary(name: str, steps: int, clock: Clock, compiled: CompiledSteps) -> st
 def _start(phase: Phase, saved_step: int | None, finished: dict[str, Any]) -> Any:
   """Returns the saved state, or a fresh one with what finished phases give."""
   key = randomness.root_key(phase.config.seed)
-  init = _bound_init(phase)
+  init = phase.program.init_from
   if saved_step is not None:
     branches = inherit(phase.name, finished)
     template = replicated_template(init, phase.mesh, key, branches)
@@ -134,27 +136,19 @@ def _start(phase: Phase, saved_step: int | None, finished: dict[str, Any]) -> An
   return state
 
 
-def _bound_init(phase: Phase) -> Callable[[Any, Any], Any]:
-  program = phase.program
-  return lambda key, branches: program.init(key, program.settings, branches)
-
-
-def _compile(phase: Phase, step: int) -> tuple[CompiledSteps, Iterator[Any]]:
-  """Returns the steps to call, and the examples of each call from this step on."""
-  config, program, images = phase.config, phase.program, phase.dataset.train.images
-  chunk, steps = config[phase.name].log_every, config[phase.name].steps
-  compiled = compile_steps(program, phase.placement, phase.mesh, config.parallel.mode)
-  indices = indices_of_call(
-    config.seed, phase.name, chunk, program, len(images), compiled.rows
+def _calls(phase: Phase, compiled: CompiledSteps, state: Any, step: int):
+  """Returns the iterator over the calls from a step to the last one."""
+  name, config, placement = phase.name, phase.config, phase.placement
+  examples = examples_of_calls(
+    name, config, phase.program, phase.dataset, placement, compiled.rows, step
   )
-  examples = phase.placement.examples(
-    phase.dataset.train, indices, step // chunk, steps // chunk
-  )
-  return compiled, examples
+  chunk, steps = config[name].log_every, config[name].steps
+  return iterate(compiled, state, phase.source, examples, step, chunk, steps)
 
 
-def _reporting_debug_nan(calls, recorder: Recorder, step: int) -> Iterator[Any]:
+def _reporting_debug_nan(calls, recorder: Recorder, first_step: int) -> Iterator[Any]:
   """Passes calls on; a NaN that `config.debug` finds in one ends the phase."""
+  step = first_step
   try:
     for step, state, metrics in calls:
       yield step, state, metrics

@@ -29,6 +29,7 @@ from sgae.runs.checkpoints import (
   Checkpoints,
   best_of,
   checkpoints_of,
+  keeps_best,
   none_whole,
   read_state,
 )
@@ -167,9 +168,7 @@ def _train_phases(
     with noted_signals() as stop:
       for name in config.phases:
         method = METHODS[name]
-        selects = method.selects_by is not None
-        keeps_best = selects and config.evaluation.keep_best
-        best = best_of(config, workdir, name) if keeps_best else None
+        best = best_of(config, workdir, name) if keeps_best(config, name) else None
         phase = Phase(
           name,
           method.build(config, mean_image.shape, mean_image),
@@ -179,7 +178,7 @@ def _train_phases(
           dataset,
           placement,
           source,
-          config.evaluation.patience if selects else 0,
+          config.evaluation.patience if method.selects_by else 0,
           Sinks(workdir, checkpoints[name], best, journal, console),
         )
         try:
@@ -196,8 +195,9 @@ def _train_phases(
       name: (int(fetch_local(state.step)), state) for name, state in finished.items()
     }
     for name in config.phases:
-      if METHODS[name].selects_by is not None and config.evaluation.keep_best:
-        best_state = read_state(config, workdir, name, mean_image, mesh, console.line)
+      if keeps_best(config, name):
+        shape = mean_image.shape
+        best_state = read_state(config, workdir, name, shape, mesh, console.line)
         states[name] = best_state or states[name]
     evaluate_states(config, workdir, data, mesh, states, console, afresh=False)
 

@@ -5,7 +5,6 @@ import copy
 import io
 import json
 import re
-from html.parser import HTMLParser
 from typing import NamedTuple
 
 import numpy as np
@@ -15,10 +14,10 @@ from PIL import Image
 from sgae.errors import UserError
 from sgae.methods import views
 from sgae.reporting import files, pictures, report_images
-from sgae.reporting.contents import Curve, Meaning, MethodReport, Panel, Shown
 from sgae.reporting.report import contents, duration, percent, write_report
 from sgae.reporting.report_details import code_histograms
 from tests.image_files import encode
+from tests.report_page import Page
 
 SHOWN = views.shown()
 
@@ -31,21 +30,6 @@ class Event(NamedTuple):
 
 
 EVENT = Event("gan", 400, "D wins <b>always</b>", "raise gan.penalties.r1")
-
-
-class Page(HTMLParser):
-  """What a browser would make of the page: its elements and its text."""
-
-  def __init__(self, path):
-    super().__init__()
-    self.elements, self.text = [], ""
-    self.feed(path.read_text(encoding="utf-8"))
-
-  def handle_starttag(self, tag, attrs):
-    self.elements.append((tag, dict(attrs)))
-
-  def handle_data(self, data):
-    self.text += data
 
 
 def build(workdir, events=()):
@@ -279,53 +263,6 @@ def test_the_smallest_firing_rate_is_counted_also_at_an_edge():
   chart = code_histograms({"firing_rate": [0.1, 0.1, 0.5, 0.0]})[0]
   tops = [float(top) for top in re.findall(r"V([\d.]+)h", chart.bars)]
   assert [150 - top for top in tops] == pytest.approx([133.3, 66.7], abs=0.1)
-
-
-def test_a_new_method_is_shown_as_its_report_says(make_run):
-  workdir = make_run()
-  config = json.loads((workdir / "config.json").read_text())
-  config["config"]["phases"] = ["sae", "gan", "sharp_flow"]
-  config["config"]["sharp_flow"] = {"steps": 20}
-  _store(workdir / "config.json", config)
-  with open(workdir / "metrics.jsonl", "a") as file:
-    for step in (0, 10, 20):
-      record = {"phase": "sharp_flow", "step": step, "images_seen": 8 * step}
-      record |= {"sharp_flow/bits": 9.0 - step / 10, "sharp_flow/norm": 1.0 + step}
-      file.write(json.dumps(record) + "\n")
-  source = workdir / "images" / "gan_samples_001000.png"
-  for title in ("samples_000010", "samples_000020", "latent_grid_000020"):
-    path = workdir / "images" / f"sharp_flow_{title}.png"
-    path.write_bytes(source.read_bytes())
-  bits = Meaning("Bits", "lower", "per dimension")
-  panels = (("Flow", (Panel("Bits", (Curve("sharp_flow/bits", "training"),)),)),)
-  while_training = {"bits": ("sharp_flow/bits", None)}
-  report = MethodReport("Flow", panels, {"bits": bits}, ("bits",), while_training)
-  shown = SHOWN | {"sharp_flow": Shown("Sharp flow", report)}
-  part = contents(workdir, shown)
-  assert [phase["title"] for phase in part["phases"]][-1] == "Sharp flow"
-  titles = ["Flow", "Generator", "Sparse autoencoder"]
-  assert [one["title"] for one in part["parts"]] == titles
-  assert part["parts"][0]["headline"][0].value == "7"
-  assert part["groups"][0].title == "Flow"
-  assert [chart.title for chart in part["others"]] == ["sae/novel", "sharp_flow/norm"]
-  # the latest phase that draws samples has the slider; other pictures stay as they are
-  assert [picture.step for picture, _ in part["samples"]] == [10, 20]
-  caption = {"images_seen": 160, "label": "Bits", "value": 7.0}
-  assert part["samples"][-1][1] == caption
-  assert part["interpolations"].step == 1000
-  ((title, phase, picture),) = part["other_pictures"]
-  assert (title, phase, picture.step) == ("latent grid", "Sharp flow", 20)
-  write_report(workdir, [], shown)
-  text = re.sub(r"\s+", " ", Page(workdir / "report.html").text)
-  assert "Other pictures Latent grid Sharp flow, step 20." in text
-  # a method of which nothing is known is shown by what it measured and drew
-  part = contents(workdir, SHOWN)
-  assert part["phases"][-1]["title"] == "sharp_flow"
-  assert [chart.title for chart in part["others"]][1:] == [
-    "sharp_flow/bits",
-    "sharp_flow/norm",
-  ]
-  assert [picture.step for picture, _ in part["samples"]] == [10, 20]
 
 
 def test_times_and_shares_are_readable():

@@ -12,7 +12,6 @@ from ml_collections import ConfigDict, FrozenConfigDict
 from sgae.methods.method import Controls
 from sgae.methods.sparse_autoencoder.config import code_defaults, defaults
 from sgae.methods.sparse_autoencoder.networks import build_autoencoder
-from sgae.networks.autoencoder import reconstruct
 
 # The plain autoencoder has no sparsity, the sparse one is that of the defaults.
 MODELS: dict[str, dict[str, Any]] = {
@@ -64,16 +63,6 @@ def configure(config: Any, kind: str, batch_size: int) -> Any:
   return FrozenConfigDict(own)
 
 
-def encode(config: Any, mean_image: np.ndarray) -> Any:
-  """Returns `f(state, images_bhwc) -> codes`."""
-  autoencoder = build_autoencoder(config, mean_image)
-
-  def encode_images(state, images_bhwc):
-    return reconstruct(autoencoder, state.player.params, images_bhwc)[1].values
-
-  return encode_images
-
-
 def decode(config: Any, mean_image: np.ndarray) -> Any:
   """Returns `f(state, drawn_bk) -> images_bhwc`.
 
@@ -99,6 +88,5 @@ CONTROLS = Controls(
     "SAE + 100 Gaussian clusters": ("SAE", "clusters", 100),
   },
   configure=configure,
-  encode=encode,
   decode=decode,
 )

@@ -31,7 +31,7 @@ def build_autoencoder(config: Any, mean_image_hwc: np.ndarray) -> Autoencoder:
   encoder = build_encoder(config, mean_image_hwc)
   return make_autoencoder(
     computed_in(encoder, config.precision.compute),
-    SPARSITY_MAPS[config.code.sparsity_map](config.code),
+    build_sparsity(config),
     build_decoder(config, mean_image_hwc),
     config.code.num_latents,
     tie if config.sae.tied_start else None,

@@ -50,12 +50,13 @@ def build(
     inherited: Mapping[str, Params] | None = None,
   ) -> AutoencoderState:
     del inherited  # it takes nothing over
-    num_latents, init_key = (
-      config.code.num_latents,
-      randomness.stream_key(key, "sae/init"),
-    )
     return init_autoencoder_state(
-      autoencoder, optimizer, num_latents, settings, init_key, key
+      autoencoder,
+      optimizer,
+      config.code.num_latents,
+      settings,
+      randomness.stream_key(key, "sae/init"),
+      key,
     )
 
   return Program(
