@@ -89,6 +89,13 @@ def any_of_us(flag: bool) -> bool:
   return bool(np.any(multihost_utils.process_allgather(np.array(flag))))
 
 
+def from_leader(tree: Any) -> Any:
+  """Returns the leader's arrays in every process; each gives arrays of these shapes."""
+  if jax.process_count() == 1:
+    return tree
+  return multihost_utils.broadcast_one_to_all(tree)
+
+
 def wait_for_all(name: str) -> None:
   """Waits until every process has called it with this name."""
   if jax.process_count() > 1:

@@ -1,6 +1,6 @@
 """What a phase starts from of the phases before it: whole branches of parameters."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 import jax
@@ -39,19 +39,18 @@ def replace_branches(params: Params, inherited: Mapping[str, Params]) -> Params:
   return params | copied
 
 
-def describe(name: str, finished: Mapping[str, Any], own: Any) -> str:
+def describe(name: str, finished: Mapping[str, Any], used: Collection[str]) -> str:
   """Says in one line what a method has taken over from finished phases.
 
   Args:
     name: of the method.
     finished: earlier phase -> its last state.
-    own: the method's own state.
+    used: branches that its program starts from.
   """
   parts = []
-  branches = METHODS[name].gives(own)
   for earlier, source, target, branch in _links(name, finished):
     numbers = sum(leaf.size for leaf in jax.tree.leaves(branch))
-    if target in branches and numbers:
+    if target in used and numbers:
       parts.append(f"{earlier} {source} -> {name} {target} ({numbers:,} numbers)")
   return "transferred: " + (", ".join(parts) or f"nothing, {name} has no place for it")
 

@@ -39,6 +39,7 @@ class Program(NamedTuple):
     exportable: name of each function that can be exported -> shapes, without the batch
       axis, of the float32 arrays that it takes after the state. Each row of what it
       returns depends on the same row of these.
+    inherits: branches of `inherited` that `init` makes use of.
   """
 
   batch_shape: tuple[int, ...]
@@ -49,6 +50,7 @@ class Program(NamedTuple):
   functions: Mapping[str, Callable[..., Any]]
   sample: Callable[[Any, jax.Array, jax.Array], jax.Array] | None = None
   exportable: Mapping[str, tuple[tuple[int, ...], ...]] = {}
+  inherits: tuple[str, ...] = ()
 
   def init_from(self, key: jax.Array, inherited: Mapping[str, Params]) -> Any:
     """Returns the first state with the program's own settings, as `init` does."""
@@ -120,6 +122,13 @@ def _nothing(config: Any, dataset: Any) -> None:
   del config, dataset
 
 
+def _nothing_prepared(
+  config: Any, dataset: Any, inherited: Mapping[str, Params]
+) -> tuple[dict[str, Params], int]:
+  del config, dataset, inherited
+  return {}, 0
+
+
 class Method(NamedTuple):
   """All that the package knows of a method.
 
@@ -140,6 +149,10 @@ class Method(NamedTuple):
     warnings: what tells that a run of it goes wrong.
     gives: `gives(state) -> {branch: Params}`, what a later phase may start from.
     takes: earlier method -> {branch that it gives: branch of own parameters}.
+    prepare: `prepare(config, dataset, inherited) -> ({branch: Params}, images)`
+      computes more branches to start from, on the host and before the first step;
+      `images` is how many training images it read. They count as images seen, and its
+      time as time of the phase.
     selects_by: the metric whose least value marks the best state; None: the last one.
     generates: whether it makes images, which need a feature extractor and are sampled
       by `--mode=sample`; its program has `sample`, its evaluator `samples`.
@@ -162,6 +175,9 @@ class Method(NamedTuple):
   warnings: tuple[Rule, ...]
   gives: Callable[[Any], dict[str, Params]]
   takes: Mapping[str, Mapping[str, str]] = {}
+  prepare: Callable[[Any, Any, Mapping[str, Params]], tuple[dict, int]] = (
+    _nothing_prepared
+  )
   selects_by: str | None = None
   generates: bool = False
   check_data: Callable[[Any, Any], None] = _nothing

@@ -5,7 +5,8 @@ from typing import Any, NamedTuple
 
 import jax
 
-from sgae.networks.network import BatchNetwork, Network, Params
+from sgae.networks.mixture import Mixture
+from sgae.networks.network import BatchNetwork, Network, Params, zero_last_layer
 from sgae.networks.sparsity import Code, SparsityMap
 
 
@@ -30,15 +31,22 @@ class Generator(NamedTuple):
     init: `init(key) -> params`.
     apply: `apply(params, latents_bz, *, train, axis) -> Generated`.
     after_update: `after_update(params, code, statistics, axis) -> params`.
+    fixed: branches of the parameters that are not trained.
   """
 
   init: Callable[[jax.Array], Params]
   apply: Callable[..., Generated]
   after_update: Callable[..., Params]
+  fixed: tuple[str, ...] = ()
 
 
 def make_sparse_generator(
-  coder: BatchNetwork, sparsity: SparsityMap, decoder: Network, num_latents: int
+  coder: BatchNetwork,
+  sparsity: SparsityMap,
+  decoder: Network,
+  num_latents: int,
+  mixture: Mixture | None = None,
+  train_mixture: bool = False,
 ) -> Generator:
   """decoder(code(z)): the autoencoder's structure as a generator.
 
@@ -50,20 +58,29 @@ def make_sparse_generator(
     sparsity: pre_bk -> code_bk, the autoencoder's.
     decoder: code -> images_bhwc, the autoencoder's.
     num_latents: length K of the code.
+    mixture: whose pre-activations the coder's are added to. The coder's last layer then
+      starts at zero, so that the generator begins as the mixture alone.
+    train_mixture: whether its parameters are trained.
   """
 
   def init(key):
     coder_key, decoder_key = jax.random.split(key)
-    return {
+    params = {
       "coder": coder.init(coder_key),
       "sparsity": sparsity.init(num_latents),
       "decoder": decoder.init(decoder_key),
     }
+    if mixture is not None:
+      params["coder"] = zero_last_layer(params["coder"])
+      params["mixture"] = mixture.init()
+    return params
 
   def apply(params, latents_bz, *, train, axis=None):
     pre_bk, statistics = coder.apply(
       params["coder"], latents_bz, train=train, axis=axis
     )
+    if mixture is not None:
+      pre_bk += mixture.apply(params["mixture"], latents_bz)
     code = sparsity.apply(params["sparsity"], pre_bk, train=train, axis=axis)
     images_bhwc = decoder.apply(params["decoder"], code)
     return Generated(images_bhwc, code, statistics)
@@ -74,7 +91,8 @@ def make_sparse_generator(
       "sparsity": sparsity.after_update(params["sparsity"], code.values, axis),
     }
 
-  return Generator(init, apply, after_update)
+  fixed = ("mixture",) if mixture is not None and not train_mixture else ()
+  return Generator(init, apply, after_update, fixed)
 
 
 def make_plain_generator(network: BatchNetwork) -> Generator:

@@ -108,6 +108,12 @@ def computed_in(network: AnyNetwork, precision: str) -> AnyNetwork:
 PRECISIONS = {"float32": jnp.float32, "bfloat16": jnp.bfloat16}
 
 
+def zero_last_layer(params: Params) -> Params:
+  """Returns fresh parameters whose last branch, in the order of layers, is all zero."""
+  *_, last = params
+  return params | {last: jax.tree.map(jnp.zeros_like, params[last])}
+
+
 def along_last(values_c: jax.Array, like: jax.Array) -> jax.Array:
   """Returns [C] as [1, ..., 1, C], to stand beside every place of `like` [..., C]."""
   return jnp.expand_dims(values_c, range(like.ndim - 1))

@@ -1,6 +1,7 @@
 """The training loop of one phase: steps, evaluation, saving and stopping."""
 
 from collections.abc import Iterator
+from time import perf_counter
 from typing import Any, NamedTuple
 
 from sgae import randomness
@@ -9,12 +10,13 @@ from sgae.data.placement import Placement
 from sgae.devices import processes
 from sgae.devices.compiled_steps import CompiledSteps
 from sgae.devices.mesh import compute_replicated, fetch_local, replicated_template
+from sgae.methods import METHODS
 from sgae.methods.inheritance import describe, inherit
 from sgae.methods.method import Evaluator, Program
 from sgae.reporting.profile import traced
 from sgae.training.calls import compile_steps, examples_of_calls, iterate
 from sgae.training.clock import Clock
-from sgae.training.recorder import Recorder, Sinks
+from sgae.training.recorder import Preparation, Recorder, Sinks
 from sgae.training.signals import stopped
 
 
@@ -65,7 +67,7 @@ def train_phase(
   """
   name, sinks, cadence = phase.name, phase.sinks, phase.config[phase.name]
   steps, chunk, line = cadence.steps, cadence.log_every, sinks.console.line
-  state = _start(phase, saved_step, finished)
+  state, preparation = _start(phase, saved_step, finished)
   step = first_step = saved_step or 0
   if step >= steps:
     line(f"{name}: all {steps} steps are done")
@@ -86,7 +88,7 @@ def train_phase(
     sinks.console.phase(name, steps, step) as progress,
     traced(sinks.workdir / "profile" / name, traced_calls) as note_call,
   ):
-    recorder.start(step, progress)
+    recorder.start(step, progress, preparation)
     calls = _calls(phase, compiled, state, step)
     del state  # it is donated to the first call
     for step, state, metrics in _reporting_debug_nan(calls, recorder, first_step):
@@ -121,19 +123,28 @@ def _summary(name: str, steps: int, clock: Clock, compiled: CompiledSteps) -> st
   )
 
 
-def _start(phase: Phase, saved_step: int | None, finished: dict[str, Any]) -> Any:
+def _start(
+  phase: Phase, saved_step: int | None, finished: dict[str, Any]
+) -> tuple[Any, Preparation]:
   """Returns the saved state, or a fresh one with what finished phases give."""
   key = randomness.root_key(phase.config.seed)
-  init = phase.program.init_from
+  init, line = phase.program.init_from, phase.sinks.console.line
   if saved_step is not None:
     branches = inherit(phase.name, finished)
     template = replicated_template(init, phase.mesh, key, branches)
-    return phase.sinks.checkpoints.restore(saved_step, template)
+    return phase.sinks.checkpoints.restore(saved_step, template), Preparation()
+  start = perf_counter()
   branches = fetch_local(inherit(phase.name, finished))
-  state = compute_replicated(init, phase.mesh, key, branches)
   if finished:
-    phase.sinks.console.line(describe(phase.name, finished, state))
-  return state
+    line(describe(phase.name, finished, phase.program.inherits))
+  prepared, images = METHODS[phase.name].prepare(phase.config, phase.dataset, branches)
+  preparation = Preparation(images, perf_counter() - start)
+  if prepared:
+    line(
+      f"fitted: {', '.join(prepared)} to {images:,} images in "
+      f"{preparation.seconds:.1f} s"
+    )
+  return compute_replicated(init, phase.mesh, key, branches | prepared), preparation
 
 
 def _calls(phase: Phase, compiled: CompiledSteps, state: Any, step: int):

@@ -38,6 +38,13 @@ class Sinks(NamedTuple):
   console: Console
 
 
+class Preparation(NamedTuple):
+  """What a phase took before its first step: images read, and seconds."""
+
+  images: int = 0
+  seconds: float = 0.0
+
+
 class Recorder:
   """Records metrics one call late: fetching them at once would stall the device."""
 
@@ -65,13 +72,16 @@ class Recorder:
     self._program, self._evaluator = program, evaluator
     self._chunk, self._patience = chunk, patience
     self._images = int(np.prod(program.batch_shape))  # per step
+    self._prepared = 0  # images read before the first step
     self._pending: tuple[int, Mapping[str, Any]] = (0, {})
 
-  def start(self, step: int, progress: PhaseProgress) -> None:
-    """Starts the clock at a step."""
+  def start(self, step: int, progress: PhaseProgress, preparation: Preparation) -> None:
+    """Starts the clock at a step; before the first record it has the preparation."""
     journal = self.sinks.journal
     last = (journal and journal.last(self.name)) or {}
-    self.clock = Clock(float(last.get("seconds") or 0.0))
+    self.clock = Clock(float(last.get("seconds") or preparation.seconds))
+    seen = int(last.get("images_seen") or preparation.images)
+    self._prepared = max(seen - self._images * int(last.get("step") or 0), 0)
     self.progress, self._pending = progress, (step, {})
 
   def push(self, step: int, metrics: Mapping[str, Any]) -> None:
@@ -103,7 +113,7 @@ class Recorder:
         header = {
           "phase": self.name,
           "step": step,
-          "images_seen": step * self._images,
+          "images_seen": self._prepared + step * self._images,
           "seconds": seconds,
           "images_per_second": speed,
         }

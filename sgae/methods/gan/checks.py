@@ -45,6 +45,8 @@ def check(config: Any) -> None:
   _check_architectures(config)
   if gan.generator == "sparse":
     _check_code(config)
+  _check_coder(config)
+  _check_discriminator_start(config)
   at_least("gan.latent_dim", gan.latent_dim, 1)
   for name in PENALTIES:
     non_negative(f"gan.penalties.{name}", gan.penalties[name])
@@ -76,6 +78,84 @@ def _check_code(config):
       f"gan.generator_architecture='{gan.generator_architecture}' does not make the "
       f"code of sae.architecture='{config.sae.architecture}': choose 'mlp' with 'mlp', "
       "and 'dcgan' or 'residual' with 'convolutional'"
+    )
+
+
+def _check_coder(config):
+  """Refuses a mixture that nothing is fitted to, or that the noise cannot draw."""
+  gan, mixture = config.gan, config.gan.mixture
+  choice("gan.coder", gan.coder, ("network", "mixture"))
+  for field in ("components", "axes", "rank", "examples"):
+    at_least(f"gan.mixture.{field}", mixture[field], 1)
+  if gan.coder != "mixture":
+    return
+  if gan.generator != "sparse":
+    raise UserError(
+      "gan.coder='mixture' makes a code: choose gan.generator='sparse', or 'network'"
+    )
+  if "gan" in config.phases and "sae" not in config.phases:
+    raise UserError(
+      "gan.coder='mixture' is fitted to the codes of an autoencoder: choose "
+      "phases=('sae', 'gan'), or gan.coder='network'"
+    )
+  if gan.latent_distribution != "normal":
+    raise UserError(
+      f"gan.coder='mixture' draws Gaussians from normal noise: set "
+      f"gan.latent_distribution='normal', not '{gan.latent_distribution}'"
+    )
+  most = min(mixture.axes, gan.latent_dim - 1)
+  if mixture.rank > most:
+    raise UserError(
+      f"gan.mixture.rank={mixture.rank} is too large: gan.mixture.axes={mixture.axes} "
+      f"and gan.latent_dim={gan.latent_dim} (one number chooses the Gaussian) allow "
+      f"{most}"
+    )
+
+
+def _check_discriminator_start(config):
+  """Refuses an encoder that is missing, or that cannot fit."""
+  gan = config.gan
+  choice("gan.discriminator_start", gan.discriminator_start, ("fresh", "encoder"))
+  if gan.discriminator_start == "fresh":
+    return
+  if "gan" in config.phases and "sae" not in config.phases:
+    raise UserError(
+      "gan.discriminator_start='encoder' needs an autoencoder: choose "
+      "phases=('sae', 'gan'), or 'fresh'"
+    )
+  sae, architecture = config.sae, gan.discriminator_architecture
+  matching = {"mlp": "mlp", "convolutional": "dcgan"}[sae.architecture]
+  if architecture != matching:
+    raise UserError(
+      f"gan.discriminator_start='encoder' with sae.architecture='{sae.architecture}' "
+      f"needs gan.discriminator_architecture='{matching}', not '{architecture}': "
+      "choose it, or 'fresh'"
+    )
+  widths_of_encoder = (*sae.encoder_hidden, config.code.num_latents)
+  if not gan.discriminator_hidden:
+    raise UserError(
+      "gan.discriminator_start='encoder' needs a hidden layer: give "
+      "gan.discriminator_hidden a width, or choose 'fresh'"
+    )
+  first, width = widths_of_encoder[0], gan.discriminator_hidden[0]
+  fits = width <= first if matching == "mlp" else width == first
+  if not fits:
+    raise UserError(
+      f"gan.discriminator_hidden={tuple(gan.discriminator_hidden)} does not begin with "
+      f"the encoder's {first} units: choose {first} for the first"
+      f"{' or fewer' if matching == 'mlp' else ''}, or gan.discriminator_start='fresh'"
+    )
+  if matching == "dcgan" and gan.kernel_size != sae.kernel_size:
+    raise UserError(
+      f"gan.kernel_size={gan.kernel_size} is not sae.kernel_size={sae.kernel_size}, "
+      "which gan.discriminator_start='encoder' needs: make them equal, or choose "
+      "'fresh'"
+    )
+  if gan.discriminator_normalization == "spectral":
+    raise UserError(
+      "gan.discriminator_start='encoder' sets the norms that "
+      "gan.discriminator_normalization='spectral' divides by: choose another, or "
+      "'fresh'"
     )
 
 

@@ -14,6 +14,21 @@ def defaults() -> dict[str, Any]:
   return {
     # 'sparse': decoder(code(z)), with the autoencoder's decoder; 'plain': an MLP.
     "generator": "sparse",
+    # Noise -> pre-activations of the code, for 'sparse': 'network', or 'mixture', a
+    # mixture of Gaussians fitted to the codes of the training images before the first
+    # round, plus a network that starts at zero.
+    "coder": "network",
+    "mixture": {
+      # Gaussians; of the axes of the codes' principal coordinates, how many; in each
+      # Gaussian, directions that it varies in. gan.latent_dim is larger than `rank`.
+      "components": 300,
+      "axes": 128,
+      "rank": 48,
+      # Training images that it is fitted to, at most.
+      "examples": 60_000,
+      # Whether adversarial training moves it.
+      "trained": False,
+    },
     # Length of the noise z.
     "latent_dim": 64,
     # 'normal' or 'uniform' (in [-1, 1)).
@@ -32,6 +47,8 @@ def defaults() -> dict[str, Any]:
     "generator_output": "tanh",
     "discriminator_hidden": (512, 512),
     "discriminator_activation": "leaky_relu",
+    # 'fresh', or 'encoder': its first layers are the autoencoder's encoder's.
+    "discriminator_start": "fresh",
     # Side of the kernels in pixels, for 'dcgan'.
     "kernel_size": 4,
     # 'none', or for 'dcgan' 'batch' (over all devices), 'layer', 'group' or

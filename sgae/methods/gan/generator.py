@@ -37,8 +37,9 @@ def make_generator_update(
     (player, metrics)`.
   """
 
-  def loss(params, examples, discriminator_params, settings, axis):
+  def loss(trained, examples, fixed, discriminator_params, settings, axis):
     real_bhwc, latents_bz = examples
+    params = trained | fixed
     generated = generator.apply(params, latents_bz, train=True, axis=axis)
     code = generated.code
 
@@ -59,8 +60,9 @@ def make_generator_update(
 
   def update(player, discriminator_params, images_bhwc, latents_bz, settings, axis):
     examples = (images_bhwc, latents_bz)
+    trained, fixed = split_fixed(player.params, generator.fixed)
     gradients, metrics, code = mean_gradient(loss, axis, microbatches)(
-      player.params, examples, discriminator_params, settings, axis
+      trained, examples, fixed, discriminator_params, settings, axis
     )
     statistics = metrics.pop("statistics")
     metrics["generator/grad_norm"] = norm(gradients)
@@ -72,8 +74,9 @@ def make_generator_update(
       decoder = jax.tree.map(lambda leaf: factor * leaf, updates["decoder"])
       return updates | {"decoder": decoder}
 
+    player = player.replace(params=trained)
     player = apply_gradients(player, optimizer, gradients, scale)
-    params = generator.after_update(player.params, code, statistics, axis)
+    params = generator.after_update(player.params | fixed, code, statistics, axis)
     if code is not None:
       metrics["gan/code_used"] = jnp.mean(density(code, axis) > 0)
     return player.replace(params=params), metrics
@@ -81,8 +84,20 @@ def make_generator_update(
   return update
 
 
+def split_fixed(params: Params, fixed: tuple[str, ...]) -> tuple[Params, Params]:
+  """Returns the branches that are trained, and those that are not."""
+  return (
+    {name: branch for name, branch in params.items() if name not in fixed},
+    {name: params[name] for name in fixed},
+  )
+
+
 def update_ema(
-  ema_params: Params, params: Params, decay: jax.Array, updates: jax.Array
+  ema_params: Params,
+  params: Params,
+  decay: jax.Array,
+  updates: jax.Array,
+  fixed: tuple[str, ...] = (),
 ) -> Params:
   """Moves the EMA of the generator's parameters by one generator update.
 
@@ -93,7 +108,10 @@ def update_ema(
     ema_params, params: trees of the same structure.
     decay: scalar in [0, 1).
     updates: number of generator updates done before this one.
+    fixed: branches that are not trained, and stay as they are.
   """
   count = jnp.asarray(updates, jnp.float32)
   d = jnp.minimum(decay, (1 + count) / (10 + count))
-  return jax.tree.map(lambda a, p: d * a + (1 - d) * p, ema_params, params)
+  averaged, kept = split_fixed(ema_params, fixed)
+  trained, _ = split_fixed(params, fixed)
+  return jax.tree.map(lambda a, p: d * a + (1 - d) * p, averaged, trained) | kept

@@ -5,6 +5,7 @@ from typing import Any
 from sgae.methods.gan.checks import check
 from sgae.methods.gan.config import SECTIONS
 from sgae.methods.gan.evaluate import make_evaluator
+from sgae.methods.gan.mixture import check_data, prepare
 from sgae.methods.gan.program import build
 from sgae.methods.gan.report import REPORT
 from sgae.methods.gan.warnings import WARNINGS
@@ -12,8 +13,10 @@ from sgae.methods.method import Method
 
 
 def uses(config: Any) -> tuple[str, ...]:
-  """Returns the sections that the GAN reads: with a code, the autoencoder's as well."""
-  return ("gan", "sae", "code") if config.gan.generator == "sparse" else ("gan",)
+  """Returns the sections that the GAN reads: with a code or encoder, those as well."""
+  gan = config.gan
+  structured = gan.generator == "sparse" or gan.discriminator_start == "encoder"
+  return ("gan", "sae", "code") if structured else ("gan",)
 
 
 METHOD = Method(
@@ -27,8 +30,11 @@ METHOD = Method(
   report=REPORT,
   warnings=WARNINGS,
   gives=lambda state: state.ema_params,
-  # a sparse generator is decoder(code(z)), with the autoencoder's decoder and map
-  takes={"sae": {"decoder": "decoder", "sparsity": "sparsity"}},
+  # a sparse generator is decoder(code(z)), with the autoencoder's decoder and map; the
+  # encoder is for the mixture's fit and the discriminator
+  takes={"sae": {name: name for name in ("encoder", "decoder", "sparsity")}},
+  prepare=prepare,
+  check_data=check_data,
   selects_by="gan/frechet",
   generates=True,
   stored_as={"ema_params": "average"},

@@ -16,6 +16,7 @@ from sgae.networks.generator import (
   make_plain_generator,
   make_sparse_generator,
 )
+from sgae.networks.mixture import Mixture
 from sgae.networks.network import BatchNetwork, computed_in, rowwise
 
 
@@ -41,14 +42,19 @@ def build_discriminator(config: Any, image_shape: tuple[int, ...]) -> BatchNetwo
 
 
 def _sparse(config, mean_image_hwc):
+  mixture, shape = config.gan.mixture, code_shape(config, mean_image_hwc.shape)
   coder = GENERATOR_BODIES[config.gan.generator_architecture](
-    config.gan, code_shape(config, mean_image_hwc.shape), "linear"
+    config.gan, shape, "linear"
   )
   return make_sparse_generator(
     computed_in(coder, config.precision.compute),
     build_sparsity(config),
     build_decoder(config, mean_image_hwc),
     config.code.num_latents,
+    Mixture(shape, mixture.components, mixture.axes, mixture.rank)
+    if config.gan.coder == "mixture"
+    else None,
+    mixture.trained,
   )
 
 

@@ -16,6 +16,7 @@ from sgae.methods.gan.discriminator import make_discriminator_update
 from sgae.methods.gan.generator import make_generator_update
 from sgae.methods.gan.networks import build_discriminator, build_generator
 from sgae.methods.gan.noise import make_draw_latents
+from sgae.methods.gan.starts import from_encoder
 from sgae.methods.gan.train import (
   DrawLatents,
   GanState,
@@ -69,7 +70,8 @@ def build(
     inherited: Mapping[str, Params] | None = None,
   ) -> GanState:
     init_key = randomness.stream_key(key, "gan/init")
-    return init_gan_state(*players, settings, init_key, key, inherited or {})
+    start = from_encoder if gan.discriminator_start == "encoder" else None
+    return init_gan_state(*players, settings, init_key, key, inherited or {}, start)
 
   functions = _functions(players, draw_latents)
 
@@ -84,8 +86,17 @@ def build(
     shown=("gan/d_loss", "gan/g_loss", "gan/code_l0"),
     functions=functions,
     sample=sample,
+    inherits=_inherits(gan),
     exportable={"generate": ((gan.latent_dim,),), "discriminate": (image_shape,)},
   )
+
+
+def _inherits(gan) -> tuple[str, ...]:
+  """Returns the branches of the autoencoder that the GAN starts from."""
+  names = ("decoder", "sparsity") if gan.generator == "sparse" else ()
+  if gan.discriminator_start == "encoder":
+    names += ("encoder",)
+  return (*names, "mixture") if "decoder" in names and gan.coder == "mixture" else names
 
 
 def _make_step(
@@ -121,6 +132,7 @@ def _make_step(
     draw_latents,
     discriminator_updates=gan.discriminator_updates,
     generator_updates=gan.generator_updates,
+    fixed=players.generator.fixed,
   )
 
 

@@ -9,7 +9,7 @@ import optax
 from flax import struct
 
 from sgae import randomness
-from sgae.methods.gan.generator import update_ema
+from sgae.methods.gan.generator import split_fixed, update_ema
 from sgae.methods.inheritance import replace_branches
 from sgae.methods.player import Batch, PlayerState
 from sgae.networks.generator import Generator
@@ -49,6 +49,7 @@ def init_gan_state(
   init_key: jax.Array,
   root_key: jax.Array,
   inherited: Mapping[str, Params],
+  start_discriminator: Callable[[Params, Params], Params] | None = None,
 ) -> GanState:
   """Returns the state before the first round.
 
@@ -58,15 +59,22 @@ def init_gan_state(
     settings: numbers by name; see `GanState`.
     init_key: for the weights.
     root_key: the run's, kept in the state.
-    inherited: trained branches that replace those of the fresh generator.
+    inherited: trained branches that replace those of the fresh generator, and
+      'encoder'.
+    start_discriminator: `(fresh params, encoder) -> params`; None: it starts fresh.
   """
   generator_key, discriminator_key = jax.random.split(init_key)
   generator_params = replace_branches(generator.init(generator_key), inherited)
   discriminator_params = discriminator.init(discriminator_key)
+  if start_discriminator is not None and "encoder" in inherited:
+    discriminator_params = start_discriminator(
+      discriminator_params, inherited["encoder"]
+    )
+  trained, _ = split_fixed(generator_params, generator.fixed)
   return GanState(
     step=jnp.int32(0),
     generator=PlayerState(
-      params=generator_params, optimizer=generator_optimizer.init(generator_params)
+      params=generator_params, optimizer=generator_optimizer.init(trained)
     ),
     discriminator=PlayerState(
       params=discriminator_params,
@@ -86,6 +94,7 @@ def make_adversarial_step(
   *,
   discriminator_updates: int,
   generator_updates: int,
+  fixed: tuple[str, ...] = (),
 ) -> Callable[..., tuple[GanState, dict[str, jax.Array]]]:
   """Composes the round; update i of each player takes batch i of the round.
 
@@ -94,6 +103,7 @@ def make_adversarial_step(
     update_generator: from `make_generator_update`.
     draw_latents: `(key, positions_b) -> latents_bz`.
     discriminator_updates, generator_updates: updates of each player in a round.
+    fixed: branches of the generator's parameters that are not trained.
 
   Returns:
     `step(state, batch, *, axis=None) -> (state, metrics)`, where batch["image"] is
@@ -111,6 +121,7 @@ def make_adversarial_step(
       state.replace(discriminator=discriminator),
       batch,
       axis,
+      fixed,
     )
     new_state = state.replace(
       step=state.step + 1,
@@ -158,6 +169,7 @@ def _train_generator(
   state: GanState,
   batch: Batch,
   axis: str | None,
+  fixed: tuple[str, ...],
 ) -> tuple[PlayerState, Params, dict[str, jax.Array]]:
   """Returns the generator after its updates of a round, its EMA and mean metrics."""
 
@@ -175,7 +187,8 @@ def _train_generator(
     )
     done = state.step * updates + i
     decay = state.settings["ema_decay"]
-    return (player, update_ema(ema_params, player.params, decay, done)), metrics
+    ema = update_ema(ema_params, player.params, decay, done, fixed)
+    return (player, ema), metrics
 
   start = (state.generator, state.ema_params)
   (player, ema_params), metrics = _repeat(update_once, start, batch["image"], updates)

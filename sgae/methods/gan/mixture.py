@@ -1,0 +1,131 @@
+"""Fits a mixture of Gaussians to the codes of an autoencoder, before the first round.
+
+With it the generator begins as the control "SAE + Gaussian clusters" (see
+sgae/methods/sparse_autoencoder/controls.py), and adversarial training goes on from
+there.
+"""
+
+import warnings
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from sklearn.cluster import KMeans
+from sklearn.decomposition import PCA
+from sklearn.exceptions import ConvergenceWarning
+from threadpoolctl import threadpool_limits
+
+from sgae.data import resident
+from sgae.data.dataset import Dataset
+from sgae.devices import processes
+from sgae.devices.batched_apply import batched_apply
+from sgae.devices.mesh import local_mesh
+from sgae.errors import UserError
+from sgae.methods.sparse_autoencoder.networks import build_autoencoder, code_shape
+from sgae.networks.network import Params
+
+TURNS = 20  # of k-means, at most: with 1,000 components the last ones move little
+
+
+def prepare(
+  config: Any, dataset: Dataset, inherited: Mapping[str, Params]
+) -> tuple[dict[str, Params], int]:
+  """Returns the generator's branch `mixture`, where the config has one.
+
+  Args:
+    config: validated.
+    dataset: the data.
+    inherited: with the autoencoder's branches `encoder`, `sparsity` and `decoder`.
+
+  Returns:
+    (branches, how many training images were read for them).
+  """
+  if config.gan.generator != "sparse" or config.gan.coder != "mixture":
+    return {}, 0
+  mixture, train = config.gan.mixture, dataset.train.images
+  images = train[: min(len(train), mixture.examples)]
+  autoencoder = build_autoencoder(config, resident.mean_image(train))
+
+  def encode(params, images):
+    images = resident.to_model_range(images)
+    return autoencoder.encode(params, images, train=False)[1]
+
+  pre_nk = batched_apply(encode, local_mesh())(inherited, images)
+  fitted = fit(
+    pre_nk.reshape(len(images), -1),
+    mixture.components,
+    mixture.axes,
+    mixture.rank,
+    config.seed,
+  )
+  return {"mixture": processes.from_leader(fitted)}, len(images)
+
+
+def check_data(config: Any, dataset: Dataset) -> None:
+  """Refuses a mixture that is larger than the data, or than a code."""
+  if config.gan.generator != "sparse" or config.gan.coder != "mixture":
+    return
+  mixture, images = config.gan.mixture, dataset.train.images
+  count = min(len(images), mixture.examples)
+  size = int(np.prod(code_shape(config, images.shape[1:])))
+  for field, most, of in (
+    ("components", count, f"the {count} training images that it is fitted to"),
+    ("axes", min(count, size), f"{size} pre-activations of {count} training images"),
+  ):
+    if mixture[field] > most:
+      raise UserError(
+        f"gan.mixture.{field}={mixture[field]} is more than {of} allow: choose {most} "
+        "or fewer"
+      )
+
+
+def fit(
+  pre_nk: np.ndarray, components: int, axes: int, rank: int, seed: int
+) -> dict[str, np.ndarray]:
+  """Fits a Gaussian of low rank to each k-means cluster of pre-activations.
+
+  Clusters are found in the leading principal coordinates, and each varies along its own
+  principal axes there.
+
+  Args:
+    pre_nk: float32 [N, K], N at least `components`.
+    components, axes, rank: as in `sgae.networks.mixture.Mixture`.
+    seed: of k-means and of the principal axes.
+
+  Returns:
+    float32 arrays, as `Mixture.init` names them.
+  """
+  # one thread: the sums of several come in no fixed order
+  with threadpool_limits(1), warnings.catch_warnings():
+    # with fewer different codes than clusters some stay empty; stopping early is meant
+    warnings.simplefilter("ignore", ConvergenceWarning)
+    principal: Any = PCA(axes, random_state=seed).fit(pre_nk)
+    coordinates_np = principal.transform(pre_nk)
+    kmeans: Any = KMeans  # whose annotations name the default of n_init alone
+    labels_n = kmeans(
+      components, init="random", n_init=1, max_iter=TURNS, random_state=seed
+    ).fit_predict(coordinates_np)
+    means = np.zeros((components, axes), np.float32)
+    factors = np.zeros((components, axes, rank), np.float32)
+    order = np.argsort(labels_n, kind="stable")
+    sizes = np.bincount(labels_n, minlength=components)
+    for cluster, members in enumerate(np.split(order, np.cumsum(sizes)[:-1])):
+      if len(members):
+        points_mp = coordinates_np[members]
+        means[cluster] = points_mp.mean(axis=0)
+        deviations, directions = _principal_axes(points_mp - means[cluster], rank)
+        factors[cluster, :, : len(deviations)] = directions.T * deviations
+  return {
+    "cumulative": np.cumsum(sizes / len(labels_n)).astype(np.float32),
+    "means": means,
+    "factors": factors,
+    "basis": principal.components_.astype(np.float32),
+    "mean": principal.mean_.astype(np.float32),
+  }
+
+
+def _principal_axes(centred_mp: np.ndarray, rank: int) -> tuple[np.ndarray, np.ndarray]:
+  """Returns the standard deviations along the first `rank` axes at most, and these."""
+  _, singular, directions = np.linalg.svd(centred_mp, full_matrices=False)
+  deviations = singular[:rank] / np.sqrt(max(len(centred_mp) - 1, 1))
+  return deviations, directions[:rank]
