@@ -13,6 +13,7 @@ MODES = ["train", "evaluate", "sample", "export", "compile", "compare"]
 flags.DEFINE_string("workdir", "", "Run directory; '': runs/<config name>.")
 flags.DEFINE_enum("mode", "train", MODES, "What to do.")
 flags.DEFINE_integer("num_samples", 0, "Samples beside the grid.")
+flags.DEFINE_integer("member", -1, "Of a population, to sample or export.")
 flags.DEFINE_string("coordinator", "", "host:port of process 0.")
 flags.DEFINE_integer("num_processes", 0, "Processes; 0: found out.")
 flags.DEFINE_integer("process_id", -1, "Which one this is, from 0.")
@@ -20,7 +21,7 @@ flags.DEFINE_enum("format", "png", ["png", "npz"], "Format of the samples.")
 flags.DEFINE_string("topology", "", "TPU slice to compile for: v5e:2x4.")
 flags.DEFINE_string("images", "", "NxHxWxC to compile for, without the data.")
 flags.DEFINE_list("runs", [], "Run directories to compare, split by commas.")
-flags.DEFINE_float("target", 0, "Frechet distance to reach; 0: the lowest.")
+flags.DEFINE_float("target", 0, "Distance to reach; compare: 0 for the lowest.")
 
 
 def read_flags(arguments: list[str]) -> tuple[ConfigDict, dict, str]:

@@ -64,6 +64,7 @@ def base_fields(phases: Sequence[str]) -> dict[str, Any]:
     # Methods that are trained, in order; each starts from what those before it give.
     # [fixed]
     "phases": tuple(phases),
+    "population": _population_fields(),
     "data": _data_fields(),
     "precision": {
       # Numbers that networks compute in: 'float32' or 'bfloat16'; parameters, codes,
@@ -107,6 +108,19 @@ def base_fields(phases: Sequence[str]) -> dict[str, Any]:
       # The project that runs are listed under there.
       "project": "sgae",
     },
+  }
+
+
+def _population_fields() -> dict[str, Any]:
+  """Returns the seeds and settings that are trained in one program."""
+  return {
+    # How many seeds, from `seed` on. [fixed]
+    "seeds": 1,
+    # Entries 'field=number,number': fields that a step reads from its state, such as
+    # learning rates and weights of penalties. Every combination of the entries is
+    # trained with every seed. 'field+field=number,number' gives two fields the same
+    # number. [fixed]
+    "vary": (),
   }
 
 

@@ -146,13 +146,14 @@ def run(flags: Any, config: Any, overrides: dict[str, Any], name: str) -> int:
       processes.join(flags.coordinator, flags.num_processes, flags.process_id)
       train(validate(config), workdir, output)
     elif flags.mode == "evaluate":
-      evaluate_run(workdir, overrides, output)
+      evaluate_run(workdir, overrides, output, flags.target)
     elif flags.mode == "export":
-      export_run(workdir, overrides, output)
+      export_run(workdir, overrides, output, flags.member)
     elif flags.mode == "compare":
       compare_runs(flags.runs, flags.target, flags.workdir, output, views.selects_by())
     else:
-      sample_run(workdir, overrides, flags.num_samples, flags.format, output)
+      count, format = flags.num_samples, flags.format
+      sample_run(workdir, overrides, count, format, output, flags.member)
   except (errors.UserError, errors.TrainingDiverged, errors.StoppedBySignal) as error:
     output.error(str(error))
     return processes.leave(error.exit_code, together=error.exit_code != 2)

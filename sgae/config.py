@@ -17,7 +17,7 @@ from sgae.data.stacked import DIGITS
 from sgae.devices.compiled_steps import MODES
 from sgae.errors import UserError
 from sgae.evaluation.measures.suite import MEASURES
-from sgae.methods import METHODS
+from sgae.methods import METHODS, population
 from sgae.methods.config_fields import RESUMABLE
 from sgae.networks.network import PRECISIONS
 
@@ -80,6 +80,7 @@ def _validate(config):
     ("data.image_size", 0),
     ("parallel.devices", 0),
     ("train.microbatches", 1),
+    ("population.seeds", 1),
     ("profile.steps", 0),
     ("checkpoint.keep", 1),
   ):
@@ -88,6 +89,10 @@ def _validate(config):
     if name in config:
       method.check(config)
   _validate_evaluation(config)
+  population.check(config)
+  for member in population.members_of(config):
+    for name in config.phases:
+      METHODS[name].check(population.config_of(config, member))
 
 
 def _check_phases(config):

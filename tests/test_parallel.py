@@ -13,10 +13,13 @@ import json
 import jax, numpy as np
 from sgae.devices import batched_apply as batching
 from sgae.devices.compiled_steps import MODES, CompiledSteps
-from sgae.devices.mesh import local_mesh, make_mesh, replicate
+from sgae.devices.mesh import (
+  compute_on, fetch_local, local_mesh, make_mesh, replicate, take_member
+)
 from sgae.data import order, resident
 from sgae.devices.batched_apply import batched_apply
-from tests.systems import CONVOLUTIONAL, EXAMPLES, make_phase, small_config
+from sgae.methods import population
+from tests.systems import CONVOLUTIONAL, EXAMPLES, MEAN, make_phase, small_config
 
 auxiliary = []
 
@@ -70,6 +73,35 @@ for number, (name, fields) in enumerate(cases):
   for mode in MODES if number < 2 else ["shard_map"]:
     for a, b in zip(reference, final(name, config, mode, 8), strict=True):
       worst = max(worst, float(np.max(np.abs(a - b)) / (1e-3 + np.max(np.abs(a)))))
+
+# a population, whose members are spread over the devices
+def final_population(mode, devices):
+  config = small_config()
+  config.population.update(seeds=8)
+  program = population.build("gan", config, MEAN.shape, MEAN)
+  mesh = make_mesh(devices, members=8)
+  compiled = CompiledSteps(
+    program.step, resident.gather, mesh, mode, program.batch_shape, members=8
+  )
+  key = jax.random.key(0)
+  state = compute_on(program.init, mesh, key, members=8)
+  indices = np.stack(
+    [order.batch_indices(s, "gan", 0, 10, program.batch_shape, 256)
+     for s in program.members], axis=1)
+  state, metrics = compiled(
+    state, replicate(EXAMPLES, mesh), compiled.place(indices[:, compiled.rows]))
+  kernel = state.members.generator.params["coder"]["Dense_0"]["kernel"]
+  assert len({tuple(shard.index) for shard in kernel.addressable_shards}) == devices
+  one = take_member(state.members, 3, mesh)
+  assert one.step.is_fully_replicated and int(one.step) == 10
+  members = fetch_local(state).members.replace(key=0)
+  return [np.asarray(leaf, np.float64) for leaf in jax.tree.leaves((members, metrics))]
+
+reference = final_population("jit", 1)
+for mode in ("jit", "shard_map"):
+  for a, b in zip(reference, final_population(mode, 8), strict=True):
+    worst = max(worst, float(np.max(np.abs(a - b)) / (1e-3 + np.max(np.abs(a)))))
+assert make_mesh(0, members=6).size == 6
 
 # numbers of rows that the devices do not divide, and fewer rows than devices
 tree = {"scale": np.float32(3)}

@@ -18,7 +18,7 @@ from sgae.data import placement
 from sgae.data.dataset import Split
 from sgae.devices.backend import explain_out_of_memory, target_backend
 from sgae.devices.compiled_steps import CompiledSteps
-from sgae.devices.mesh import make_mesh, replicated_template, tpu_slice_devices
+from sgae.devices.mesh import make_mesh, template_on, tpu_slice_devices
 from sgae.errors import UserError
 from sgae.methods import METHODS
 from sgae.methods.inheritance import inherit
@@ -47,9 +47,7 @@ def compile_phases(
   )
   source = ()
   if placed.resident:
-    source = replicated_template(
-      lambda: _split(images_shape[:1], images_shape[1:]), mesh
-    )
+    source = template_on(lambda: _split(images_shape[:1], images_shape[1:]), mesh)
   console.line(
     report.describe_slice(where, config.parallel.mode, images_shape, placed.resident)
   )
@@ -58,7 +56,7 @@ def compile_phases(
   for name in config.phases:
     program = METHODS[name].build(config, images_shape[1:])
     key, branches = randomness.root_key(config.seed), inherit(name, finished)
-    state = replicated_template(program.init_from, mesh, key, branches)
+    state = template_on(program.init_from, mesh, key, branches)
     steps = config[name].log_every
     examples = _examples(placed, (steps, *program.batch_shape), images_shape[1:])
     compiled = CompiledSteps(

@@ -16,7 +16,7 @@ from sgae.benchmark.worker import Work
 from sgae.data import order, resident
 from sgae.data.dataset import Split
 from sgae.data.placement import PLACEMENTS
-from sgae.devices.mesh import compute_replicated, make_mesh, replicate
+from sgae.devices.mesh import compute_on, make_mesh, replicate
 from sgae.kernels import sparse
 from sgae.methods import METHODS
 from sgae.methods.sampling import make_sampler
@@ -74,7 +74,7 @@ def training_of(
         config.seed, name, call * steps, steps, program.batch_shape, EXAMPLES
       )
 
-  state = compute_replicated(program.init, mesh, randomness.root_key(config.seed))
+  state = compute_on(program.init, mesh, randomness.root_key(config.seed))
   calls = iterate(compiled, state, source, examples(), 0, steps, sys.maxsize)
   next(calls)
 
@@ -124,7 +124,7 @@ def sampled(row: Row, precision: str) -> Work:
   (name,) = config.phases
   program, mesh = METHODS[name].build(config, (28, 28, 1)), make_mesh(1)
   draw = make_sampler(program, mesh)
-  state = compute_replicated(program.init, mesh, randomness.root_key(config.seed))
+  state = compute_on(program.init, mesh, randomness.root_key(config.seed))
   return lambda: len(draw(state, row.batch))
 
 

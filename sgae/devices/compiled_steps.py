@@ -5,18 +5,36 @@
 
 import functools
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
-from sgae.devices.mesh import AXIS, local_rows, split_at
+from sgae.devices.mesh import AXIS, local_rows, replicate, split_at
 from sgae.errors import UserError
 
 Step = Callable[..., tuple[Any, dict[str, jax.Array]]]
 
+
+class Layout(NamedTuple):
+  """How the arrays of a call lie on the devices.
+
+  Attributes:
+    state, positions, metrics: partition specs.
+    whole_members: whether each device has whole members of a population.
+  """
+
+  state: PartitionSpec
+  positions: PartitionSpec
+  metrics: PartitionSpec
+  whole_members: bool
+
+
+_WHOLE = PartitionSpec()
+SINGLE = Layout(_WHOLE, split_at(0), _WHOLE, False)
+POPULATION = Layout(split_at(0), _WHOLE, split_at(1), True)
 
 # (source, examples of one step) -> named arrays, images float32 in [-1, 1]
 Gather = Callable[[Any, Any], dict[str, jax.Array]]
@@ -31,7 +49,13 @@ class CompiledSteps:
   """
 
   def __init__(
-    self, step: Step, gather: Gather, mesh: Mesh, mode: str, batch_shape: tuple
+    self,
+    step: Step,
+    gather: Gather,
+    mesh: Mesh,
+    mode: str,
+    batch_shape: tuple,
+    members: int = 0,
   ):
     """Binds a step.
 
@@ -42,11 +66,18 @@ class CompiledSteps:
       mode: a key of `MODES`.
       batch_shape: (B,) or (U, B), the leading axes of one step's examples; B is a
         multiple of the mesh's size.
+      members: of a population: the state and the examples of a step have a leading
+        axis of them, a multiple of the mesh's size, and it is spread over the devices
+        in place of each batch. 0: a single run.
     """
     self.traces = 0
     self._mesh = mesh
     self._batch_size = batch_shape[-1]
-    self._batch_axis = len(batch_shape)  # axis 0 is that of the K steps
+    self._members = members
+    # What is spread over the devices: its length, and its axis in the examples of a
+    # call, whose axis 0 is that of the K steps.
+    self._spread = members or self._batch_size
+    self._axis = 1 if members else len(batch_shape)
 
     def many_steps(state, source, examples, positions_b, axis=None):
       self.traces += 1
@@ -57,27 +88,30 @@ class CompiledSteps:
 
       return jax.lax.scan(one_step, state, examples)
 
-    self._program, self._place = MODES[mode](many_steps, mesh, self._batch_axis)
+    layout = POPULATION if members else SINGLE
+    self._program, self._place = MODES[mode](many_steps, mesh, self._axis, layout)
 
   @functools.cached_property
   def rows(self) -> np.ndarray:
-    """Positions in a batch that the devices of this process take, in order."""
-    return local_rows(self._mesh, self._batch_size)
+    """What this process's devices take: positions in a batch, or numbers of members."""
+    return local_rows(self._mesh, self._spread)
 
   @functools.cached_property
   def _positions(self) -> jax.Array:
+    if self._members:  # each of them takes whole batches
+      return replicate(np.arange(self._batch_size, dtype=np.int32), self._mesh)
     return self._place(self.rows.astype(np.int32), 0, self._put)
 
   def __call__(self, state: Any, source: Any, examples: Any):
     """Runs K steps.
 
     Args:
-      state: replicated on the mesh; donated.
+      state: replicated on the mesh, or its members spread over it; donated.
       source: what `gather` reads, replicated on the mesh.
       examples: from `place`.
 
     Returns:
-      (state, metrics), each metric float32 [K].
+      (state, metrics), each metric float32 [K], or [K, M] of M members.
     """
     return self._program(state, source, examples, self._positions)
 
@@ -86,20 +120,18 @@ class CompiledSteps:
 
     Args:
       examples: array, or tree of arrays, [K, *batch_shape, ...] on the host; of each
-        batch only `self.rows`, which the devices of this process take.
+        batch, or of the members, only `self.rows`.
     """
     return self._place_all(examples, self._put)
 
   def _place_all(self, examples, put):
-    return jax.tree.map(
-      lambda array: self._place(array, self._batch_axis, put), examples
-    )
+    return jax.tree.map(lambda array: self._place(array, self._axis, put), examples)
 
   def compile(self, state: Any, source: Any, examples: Any) -> jax.stages.Compiled:
     """Compiles the program of a call, also for devices that this machine lacks.
 
     Args:
-      state, source: as in a call, but from `replicated_template`.
+      state, source: as in a call, but from `template_on`.
       examples: shapes and dtypes of what `place` takes, for the whole batch; not for
         the mode 'pmap', which needs values.
     """
@@ -115,10 +147,10 @@ class CompiledSteps:
   def _put(self, array: np.ndarray, sharding: NamedSharding, axis: int) -> jax.Array:
     if sharding.is_fully_addressable:
       return jax.device_put(array, sharding)
-    shape = (*array.shape[:axis], self._batch_size, *array.shape[axis + 1 :])
+    shape = (*array.shape[:axis], self._spread, *array.shape[axis + 1 :])
 
     def part(index):
-      start, stop, _ = index[axis].indices(self._batch_size)
+      start, stop, _ = index[axis].indices(self._spread)
       first = np.searchsorted(self.rows, start)
       return array.take(range(first, first + stop - start), axis)
 
@@ -138,10 +170,10 @@ def _all_finite(leaves):
   return jnp.all(jnp.stack([jnp.isfinite(leaf).all() for leaf in leaves]))
 
 
-def _by_jit(many_steps, mesh, batch_axis):
-  del batch_axis
-  whole = NamedSharding(mesh, PartitionSpec())
-  program = jax.jit(many_steps, donate_argnums=0, out_shardings=(whole, whole))
+def _by_jit(many_steps, mesh, examples_axis, layout):
+  del examples_axis
+  shardings = tuple(NamedSharding(mesh, spec) for spec in (layout.state, _WHOLE))
+  program = jax.jit(many_steps, donate_argnums=0, out_shardings=shardings)
 
   def place(array, axis, put):
     return put(array, NamedSharding(mesh, split_at(axis)), axis)
@@ -149,19 +181,20 @@ def _by_jit(many_steps, mesh, batch_axis):
   return program, place
 
 
-def _by_shard_map(many_steps, mesh, batch_axis):
-  whole = PartitionSpec()
+def _by_shard_map(many_steps, mesh, examples_axis, layout):
   mapped = jax.shard_map(
-    functools.partial(many_steps, axis=AXIS),
+    many_steps if layout.whole_members else functools.partial(many_steps, axis=AXIS),
     mesh=mesh,
-    in_specs=(whole, whole, split_at(batch_axis), split_at(0)),
-    out_specs=(whole, whole),
+    in_specs=(layout.state, _WHOLE, split_at(examples_axis), layout.positions),
+    out_specs=(layout.state, layout.metrics),
+    # whole members exchange nothing, so there is nothing to check
+    check_vma=not layout.whole_members,
   )
-  return _by_jit(mapped, mesh, batch_axis)
+  return _by_jit(mapped, mesh, examples_axis, layout)
 
 
-def _by_pmap(many_steps, mesh, batch_axis):
-  del batch_axis
+def _by_pmap(many_steps, mesh, examples_axis, layout):
+  del examples_axis, layout  # it is for single runs
   if jax.process_count() > 1:
     raise UserError("parallel.mode='pmap' is for one process: choose jit or shard_map")
   program = jax.pmap(

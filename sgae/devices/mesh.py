@@ -4,13 +4,14 @@ Devices may be those of this machine, or of a remote TPU slice, for which a prog
 be compiled but not run.
 """
 
+import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.experimental import topologies
+from jax.experimental import multihost_utils, topologies
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
 from sgae.devices import machine
@@ -19,12 +20,16 @@ from sgae.errors import UserError
 AXIS = "data"
 
 
-def make_mesh(devices: int, available: Sequence[Any] | None = None) -> Mesh:
+def make_mesh(
+  devices: int, available: Sequence[Any] | None = None, members: int = 0
+) -> Mesh:
   """Returns a mesh of one axis over the first `devices` devices (0: all of them).
 
   Args:
     devices: number of devices.
     available: the devices to choose from; None: all that JAX finds.
+    members: of a population, which are spread over the devices; where these do not
+      divide them, fewer devices are taken. 0: a single run.
 
   Raises:
     UserError: there are fewer devices, or a process would have none.
@@ -37,6 +42,8 @@ def make_mesh(devices: int, available: Sequence[Any] | None = None) -> Mesh:
       f"{available[0].platform} device(s) are available: use 0 for all of them"
     )
   count = devices or len(available)
+  while members and members % count:
+    count -= 1
   left_out = {device.process_index for device in available[count:]} - {
     device.process_index for device in available[:count]
   }
@@ -92,43 +99,86 @@ def device_memory(mesh: Mesh) -> int:
 
 def replicate(tree: Any, mesh: Mesh) -> Any:
   """Returns a copy of the tree, replicated on each device of the mesh."""
-  whole = NamedSharding(mesh, PartitionSpec())
+  return put(tree, NamedSharding(mesh, PartitionSpec()))
+
+
+def put(tree: Any, sharding: NamedSharding) -> Any:
+  """Returns a copy of the tree, each leaf placed by the sharding."""
 
   def placed(leaf):
     if jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key):
       return jax.random.wrap_key_data(placed(jax.random.key_data(leaf)))
     if jax.process_count() > 1:
       host = np.asarray(leaf)
-      return jax.make_array_from_callback(host.shape, whole, lambda index: host[index])
+      return jax.make_array_from_callback(
+        host.shape, sharding, lambda index: host[index]
+      )
     # Copied: device_put reuses a device's buffer even under may_alias=False (JAX
     # 0.10.2), and donating it later would delete the caller's array.
     copied = jnp.copy(leaf) if isinstance(leaf, jax.Array) else leaf
-    return jax.device_put(copied, whole)
+    return jax.device_put(copied, sharding)
 
   return jax.tree.map(placed, tree)
 
 
 def fetch_local(tree: Any) -> Any:
-  """Returns one local copy of each replicated array, on a device of this process."""
-  return jax.tree.map(lambda leaf: leaf.addressable_data(0), tree)
+  """Returns one whole local copy of each array, on a device of this process."""
+
+  def fetched(leaf):
+    if leaf.is_fully_replicated:
+      return leaf.addressable_data(0)
+    if jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key):
+      return jax.random.wrap_key_data(fetched(jax.random.key_data(leaf)))
+    return jnp.asarray(multihost_utils.process_allgather(leaf, tiled=True))
+
+  return jax.tree.map(fetched, tree)
 
 
-def compute_replicated(init: Callable[..., Any], mesh: Mesh, *args: Any) -> Any:
-  """Returns `init(*args)`, compiled as one program and replicated on each device."""
+def compute_on(
+  init: Callable[..., Any], mesh: Mesh, *args: Any, members: int = 0
+) -> Any:
+  """Returns `init(*args)`, compiled as one program.
+
+  Args:
+    init: a pure function.
+    mesh: whose devices hold the result.
+    args: of `init`.
+    members: length of the leading axis that each leaf has, which is spread over the
+      devices; 0: the result is replicated on each device.
+  """
   # It runs once, so compiling counts: on a CPU this option makes it up to three times
   # as fast, with the same bits.
   options = {"xla_backend_optimization_level": 1} if is_cpu(mesh) else None
-  return replicate(jax.jit(init, compiler_options=options)(*args), mesh)
+  return put(jax.jit(init, compiler_options=options)(*args), _sharding(mesh, members))
 
 
-def replicated_template(function: Callable[..., Any], mesh: Mesh, *args: Any) -> Any:
-  """Returns the shapes of `function(*args)` with replicated shardings, no values."""
-  whole = NamedSharding(mesh, PartitionSpec())
+def template_on(
+  function: Callable[..., Any], mesh: Mesh, *args: Any, members: int = 0
+) -> Any:
+  """Returns the shapes of what `compute_on` returns, with its shardings, no values."""
+  sharding = _sharding(mesh, members)
 
   def described(leaf):
-    return jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=whole)
+    return jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=sharding)
 
   return jax.tree.map(described, jax.eval_shape(function, *args))
+
+
+def take_member(tree: Any, index: int, mesh: Mesh) -> Any:
+  """Returns the leaves at an index of their leading axis, replicated on the mesh."""
+  return _take(NamedSharding(mesh, PartitionSpec()))(tree, index)
+
+
+@functools.cache
+def _take(sharding: NamedSharding):
+  def take(tree, index):
+    return jax.tree.map(lambda leaf: leaf[index], tree)
+
+  return jax.jit(take, out_shardings=sharding)
+
+
+def _sharding(mesh: Mesh, members: int) -> NamedSharding:
+  return NamedSharding(mesh, split_at(0) if members else PartitionSpec())
 
 
 def local_rows(mesh: Mesh, batch_size: int) -> np.ndarray:

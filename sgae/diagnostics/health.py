@@ -4,6 +4,7 @@ Nothing is stored, so a resumed run, the console and the report see the same war
 the same records.
 """
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -23,6 +24,11 @@ class Event(NamedTuple):
   kind: str
   saw: str
   advice: str
+  member: int | None = None  # of a population
+
+  def where(self) -> str:
+    """Returns the phase, and the member of a population."""
+    return self.phase if self.member is None else f"{self.phase} member {self.member}"
 
 
 class _Course:
@@ -73,7 +79,8 @@ class Health:
       finding = rule.check(now, self._past)
       if finding is not None and course.begins(bool(finding), rule.patience):
         phase = str(record.get("phase"))
-        begun.append(Event(phase, step, rule.kind, finding, rule.advice))
+        member = record.get("member")
+        begun.append(Event(phase, step, rule.kind, finding, rule.advice, member))
     for name, value in now.items():
       self._past[name].add(value)
     return begun
@@ -91,5 +98,7 @@ def events(records: Sequence[Mapping[str, Any]], rules: Sequence[Rule]) -> list[
     The events in the order of the records. A warning that lasts is given once, and
     again only after it has ended.
   """
-  health = Health(rules)
-  return [event for record in records for event in health.add(record)]
+  by_member: dict[Any, Health] = defaultdict(lambda: Health(rules))
+  return [
+    event for record in records for event in by_member[record.get("member")].add(record)
+  ]

@@ -4,15 +4,18 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from sgae.data import sources
 from sgae.data.cache import cache_root
 from sgae.devices import processes
-from sgae.devices.mesh import make_mesh
+from sgae.devices.mesh import fetch_local, make_mesh, take_member
 from sgae.diagnostics.health import events
 from sgae.evaluation import baselines, feature_extractor
 from sgae.evaluation.measures.estimate import Estimate
 from sgae.evaluation.measures.reference import EvaluationData
-from sgae.methods import METHODS, views
+from sgae.methods import METHODS, population, views
+from sgae.methods.method import Evaluator
 from sgae.reporting.console import Console
 from sgae.reporting.figures import describe
 from sgae.reporting.files import read_json, write_json
@@ -24,7 +27,9 @@ from sgae.runs.load import stored_config
 FILE_NAME = "evaluation.json"
 
 
-def evaluate_run(workdir: Path, overrides: dict[str, Any], console: Console) -> None:
+def evaluate_run(
+  workdir: Path, overrides: dict[str, Any], console: Console, target: float = 0.0
+) -> None:
   """Evaluates each phase on the test split; prints and stores the figures.
 
   The floor and the controls of the data set are computed if they are not known yet.
@@ -34,12 +39,15 @@ def evaluate_run(workdir: Path, overrides: dict[str, Any], console: Console) -> 
     overrides: fields set by the user, {'data.directory': ...}; only fields that a
       resume may change.
     console: where the tables go.
+    target: distance at which a member of a population counts as a success; 0: the
+      share of successes is left out.
 
   Raises:
     UserError: there is no run, no checkpoint or no data, or another field is set.
   """
   config = stored_config(workdir, overrides)
-  mesh = make_mesh(config.parallel.devices)
+  members = population.members_of(config)
+  mesh = make_mesh(config.parallel.devices, members=len(members))
   dataset = sources.load(config.data, console.line)
   image_shape = dataset.train.images.shape[1:]
   states = read_states(config, workdir, image_shape, mesh, console.line)
@@ -49,7 +57,9 @@ def evaluate_run(workdir: Path, overrides: dict[str, Any], console: Console) -> 
   cache = cache_root(config.data.cache_directory)
   extractor = feature_extractor.obtain(config, dataset, cache, console)
   data = EvaluationData(dataset, extractor)
-  evaluate_states(config, workdir, data, mesh, states, console, afresh=True)
+  evaluate_states(
+    config, workdir, data, mesh, states, console, afresh=True, target=target
+  )
   health_events = events(read_metrics(workdir), views.warnings())
   write_report(workdir, health_events, views.shown())
   console.line(f"Report: {workdir}/report.html")
@@ -64,6 +74,7 @@ def evaluate_states(
   console: Console,
   *,
   afresh: bool,
+  target: float = 0.0,
 ) -> None:
   """Evaluates states in full, prints the figures, and stores them in evaluation.json.
 
@@ -78,6 +89,7 @@ def evaluate_states(
     console: where the tables go.
     afresh: True: evaluate every state, and train unknown controls if the config asks
       for them. False: evaluate only states that evaluation.json lacks.
+    target: as for `evaluate_run`.
 
   Raises:
     UserError: the files cannot be read or written.
@@ -91,13 +103,13 @@ def evaluate_states(
     if not processes.any_of_us(leader and due):
       continue
     evaluator = METHODS[name].evaluate(config, data, mesh)
-    observed = evaluator.observe(state, True)
+    measured = _measured(evaluator, config, state, mesh, leader)
     if not leader:
       continue
     entry: dict[str, Any] = _cost(workdir, config.phases, name, step)
     entry["protocol"] = evaluator.protocol()
-    entry["figures"] = _plain(evaluator.measure(observed, True))
-    entry |= {"floor": {}, "controls": {}}
+    entry |= measured | {"floor": {}, "controls": {}}
+    note_success(name, entry, target)
     if evaluator.samples:
       known_baselines = baselines.obtain(
         config,
@@ -118,6 +130,69 @@ def evaluate_states(
     path = workdir / FILE_NAME
     write_json(path, known | results)
     console.line(f"Stored in {path}")
+
+
+def _measured(
+  evaluator: Evaluator, config: Any, state: Any, mesh: Any, leader: bool
+) -> dict[str, Any]:
+  """Returns `figures`, and of a population `members` with those of each.
+
+  The figures of a population are means, with the standard deviation over members in
+  place of an error; members that diverged are left out, and keep their place in
+  `members` with the step at which they did.
+  """
+  members = population.members_of(config)
+  if not members:
+    observed = evaluator.observe(state, True)
+    return {"figures": _plain(evaluator.measure(observed, True))} if leader else {}
+  failed_m = np.asarray(fetch_local(state.failed_at))
+  entries: list[dict[str, Any]] = []
+  for member in members:
+    entry: dict[str, Any] = member.fields()
+    if failed_m[member.number]:
+      entry["diverged_at"] = int(failed_m[member.number])
+    else:
+      own = take_member(state.members, member.number, mesh)
+      observed = evaluator.observe(own, True)
+      if leader:
+        entry["figures"] = _plain(evaluator.measure(observed, True))
+    entries.append(entry)
+  whole = [entry["figures"] for entry in entries if "figures" in entry]
+  figures = {}
+  for figure in whole[0] if whole else ():
+    values = [own[figure]["value"] for own in whole if figure in own]
+    spread = float(np.std(values, ddof=1)) if len(values) > 1 else None
+    figures[figure] = {"value": float(np.mean(values)), "error": spread}
+  return {"figures": figures, "members": entries}
+
+
+def note_success(name: str, entry: dict[str, Any], target: float) -> None:
+  """Notes in the entry of a population which members neither diverged nor collapsed.
+
+  A success has a distance of at most `target` and, where classes are counted, covers as
+  many as the member that covers most.
+
+  Args:
+    name: of the method.
+    entry: of evaluation.json; gets `target` and `success`, the share, and so do its
+      members.
+    target: in units of the metric that selects states; 0: nothing is noted.
+  """
+  measure = (METHODS[name].selects_by or "").partition("/")[2]
+  if not target or not measure or "members" not in entry:
+    return
+  members = entry["members"]
+
+  def value(member, figure):
+    return member.get("figures", {}).get(figure, {}).get("value")
+
+  most = max((value(member, "classes_covered") or 0 for member in members), default=0)
+  for member in members:
+    distance = value(member, measure)
+    whole = (value(member, "classes_covered") or most) == most
+    member["success"] = bool(distance is not None and distance <= target and whole)
+  entry["target"] = target
+  entry["success"] = sum(member["success"] for member in members) / len(members)
 
 
 def _cost(workdir, phases, name, step) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from sgae.methods import METHODS
+from sgae.methods import METHODS, population
 from sgae.networks.network import Params
 
 
@@ -58,6 +58,6 @@ def describe(name: str, finished: Mapping[str, Any], used: Collection[str]) -> s
 def _links(name: str, finished: Mapping[str, Any]) -> Iterator[tuple]:
   """Yields (earlier phase, its branch, own branch, parameters) of each one taken."""
   for earlier, state in finished.items():
-    given = METHODS[earlier].gives(state)
+    given = METHODS[earlier].gives(population.of_all(state))
     for source, target in METHODS[name].takes.get(earlier, {}).items():
       yield earlier, source, target, given[source]

@@ -40,6 +40,7 @@ class Program(NamedTuple):
       axis, of the float32 arrays that it takes after the state. Each row of what it
       returns depends on the same row of these.
     inherits: branches of `inherited` that `init` makes use of.
+    members: seeds of a population's members, () for a single run; see population.py.
   """
 
   batch_shape: tuple[int, ...]
@@ -51,6 +52,7 @@ class Program(NamedTuple):
   sample: Callable[[Any, jax.Array, jax.Array], jax.Array] | None = None
   exportable: Mapping[str, tuple[tuple[int, ...], ...]] = {}
   inherits: tuple[str, ...] = ()
+  members: tuple[int, ...] = ()
 
   def init_from(self, key: jax.Array, inherited: Mapping[str, Params]) -> Any:
     """Returns the first state with the program's own settings, as `init` does."""
@@ -153,6 +155,8 @@ class Method(NamedTuple):
       computes more branches to start from, on the host and before the first step;
       `images` is how many training images it read. They count as images seen, and its
       time as time of the phase.
+    swept: field of the config -> `(state, value) -> state`, for the numbers that a step
+      reads from its state; they may differ among the members of a population.
     selects_by: the metric whose least value marks the best state; None: the last one.
     generates: whether it makes images, which need a feature extractor and are sampled
       by `--mode=sample`; its program has `sample`, its evaluator `samples`.
@@ -178,6 +182,7 @@ class Method(NamedTuple):
   prepare: Callable[[Any, Any, Mapping[str, Params]], tuple[dict, int]] = (
     _nothing_prepared
   )
+  swept: Mapping[str, Callable[[Any, jax.Array], Any]] = {}
   selects_by: str | None = None
   generates: bool = False
   check_data: Callable[[Any, Any], None] = _nothing

@@ -25,11 +25,13 @@ class Series(NamedTuple):
     label: its name.
     points: (x, y) in the order of x, finite.
     errors: standard error of each y (0 where there is none), or ().
+    bands: (lowest, highest) to shade at each point, in place of its error; or ().
   """
 
   label: str
   points: Sequence[tuple[float, float]]
   errors: Sequence[float] = ()
+  bands: Sequence[tuple[float, float]] = ()
 
 
 class Drawn(NamedTuple):
@@ -227,14 +229,16 @@ def thinned(series: Series, most: int = MOST_POINTS) -> Drawn:
   points = list(series.points)
   if len(points) <= most:
     errors = list(series.errors) or [0.0] * len(points)
-    band = [(y - e, y + e) for (_, y), e in zip(points, errors, strict=True)]
-    return Drawn(points, errors, band)
+    around = [(y - e, y + e) for (_, y), e in zip(points, errors, strict=True)]
+    return Drawn(points, errors, list(series.bands) or around)
   means, band = [], []
   for i in range(most):
-    part = points[i * len(points) // most : (i + 1) * len(points) // most]
+    stretch = slice(i * len(points) // most, (i + 1) * len(points) // most)
+    part = points[stretch]
     values = [y for _, y in part]
     means.append((sum(x for x, _ in part) / len(part), sum(values) / len(part)))
-    band.append((min(values), max(values)))
+    edges = [edge for pair in series.bands[stretch] for edge in pair] or values
+    band.append((min(edges), max(edges)))
   return Drawn(means, [0.0] * most, band)
 
 

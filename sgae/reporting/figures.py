@@ -11,7 +11,8 @@ def describe(phase: str, entry: Mapping[str, Any]) -> list[str]:
 
   Args:
     phase: its name.
-    entry: `step`, `protocol`, `figures`, `floor`, `controls`, of evaluation.json.
+    entry: `step`, `protocol`, `figures`, `floor`, `controls`, and of a population
+      `members`, of evaluation.json.
   """
   protocol = ", ".join(
     f"{key.replace('_', ' ')} {value if key != 'features_sha256' else value[:12]}"
@@ -28,6 +29,17 @@ def describe(phase: str, entry: Mapping[str, Any]) -> list[str]:
     return f"  {first:<{WIDTH}}{''.join(aligned)}"
 
   lines = [f"{phase}, step {entry['step']}: {protocol}"]
+  if "members" in entry:
+    whole = sum("figures" in member for member in entry["members"])
+    lines.append(
+      f"  mean and standard deviation of {whole} of {len(entry['members'])} members"
+      f"{'' if whole == len(entry['members']) else ', the others diverged'}"
+    )
+  if "success" in entry:
+    lines.append(
+      f"  {entry['success']:.0%} of them within the target of {entry['target']:g} and "
+      "with all classes"
+    )
   if len(columns) > 1:
     lines.append(row("", columns))
   for name in entry["figures"]:

@@ -1,6 +1,7 @@
 """What a run writes while it trains: metrics, pictures, warnings, the report."""
 
 import contextlib
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from time import perf_counter
@@ -57,11 +58,13 @@ class Journal:
     self._metrics = MetricsWriter(workdir, position, trackers)
     self._background = Background()
     records = read_metrics(workdir)
-    self._health = Health(rules)
+    # of each member of a population, or of None
+    self._health: dict[int | None, Health] = defaultdict(lambda: Health(rules))
     self._events: list[Event] = []
     self._shown = shown
     self._selects_by = selects_by
-    self._selected: dict[str, list[float]] = {}  # values of that metric by phase
+    # values of that metric, by phase and step, of each member of a population
+    self._selected: dict[str, dict[int, list[float]]] = {}
     for record in records:
       self._follow(record)
     self._next_report = 0.0
@@ -86,12 +89,12 @@ class Journal:
     self._background.do(self._metrics.write, record)
     for event in self._follow(record):
       self._console.line(
-        f"{event.phase} step {event.step}: {event.kind}: {event.saw}; {event.advice}"
+        f"{event.where()} step {event.step}: {event.kind}: {event.saw}; {event.advice}"
       )
 
   def evaluations_since_best(self, phase: str) -> int:
     """Returns how many evaluations of a phase followed its best one."""
-    values = self._selected.get(phase)
+    values = [np.median(of_all) for of_all in self._selected.get(phase, {}).values()]
     return len(values) - 1 - int(np.argmin(values)) if values else 0
 
   def improved(self, phase: str) -> bool:
@@ -104,6 +107,7 @@ class Journal:
     step: int,
     drawn: Mapping[str, np.ndarray],
     detail: Mapping[str, Any],
+    member: int | None = None,
   ) -> None:
     """Writes the pictures and lists of one evaluation.
 
@@ -112,14 +116,20 @@ class Journal:
       step: steps done.
       drawn: pictures by title.
       detail: lists by name; those of the phase's newest evaluation are kept.
+      member: of a population, whose newest pictures are kept in a folder of its own.
+        Those of the first member stand for all in the report.
     """
 
     def write():
       self._metrics.require_there()
       for title, picture in drawn.items():
-        name = f"{phase}_{title}_{step:06d}.png"
-        pictures.write_png(self._workdir / "images" / name, picture)
-      if detail:
+        if member is not None:
+          folder = self._workdir / "members" / str(member)
+          pictures.write_png(folder / f"{phase}_{title}.png", picture)
+        if not member:
+          name = f"{phase}_{title}_{step:06d}.png"
+          pictures.write_png(self._workdir / "images" / name, picture)
+      if detail and not member:
         path = self._workdir / "details.json"
         write_json(path, read_json(path) | {phase: {"step": step, **detail}})
 
@@ -151,8 +161,9 @@ class Journal:
     phase = record["phase"]
     metric = self._selects_by.get(phase)
     if metric is not None and record.get(metric) is not None:
-      self._selected.setdefault(phase, []).append(record[metric])
-    begun = self._health.add(record)
+      of_phase = self._selected.setdefault(phase, {})
+      of_phase.setdefault(record["step"], []).append(record[metric])
+    begun = self._health[record.get("member")].add(record)
     self._events += begun
     return begun
 

@@ -51,14 +51,14 @@ class MetricsWriter:
       key = _key(record)
       phase, step, _ = key
       if step > self._position.get(phase, 0):
-        rewound.add(phase)
+        rewound.add((phase, record.get("member")))
       elif key not in kept:
         kept.add(key)
         self._note(key, record)
         lines.append(_line(record))
     # TensorBoard first: once the lines are gone, nothing tells what is to be purged.
-    for phase in sorted(rewound):
-      self._events_of(phase)
+    for phase, member in sorted(rewound, key=str):
+      self._events_of(phase, member)
     write_atomically(self._path, b"".join(lines))
     with explained(self._path):
       self._file = open(self._path, "ab")  # noqa: SIM115 (closed by `close`)
@@ -70,6 +70,8 @@ class MetricsWriter:
       record: `phase` (a string), `step` (an integer), `images_seen`, `seconds`,
         `images_per_second`, and metrics such as `<phase>/loss`: Python, NumPy or JAX
         scalars. NaN and infinities become JSON's null and are left out of TensorBoard.
+        Of a population also `member` (an integer), `seed`, and varied fields, whose
+        names have dots.
 
     Raises:
       UserError: the disk refuses (full, read-only).
@@ -89,9 +91,14 @@ class MetricsWriter:
     scalars = {
       name if "/" in name else f"{phase}/{name}": float(value)
       for name, value in plain.items()
-      if name != "step" and isinstance(value, int | float)
+      if isinstance(value, int | float)
+      and name not in ("step", "member", "seed")
+      and "." not in name
     }
-    self._events_of(phase).write(step, scalars)
+    member: Any = plain.get("member")
+    self._events_of(phase, member).write(step, scalars)
+    if member is not None:  # trackers have no folders
+      scalars = {f"member_{member}/{name}": value for name, value in scalars.items()}
     for tracker in self._trackers:
       tracker.write(step, scalars)
 
@@ -142,13 +149,14 @@ class MetricsWriter:
     self._written[phase].add(key)
     self._last[phase] = record
 
-  def _events_of(self, phase: str) -> EventFile:
+  def _events_of(self, phase: str, member: int | None) -> EventFile:
     # One folder per phase: a purge hides all later steps of a folder, whatever their
     # tag, and every phase counts its steps from 0.
-    if phase not in self._events:
+    folder = phase if member is None else f"{phase}/member_{member}"
+    if folder not in self._events:
       purge_step = int(self._position.get(phase, 0)) + 1
-      self._events[phase] = EventFile(self._tensorboard / phase, purge_step)
-    return self._events[phase]
+      self._events[folder] = EventFile(self._tensorboard / folder, purge_step)
+    return self._events[folder]
 
 
 def read_metrics(workdir: Path) -> list[dict]:
@@ -212,8 +220,9 @@ def spent(
 def _key(record: Any) -> tuple:
   match record:
     case {"phase": str(phase), "step": int(step)}:
-      # The names belong to it: training and evaluation may both report on one step.
-      return phase, step, tuple(sorted(record))
+      # The names belong to it: training and evaluation may both report on one step. So
+      # does the member of a population, which has records of its own.
+      return phase, step, (record.get("member"), *sorted(record))
   raise ValueError(f"a record needs a phase (string) and a step (integer): {record}")
 
 

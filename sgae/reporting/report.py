@@ -15,7 +15,13 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from sgae.errors import UserError
-from sgae.reporting import report_curves, report_details, report_figures, report_images
+from sgae.reporting import (
+  report_curves,
+  report_details,
+  report_figures,
+  report_images,
+  report_members,
+)
 from sgae.reporting.contents import MethodReport, Shown, shown_as
 from sgae.reporting.files import read_json, write_atomically
 from sgae.reporting.lenient import finite, items, numbers, section
@@ -112,6 +118,7 @@ def contents(workdir: Path, shown: Mapping[str, Shown]) -> dict[str, Any]:
     "finished": bool(phases) and all(phase["finished"] for phase in phases),
     "notes": notes,
     "parts": [part for part in parts if part],
+    "population": report_members.members(workdir, records, evaluation, latest, shown),
     "groups": report_curves.groups(records, latest, shown),
     "others": report_curves.others(records, shown),
     "throughput": report_curves.throughput(records, shown),

@@ -3,6 +3,8 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
+import numpy as np
+
 from sgae.reporting.charts import LineChart, Series, line_chart
 from sgae.reporting.contents import Curve, Panel, Shown, shown_as
 from sgae.reporting.lenient import finite
@@ -17,7 +19,10 @@ class Group(NamedTuple):
 
 THROUGHPUT = Curve("images_per_second", "images/s")
 
-_NO_METRICS = {"phase", "step", "images_seen", "seconds", THROUGHPUT.key}
+_NO_METRICS = {
+  *("phase", "step", "images_seen", "seconds", "member", "seed"),
+  THROUGHPUT.key,
+}
 
 
 def groups(
@@ -45,7 +50,9 @@ def others(records: Sequence[dict], shown: Mapping[str, Shown]) -> list[LineChar
     (record["phase"], key): None
     for record in records
     for key in record
-    if key not in known[record["phase"]] and not key.endswith("_error")
+    if key not in known[record["phase"]]
+    and not key.endswith("_error")
+    and "." not in key  # a field that varies among members
   }
   charts = []
   for phase, key in found:
@@ -86,7 +93,10 @@ def _chart(records: Iterable[dict], phase: str, panel: Panel) -> LineChart | Non
   return line_chart(panel.title, series, panel.y_range)
 
 
-def _series(records: Iterable[dict], curve: Curve) -> Series:
+def _series(records: Sequence[dict], curve: Curve) -> Series:
+  """Returns a line; of a population the median, and a band with 8 of 10 members."""
+  if any(record.get("member") is not None for record in records):
+    return _series_of_members(records, curve)
   points = []
   for record in records:
     x, y = finite(record.get("images_seen")), finite(record.get(curve.key))
@@ -97,4 +107,18 @@ def _series(records: Iterable[dict], curve: Curve) -> Series:
     curve.label,
     [(x, y) for x, y, _ in points],
     [error for *_, error in points] if curve.error else (),
+  )
+
+
+def _series_of_members(records: Iterable[dict], curve: Curve) -> Series:
+  values: dict[float, list[float]] = {}
+  for record in records:
+    x, y = finite(record.get("images_seen")), finite(record.get(curve.key))
+    if x is not None and y is not None:
+      values.setdefault(x, []).append(y)
+  ordered = sorted(values.items())
+  return Series(
+    curve.label,
+    [(x, float(np.median(of_all))) for x, of_all in ordered],
+    bands=[tuple(np.quantile(of_all, (0.1, 0.9)).tolist()) for _, of_all in ordered],
   )

@@ -13,9 +13,9 @@ import orbax.checkpoint as ocp
 from etils import epath
 
 from sgae import randomness
-from sgae.devices.mesh import replicated_template
+from sgae.devices.mesh import template_on
 from sgae.errors import UserError
-from sgae.methods import METHODS
+from sgae.methods import METHODS, population
 from sgae.runs import checksums
 from sgae.runs.orbax_noise import silence_failed_saves
 
@@ -92,8 +92,13 @@ def read_state(
   if keeps_best(config, phase):
     # first; it is empty until the first evaluation with measures
     places.insert(0, best_of(config, workdir, phase))
-  program = METHODS[phase].build(config, image_shape)
-  template = replicated_template(program.init, mesh, randomness.root_key(config.seed))
+  program = population.build(phase, config, image_shape)
+  template = template_on(
+    program.init,
+    mesh,
+    randomness.root_key(config.seed),
+    members=len(program.members),
+  )
   all_damage: list[str] = []
   for checkpoints in places:
     with closing(checkpoints):
@@ -218,8 +223,7 @@ class Checkpoints:
     if step == self._newest:
       return
     # Copied: on a CPU, orbax would read buffers while the next step overwrites them.
-    bare = self._as_stored(state.replace(key=jax.random.key_data(state.key)))
-    copy = jax.tree.map(jnp.copy, bare)
+    copy = self._as_stored(jax.tree.map(_copied, state))
     with self._written():
       self._directory.mkdir(parents=True, exist_ok=True)
       manager = self._manager()
@@ -242,22 +246,23 @@ class Checkpoints:
 
     Args:
       step: a step that `latest_step` named.
-      template: shapes of the state, with shardings; see `replicated_template`.
+      template: shapes of the state, with shardings; see `template_on`.
 
     Raises:
       UserError: the checkpoint is damaged or has another structure.
     """
-    key = template.key
-    data = jax.eval_shape(jax.random.key_data, key)
-    bare = jax.ShapeDtypeStruct(data.shape, data.dtype, sharding=key.sharding)
-    target = self._as_stored(template.replace(key=bare))
+    target = self._as_stored(jax.tree.map(_bare_shape, template))
     with self._readable(self._directory / str(step)):
       stored: Any = self._manager().restore(step, args=ocp.args.StandardRestore(target))
     names = {name: self._stored_as.get(name, name) for name in fields_of(template)}
     state = template.replace(
       **{name: stored[stored_name] for name, stored_name in names.items()}
     )
-    return state.replace(key=jax.random.wrap_key_data(state.key))
+    return jax.tree.map(
+      lambda wanted, leaf: jax.random.wrap_key_data(leaf) if _is_key(wanted) else leaf,
+      template,
+      state,
+    )
 
   def _as_stored(self, state: Any) -> dict[str, Any]:
     """Returns the fields of a state by their names on disk."""
@@ -324,6 +329,22 @@ class Checkpoints:
   def _add_late_checksums(self) -> None:
     if self._saving is not None and not self._remote and not jax.process_index():
       checksums.add_late_checksums(Path(self._directory / str(self._saving)))
+
+
+def _is_key(leaf: Any) -> bool:
+  return jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key)
+
+
+def _copied(leaf: jax.Array) -> jax.Array:
+  return jnp.copy(jax.random.key_data(leaf) if _is_key(leaf) else leaf)
+
+
+def _bare_shape(leaf: jax.ShapeDtypeStruct) -> jax.ShapeDtypeStruct:
+  """Returns the shape of a leaf as it is stored: of a key, that of its data."""
+  if not _is_key(leaf):
+    return leaf
+  data = jax.eval_shape(jax.random.key_data, leaf)
+  return jax.ShapeDtypeStruct(data.shape, data.dtype, sharding=leaf.sharding)
 
 
 def fields_of(state: Any) -> list[str]:

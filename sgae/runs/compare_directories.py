@@ -5,7 +5,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from sgae.config import complete
 from sgae.errors import UserError
+from sgae.methods import population
 from sgae.reporting.comparison import describe, label
 from sgae.reporting.console import Console
 from sgae.reporting.files import read_json, write_atomically, write_json
@@ -72,16 +74,39 @@ def _read(names: Sequence[str]) -> list[Run]:
   runs = []
   for path, place in zip(paths, resolved, strict=True):
     stored = run_directory.read(path)
-    runs.append(
+    run = Run(
+      str(path) if shared[place.name] > 1 else place.name,
+      stored["config"],
+      stored["image_shape"],
+      read_metrics(path),
+      _evaluation(path),
+    )
+    runs += _members(run) or [run]
+  return runs
+
+
+def _members(run: Run) -> list[Run]:
+  """Returns the members of a population as single runs, but those that diverged."""
+  config = complete(run.config)
+  members = []
+  for member in population.members_of(config):
+    evaluation = {
+      phase: entry | {"figures": entry["members"][member.number]["figures"]}
+      for phase, entry in run.evaluation.items()
+      if "figures" in entry["members"][member.number]
+    }
+    if len(evaluation) < len(run.evaluation):
+      continue
+    members.append(
       Run(
-        str(path) if shared[place.name] > 1 else place.name,
-        stored["config"],
-        stored["image_shape"],
-        read_metrics(path),
-        _evaluation(path),
+        f"{run.name}, member {member.number}",
+        population.config_of(config, member).to_dict(),
+        run.image_shape,
+        [r for r in run.records if r.get("member") == member.number],
+        evaluation,
       )
     )
-  return runs
+  return members
 
 
 def _evaluation(workdir: Path) -> dict[str, Any]:

@@ -25,6 +25,7 @@ from sgae.data.mixture import named
 from sgae.devices.mesh import fetch_local, local_mesh
 from sgae.methods import METHODS
 from sgae.methods.method import Program
+from sgae.methods.population import chosen_member, state_of
 from sgae.networks.network import Params
 from sgae.reporting.console import Console
 from sgae.reporting.files import replace_set, write_atomically, write_json
@@ -41,7 +42,9 @@ INSTALL_ONNX = "pip install -e '.[onnx]'"
 Shapes = tuple[tuple[int, ...], ...]  # of one example of each input
 
 
-def export_run(workdir: Path, overrides: dict[str, Any], console: Console) -> None:
+def export_run(
+  workdir: Path, overrides: dict[str, Any], console: Console, member: int = -1
+) -> None:
   """Writes the trained phases of a run into `<workdir>/export`, for other programs.
 
   The best state of a phase is taken where it is kept, else the newest. An older export
@@ -51,13 +54,16 @@ def export_run(workdir: Path, overrides: dict[str, Any], console: Console) -> No
     workdir: a run directory.
     overrides: as for `stored_config`.
     console: where the names of the files go.
+    member: of a population; -1: the first one.
 
   Raises:
-    UserError: no run, nothing saved yet, or the folder cannot be written.
+    UserError: no run, nothing saved yet, no such member, or the folder cannot be
+      written.
   """
   config = stored_config(workdir, overrides)
   stored = run_directory.read(workdir)
   shape = tuple(stored["image_shape"])
+  chosen = chosen_member(config, member)
   states = read_states(config, workdir, shape, local_mesh(), console.line)
   with_onnx = importlib.util.find_spec("jax2onnx") is not None
 
@@ -65,9 +71,10 @@ def export_run(workdir: Path, overrides: dict[str, Any], console: Console) -> No
     for name, (step, state) in states.items():
       program = METHODS[name].build(config, shape)
       about = {"phase": name, "step": step, **_about(config)}
-      for line in _write_phase(
-        folder, name, program, fetch_local(state), about, with_onnx
-      ):
+      if chosen is not None:
+        about |= chosen.fields()
+      own = state_of(fetch_local(state), chosen)
+      for line in _write_phase(folder, name, program, own, about, with_onnx):
         console.line(line)
       functions = ", ".join(program.exportable) or "no functions"
       console.line(f"{name}: weights of step {step}; {functions}")

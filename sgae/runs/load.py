@@ -16,6 +16,7 @@ from sgae.devices.backend import enable_compilation_cache
 from sgae.devices.mesh import fetch_local, local_mesh
 from sgae.errors import UserError
 from sgae.methods import METHODS
+from sgae.methods.population import Member, chosen_member, state_of
 from sgae.methods.sampling import STREAM
 from sgae.reporting.metrics import read_metrics
 from sgae.runs import directory as run_directory
@@ -34,11 +35,19 @@ class Run:
     workdir: the run directory.
     config: the validated config.
     image_shape: (H, W, C).
+    member: of a population; None: a single run.
   """
 
-  def __init__(self, workdir: Path, config: Any, image_shape: tuple[int, ...]):
+  def __init__(
+    self,
+    workdir: Path,
+    config: Any,
+    image_shape: tuple[int, ...],
+    member: Member | None = None,
+  ):
     """Binds a run directory; states are read when they are first needed."""
     self.workdir, self.config, self.image_shape = workdir, config, image_shape
+    self.member = member
     self._programs = {
       name: METHODS[name].build(config, image_shape) for name in config.phases
     }
@@ -53,7 +62,10 @@ class Run:
     found = read_states(
       self.config, self.workdir, self.image_shape, local_mesh(), _ignore
     )
-    return {name: fetch_local(state) for name, (_, state) in found.items()}
+    return {
+      name: state_of(fetch_local(state), self.member)
+      for name, (_, state) in found.items()
+    }
 
   @property
   def params(self) -> dict[str, Any]:
@@ -70,7 +82,12 @@ class Run:
       name -> float64 [N], NaN where a record has no such number; 'phase' is left out.
     """
     wanted = phase or self.config.phases[-1]
-    records = [r for r in read_metrics(self.workdir) if r["phase"] == wanted]
+    number = None if self.member is None else self.member.number
+    records = [
+      record
+      for record in read_metrics(self.workdir)
+      if record["phase"] == wanted and record.get("member") == number
+    ]
     names = dict.fromkeys(name for record in records for name in record)
     names.pop("phase", None)
     return {
@@ -136,7 +153,7 @@ class Run:
     return self.function("reconstruct")(to_model_range(images))
 
 
-def load_run(workdir: str | Path) -> Run:
+def load_run(workdir: str | Path, member: int = -1) -> Run:
   """Returns a trained run, from its directory alone; no data are needed.
 
   >>> import sgae
@@ -150,13 +167,15 @@ def load_run(workdir: str | Path) -> Run:
 
   Args:
     workdir: a run directory.
+    member: of a population; -1: the first one.
 
   Raises:
-    UserError: there is no run in it.
+    UserError: there is no run in it, or no such member.
   """
   workdir = Path(workdir).expanduser()
   shape = tuple(run_directory.read(workdir)["image_shape"])
-  return Run(workdir, run_directory.stored_config(workdir, {}), shape)
+  config = run_directory.stored_config(workdir, {})
+  return Run(workdir, config, shape, chosen_member(config, member))
 
 
 def stored_config(workdir: Path, overrides: dict[str, Any]) -> Any:

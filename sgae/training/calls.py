@@ -12,7 +12,7 @@ from sgae.data.dataset import Dataset
 from sgae.data.placement import Placement, choose
 from sgae.data.resident import mean_image
 from sgae.devices.compiled_steps import CompiledSteps
-from sgae.devices.mesh import compute_replicated, device_memory, local_mesh, replicate
+from sgae.devices.mesh import compute_on, device_memory, local_mesh, replicate
 from sgae.methods import METHODS
 from sgae.methods.method import Program
 from sgae.reporting.console import Console
@@ -54,7 +54,14 @@ def iterate(
 
 def compile_steps(program: Program, placement: Placement, mesh: Any, mode: str):
   """Returns the program's steps, which the first call compiles."""
-  return CompiledSteps(program.step, placement.gather, mesh, mode, program.batch_shape)
+  return CompiledSteps(
+    program.step,
+    placement.gather,
+    mesh,
+    mode,
+    program.batch_shape,
+    len(program.members),
+  )
 
 
 def examples_of_calls(
@@ -74,15 +81,20 @@ def examples_of_calls(
     program: of the method.
     dataset: the data.
     placement: how the examples come into a step.
-    rows: positions in each batch that this process takes.
+    rows: positions in each batch that this process takes, or members of a population.
     step: steps done.
   """
   train, shape = dataset.train, program.batch_shape
   chunk, steps = config[name].log_every, config[name].steps
 
-  def indices(call):
+  def of_seed(seed, call):
     first, count = call * chunk, len(train.images)
-    return order.batch_indices(config.seed, name, first, chunk, shape, count)[..., rows]
+    return order.batch_indices(seed, name, first, chunk, shape, count)
+
+  def indices(call):
+    if program.members:
+      return np.stack([of_seed(program.members[i], call) for i in rows], axis=1)
+    return of_seed(config.seed, call)[..., rows]
 
   return placement.examples(train, indices, step // chunk, steps // chunk)
 
@@ -125,7 +137,7 @@ def train_in_memory(name: str, config: Any, dataset: Dataset, console: Console) 
     name, config, program, dataset, placement, compiled.rows, 0
   )
   source = replicate(dataset.train, mesh) if placement.resident else ()
-  start = compute_replicated(program.init, mesh, randomness.root_key(config.seed))
+  start = compute_on(program.init, mesh, randomness.root_key(config.seed))
   images_per_call = chunk * int(np.prod(program.batch_shape))
   state, last_time = start, perf_counter()
   with console.phase(name, steps, 0) as progress:

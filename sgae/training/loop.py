@@ -9,8 +9,8 @@ from sgae.data.dataset import Dataset
 from sgae.data.placement import Placement
 from sgae.devices import processes
 from sgae.devices.compiled_steps import CompiledSteps
-from sgae.devices.mesh import compute_replicated, fetch_local, replicated_template
-from sgae.methods import METHODS
+from sgae.devices.mesh import compute_on, fetch_local, template_on
+from sgae.methods import population
 from sgae.methods.inheritance import describe, inherit
 from sgae.methods.method import Evaluator, Program
 from sgae.reporting.profile import traced
@@ -74,9 +74,7 @@ def train_phase(
     return state
   if sinks.best is not None:
     sinks.best.forget_after(step)
-  recorder = Recorder(
-    name, phase.program, phase.evaluator, chunk, phase.patience, sinks
-  )
+  recorder = _recorder(phase)
   if recorder.exhausted():
     line(f"{name}: stopped at step {step} by evaluation.patience")
     return state
@@ -88,7 +86,7 @@ def train_phase(
     sinks.console.phase(name, steps, step) as progress,
     traced(sinks.workdir / "profile" / name, traced_calls) as note_call,
   ):
-    recorder.start(step, progress, preparation)
+    recorder.start(step, state, progress, preparation)
     calls = _calls(phase, compiled, state, step)
     del state  # it is donated to the first call
     for step, state, metrics in _reporting_debug_nan(calls, recorder, first_step):
@@ -114,6 +112,19 @@ def train_phase(
   return state
 
 
+def _recorder(phase: Phase) -> Recorder:
+  return Recorder(
+    phase.name,
+    phase.program,
+    phase.evaluator,
+    phase.config[phase.name].log_every,
+    phase.patience,
+    phase.sinks,
+    population.members_of(phase.config),
+    phase.mesh,
+  )
+
+
 def _summary(name: str, steps: int, clock: Clock, compiled: CompiledSteps) -> str:
   total = clock.total()
   return (
@@ -129,22 +140,26 @@ def _start(
   """Returns the saved state, or a fresh one with what finished phases give."""
   key = randomness.root_key(phase.config.seed)
   init, line = phase.program.init_from, phase.sinks.console.line
+  members = len(phase.program.members)
   if saved_step is not None:
     branches = inherit(phase.name, finished)
-    template = replicated_template(init, phase.mesh, key, branches)
+    template = template_on(init, phase.mesh, key, branches, members=members)
     return phase.sinks.checkpoints.restore(saved_step, template), Preparation()
   start = perf_counter()
   branches = fetch_local(inherit(phase.name, finished))
   if finished:
     line(describe(phase.name, finished, phase.program.inherits))
-  prepared, images = METHODS[phase.name].prepare(phase.config, phase.dataset, branches)
+  prepared, images = population.prepare(
+    phase.name, phase.config, phase.dataset, branches
+  )
   preparation = Preparation(images, perf_counter() - start)
   if prepared:
     line(
       f"fitted: {', '.join(prepared)} to {images:,} images in "
       f"{preparation.seconds:.1f} s"
     )
-  return compute_replicated(init, phase.mesh, key, branches | prepared), preparation
+  branches |= prepared
+  return compute_on(init, phase.mesh, key, branches, members=members), preparation
 
 
 def _calls(phase: Phase, compiled: CompiledSteps, state: Any, step: int):

@@ -1,7 +1,7 @@
 """Records the results of a phase: metrics, evaluations and checkpoints."""
 
 import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any, NamedTuple, NoReturn
@@ -11,8 +11,10 @@ import numpy as np
 
 from sgae.devices import processes
 from sgae.devices.compiled_steps import all_finite
+from sgae.devices.mesh import fetch_local, take_member
 from sgae.errors import TrainingDiverged
 from sgae.methods.method import Evaluator, Program
+from sgae.methods.population import Member
 from sgae.reporting.console import Console, PhaseProgress
 from sgae.reporting.journal import Journal
 from sgae.runs.checkpoints import Checkpoints
@@ -46,7 +48,11 @@ class Preparation(NamedTuple):
 
 
 class Recorder:
-  """Records metrics one call late: fetching them at once would stall the device."""
+  """Records metrics one call late: fetching them at once would stall the device.
+
+  A population has one record for each of its members. One whose metrics are no longer
+  finite is named and left out from then on; the phase ends when none is left.
+  """
 
   def __init__(
     self,
@@ -56,6 +62,8 @@ class Recorder:
     chunk: int,
     patience: int,
     sinks: Sinks,
+    members: Sequence[Member] = (),
+    mesh: Any = None,
   ):
     """Binds a phase.
 
@@ -66,6 +74,8 @@ class Recorder:
       chunk: steps per call.
       patience: evaluations without improvement that end the phase; 0: never.
       sinks: where the results go.
+      members: of a population; () for a single run.
+      mesh: the devices, for a population.
     """
     self.name, self.sinks, self.clock = name, sinks, Clock(0.0)
     self.progress: PhaseProgress | None = None
@@ -73,10 +83,18 @@ class Recorder:
     self._chunk, self._patience = chunk, patience
     self._images = int(np.prod(program.batch_shape))  # per step
     self._prepared = 0  # images read before the first step
+    self._members, self._mesh = members, mesh
+    # numbers of the members that go on; None stands for a single run
+    self._alive: list[int | None] = [member.number for member in members] or [None]
     self._pending: tuple[int, Mapping[str, Any]] = (0, {})
 
-  def start(self, step: int, progress: PhaseProgress, preparation: Preparation) -> None:
+  def start(
+    self, step: int, state: Any, progress: PhaseProgress, preparation: Preparation
+  ) -> None:
     """Starts the clock at a step; before the first record it has the preparation."""
+    if self._members:
+      failed_m = np.asarray(fetch_local(state.failed_at))
+      self._alive = [number for number in self._alive if not failed_m[number or 0]]
     journal = self.sinks.journal
     last = (journal and journal.last(self.name)) or {}
     self.clock = Clock(float(last.get("seconds") or preparation.seconds))
@@ -91,37 +109,47 @@ class Recorder:
       self.flush()
     self._pending = (step, metrics)
 
-  def flush(self, evaluate: Callable[[], dict[str, float]] | None = None) -> None:
+  def flush(
+    self, evaluate: Callable[[], dict[int | None, dict[str, float]]] | None = None
+  ) -> None:
     """Waits for the pending metrics, if any; checks and writes them.
 
     Args:
-      evaluate: returns more numbers for the record, measured on the state after that
-        call; the device waits for it.
+      evaluate: returns more numbers for the record of each member, measured on the
+        state after that call; the device waits for it.
     """
     step, stacked = self._pending
     self._pending = (step, {})
     columns = jax.device_get(dict(stacked))
     self._check_finite(columns, step - self._chunk)
-    values = {key: float(np.mean(column)) for key, column in columns.items()}
+    values = {
+      member: {
+        key: float(np.mean(_of_member(column, member)))
+        for key, column in columns.items()
+      }
+      for member in self._alive
+    }
     seconds, steps_per_second = self.clock.record(self._chunk if values else 0)
-    speed = steps_per_second * self._images
+    speed = steps_per_second * self._images * len(self._alive)
     with self.clock.interruption() if evaluate else nullcontext():
-      measures = evaluate() if evaluate else {}
+      measures = evaluate() if evaluate else dict.fromkeys(values, {})
       if self.sinks.journal is None:
         return
-      if values or measures:
-        header = {
-          "phase": self.name,
-          "step": step,
-          "images_seen": self._prepared + step * self._images,
-          "seconds": seconds,
-          "images_per_second": speed,
-        }
-        self.sinks.journal.write(header | values | measures)
-      if measures:
+      for member, numbers in values.items():
+        if numbers or measures[member]:
+          header = {
+            "phase": self.name,
+            "step": step,
+            "images_seen": self._prepared + step * self._images,
+            "seconds": seconds,
+            "images_per_second": speed,
+          }
+          named = {} if member is None else self._members[member].fields()
+          self.sinks.journal.write(header | named | numbers | measures[member])
+      if evaluate:
         self.sinks.journal.report()
-      if values and self.progress is not None:
-        self.progress.update(step, speed, shown_metrics(self._program, values))
+      if columns and self.progress is not None:
+        self.progress.update(step, speed, self._shown(values))
 
   def evaluate(self, step: int, state: Any) -> None:
     """Records an evaluation of the state, and saves the state if it is the best."""
@@ -141,7 +169,8 @@ class Recorder:
     """
     self.flush()
     with self.clock.interruption():
-      if not all_finite(state):
+      # a frozen member is as it was before the step that failed
+      if not self._members and not all_finite(state):
         self.diverged(step, "a parameter is not finite")
       if self.sinks.journal is not None:
         self.sinks.journal.settle()
@@ -167,24 +196,50 @@ class Recorder:
     )
 
   def _check_finite(self, columns: Mapping[str, np.ndarray], first_step: int):
-    bad = {
-      key: int(np.argmin(np.isfinite(column)))
-      for key, column in columns.items()
-      if not np.isfinite(column).all()
-    }
-    if bad:
+    for member in tuple(self._alive):
+      own = {key: _of_member(column, member) for key, column in columns.items()}
+      bad = {
+        key: int(np.argmin(np.isfinite(column)))
+        for key, column in own.items()
+        if not np.isfinite(column).all()
+      }
+      if not bad:
+        continue
       key = min(bad, key=lambda name: bad[name])
-      value = columns[key][bad[key]]
-      self.diverged(first_step + bad[key] + 1, f"{key} became {value}")
+      step, what = first_step + bad[key] + 1, f"{key} became {own[key][bad[key]]}"
+      if member is None:
+        self.diverged(step, what)
+      self._alive.remove(member)
+      self.sinks.console.line(
+        f"{self.name}: {self._members[member].describe()} diverged at step {step}: "
+        f"{what}; it is frozen, {len(self._alive)} of {len(self._members)} go on"
+      )
+      if not self._alive:
+        self.diverged(step, f"the last of {len(self._members)} members failed: {what}")
 
-  def _measure(self, step: int, state: Any) -> dict[str, float]:
-    """Observes the state; draws and measures it if this process writes."""
+  def _shown(self, values: Mapping[Any, Mapping[str, float]]) -> dict[str, float]:
+    """Returns what the bar shows; of a population the median and the largest."""
+    shown = [shown_metrics(self._program, numbers) for numbers in values.values()]
+    if not self._members:
+      return shown[0]
+    numbers: dict[str, float] = {"members": len(shown)}
+    for name in shown[0]:
+      of_all = [numbers[name] for numbers in shown]
+      numbers |= {name: float(np.median(of_all)), f"{name} at most": max(of_all)}
+    return numbers
+
+  def _measure(self, step: int, state: Any) -> dict[int | None, dict[str, float]]:
+    """Observes all members; draws and measures them if this process writes."""
+    return {member: self._measure_one(step, state, member) for member in self._alive}
+
+  def _measure_one(self, step: int, state: Any, member: int | None) -> dict[str, float]:
     evaluator, journal = self._evaluator, self.sinks.journal
-    observed = evaluator.observe(state, False)
+    own = state if member is None else take_member(state.members, member, self._mesh)
+    observed = evaluator.observe(own, False)
     if journal is None:
       return {}
     pictures, detail = evaluator.draw(observed), evaluator.detail(observed)
-    journal.show(self.name, step, pictures, detail)
+    journal.show(self.name, step, pictures, detail, member)
     estimates = evaluator.measure(observed, False)
     numbers = {key: estimate.value for key, estimate in estimates.items()}
     for key, estimate in estimates.items():
@@ -192,3 +247,8 @@ class Recorder:
         numbers[f"{key}_error"] = estimate.error
     prefix = f"{self.name}/{evaluator.prefix}"
     return {f"{prefix}{key}": number for key, number in numbers.items()}
+
+
+def _of_member(column: np.ndarray, member: int | None) -> np.ndarray:
+  """Returns the values [K] of a member, of [K, M]; of a single run they are [K]."""
+  return column if member is None else column[:, member]

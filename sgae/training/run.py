@@ -20,7 +20,7 @@ from sgae.errors import UserError
 from sgae.evaluation import feature_extractor
 from sgae.evaluation.evaluate import evaluate_states
 from sgae.evaluation.measures.reference import EvaluationData
-from sgae.methods import METHODS, views
+from sgae.methods import METHODS, population, views
 from sgae.reporting.console import Console
 from sgae.reporting.journal import Journal
 from sgae.reporting.trackers import check_trackers, open_trackers
@@ -49,8 +49,10 @@ def train(config: Any, workdir: Path, console: Console) -> None:
   Raises:
     UserError, TrainingDiverged, StoppedBySignal: see sgae/errors.py.
   """
-  mesh = make_mesh(config.parallel.devices)
-  check_batches(config, mesh.size)
+  members = population.members_of(config)
+  mesh = make_mesh(config.parallel.devices, members=len(members))
+  # a device takes whole members of a population, and of a single run parts of a batch
+  check_batches(config, 1 if members else mesh.size)
   run_directory.check(workdir, config)  # early: loading data may take minutes
   check_trackers(config)
   enable_compilation_cache(cache_root(config.data.cache_directory) / "jax")
@@ -80,8 +82,9 @@ def train(config: Any, workdir: Path, console: Console) -> None:
     devices = f"{mesh.size} x {mesh.devices.flat[0].device_kind}"
     if processes.is_leader():
       run_directory.write(workdir, config, images.shape[1:], devices, stored)
+    many = f"{len(members)} members of " if members else ""
     console.line(
-      f"{'Resuming' if stored else 'Training'} {' -> '.join(config.phases)} on "
+      f"{'Resuming' if stored else 'Training'} {many}{' -> '.join(config.phases)} on "
       f"{dataset.name}: {_amount(images)}, {devices}; {workdir}"
     )
     _train_phases(
@@ -171,7 +174,7 @@ def _train_phases(
         best = best_of(config, workdir, name) if keeps_best(config, name) else None
         phase = Phase(
           name,
-          method.build(config, mean_image.shape, mean_image),
+          population.build(name, config, mean_image.shape, mean_image),
           method.evaluate(config, data, mesh),
           config,
           mesh,

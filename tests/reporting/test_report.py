@@ -5,12 +5,12 @@ import copy
 import io
 import json
 import re
-from typing import NamedTuple
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from sgae.diagnostics.health import Event
 from sgae.errors import UserError
 from sgae.methods import views
 from sgae.reporting import files, pictures, report_images
@@ -22,14 +22,8 @@ from tests.report_page import Page
 SHOWN = views.shown()
 
 
-class Event(NamedTuple):
-  phase: str
-  step: int
-  saw: str
-  advice: str
-
-
-EVENT = Event("gan", 400, "D wins <b>always</b>", "raise gan.penalties.r1")
+SAW, ADVICE = "D wins <b>always</b>", "raise gan.penalties.r1"
+EVENT = Event("gan", 400, "discriminator_won", SAW, ADVICE)
 
 
 def build(workdir, events=()):

@@ -7,6 +7,7 @@ from sgae.methods.classifier.extractor import EXTRACTOR
 from sgae.methods.classifier.program import build
 from sgae.methods.classifier.report import REPORT
 from sgae.methods.method import Method
+from sgae.methods.sweeps import learning_rate
 
 METHOD = Method(
   title="Classifier",
@@ -21,4 +22,5 @@ METHOD = Method(
   warnings=(),
   gives=lambda state: state.player.params,
   extractor=EXTRACTOR,
+  swept={"classifier.optimizer.learning_rate": learning_rate("player")},
 )

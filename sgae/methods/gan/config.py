@@ -18,17 +18,7 @@ def defaults() -> dict[str, Any]:
     # mixture of Gaussians fitted to the codes of the training images before the first
     # round, plus a network that starts at zero.
     "coder": "network",
-    "mixture": {
-      # Gaussians; of the axes of the codes' principal coordinates, how many; in each
-      # Gaussian, directions that it varies in. gan.latent_dim is larger than `rank`.
-      "components": 300,
-      "axes": 128,
-      "rank": 48,
-      # Training images that it is fitted to, at most.
-      "examples": 60_000,
-      # Whether adversarial training moves it.
-      "trained": False,
-    },
+    "mixture": _mixture_fields(),
     # Length of the noise z.
     "latent_dim": 64,
     # 'normal' or 'uniform' (in [-1, 1)).
@@ -83,6 +73,21 @@ def defaults() -> dict[str, Any]:
       learning_rate=6e-4, beta1=0.0, beta2=0.99, schedule="cosine"
     ),
     **cadence_fields(steps=2000),
+  }
+
+
+def _mixture_fields() -> dict[str, Any]:
+  return {
+    # Gaussians.
+    "components": 300,
+    # Principal axes of the codes that they lie in.
+    "axes": 128,
+    # Directions that each of them varies in; less than gan.latent_dim.
+    "rank": 48,
+    # Training images that it is fitted to, at most.
+    "examples": 60_000,
+    # Whether adversarial training moves it.
+    "trained": False,
   }
 
 

@@ -39,8 +39,7 @@ def make_generator_update(
 
   def loss(trained, examples, fixed, discriminator_params, settings, axis):
     real_bhwc, latents_bz = examples
-    params = trained | fixed
-    generated = generator.apply(params, latents_bz, train=True, axis=axis)
+    generated = generator.apply(trained | fixed, latents_bz, train=True, axis=axis)
     code = generated.code
 
     def discriminate(images_bhwc):
@@ -70,9 +69,7 @@ def make_generator_update(
     def scale(updates):
       if code is None:
         return updates
-      factor = settings["decoder_rate_factor"]
-      decoder = jax.tree.map(lambda leaf: factor * leaf, updates["decoder"])
-      return updates | {"decoder": decoder}
+      return _with_slower_decoder(updates, settings["decoder_rate_factor"])
 
     player = player.replace(params=trained)
     player = apply_gradients(player, optimizer, gradients, scale)
@@ -82,6 +79,11 @@ def make_generator_update(
     return player.replace(params=params), metrics
 
   return update
+
+
+def _with_slower_decoder(updates: Params, factor: jax.Array) -> Params:
+  decoder = jax.tree.map(lambda leaf: factor * leaf, updates["decoder"])
+  return updates | {"decoder": decoder}
 
 
 def split_fixed(params: Params, fixed: tuple[str, ...]) -> tuple[Params, Params]:

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from sgae.losses.penalties import PENALTIES
 from sgae.methods.gan.checks import check
 from sgae.methods.gan.config import SECTIONS
 from sgae.methods.gan.evaluate import make_evaluator
@@ -10,6 +11,7 @@ from sgae.methods.gan.program import build
 from sgae.methods.gan.report import REPORT
 from sgae.methods.gan.warnings import WARNINGS
 from sgae.methods.method import Method
+from sgae.methods.sweeps import learning_rate, setting
 
 
 def uses(config: Any) -> tuple[str, ...]:
@@ -35,6 +37,15 @@ METHOD = Method(
   takes={"sae": {name: name for name in ("encoder", "decoder", "sparsity")}},
   prepare=prepare,
   check_data=check_data,
+  swept={
+    "gan.ema_decay": setting("ema_decay"),
+    "gan.sparsity_weight": setting("sparsity_weight"),
+    "gan.decoder_rate_factor": setting("decoder_rate_factor"),
+    "code.rho": setting("rho"),
+    **{f"gan.penalties.{name}": setting(f"{name}_weight") for name in PENALTIES},
+    "gan.generator_optimizer.learning_rate": learning_rate("generator"),
+    "gan.discriminator_optimizer.learning_rate": learning_rate("discriminator"),
+  },
   selects_by="gan/frechet",
   generates=True,
   stored_as={"ema_params": "average"},

@@ -8,6 +8,7 @@ from sgae.methods.sparse_autoencoder.evaluate import make_evaluator
 from sgae.methods.sparse_autoencoder.program import build
 from sgae.methods.sparse_autoencoder.report import REPORT
 from sgae.methods.sparse_autoencoder.warnings import WARNINGS
+from sgae.methods.sweeps import learning_rate, setting
 
 METHOD = Method(
   title="Sparse autoencoder",
@@ -21,4 +22,10 @@ METHOD = Method(
   warnings=WARNINGS,
   gives=lambda state: state.player.params,  # 'encoder', 'sparsity' and 'decoder'
   controls=CONTROLS,
+  swept={
+    "sae.sparsity_weight": setting("sparsity_weight"),
+    "sae.auxiliary_weight": setting("auxiliary_weight"),
+    "code.rho": setting("rho"),
+    "sae.optimizer.learning_rate": learning_rate("player"),
+  },
 )

@@ -1,0 +1,234 @@
+"""Populations: each member is the single run of its seed and settings."""
+
+import io
+import json
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from sgae import load_run
+from sgae.config import validate
+from sgae.data import order, resident
+from sgae.errors import StoppedBySignal, TrainingDiverged, UserError
+from sgae.evaluation.evaluate import evaluate_run, note_success
+from sgae.evaluation.sample import sample_run
+from sgae.methods import population
+from sgae.reporting.console import Console
+from sgae.reporting.metrics import read_metrics
+from sgae.runs.compare_directories import compare_runs
+from tests.runs import stopping_console, timeless, tiny_config, train
+from tests.systems import EXAMPLES, MEAN, make_phase, run_steps, saved, small_config
+
+VARY = (
+  "gan.penalties.r1=0,1",
+  "gan.generator_optimizer.learning_rate"
+  "+gan.discriminator_optimizer.learning_rate=0.001,0.002",
+)
+
+
+def trained(config, name, steps, inherited=None):
+  """Runs a population's step over its members' own examples; returns state, metrics."""
+  program = population.build(name, config, MEAN.shape, MEAN)
+  indices = np.stack(
+    [
+      order.batch_indices(seed, name, 0, steps, program.batch_shape, len(EXAMPLES[0]))
+      for seed in program.members
+    ],
+    axis=1,
+  )
+  positions = jnp.arange(program.batch_shape[-1])
+
+  def step(state, indices):
+    batch = resident.gather(EXAMPLES, indices) | {"position": positions}
+    return program.step(state, batch)
+
+  start = program.init(jax.random.key(0), program.settings, inherited or {})
+  return jax.jit(lambda state: jax.lax.scan(step, state, indices))(start)
+
+
+def test_members_are_every_combination_with_every_seed():
+  config = small_config(seed=5)
+  config.population.update(seeds=2, vary=VARY)
+  members = population.members_of(config)
+  assert [member.seed for member in members] == [5, 6] * 4
+  rates = [m.settings["gan.discriminator_optimizer.learning_rate"] for m in members]
+  assert rates == [0.001, 0.001, 0.002, 0.002] * 2
+  assert [m.settings["gan.penalties.r1"] for m in members] == [0] * 4 + [1] * 4
+  own = population.config_of(config, members[3])
+  assert own.gan.generator_optimizer.learning_rate == 0.002
+  assert not population.members_of(own)
+
+
+def test_each_member_ends_as_the_single_run_of_its_seed_and_settings():
+  config = small_config()
+  config.population.update(seeds=2, vary=VARY)
+  state, metrics = trained(config, "gan", 50)
+  for number in (1, 6):  # the penalty's weight is 0 and 1
+    member = population.members_of(config)[number]
+    own = population.config_of(config, member)
+    phase = make_phase("gan", own)
+    indices = order.batch_indices(
+      member.seed, "gan", 0, 50, phase.batch_shape, len(EXAMPLES[0])
+    )
+    positions = np.tile(np.arange(phase.batch_shape[-1], dtype=np.int32), (50, 1))
+    batches = resident.gather(EXAMPLES, indices) | {"position": jnp.asarray(positions)}
+    alone, losses = jax.jit(lambda s, b, p=phase: run_steps(p, s, b))(
+      phase.init({}), batches
+    )
+    for branch in ("generator", "discriminator"):
+      of_population = jax.tree.map(
+        lambda leaf, i=number: leaf[i], getattr(state.members, branch).params
+      )
+      jax.tree.map(
+        lambda a, b: np.testing.assert_allclose(a, b, rtol=0, atol=1e-5),
+        of_population,
+        getattr(alone, branch).params,
+      )
+    np.testing.assert_allclose(
+      metrics["gan/d_loss"][:, number], losses["gan/d_loss"], atol=1e-5
+    )
+
+
+def test_a_member_that_diverges_is_frozen_and_the_others_go_on():
+  config = small_config(gan__loss="wasserstein")
+  rate = "gan.generator_optimizer.learning_rate=0.001,1e38"
+  config.population.update(vary=(rate,))
+  state, metrics = trained(config, "gan", 20)
+  failed = np.asarray(state.failed_at)
+  assert failed[0] == 0
+  assert 0 < failed[1] <= 20
+  finite = np.isfinite(metrics["gan/g_loss"][:, 1])
+  assert not finite[failed[1] - 1 :].all()
+  assert all(
+    np.isfinite(leaf[0]).all() for leaf in jax.tree.leaves(state.members.ema_params)
+  )
+  steps = np.asarray(state.members.step)
+  assert steps.tolist() == [20, failed[1] - 1]
+
+
+@pytest.mark.parametrize(
+  ("fields", "words"),
+  [
+    (dict(vary=("gan.latent_dim=3,4",)), "gan.ema_decay"),
+    (dict(vary=("gan.ema_decay=0.9,high",)), "field=number,number"),
+    (dict(vary=("gan.ema_decay=0.9,0.9",)), "twice"),
+    (dict(vary=("gan.ema_decay=0.9,1.5",)), "gan.ema_decay=1.5"),
+    (dict(seeds=0), "population.seeds=0"),
+  ],
+)
+def test_an_impossible_population_is_refused_in_one_line(fields, words):
+  config = small_config()
+  config.population.update(fields)
+  with pytest.raises(UserError) as refusal:
+    validate(config)
+  assert words in str(refusal.value)
+  assert "\n" not in str(refusal.value)
+
+
+def population_config(**fields):
+  config = tiny_config(**fields)
+  config.population.update(seeds=2, vary=("gan.penalties.r1=0,0.5",))
+  return config
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+  workdir = tmp_path_factory.mktemp("population") / "run"
+  train(workdir, population_config())
+  return workdir
+
+
+def test_a_population_that_is_stopped_ends_in_the_same_bits(tmp_path, whole):
+  workdir = tmp_path / "run"
+  with pytest.raises(StoppedBySignal):
+    train(workdir, population_config(), stopping_console(3))
+  train(workdir, population_config())
+  assert timeless(workdir) == timeless(whole)
+  for phase in ("sae", "gan"):
+    (step, arrays), (expected_step, expected) = (
+      saved(workdir, phase),
+      saved(whole, phase),
+    )
+    assert step == expected_step
+    assert all((a == b).all() for a, b in zip(arrays, expected, strict=True))
+
+
+def test_each_member_has_its_records_pictures_and_figures(whole):
+  records = [r for r in read_metrics(whole) if r["phase"] == "gan" and r["step"] == 20]
+  by_member = {record["member"]: record for record in records}
+  assert sorted(by_member) == [0, 1, 2, 3]
+  assert [by_member[i]["gan.penalties.r1"] for i in range(4)] == [0, 0, 0.5, 0.5]
+  assert [by_member[i]["seed"] for i in range(4)] == [0, 1, 0, 1]
+  assert len({record["gan/frechet"] for record in records}) == 4
+  for member in range(4):
+    assert (whole / "members" / str(member) / "gan_samples.png").exists()
+  entry = json.loads((whole / "evaluation.json").read_bytes())["gan"]
+  values = [member["figures"]["frechet"]["value"] for member in entry["members"]]
+  assert entry["figures"]["frechet"]["value"] == pytest.approx(np.mean(values))
+  assert entry["figures"]["frechet"]["error"] == pytest.approx(np.std(values, ddof=1))
+
+
+def test_a_member_is_sampled_and_loaded_as_a_run_is(whole):
+  console = Console(io.StringIO())
+  sample_run(whole, {}, 3, "png", console, member=2)
+  assert len(list((whole / "members" / "2" / "samples").glob("*.png"))) == 3
+  first, third = load_run(whole), load_run(whole, member=2)
+  assert not np.allclose(first.sample(4), third.sample(4))
+  assert third.metrics("gan")["member"].tolist() == [2.0] * len(
+    third.metrics("gan")["member"]
+  )
+  with pytest.raises(UserError, match="members 0 to 3"):
+    load_run(whole, member=4)
+  with pytest.raises(UserError, match="no population"):
+    population.chosen_member(validate(tiny_config()), 1)
+
+
+def test_the_members_are_the_seeds_of_a_comparison(whole, tmp_path):
+  compare_runs(
+    [str(whole)], 0, str(tmp_path), Console(io.StringIO()), {"gan": "gan/frechet"}
+  )
+  groups = json.loads((tmp_path / "compare.json").read_bytes())["groups"]
+  assert [group["seeds"] for group in groups] == [[0, 1], [0, 1]]
+  assert all(group["figures"]["gan"]["frechet"]["n"] == 2 for group in groups)
+
+
+def test_evaluating_again_says_how_many_members_succeed(whole):
+  stream = io.StringIO()
+  evaluate_run(whole, {}, Console(stream), target=1e9)
+  assert "mean and standard deviation of 4 of 4 members" in stream.getvalue()
+  assert "of them within the target of 1e+09" in stream.getvalue()
+  page = (whole / "report.html").read_text()
+  assert "Share of members that reached the target" in page
+  assert page.count('href="members/') == 4
+
+
+def test_a_success_neither_diverges_nor_loses_a_class():
+  def figures(distance, classes):
+    return {"frechet": {"value": distance}, "classes_covered": {"value": classes}}
+
+  entry = {
+    "members": [
+      {"figures": figures(5.0, 10)},
+      {"figures": figures(5.0, 9)},
+      {"figures": figures(30.0, 10)},
+      {"diverged_at": 7},
+    ]
+  }
+  note_success("gan", entry, 20.0)
+  assert [m["success"] for m in entry["members"]] == [True, False, False, False]
+  assert (entry["success"], entry["target"]) == (0.25, 20.0)
+
+
+def test_a_run_ends_when_its_last_member_diverges(tmp_path):
+  stream = io.StringIO()
+  config = population_config(gan__loss="wasserstein")
+  for player in ("generator", "discriminator"):
+    config.gan[f"{player}_optimizer"].learning_rate = 1e38
+  with pytest.raises(TrainingDiverged, match="the last of 4 members") as diverged:
+    train(tmp_path / "run", config, Console(stream))
+  assert diverged.value.exit_code == 3
+  assert (
+    "gan: member 0 (seed 0, gan.penalties.r1=0) diverged at step" in stream.getvalue()
+  )
