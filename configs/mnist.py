@@ -1,31 +1,60 @@
-"""MNIST: top-k sparse autoencoder, then a relativistic GAN on its decoder.
+"""MNIST: a top-k sparse autoencoder, then a relativistic GAN that starts from it.
 
     python launch.py --config=configs/mnist.py
 
-The baseline without the autoencoder: add --config.phases="('gan',)" and a --workdir.
+`configs/mnist.py:START` chooses what the GAN starts from; each has its own best rates:
+
+    :mixture  decoder and mixture of the codes -> generator, a convolutional
+              discriminator from fresh weights; the default
+    :encoder  decoder -> generator, encoder -> first layer of a dense discriminator
+    :decoder  decoder -> generator, a dense discriminator from fresh weights
+    :plain    the same pair from fresh weights, without an autoencoder
 """
 
 from typing import Any
 
 from configs import base
+from sgae.errors import UserError
+
+STARTS = ("mixture", "encoder", "decoder", "plain")
 
 
 def get_config(arg: str = "") -> Any:
-  """Returns the config; configs/base.py says where all fields are defined."""
-  del arg
+  """Returns the config; `arg` is one of `STARTS`, or '' for the first."""
+  start = arg or STARTS[0]
+  if start not in STARTS:
+    raise UserError(
+      f"configs/mnist.py:{arg} is unknown: choose one of {', '.join(STARTS)}"
+    )
   config = base.get_config(("sae", "gan"))
   config.data.source = "tfds"
   config.data.name = "mnist"
   config.sae.steps = 500
   config.sae.evaluate_every = 250
   config.sae.save_every = 250
-  config.gan.batch_size = 128
-  config.gan.penalties.update(r1=0.3, r2=0.3)
-  config.gan.ema_decay = 0.9995
+  gan = config.gan
+  gan.batch_size = 128
+  gan.penalties.update(r1=0.3, r2=0.3)
+  gan.ema_decay = 0.9995
   for player in ("generator", "discriminator"):
-    config.gan[f"{player}_optimizer"].schedule = "constant"
-  config.gan.steps = 24000
-  config.gan.log_every = 100
-  config.gan.evaluate_every = 2000
-  config.gan.save_every = 4000
+    gan[f"{player}_optimizer"].schedule = "constant"
+  gan.update(steps=24000, log_every=100, evaluate_every=2000, save_every=4000)
+  if start == "plain":
+    config.phases = ("gan",)
+  if start == "encoder":
+    gan.discriminator_start = "encoder"
+  if start == "mixture":
+    _start_from_mixture(config)
   return config
+
+
+def _start_from_mixture(config: Any) -> None:
+  config.sae.update(steps=1500, evaluate_every=500, save_every=500)
+  gan = config.gan
+  gan.coder = "mixture"
+  gan.mixture.components = 400
+  gan.update(discriminator_architecture="dcgan", discriminator_hidden=(32, 64))
+  # a generator that begins near the data needs no large steps: with 3e-4 it comes
+  # nearer to single training images instead
+  gan.generator_optimizer.learning_rate = 1e-4
+  gan.update(steps=2400, log_every=50, evaluate_every=200, save_every=600)

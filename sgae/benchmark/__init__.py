@@ -2,6 +2,5 @@
 
 configs/benchmark.py lists what is timed, `rows.py` says what a row is; `ours.py` and
 `pytorch*.py` are the sides, `worker.py` is the process that each runs in. `growth.py`
-shows how cost grows with size, `mixtures.py` trains many seeds on data whose modes can
-be counted.
+shows how cost grows with size.
 """

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
+import jax.numpy as jnp
 
 from sgae.networks.mixture import Mixture
 from sgae.networks.network import BatchNetwork, Network, Params, zero_last_layer
@@ -54,12 +55,14 @@ def make_sparse_generator(
   branches of the same names, which is what lets them be transferred.
 
   Args:
-    coder: latents_bz -> pre_bk.
+    coder: latents_bz -> pre_bk; with a mixture, latents and what it drew -> pre_bk.
     sparsity: pre_bk -> code_bk, the autoencoder's.
     decoder: code -> images_bhwc, the autoencoder's.
     num_latents: length K of the code.
-    mixture: whose pre-activations the coder's are added to. The coder's last layer then
-      starts at zero, so that the generator begins as the mixture alone.
+    mixture: whose pre-activations the coder's are added to. The coder then sees the
+      drawn coordinates as well, without which it could not tell which Gaussian it
+      corrects; its last layer starts at zero, so that the generator begins as the
+      mixture alone.
     train_mixture: whether its parameters are trained.
   """
 
@@ -76,11 +79,13 @@ def make_sparse_generator(
     return params
 
   def apply(params, latents_bz, *, train, axis=None):
-    pre_bk, statistics = coder.apply(
-      params["coder"], latents_bz, train=train, axis=axis
-    )
+    inputs_bi, drawn_bk = latents_bz, None
     if mixture is not None:
-      pre_bk += mixture.apply(params["mixture"], latents_bz)
+      drawn_bk, coordinates_bp = mixture.draw(params["mixture"], latents_bz)
+      inputs_bi = jnp.concatenate([latents_bz, coordinates_bp], axis=1)
+    pre_bk, statistics = coder.apply(params["coder"], inputs_bi, train=train, axis=axis)
+    if drawn_bk is not None:
+      pre_bk += drawn_bk
     code = sparsity.apply(params["sparsity"], pre_bk, train=train, axis=axis)
     images_bhwc = decoder.apply(params["decoder"], code)
     return Generated(images_bhwc, code, statistics)

@@ -27,6 +27,8 @@ NAMES = (
   "fashion_mnist",
   "grid",
   "mnist",
+  "mnist:decoder",
+  "mnist:encoder",
   "mnist_dcgan",
   "ring",
   "seed",
@@ -47,6 +49,8 @@ def small(name: str):
   for phase in config.phases:
     config[phase].update(steps=STEPS, log_every=1, evaluate_every=STEPS)
     config[phase].update(save_every=STEPS, batch_size=16)
+  if "gan" in config:
+    config.gan.mixture.update(components=20, axes=16, rank=8)
   # kernels of one cell: compiling larger ones takes minutes
   for name in ("sae", "gan"):
     for field in config.get(name, {}):

@@ -66,7 +66,7 @@ def test_a_cluster_of_one_code_and_an_empty_one_are_drawn_right():
   fitted = fitting.fit(codes, components=3, axes=2, rank=1, seed=0)
   assert all(np.isfinite(values).all() for values in fitted.values())
   latents = np.random.default_rng(0).normal(size=(500, 2)).astype(np.float32)
-  drawn = Mixture((2,), 3, 2, 1).apply(fitted, jnp.asarray(latents))
+  drawn = Mixture((2,), 3, 2, 1).draw(fitted, jnp.asarray(latents))[0]
   distances = np.abs(np.asarray(drawn)[:, None] - codes[[0, 9]]).sum(axis=2)
   assert distances.min(axis=1).max() < 1e-4
 
@@ -88,7 +88,7 @@ def test_the_generator_begins_as_the_mixture_alone():
   params = state.generator.params
   latents = jax.random.normal(jax.random.key(1), (8, 6))
   made = gan.program.functions["generate"](state, latents)
-  pre = Mixture((24,), 5, 6, 3).apply(params["mixture"], latents)
+  pre = Mixture((24,), 5, 6, 3).draw(params["mixture"], latents)[0]
   code = jnp.where(pre >= jnp.sort(pre)[:, -4:-3], jax.nn.relu(pre), 0)
   shown = jnp.tanh(code @ params["decoder"]["atoms"] + params["decoder"]["bias"])
   np.testing.assert_allclose(made.reshape(8, -1), shown, atol=1e-5)

@@ -121,6 +121,7 @@ def fit(
     "factors": factors,
     "basis": principal.components_.astype(np.float32),
     "mean": principal.mean_.astype(np.float32),
+    "scale": np.maximum(coordinates_np.std(axis=0), 1e-6).astype(np.float32),
   }
 
 

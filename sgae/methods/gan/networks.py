@@ -42,26 +42,26 @@ def build_discriminator(config: Any, image_shape: tuple[int, ...]) -> BatchNetwo
 
 
 def _sparse(config, mean_image_hwc):
-  mixture, shape = config.gan.mixture, code_shape(config, mean_image_hwc.shape)
-  coder = GENERATOR_BODIES[config.gan.generator_architecture](
-    config.gan, shape, "linear"
-  )
+  gan, shape = config.gan, code_shape(config, mean_image_hwc.shape)
+  inputs, mixture = gan.latent_dim, None
+  if gan.coder == "mixture":
+    mixture = Mixture(shape, gan.mixture.components, gan.mixture.axes, gan.mixture.rank)
+    inputs += mixture.axes  # the coder sees what was drawn
+  coder = GENERATOR_BODIES[gan.generator_architecture](gan, shape, inputs, "linear")
   return make_sparse_generator(
     computed_in(coder, config.precision.compute),
     build_sparsity(config),
     build_decoder(config, mean_image_hwc),
     config.code.num_latents,
-    Mixture(shape, mixture.components, mixture.axes, mixture.rank)
-    if config.gan.coder == "mixture"
-    else None,
-    mixture.trained,
+    mixture,
+    gan.mixture.trained,
   )
 
 
 def _plain(config, mean_image_hwc):
   gan = config.gan
   network = GENERATOR_BODIES[gan.generator_architecture](
-    gan, mean_image_hwc.shape, gan.generator_output
+    gan, mean_image_hwc.shape, gan.latent_dim, gan.generator_output
   )
   return make_plain_generator(computed_in(network, config.precision.compute))
 
@@ -69,18 +69,18 @@ def _plain(config, mean_image_hwc):
 GENERATORS: dict[str, Callable[..., Generator]] = {"sparse": _sparse, "plain": _plain}
 
 
-def _mlp_body(gan, shape, output):
+def _mlp_body(gan, shape, inputs, output):
   return rowwise(
     mlp.mlp_generator(
-      shape, gan.latent_dim, gan.generator_hidden, gan.generator_activation, output
+      shape, inputs, gan.generator_hidden, gan.generator_activation, output
     )
   )
 
 
-def _dcgan_body(gan, shape, output):
+def _dcgan_body(gan, shape, inputs, output):
   return dcgan.dcgan_generator(
     shape,
-    gan.latent_dim,
+    inputs,
     gan.generator_hidden,
     gan.kernel_size,
     gan.generator_activation,
@@ -89,10 +89,10 @@ def _dcgan_body(gan, shape, output):
   )
 
 
-def _residual_body(gan, shape, output):
+def _residual_body(gan, shape, inputs, output):
   return residual.residual_generator(
     shape,
-    gan.latent_dim,
+    inputs,
     gan.generator_hidden,
     gan.residual.blocks,
     gan.residual.groups,
@@ -102,7 +102,7 @@ def _residual_body(gan, shape, output):
 
 
 # Noise -> an array of a given shape: an image, or the pre-activations of a code;
-# (config.gan, shape, output activation) -> BatchNetwork.
+# (config.gan, shape, length of the input, output activation) -> BatchNetwork.
 GENERATOR_BODIES: dict[str, Callable[..., BatchNetwork]] = {
   "mlp": _mlp_body,
   "dcgan": _dcgan_body,
