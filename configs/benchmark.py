@@ -63,6 +63,7 @@ CONFIGS = (
   "cifar10:residual",
 )
 
+MEMBERS = (1, 2, 4, 8, 16, 64, 256)  # of a population of small pairs
 PART = 32  # size of a convolutional microbatch on a CPU (images)
 
 
@@ -135,6 +136,10 @@ def points() -> Iterator[Point]:
   for latents in (256, 1024, 4096, 16384, 65536):
     config = config_of(Row("sae", "sae", 512, 1, 0, latents), "float32")
     yield Point("latents", str(latents), config.to_dict(), "sae", 2)
+  for members in MEMBERS:
+    config = pair(64, 64)
+    config["population"]["seeds"] = members
+    yield Point("members", str(members), config, "gan", calls(64))
   for devices in (1, 2):
     yield Point("devices", str(devices), pair(512), "gan", calls(512), devices=devices)
   for name in CONFIGS:

@@ -11,6 +11,7 @@ import pytest
 from ml_collections import ConfigDict
 
 from configs import base
+from configs.mnist import STARTS
 from sgae.config import RESUMABLE_BASE, changed_fields, flatten, is_resumable, validate
 from sgae.errors import UserError
 from tests.systems import all_sections, blank_batch, make_phase
@@ -43,9 +44,23 @@ def test_config_validates_and_builds(name):
 @pytest.mark.parametrize("name", CONFIGS)
 def test_config_has_the_sections_of_its_methods_and_no_other(name):
   config = load(name)
-  also = ("classifier",) if name == "digits" else ()
+  also = ("classifier",) if name in ("digits", "steadiness") else ()
   expected = base.get_config(config.phases, also)
   assert flatten(config.to_dict()).keys() == flatten(expected.to_dict()).keys()
+
+
+@pytest.mark.parametrize("name", ["mnist", "fashion_mnist", "steadiness"])
+def test_each_start_is_named_and_what_it_says(name):
+  module = importlib.import_module(f"configs.{name}")
+  by_start = {start: validate(module.get_config(start)) for start in STARTS}
+  assert by_start["plain"].phases == ("gan",)
+  coders = {start: config.gan.coder for start, config in by_start.items()}
+  assert coders["mixture"] == "mixture"
+  assert {coders[start] for start in ("encoder", "decoder", "plain")} == {"network"}
+  starts = {start: config.gan.discriminator_start for start, config in by_start.items()}
+  assert [start for start, value in starts.items() if value == "encoder"] == ["encoder"]
+  with pytest.raises(UserError, match="mixture, encoder, decoder, plain"):
+    module.get_config("fresh")
 
 
 def test_every_field_is_read_somewhere():

@@ -18,7 +18,7 @@ from sgae.data.dataset import Split
 from sgae.data.placement import PLACEMENTS
 from sgae.devices.mesh import compute_on, make_mesh, replicate
 from sgae.kernels import sparse
-from sgae.methods import METHODS
+from sgae.methods import METHODS, population
 from sgae.methods.sampling import make_sampler
 from sgae.training.calls import compile_steps, iterate
 
@@ -54,6 +54,8 @@ def training_of(
 ) -> Work:
   """Returns work that trains a phase on random images; its amount is in images.
 
+  The images are those of all members, where the config has a population.
+
   Args:
     config: has the fields of a validated config.
     name: of the phase.
@@ -63,25 +65,31 @@ def training_of(
   """
   noise = np.random.default_rng(0)
   images = noise.integers(0, 256, (EXAMPLES, *shape), dtype=np.uint8)
-  program = METHODS[name].build(config, shape, resident.mean_image(images))
-  mesh = make_mesh(devices)
+  program = population.build(name, config, shape, resident.mean_image(images))
+  seeds = program.members or (config.seed,)
+  mesh = make_mesh(devices, members=len(program.members))
   compiled = compile_steps(program, PLACEMENTS["resident"], mesh, "jit")
   source = replicate(Split(images, np.zeros(EXAMPLES, np.int32)), mesh)
 
   def examples():
     for call in itertools.count():
-      yield order.batch_indices(
-        config.seed, name, call * steps, steps, program.batch_shape, EXAMPLES
-      )
+      of_seeds = [
+        order.batch_indices(
+          seed, name, call * steps, steps, program.batch_shape, EXAMPLES
+        )
+        for seed in seeds
+      ]
+      yield np.stack(of_seeds, axis=1) if program.members else of_seeds[0]
 
-  state = compute_on(program.init, mesh, randomness.root_key(config.seed))
+  key = randomness.root_key(config.seed)
+  state = compute_on(program.init, mesh, key, members=len(program.members))
   calls = iterate(compiled, state, source, examples(), 0, steps, sys.maxsize)
   next(calls)
 
   def work():
     _, _, metrics = next(calls)
     jax.block_until_ready(metrics)
-    return steps * program.batch_shape[-1]
+    return steps * program.batch_shape[-1] * len(seeds)
 
   return work
 

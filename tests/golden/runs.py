@@ -32,6 +32,7 @@ NAMES = (
   "mnist_dcgan",
   "ring",
   "seed",
+  "steadiness",
   "stacked_mnist",
 )
 STEPS = 10  # of each phase, a record each

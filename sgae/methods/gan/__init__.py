@@ -1,8 +1,9 @@
 """The GAN: a generator, with or without a sparse code, against a discriminator.
 
-`config` (its fields), `checks`, `networks`, `noise`, `discriminator` and `generator`
-(one update each), `train` (state and round), `program` (all of them bound), `evaluate`,
-`report`, `warnings`, `method` (what the rest of the package knows).
+`config` (its fields), `checks`, `networks`, `noise`, `mixture` (fitted to codes before
+the first round), `starts` (the discriminator from the encoder), `discriminator` and
+`generator` (one update each), `train` (state and round), `program` (all of them bound),
+`evaluate`, `report`, `warnings`, `method` (what the rest of the package knows).
 """
 
 from sgae import lazy
