@@ -1,9 +1,9 @@
 """How cost grows with size on this machine: `python -m sgae.benchmark.growth`.
 
 Images per second and peak memory over batch, width, latents, members of a population
-and CPU devices, and the seconds in which each config is built and compiled, from nothing
-and from the cache. Each point is a process of its own; `--only=batch,width` chooses
-curves, `--json=PATH` keeps the points, which stand in configs/benchmark.py.
+and CPU devices, and the seconds in which each config is built and compiled, from
+nothing and from the cache. Each point is a process of its own; `--only=batch,width`
+chooses curves, `--json=PATH` keeps the points, which stand in configs/benchmark.py.
 """
 
 import json

@@ -129,7 +129,7 @@ class Recorder:
       }
       for member in self._alive
     }
-    seconds, steps_per_second = self.clock.record(self._chunk if values else 0)
+    seconds, steps_per_second = self.clock.record(self._chunk if columns else 0)
     speed = steps_per_second * self._images * len(self._alive)
     with self.clock.interruption() if evaluate else nullcontext():
       measures = evaluate() if evaluate else dict.fromkeys(values, {})
@@ -222,11 +222,11 @@ class Recorder:
     shown = [shown_metrics(self._program, numbers) for numbers in values.values()]
     if not self._members:
       return shown[0]
-    numbers: dict[str, float] = {"members": len(shown)}
+    summary: dict[str, float] = {"members": len(shown)}
     for name in shown[0]:
       of_all = [numbers[name] for numbers in shown]
-      numbers |= {name: float(np.median(of_all)), f"{name} at most": max(of_all)}
-    return numbers
+      summary |= {name: float(np.median(of_all)), f"{name} at most": max(of_all)}
+    return summary
 
   def _measure(self, step: int, state: Any) -> dict[int | None, dict[str, float]]:
     """Observes all members; draws and measures them if this process writes."""
