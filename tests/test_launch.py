@@ -180,7 +180,7 @@ def test_training_on_mnist_never_imports_tensorflow(tmp_path):
   done = run_python(
     "-c",
     TRAIN_AND_LOOK_FOR_TENSORFLOW,
-    "--config=configs/mnist.py",
+    "--config=configs/mnist.py:decoder",
     f"--workdir={tmp_path}/r",
     *(flag for flag in SMALL if not flag.startswith("--config.classifier.")),
     *(f"--config.{phase}.batch_size=16" for phase in ("sae", "gan")),

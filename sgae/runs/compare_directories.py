@@ -44,7 +44,7 @@ def compare_runs(
       f"--target={target} is not allowed: choose a distance above 0, or 0 for the "
       "lowest that every group reached"
     )
-  result = compare(_read(names), target, selects_by)
+  result = compare(_read(names, console), target, selects_by)
   for line in describe(result):
     console.line(line)
   directory = Path(workdir or DIRECTORY).expanduser()
@@ -59,7 +59,7 @@ def compare_runs(
   console.line("Stored in " + " and ".join(map(str, written)))
 
 
-def _read(names: Sequence[str]) -> list[Run]:
+def _read(names: Sequence[str], console: Console) -> list[Run]:
   paths = [Path(name.strip()).expanduser() for name in names if name.strip()]
   resolved = [path.resolve() for path in paths]
   for path, place in zip(paths, resolved, strict=True):
@@ -81,32 +81,34 @@ def _read(names: Sequence[str]) -> list[Run]:
       read_metrics(path),
       _evaluation(path),
     )
-    runs += _members(run) or [run]
+    members = population.members_of(complete(run.config))
+    whole = [member for member in members if _is_whole(run, member.number)]
+    if len(whole) < len(members):
+      console.line(
+        f"{run.name}: {len(members) - len(whole)} of {len(members)} members diverged, "
+        "and are left out"
+      )
+    runs += [_as_single_run(run, member) for member in whole] or [run]
   return runs
 
 
-def _members(run: Run) -> list[Run]:
-  """Returns the members of a population as single runs, but those that diverged."""
-  config = complete(run.config)
-  members = []
-  for member in population.members_of(config):
-    evaluation = {
+def _is_whole(run: Run, member: int) -> bool:
+  """Says whether a member of a population has figures of all phases."""
+  return all("figures" in each["members"][member] for each in run.evaluation.values())
+
+
+def _as_single_run(run: Run, member: population.Member) -> Run:
+  """Returns a member of a population as the single run that it is."""
+  return Run(
+    f"{run.name}, member {member.number}",
+    population.config_of(complete(run.config), member).to_dict(),
+    run.image_shape,
+    [record for record in run.records if record.get("member") == member.number],
+    {
       phase: entry | {"figures": entry["members"][member.number]["figures"]}
       for phase, entry in run.evaluation.items()
-      if "figures" in entry["members"][member.number]
-    }
-    if len(evaluation) < len(run.evaluation):
-      continue
-    members.append(
-      Run(
-        f"{run.name}, member {member.number}",
-        population.config_of(config, member).to_dict(),
-        run.image_shape,
-        [r for r in run.records if r.get("member") == member.number],
-        evaluation,
-      )
-    )
-  return members
+    },
+  )
 
 
 def _evaluation(workdir: Path) -> dict[str, Any]:
