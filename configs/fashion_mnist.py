@@ -2,10 +2,10 @@
 
     python launch.py --config=configs/fashion_mnist.py
 
-20 minutes on 2 shared cores of an Intel Xeon, at commit 5300b6c, seed 0: Frechet
-distance 10.4 (standard error .4; 10,000 samples, feature extractor fashion_mnist
+3 minutes 19 seconds on 2 cores of an Intel Xeon, at commit 023a7b7, seed 0: Frechet
+distance 7.29 (standard error .36; 10,000 samples, feature extractor fashion_mnist
 10c98a0982b3; floor .5, AE + mixture of 100: 9.5, of 10: 14.0, SAE + 100 clusters:
-12.7), precision .91, recall .44, all ten classes.
+12.7), precision .89, recall .58, all ten classes.
 """
 
 from typing import Any

@@ -2,9 +2,9 @@
 
     python launch.py --config=configs/grid.py
 
-One run takes 14 s on 2 shared cores of an AMD EPYC, 8 s of it training. Ten seeds,
-trained there in one program in 39 s by `python -m sgae.benchmark.mixtures`, 2,500
-samples of each; mean +- standard deviation over seeds, see configs/ring.py:
+One run takes 14 s on 2 shared cores of an AMD EPYC, 8 s of it training. Ten seeds
+(--config.population.seeds=10), 2,500 samples of each; mean +- standard deviation over
+seeds, see configs/ring.py:
 
 | seeds with all 25 modes | within 3 sigma | sigma_hat / sigma | reverse KL, nats |
 |---|---|---|---|
