@@ -102,7 +102,11 @@ def _members(workdir, phase, last, entry, shown) -> Members:
       Row(
         member,
         record.get("seed", 0),
-        {field: value for field, value in record.items() if "." in field},
+        {
+          field: value
+          for field, given in record.items()
+          if "." in field and (value := finite(given)) is not None
+        },
         "" if figure is None else number(figure),
         _outcome(own, record, newest),
         picture if (workdir / picture).exists() else "",
@@ -115,8 +119,9 @@ def _members(workdir, phase, last, entry, shown) -> Members:
 
 
 def _outcome(own: Mapping[str, Any], record: Mapping[str, Any], newest: int) -> str:
-  if "diverged_at" in own:
-    return f"diverged at step {own['diverged_at']:,}"
+  failed = finite(own.get("diverged_at"))
+  if failed is not None:
+    return f"diverged at step {failed:,.0f}"
   if record["step"] < newest:
     return f"diverged after step {record['step']:,}"
   if "success" in own:
