@@ -2,13 +2,19 @@
 
     python launch.py --config=configs/mnist.py
 
-`configs/mnist.py:START` chooses what the GAN starts from; each has its own best rates:
+`configs/mnist.py:START` chooses what the GAN starts from:
 
     :mixture  decoder and mixture of the codes -> generator, a convolutional
               discriminator from fresh weights; the default
     :encoder  decoder -> generator, encoder -> first layer of a dense discriminator
     :decoder  decoder -> generator, a dense discriminator from fresh weights
     :plain    the same pair from fresh weights, without an autoencoder
+
+`:mixture` takes 3 minutes 17 seconds on 2 cores of an Intel Xeon, at commit 023a7b7.
+Seeds 0 to 4: Frechet distance 4.65 (standard deviation .31; 10,000 samples, feature
+extractor mnist dc386622b326; floor 1.84, AE + mixture of 100: 9.93), neighbour ratio
+.979. `:decoder` and `:plain` come to 7.16 and 8.00 in 24,000 rounds (seed 0, commit
+30fcb7a). configs/README.md says more.
 """
 
 from typing import Any
