@@ -218,7 +218,7 @@ def put_run(place: Path, name: str) -> None:
   if (place / name).exists():
     return
   if "population" in name:
-    train(place / name, tiny_config(population__seeds=4))
+    train(place / name, tiny_config(population__seeds=2))
     return
   shutil.copytree(place / "run", place / name)
   file = place / name / "config.json"

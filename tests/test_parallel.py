@@ -71,8 +71,8 @@ for number, (name, fields) in enumerate(cases):
   config = small_config(**fields)
   reference = final(name, config, "jit", 1)
   # A step reduces by hand in shard_map; pmap hands the same axis to the same step, and
-  # jit none at all: how they place and gather is seen in one case of each phase.
-  for mode in MODES if number < 2 else ["shard_map"]:
+  # jit none at all: how they place and gather is seen in one case.
+  for mode in MODES if number < 1 else ["shard_map"]:
     for a, b in zip(reference, final(name, config, mode, 8), strict=True):
       worst = max(worst, float(np.max(np.abs(a - b)) / (1e-3 + np.max(np.abs(a)))))
 
@@ -93,7 +93,7 @@ def final_population(mode, devices):
   state, metrics = compiled(
     state, replicate(EXAMPLES, mesh), compiled.place(indices[:, compiled.rows]))
   kernel = state.members.generator.params["coder"]["Dense_0"]["kernel"]
-  assert len({tuple(shard.index) for shard in kernel.addressable_shards}) == devices
+  assert len({str(shard.index) for shard in kernel.addressable_shards}) == devices
   one = take_member(state.members, 3, mesh)
   assert one.step.is_fully_replicated and int(one.step) == 10
   members = fetch_local(state).members.replace(key=0)

@@ -72,10 +72,8 @@ def test_a_cluster_of_one_code_and_an_empty_one_are_drawn_right():
 
 
 def start(config):
-  """Trains a tiny autoencoder and returns (GAN, its first state, the encoder)."""
-  autoencoder = make_phase("sae", config)
-  trained, _ = run_steps(autoencoder, autoencoder.init({}), batches(autoencoder, 0, 5))
-  inherited = METHODS["sae"].gives(trained)
+  """Returns the GAN after a fresh autoencoder, its first state, and what it took."""
+  inherited = METHODS["sae"].gives(make_phase("sae", config).init({}))
   prepared, images = METHODS["gan"].prepare(validate(config), DATASET, inherited)
   gan = make_phase("gan", config)
   state = gan.program.init_from(jax.random.key(0), inherited | prepared)

@@ -68,7 +68,10 @@ def figures_of_seeds(workdir, config, seeds, rounds):
 
 @pytest.mark.parametrize(
   ("config", "modes", "seeds", "rounds", "share"),
-  [(ring, 8, 6, 1000, 0.5), (grid, 25, 5, 2500, 0.2)],
+  [
+    (ring, 8, 6, 1000, 0.5),
+    pytest.param(grid, 25, 5, 2500, 0.2, marks=pytest.mark.soak),
+  ],
   ids=["ring", "grid"],
 )
 def test_a_gan_covers_all_modes_of_a_mixture(
