@@ -27,11 +27,6 @@ STARTS = ("mixture", "encoder", "decoder", "plain")
 
 def get_config(arg: str = "") -> Any:
   """Returns the config; `arg` is one of `STARTS`, or '' for the first."""
-  start = arg or STARTS[0]
-  if start not in STARTS:
-    raise UserError(
-      f"configs/mnist.py:{arg} is unknown: choose one of {', '.join(STARTS)}"
-    )
   config = base.get_config(("sae", "gan"))
   config.data.source = "tfds"
   config.data.name = "mnist"
@@ -45,20 +40,37 @@ def get_config(arg: str = "") -> Any:
   for player in ("generator", "discriminator"):
     gan[f"{player}_optimizer"].schedule = "constant"
   gan.update(steps=24000, log_every=100, evaluate_every=2000, save_every=4000)
-  if start == "plain":
-    config.phases = ("gan",)
-  if start == "encoder":
-    gan.discriminator_start = "encoder"
-  if start == "mixture":
-    _start_from_mixture(config)
+  if choose_start(config, arg) == "mixture":
+    _set_up_mixture(config)
   return config
 
 
-def _start_from_mixture(config: Any) -> None:
+def choose_start(config: Any, arg: str) -> str:
+  """Sets what the GAN of a config starts from, and returns its name.
+
+  Args:
+    config: of ('sae', 'gan').
+    arg: of the config file, one of `STARTS`, or '' for the first.
+
+  Raises:
+    UserError: there is no such start.
+  """
+  start = arg or STARTS[0]
+  if start not in STARTS:
+    raise UserError(f"the start :{arg} is unknown: choose one of {', '.join(STARTS)}")
+  if start == "plain":
+    config.phases = ("gan",)
+  elif start == "encoder":
+    config.gan.discriminator_start = "encoder"
+  elif start == "mixture":
+    config.gan.coder = "mixture"
+  return start
+
+
+def _set_up_mixture(config: Any) -> None:
   # the generator comes no nearer to the data than the autoencoder's reconstructions
   config.sae.update(steps=1500, evaluate_every=1500, save_every=1500)
   gan = config.gan
-  gan.coder = "mixture"
   # more of them begin nearer to the data, and nearer to single training images too
   gan.mixture.components = 400
   gan.update(discriminator_architecture="dcgan", discriminator_hidden=(64, 128))

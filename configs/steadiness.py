@@ -12,17 +12,11 @@ structure, and each choice takes a run of its own.
 from typing import Any
 
 from configs import digits
-from configs.mnist import STARTS
-from sgae.errors import UserError
+from configs.mnist import choose_start
 
 
 def get_config(arg: str = "") -> Any:
   """Returns the config; `arg` is one of the starts of configs/mnist.py, or ''."""
-  start = arg or STARTS[0]
-  if start not in STARTS:
-    raise UserError(
-      f"configs/steadiness.py:{arg} is unknown: choose one of {', '.join(STARTS)}"
-    )
   config = digits.get_config()
   config.population.seeds = 3
   config.population.vary = (
@@ -37,12 +31,7 @@ def get_config(arg: str = "") -> Any:
   for player in ("generator", "discriminator"):
     gan[f"{player}_optimizer"].schedule = "constant"
   gan.update(steps=1000, log_every=100, evaluate_every=1000, save_every=1000)
-  if start == "plain":
-    config.phases = ("gan",)
-  if start == "encoder":
-    gan.discriminator_start = "encoder"
-  if start == "mixture":
-    gan.coder = "mixture"
+  if choose_start(config, arg) == "mixture":
     gan.mixture.update(components=100, axes=64, rank=8)
   config.evaluation.update(num_samples=500, final_samples=1000, controls=False)
   return config

@@ -90,9 +90,6 @@ def _validate(config):
       method.check(config)
   _validate_evaluation(config)
   population.check(config)
-  for member in population.members_of(config):
-    for name in config.phases:
-      METHODS[name].check(population.config_of(config, member))
 
 
 def _check_phases(config):

@@ -28,6 +28,11 @@ def stream_key(root: Key, name: str, step: jax.Array | int = 0) -> Key:
   return fold_in(fold_in(root, zlib.crc32(name.encode())), step)
 
 
+def is_key(leaf: jax.Array | jax.ShapeDtypeStruct) -> bool:
+  """Says whether an array, or the shape of one, is of typed keys."""
+  return jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key)
+
+
 def fold_in(key: Key, number: jax.Array | int) -> Key:
   """Returns the key of that number among those that come from `key`.
 

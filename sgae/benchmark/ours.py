@@ -13,14 +13,14 @@ from sgae import randomness
 from sgae.benchmark import worker
 from sgae.benchmark.rows import ACTIVE, EXAMPLES, Row
 from sgae.benchmark.worker import Work
-from sgae.data import order, resident
+from sgae.data import resident
 from sgae.data.dataset import Split
 from sgae.data.placement import PLACEMENTS
 from sgae.devices.mesh import compute_on, make_mesh, replicate
 from sgae.kernels import sparse
 from sgae.methods import METHODS, population
 from sgae.methods.sampling import make_sampler
-from sgae.training.calls import compile_steps, iterate
+from sgae.training.calls import compile_steps, indices_of, iterate
 
 # For programs that are only counted, not run: they have the same operations and compile
 # in half of the time.
@@ -66,20 +66,14 @@ def training_of(
   noise = np.random.default_rng(0)
   images = noise.integers(0, 256, (EXAMPLES, *shape), dtype=np.uint8)
   program = population.build(name, config, shape, resident.mean_image(images))
-  seeds = program.members or (config.seed,)
   mesh = make_mesh(devices, members=len(program.members))
   compiled = compile_steps(program, PLACEMENTS["resident"], mesh, "jit")
   source = replicate(Split(images, np.zeros(EXAMPLES, np.int32)), mesh)
 
   def examples():
     for call in itertools.count():
-      of_seeds = [
-        order.batch_indices(
-          seed, name, call * steps, steps, program.batch_shape, EXAMPLES
-        )
-        for seed in seeds
-      ]
-      yield np.stack(of_seeds, axis=1) if program.members else of_seeds[0]
+      first, rows = call * steps, compiled.rows
+      yield indices_of(name, config.seed, program, first, steps, EXAMPLES, rows)
 
   key = randomness.root_key(config.seed)
   state = compute_on(program.init, mesh, key, members=len(program.members))
@@ -89,7 +83,7 @@ def training_of(
   def work():
     _, _, metrics = next(calls)
     jax.block_until_ready(metrics)
-    return steps * program.batch_shape[-1] * len(seeds)
+    return steps * program.batch_shape[-1] * max(len(program.members), 1)
 
   return work
 

@@ -14,6 +14,7 @@ import numpy as np
 from jax.experimental import multihost_utils, topologies
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
+from sgae import randomness
 from sgae.devices import machine
 from sgae.errors import UserError
 
@@ -106,7 +107,7 @@ def put(tree: Any, sharding: NamedSharding) -> Any:
   """Returns a copy of the tree, each leaf placed by the sharding."""
 
   def placed(leaf):
-    if jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key):
+    if randomness.is_key(leaf):
       return jax.random.wrap_key_data(placed(jax.random.key_data(leaf)))
     if jax.process_count() > 1:
       host = np.asarray(leaf)
@@ -127,7 +128,7 @@ def fetch_local(tree: Any) -> Any:
   def fetched(leaf):
     if leaf.is_fully_replicated:
       return leaf.addressable_data(0)
-    if jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key):
+    if randomness.is_key(leaf):
       return jax.random.wrap_key_data(fetched(jax.random.key_data(leaf)))
     return jnp.asarray(multihost_utils.process_allgather(leaf, tiled=True))
 

@@ -49,7 +49,10 @@ class _Course:
 
 
 class Health:
-  """Follows a run record by record; what it says depends on the records alone."""
+  """Follows a run record by record; what it says depends on the records alone.
+
+  Each member of a population is followed by itself.
+  """
 
   def __init__(self, rules: Sequence[Rule]):
     """Begins before the first record.
@@ -57,8 +60,13 @@ class Health:
     Args:
       rules: what is looked for; two rules may have the same kind.
     """
-    self._courses = [(rule, _Course()) for rule in rules]
-    self._past = {name: Track() for rule in rules for name in rule.reads}
+    # of each member, or of None: the course of each rule, and what was read before
+    self._members: dict[Any, tuple[list, dict[str, Track]]] = defaultdict(
+      lambda: (
+        [(rule, _Course()) for rule in rules],
+        {name: Track() for rule in rules for name in rule.reads},
+      )
+    )
 
   def add(self, record: Mapping[str, Any]) -> list[Event]:
     """Returns the warnings that begin with one more record.
@@ -66,23 +74,22 @@ class Health:
     Args:
       record: `phase`, `step` and metrics; any may be missing, None or not finite.
     """
+    member = record.get("member")
+    courses, past = self._members[member]
     now = {
-      name: value
-      for name in self._past
-      if (value := finite(record.get(name))) is not None
+      name: value for name in past if (value := finite(record.get(name))) is not None
     }
     step = record.get("step") or 0
     if step == 0:  # an untrained network is neither bad nor worth comparing with
       return []
     begun = []
-    for rule, course in self._courses:
-      finding = rule.check(now, self._past)
+    for rule, course in courses:
+      finding = rule.check(now, past)
       if finding is not None and course.begins(bool(finding), rule.patience):
         phase = str(record.get("phase"))
-        member = record.get("member")
         begun.append(Event(phase, step, rule.kind, finding, rule.advice, member))
     for name, value in now.items():
-      self._past[name].add(value)
+      past[name].add(value)
     return begun
 
 
@@ -98,7 +105,5 @@ def events(records: Sequence[Mapping[str, Any]], rules: Sequence[Rule]) -> list[
     The events in the order of the records. A warning that lasts is given once, and
     again only after it has ended.
   """
-  by_member: dict[Any, Health] = defaultdict(lambda: Health(rules))
-  return [
-    event for record in records for event in by_member[record.get("member")].add(record)
-  ]
+  health = Health(rules)
+  return [event for record in records for event in health.add(record)]

@@ -97,7 +97,8 @@ def check(config: Any) -> None:
   """Refuses a population that cannot be trained in one program.
 
   Raises:
-    UserError: a field is unknown, or is no number that a step reads from its state.
+    UserError: a field is unknown, or is no number that a step reads from its state, or
+      a method refuses one of its values.
   """
   members = members_of(config)
   if not members:
@@ -113,6 +114,11 @@ def check(config: Any) -> None:
     raise UserError(
       "parallel.mode='pmap' is not for a population: choose 'jit' or 'shard_map'"
     )
+  for member in members:
+    if member.seed == config.seed:  # the other seeds have the same settings
+      own = config_of(config, member)
+      for name in config.phases:
+        METHODS[name].check(own)
 
 
 def swept_fields(config: Any) -> set[str]:
@@ -194,7 +200,7 @@ def _make_step(single: Program):
     keep_m = finite_m & alive_m
 
     def chosen(new, old):
-      if jnp.issubdtype(new.dtype, jax.dtypes.prng_key):
+      if randomness.is_key(new):
         return old
       return jnp.where(keep_m.reshape(-1, *(1,) * (new.ndim - 1)), new, old)
 

@@ -1,7 +1,6 @@
 """What a run writes while it trains: metrics, pictures, warnings, the report."""
 
 import contextlib
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from time import perf_counter
@@ -58,8 +57,7 @@ class Journal:
     self._metrics = MetricsWriter(workdir, position, trackers)
     self._background = Background()
     records = read_metrics(workdir)
-    # of each member of a population, or of None
-    self._health: dict[int | None, Health] = defaultdict(lambda: Health(rules))
+    self._health = Health(rules)
     self._events: list[Event] = []
     self._shown = shown
     self._selects_by = selects_by
@@ -163,7 +161,7 @@ class Journal:
     if metric is not None and record.get(metric) is not None:
       of_phase = self._selected.setdefault(phase, {})
       of_phase.setdefault(record["step"], []).append(record[metric])
-    begun = self._health[record.get("member")].add(record)
+    begun = self._health.add(record)
     self._events += begun
     return begun
 

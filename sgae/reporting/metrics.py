@@ -91,9 +91,7 @@ class MetricsWriter:
     scalars = {
       name if "/" in name else f"{phase}/{name}": float(value)
       for name, value in plain.items()
-      if isinstance(value, int | float)
-      and name not in ("step", "member", "seed")
-      and "." not in name
+      if isinstance(value, int | float) and name != "step" and not of_member(name)
     }
     member: Any = plain.get("member")
     self._events_of(phase, member).write(step, scalars)
@@ -157,6 +155,11 @@ class MetricsWriter:
       purge_step = int(self._position.get(phase, 0)) + 1
       self._events[folder] = EventFile(self._tensorboard / folder, purge_step)
     return self._events[folder]
+
+
+def of_member(name: str) -> bool:
+  """Says whether a name in a record tells members apart: number, seed, or a setting."""
+  return name in ("member", "seed") or "." in name
 
 
 def read_metrics(workdir: Path) -> list[dict]:

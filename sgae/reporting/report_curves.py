@@ -8,6 +8,7 @@ import numpy as np
 from sgae.reporting.charts import LineChart, Series, line_chart
 from sgae.reporting.contents import Curve, Panel, Shown, shown_as
 from sgae.reporting.lenient import finite
+from sgae.reporting.metrics import of_member
 
 
 class Group(NamedTuple):
@@ -19,10 +20,7 @@ class Group(NamedTuple):
 
 THROUGHPUT = Curve("images_per_second", "images/s")
 
-_NO_METRICS = {
-  *("phase", "step", "images_seen", "seconds", "member", "seed"),
-  THROUGHPUT.key,
-}
+_NO_METRICS = {"phase", "step", "images_seen", "seconds", THROUGHPUT.key}
 
 
 def groups(
@@ -52,7 +50,7 @@ def others(records: Sequence[dict], shown: Mapping[str, Shown]) -> list[LineChar
     for key in record
     if key not in known[record["phase"]]
     and not key.endswith("_error")
-    and "." not in key  # a field that varies among members
+    and not of_member(key)
   }
   charts = []
   for phase, key in found:
@@ -95,14 +93,14 @@ def _chart(records: Iterable[dict], phase: str, panel: Panel) -> LineChart | Non
 
 def _series(records: Sequence[dict], curve: Curve) -> Series:
   """Returns a line; of a population the median, and a band with 8 of 10 members."""
-  if any(record.get("member") is not None for record in records):
-    return _series_of_members(records, curve)
   points = []
   for record in records:
     x, y = finite(record.get("images_seen")), finite(record.get(curve.key))
     if x is not None and y is not None:
       points.append((x, y, max(finite(record.get(curve.error)) or 0.0, 0.0)))
   points.sort(key=lambda point: point[0])
+  if any(record.get("member") is not None for record in records):
+    return _over_members(curve.label, points)
   return Series(
     curve.label,
     [(x, y) for x, y, _ in points],
@@ -110,15 +108,12 @@ def _series(records: Sequence[dict], curve: Curve) -> Series:
   )
 
 
-def _series_of_members(records: Iterable[dict], curve: Curve) -> Series:
-  values: dict[float, list[float]] = {}
-  for record in records:
-    x, y = finite(record.get("images_seen")), finite(record.get(curve.key))
-    if x is not None and y is not None:
-      values.setdefault(x, []).append(y)
-  ordered = sorted(values.items())
+def _over_members(label: str, points: Iterable[tuple[float, float, float]]) -> Series:
+  by_x: dict[float, list[float]] = {}
+  for x, y, _ in points:
+    by_x.setdefault(x, []).append(y)
   return Series(
-    curve.label,
-    [(x, float(np.median(of_all))) for x, of_all in ordered],
-    bands=[tuple(np.quantile(of_all, (0.1, 0.9)).tolist()) for _, of_all in ordered],
+    label,
+    [(x, float(np.median(values))) for x, values in by_x.items()],
+    bands=[tuple(np.quantile(values, (0.1, 0.9)).tolist()) for values in by_x.values()],
   )

@@ -258,11 +258,7 @@ class Checkpoints:
     state = template.replace(
       **{name: stored[stored_name] for name, stored_name in names.items()}
     )
-    return jax.tree.map(
-      lambda wanted, leaf: jax.random.wrap_key_data(leaf) if _is_key(wanted) else leaf,
-      template,
-      state,
-    )
+    return jax.tree.map(_as_wanted, template, state)
 
   def _as_stored(self, state: Any) -> dict[str, Any]:
     """Returns the fields of a state by their names on disk."""
@@ -331,17 +327,18 @@ class Checkpoints:
       checksums.add_late_checksums(Path(self._directory / str(self._saving)))
 
 
-def _is_key(leaf: Any) -> bool:
-  return jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key)
-
-
 def _copied(leaf: jax.Array) -> jax.Array:
-  return jnp.copy(jax.random.key_data(leaf) if _is_key(leaf) else leaf)
+  return jnp.copy(jax.random.key_data(leaf) if randomness.is_key(leaf) else leaf)
+
+
+def _as_wanted(wanted: jax.ShapeDtypeStruct, leaf: jax.Array) -> jax.Array:
+  """Returns a stored leaf as the template has it: the data of a key as a key."""
+  return jax.random.wrap_key_data(leaf) if randomness.is_key(wanted) else leaf
 
 
 def _bare_shape(leaf: jax.ShapeDtypeStruct) -> jax.ShapeDtypeStruct:
   """Returns the shape of a leaf as it is stored: of a key, that of its data."""
-  if not _is_key(leaf):
+  if not randomness.is_key(leaf):
     return leaf
   data = jax.eval_shape(jax.random.key_data, leaf)
   return jax.ShapeDtypeStruct(data.shape, data.dtype, sharding=leaf.sharding)

@@ -84,19 +84,46 @@ def examples_of_calls(
     rows: positions in each batch that this process takes, or members of a population.
     step: steps done.
   """
-  train, shape = dataset.train, program.batch_shape
+  train = dataset.train
   chunk, steps = config[name].log_every, config[name].steps
 
-  def of_seed(seed, call):
-    first, count = call * chunk, len(train.images)
-    return order.batch_indices(seed, name, first, chunk, shape, count)
-
   def indices(call):
-    if program.members:
-      return np.stack([of_seed(program.members[i], call) for i in rows], axis=1)
-    return of_seed(config.seed, call)[..., rows]
+    first, count = call * chunk, len(train.images)
+    return indices_of(name, config.seed, program, first, chunk, count, rows)
 
   return placement.examples(train, indices, step // chunk, steps // chunk)
+
+
+def indices_of(
+  name: str,
+  seed: int,
+  program: Program,
+  first: int,
+  steps: int,
+  count: int,
+  rows: np.ndarray,
+) -> np.ndarray:
+  """Returns the examples of some steps.
+
+  Args:
+    name: name of the method.
+    seed: of a single run; the members of a population have their own.
+    program: of the method.
+    first: the first step.
+    steps: how many.
+    count: size of the training split (examples).
+    rows: as for `examples_of_calls`.
+
+  Returns:
+    [steps, *batch_shape], or of a population [steps, M, *batch_shape], only the rows.
+  """
+
+  def of_seed(seed):
+    return order.batch_indices(seed, name, first, steps, program.batch_shape, count)
+
+  if program.members:
+    return np.stack([of_seed(program.members[row]) for row in rows], axis=1)
+  return of_seed(seed)[..., rows]
 
 
 def shown_metrics(program: Program, metrics: Mapping[str, Any]) -> dict[str, float]:

@@ -40,7 +40,7 @@ def prepare(
   Returns:
     (branches, how many training images were read for them).
   """
-  if config.gan.generator != "sparse" or config.gan.coder != "mixture":
+  if config.gan.coder != "mixture":
     return {}, 0
   mixture, train = config.gan.mixture, dataset.train.images
   images = train[: min(len(train), mixture.examples)]
@@ -63,7 +63,7 @@ def prepare(
 
 def check_data(config: Any, dataset: Dataset) -> None:
   """Refuses a mixture that is larger than the data, or than a code."""
-  if config.gan.generator != "sparse" or config.gan.coder != "mixture":
+  if config.gan.coder != "mixture":
     return
   mixture, images = config.gan.mixture, dataset.train.images
   count = min(len(images), mixture.examples)

@@ -92,11 +92,12 @@ def build(
 
 
 def _inherits(gan) -> tuple[str, ...]:
-  """Returns the branches of the autoencoder that the GAN starts from."""
-  names = ("decoder", "sparsity") if gan.generator == "sparse" else ()
-  if gan.discriminator_start == "encoder":
-    names += ("encoder",)
-  return (*names, "mixture") if "decoder" in names and gan.coder == "mixture" else names
+  """Returns the branches that the GAN starts from: the autoencoder's, and a fit's."""
+  return (
+    *(("decoder", "sparsity") if gan.generator == "sparse" else ()),
+    *(("encoder",) if gan.discriminator_start == "encoder" else ()),
+    *(("mixture",) if gan.coder == "mixture" else ()),
+  )
 
 
 def _make_step(

@@ -20,7 +20,7 @@ def from_encoder(params: Params, encoder: Params) -> Params:
     encoder: of the autoencoder, the branch `encoder`.
 
   Raises:
-    ValueError: the first layers differ in shape; see `misfit`.
+    ValueError: the first layers differ in shape, which checks.py refuses before.
   """
   if "rows" in encoder:  # of `mlp_encoder`
     layers = encoder["layers"]
