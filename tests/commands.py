@@ -51,10 +51,11 @@ class Forked:
       devices: as which the CPU appears.
       folder: that relative paths of the arguments begin at.
     """
+    flags = f"--xla_force_host_platform_device_count={devices}"
     environment = {
       "SGAE_CACHE_DIR": os.environ["SGAE_CACHE_DIR"],  # not known to what is forked
       "JAX_PLATFORMS": "cpu",
-      "XLA_FLAGS": f"--xla_force_host_platform_device_count={devices}",
+      "XLA_FLAGS": f"{os.environ.get('XLA_FLAGS', '')} {flags}",
     }
     self.errors = errors or output
     for file in (output, self.errors):

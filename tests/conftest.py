@@ -18,6 +18,13 @@ os.environ.setdefault("JAX_PLATFORMS", "cpu")
 # has optimised it. Tests of numbers and of learning ask for `optimised`; processes that
 # tests start never have it, so that their bits compare.
 os.environ["JAX_DISABLE_MOST_OPTIMIZATIONS"] = "1"
+# XLA's newer code for fusions, and its threads for small programs, take three times as
+# long to compile on a CPU (JAX 0.10.2). The flags are read once in a process, so
+# `optimised` cannot take them back; they change results by rounding alone.
+QUICK_TO_COMPILE = (
+  "--xla_cpu_use_fusion_emitters=false --xla_cpu_parallel_codegen_split_count=1"
+)
+os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} {QUICK_TO_COMPILE}"
 
 
 # What `pytest -m quick` runs: pure functions and text, no training and no processes.

@@ -135,7 +135,7 @@ print(json.dumps([worst, max(auxiliary)]))
 
 
 def test_all_modes_agree_on_eight_devices():
-  flags = "--xla_force_host_platform_device_count=8"
+  flags = f"{os.environ['XLA_FLAGS']} --xla_force_host_platform_device_count=8"
   done = subprocess.run(
     [sys.executable, "-c", SCRIPT],
     env=os.environ | {"XLA_FLAGS": flags, "JAX_PLATFORMS": "cpu", "PYTHONPATH": "."},
