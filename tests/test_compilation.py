@@ -73,6 +73,16 @@ def test_shard_map_compiles_for_streamed_images_and_exchanges_each_gradient_once
 
 
 @needs_libtpu
+def test_the_members_of_a_population_exchange_nothing():
+  done = launch(
+    "--topology=v5e:2x4", "--config.population.seeds=16", "--config.phases=('sae',)"
+  )
+  assert done.returncode == 0, done.stderr
+  assert "steps of 2,048 images in one call" in done.stdout  # 16 batches of 128
+  assert "0 per step with 0 B (none)" in done.stdout
+
+
+@needs_libtpu
 def test_a_program_that_does_not_fit_gives_one_line_and_code_2():
   done = launch(
     "--topology=v5e:1x1",
@@ -113,6 +123,7 @@ def with_libtpu(monkeypatch):
 def test_bad_input_is_refused_before_anything_is_compiled(with_libtpu, tmp_path):
   assert "--topology='v5e:9x9' is not a TPU slice" in refusal("v5e:9x9")
   assert "sae.batch_size=100 is not divisible by 8" in refusal(sae__batch_size=100)
+  assert "6 members, which the 8 chips" in refusal(population__seeds=6)
   assert "choose jit or shard_map" in refusal(parallel__mode="pmap")
   assert "parallel.devices=3, but v5e:2x4 has 8" in refusal(parallel__devices=3)
   assert "'28x28' is not a shape of images" in refusal(images="28x28")

@@ -17,12 +17,12 @@ from sgae.config import validate
 from sgae.data import placement
 from sgae.data.dataset import Split
 from sgae.devices.backend import explain_out_of_memory, target_backend
-from sgae.devices.compiled_steps import CompiledSteps
 from sgae.devices.mesh import make_mesh, template_on, tpu_slice_devices
 from sgae.errors import UserError
-from sgae.methods import METHODS
+from sgae.methods import population
 from sgae.methods.inheritance import inherit
 from sgae.reporting.console import Console
+from sgae.training.calls import compile_steps
 
 
 def compile_phases(
@@ -41,7 +41,8 @@ def compile_phases(
   """
   target_backend("tpu")
   devices = tpu_slice_devices(where.name, **where.description)
-  mesh = make_mesh(config.parallel.devices, devices)
+  members = len(population.members_of(config))
+  mesh = make_mesh(config.parallel.devices, devices, members)
   placed = placement.choose(
     config.data.placement, int(np.prod(images_shape)), where.chip.hbm_size
   )
@@ -54,14 +55,13 @@ def compile_phases(
   finished: dict[str, Any] = {}
   kept = 0  # bytes of each chip that earlier phases hold on to
   for name in config.phases:
-    program = METHODS[name].build(config, images_shape[1:])
+    program = population.build(name, config, images_shape[1:])
     key, branches = randomness.root_key(config.seed), inherit(name, finished)
-    state = template_on(program.init_from, mesh, key, branches)
+    state = template_on(program.init_from, mesh, key, branches, members=members)
     steps = config[name].log_every
-    examples = _examples(placed, (steps, *program.batch_shape), images_shape[1:])
-    compiled = CompiledSteps(
-      program.step, placed.gather, mesh, config.parallel.mode, program.batch_shape
-    )
+    shape = (*([members] if members else []), *program.batch_shape)  # of one step
+    examples = _examples(placed, (steps, *shape), images_shape[1:])
+    compiled = compile_steps(program, placed, mesh, config.parallel.mode)
     start = perf_counter()
     try:
       with explain_out_of_memory():
@@ -71,7 +71,7 @@ def compile_phases(
     seconds = perf_counter() - start
     memory = _memory_of(executable, beside=kept + size(examples) // where.chips)
     console.line(f"{name}:")
-    images = int(np.prod(program.batch_shape))
+    images = int(np.prod(shape))
     counted = costs.count(executable.as_text() or "")
     for line in report.describe_phase(counted, memory, where, steps, images, seconds):
       console.line(f"  {line}")

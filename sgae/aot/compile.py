@@ -12,6 +12,7 @@ from typing import Any
 from sgae.aot.roofline import parse_slice
 from sgae.data import sources
 from sgae.errors import UserError
+from sgae.methods import population
 from sgae.training.run import check_batches, check_examples
 
 
@@ -49,6 +50,12 @@ def compile_for(config: Any, topology: str, images: str) -> int:
       "data.source"
     )
   check_batches(config, where.chips)
+  members = len(population.members_of(config))
+  if members % where.chips:
+    raise UserError(
+      f"population has {members} members, which the {where.chips} chips of {topology} "
+      "cannot share evenly: choose a multiple, or a smaller slice"
+    )
   if importlib.util.find_spec("libtpu") is None:
     raise UserError(
       "--mode=compile needs libtpu, which runs on Linux x86-64: pip install -e '.[tpu]'"

@@ -141,7 +141,12 @@ class CompiledSteps:
       return jax.ShapeDtypeStruct(array.shape, array.dtype, sharding=sharding)
 
     placed = self._place_all(examples, described)
-    positions = self._place(np.arange(self._batch_size, dtype=np.int32), 0, described)
+    positions = np.arange(self._batch_size, dtype=np.int32)
+    if self._members:
+      whole = NamedSharding(self._mesh, _WHOLE)
+      positions = described(positions, whole, None)
+    else:
+      positions = self._place(positions, 0, described)
     return self._program.lower(state, source, placed, positions).compile()
 
   def _put(self, array: np.ndarray, sharding: NamedSharding, axis: int) -> jax.Array:

@@ -51,8 +51,7 @@ def train(config: Any, workdir: Path, console: Console) -> None:
   """
   members = population.members_of(config)
   mesh = make_mesh(config.parallel.devices, members=len(members))
-  # a device takes whole members of a population, and of a single run parts of a batch
-  check_batches(config, 1 if members else mesh.size)
+  check_batches(config, mesh.size)
   run_directory.check(workdir, config)  # early: loading data may take minutes
   check_trackers(config)
   enable_compilation_cache(cache_root(config.data.cache_directory) / "jax")
@@ -207,6 +206,8 @@ def _train_phases(
 
 def check_batches(config: Any, devices: int) -> None:
   """Raises UserError if devices x microbatches does not divide a batch size."""
+  if population.members_of(config):
+    devices = 1  # each takes whole members, and not parts of a batch
   parts = devices * config.train.microbatches
   for name in config.phases:
     if config[name].batch_size % parts:
