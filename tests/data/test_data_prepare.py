@@ -1,4 +1,8 @@
-"""The process with TensorFlow: full preparations, and each way it can fail."""
+"""The process with TensorFlow: full preparations, and each way it can fail.
+
+Importing TensorFlow takes 5 s, so some of the ways are in the long form:
+pytest -m soak tests/data/test_data_prepare.py
+"""
 
 import os
 import shutil
@@ -42,6 +46,7 @@ def test_tfrecords_are_decoded_once(tensorflow, write_folder, make_config):
   assert "tensorflow" not in sys.modules
 
 
+@pytest.mark.soak
 def test_old_folders_do_not_name_their_format(tensorflow, write_folder, make_config):
   _, written = write_folder(file_format="tfrecord", declared_format={"name": "tiny"})
   dataset = sources.load(make_config(), lambda line: None)
@@ -50,7 +55,7 @@ def test_old_folders_do_not_name_their_format(tensorflow, write_folder, make_con
   )
 
 
-@pytest.mark.parametrize("kept", [0.5, 1.0])
+@pytest.mark.parametrize("kept", [0.5, pytest.param(1.0, marks=pytest.mark.soak)])
 def test_damaged_tfrecords(tensorflow, write_folder, make_config, kept):
   folder, _ = write_folder(file_format="tfrecord")
   path = folder / "tiny-train.tfrecord-00001-of-00002"
@@ -62,6 +67,7 @@ def test_damaged_tfrecords(tensorflow, write_folder, make_config, kept):
   assert f"delete {folder} and run again" in message
 
 
+@pytest.mark.soak
 def test_a_missing_tfrecord_file(tensorflow, write_folder, make_config):
   folder, _ = write_folder(file_format="tfrecord")
   path = folder / "tiny-test.tfrecord-00000-of-00001"
@@ -107,6 +113,7 @@ def test_an_unknown_data_set(tensorflow, make_config):
   assert "did you mean mnist" in message
 
 
+@pytest.mark.soak
 def test_a_data_set_with_configurations_needs_one(tensorflow, make_config):
   assert "emnist/letters" in refusal(make_config(name="emnist"))
 
@@ -118,6 +125,7 @@ def test_a_directory_that_cannot_be_written(tensorflow, make_config, tmp_path):
   assert "Not a directory" in message
 
 
+@pytest.mark.soak
 def test_a_half_prepared_folder_is_named(tensorflow, make_config, tmp_path):
   folder = tmp_path / "data" / "mnist" / "3.0.1"
   folder.mkdir(parents=True)

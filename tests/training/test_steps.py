@@ -7,10 +7,8 @@ import pytest
 
 from sgae import randomness
 from sgae.devices import backend
-from sgae.losses.adversarial import ADVERSARIAL_LOSSES
 from sgae.methods.gan.generator import update_ema
 from sgae.methods.inheritance import inherit, replace_branches
-from sgae.networks.normalization import NORMALIZATIONS
 from tests.systems import (
   CONVOLUTIONAL,
   batches,
@@ -33,9 +31,9 @@ def same(a, b):
 @pytest.mark.parametrize(
   "fields",
   [
-    dict(gan__penalties__r1=0.0, gan__penalties__r2=0.0),
-    dict(gan__loss="hinge", gan__penalties__gradient_penalty=1.0),
-    dict(train__microbatches=2),
+    dict(
+      gan__loss="hinge", gan__penalties__gradient_penalty=1.0, train__microbatches=2
+    ),
     CONVOLUTIONAL | dict(gan__discriminator_normalization="spectral"),
     CONVOLUTIONAL
     | dict(
@@ -44,7 +42,7 @@ def same(a, b):
       gan__penalties__r2=0.0,
     ),
   ],
-  ids=["plain", "all penalties", "microbatches", "spectral", "batch"],
+  ids=["all penalties in microbatches", "spectral", "batch"],
 )
 def test_on_a_gpu_one_discriminator_pass_gives_the_same_update(fields, monkeypatch):
   config = small_config(**fields)
@@ -60,31 +58,12 @@ def test_on_a_gpu_one_discriminator_pass_gives_the_same_update(fields, monkeypat
     np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5)
 
 
-MAPS = [
-  ("relu", "l1"),
-  ("sigmoid", "kl"),
-  ("topk", "none"),
-  ("batch_topk", "l1"),
-  ("jumprelu", "l0"),
-]
-
-
-@pytest.mark.parametrize(("sparsity_map", "penalty"), MAPS)
-@pytest.mark.parametrize("name", ["sae", "gan"])
-def test_every_sparsity_map_trains_finitely(name, sparsity_map, penalty):
-  config = small_config(code__sparsity_map=sparsity_map, code__penalty=penalty)
-  config.sae.sparsity_weight = config.gan.sparsity_weight = 1e-3
-  phase = make_phase(name, config)
-  state, metrics = run_steps(phase, phase.init({}), batches(phase, 0, 5))
-  assert all(np.isfinite(column).all() for column in metrics.values())
-  assert int(state.step) == 5
-
-
-@pytest.mark.parametrize("loss", ADVERSARIAL_LOSSES)
+# The others are in golden records, and in the parity of several devices.
 @pytest.mark.parametrize(
-  ("generator", "penalised"), [("sparse", True), ("plain", False)]
+  ("loss", "generator", "penalised"),
+  [("hinge", "sparse", True), ("wasserstein", "plain", False)],
 )
-def test_every_adversarial_loss_trains_finitely(loss, generator, penalised):
+def test_a_loss_moves_both_players_and_names_its_penalties(loss, generator, penalised):
   config = small_config(gan__loss=loss, gan__generator=generator)
   weight = 0.1 if penalised else 0.0
   config.gan.penalties.update(r1=weight, r2=weight, gradient_penalty=weight)
@@ -97,14 +76,12 @@ def test_every_adversarial_loss_trains_finitely(loss, generator, penalised):
   assert not same(start.discriminator.params, state.discriminator.params)
 
 
-@pytest.mark.parametrize("normalization", NORMALIZATIONS)
-def test_every_normalization_trains_finitely(normalization):
+@pytest.mark.parametrize("normalization", ["layer", "group"])  # others: test_parallel
+def test_a_normalization_trains_finitely(normalization):
   config = small_config(**CONVOLUTIONAL)
   config.gan.update(
     generator_normalization=normalization, discriminator_normalization=normalization
   )
-  if normalization == "batch":
-    config.gan.penalties.update(r1=0.0, r2=0.0)
   phase = make_phase("gan", config)
   start = phase.init({})
   state, metrics = run_steps(phase, start, batches(phase, 0, 3))
@@ -245,23 +222,17 @@ def test_same_seed_same_bits_and_other_seed_other_bits(name):
   assert not same(key(one), key(other))
 
 
-@pytest.mark.parametrize("name", ["sae", "gan"])
-def test_a_population_equals_single_runs(name):
-  """Six states that differ in every sweepable number, by vmap of the step."""
+def test_a_population_of_autoencoders_equals_single_runs():
+  """Six states that differ in every swept number, by vmap of the step."""
   members = []
-  phase = make_phase(name, small_config())
+  phase = make_phase("sae", small_config())
   for i in range(6):
     config = small_config(
       seed=i,
       sae__sparsity_weight=1e-4 * i,
-      gan__sparsity_weight=1e-4 * i,
       sae__optimizer__learning_rate=1e-3 * (i + 1),
-      gan__generator_optimizer__learning_rate=1e-4 * (i + 1),
-      gan__discriminator_optimizer__learning_rate=2e-4 * (i + 1),
-      gan__penalties__r1=0.05 * (i + 1),
-      gan__ema_decay=0.9 + 0.01 * i,
     )
-    members.append((make_phase(name, config).init({}), batches(phase, i, 20)))
+    members.append((make_phase("sae", config).init({}), batches(phase, i, 20)))
   traces = 0
 
   def counted(state, stacked):
@@ -286,9 +257,9 @@ def test_a_population_equals_single_runs(name):
 
 
 @pytest.mark.parametrize(
-  ("sparsity_map", "penalty", "weight"), [("topk", "l1", 0.0), ("jumprelu", "l0", 1.0)]
+  ("name", "sparsity_map", "penalty", "weight"),
+  [("sae", "topk", "l1", 0.0), ("gan", "jumprelu", "l0", 1.0)],
 )
-@pytest.mark.parametrize("name", ["sae", "gan"])
 def test_microbatches_give_the_update_of_the_whole_batch(
   name, sparsity_map, penalty, weight
 ):
