@@ -11,8 +11,8 @@ import importlib
 from collections.abc import Iterator
 from typing import Any
 
-from configs import seed
-from sgae.benchmark.rows import ACTIVE, PIXELS, Point, Row
+from configs import mnist, seed
+from sgae.benchmark.rows import ACTIVE, PIXELS, Point, Row, Side
 
 # Ways in which the PyTorch side of a network is written; the quickest counts.
 VARIANTS = {
@@ -41,6 +41,21 @@ ROWS = (
   _row("sampling", "dcgan", 10_000, 1, 1.2),
 )
 LINES = tuple(dict.fromkeys(row.line for row in ROWS))
+
+QUALITY = "quality"  # the line that trains until samples are good
+QUALITY_TARGETS = (50, 20, 13, 10)  # Frechet distances
+QUALITY_SAMPLES = 10_000  # of each look
+# Both pairs of networks, in PyTorch from fresh weights. A round of the convolutional
+# one takes several times as long, and so looks are about as far apart.
+SIDES = (
+  Side("configs/mnist.py", "quality_ours", "mixture", 50),
+  Side("configs/mnist.py:plain", "quality_ours", "plain", 200),
+  *(
+    Side(f"PyTorch, {pair}, {variant}", "quality_pytorch", pair, rounds, variant)
+    for pair, rounds in (("convolutional", 50), ("plain", 200))
+    for variant in ("eager", "compiled")
+  ),
+)
 
 IMAGES_PER_CALL = 8192
 # Shapes of the images that configs are for, where they are not MNIST's.
@@ -110,6 +125,26 @@ def config_of(row: Row, precision: str) -> Any:
     )
     config.gan.generator_optimizer.beta1 = 0.0
   return config
+
+
+def quality_config(name: str) -> Any:
+  """Returns the config of a side.
+
+  Args:
+    name: of a start of configs/mnist.py, or 'convolutional': `:plain` with the
+      discriminator of the default, that is the default's pair from fresh weights.
+  """
+  if name != "convolutional":
+    return mnist.get_config(name)
+  config, default = mnist.get_config("plain"), mnist.get_config()
+  for field in ("discriminator_architecture", "discriminator_hidden"):
+    config.gan[field] = default.gan[field]
+  return config
+
+
+def side_named(name: str) -> Side:
+  """Returns the side of that name."""
+  return next(side for side in SIDES if side.name == name)
 
 
 def row_named(name: str) -> Row:

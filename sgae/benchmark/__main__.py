@@ -5,6 +5,9 @@ and the two are timed in turn. `--only=mlp,dcgan` chooses lines of configs/bench
 `--json=PATH` keeps what was measured. `--precision=float32` keeps a GPU from TF32,
 `bfloat16` computes networks in it (PyTorch: under autocast). Without PyTorch (the extra
 `benchmark`) our column stands alone.
+
+`--only=quality`, which is not among the lines by default, trains each side until its
+samples are near the data, for at most `--limit` seconds; see quality.py.
 """
 
 import contextlib
@@ -20,8 +23,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from configs.benchmark import LINES, ROWS
-from sgae.benchmark import options, table
+from configs.benchmark import LINES, QUALITY, ROWS, SIDES
+from sgae.benchmark import options, quality, table
 from sgae.benchmark.rows import PRECISIONS, Row
 from sgae.benchmark.worker import Failed, Worker
 
@@ -32,14 +35,23 @@ PRODUCT_SECONDS = 0.3
 
 def main() -> int:
   """Measures the rows asked for and prints each as it is done; 1 if one failed."""
-  parser = options.parser("sgae.benchmark", __doc__, LINES)
+  parser = options.parser("sgae.benchmark", __doc__, LINES, (QUALITY,))
   parser.add_argument("--precision", choices=PRECISIONS, default=PRECISIONS[0])
+  parser.add_argument(
+    "--limit",
+    type=options.seconds,
+    default=quality.LIMIT,
+    help="seconds of training of each side of `quality`",
+  )
   args = parser.parse_args()
+  if QUALITY in args.only and args.precision != PRECISIONS[0]:
+    parser.error(f"--only={QUALITY} is measured with --precision={PRECISIONS[0]} alone")
   with_pytorch = importlib.util.find_spec("torch") is not None
   machine = describe_machine(with_pytorch)
   _say(" | ".join(f"{name}: {value}" for name, value in machine.items()))
-  _say(table.line(table.HEAD))
   rows, notes = [], []
+  if set(args.only) != {QUALITY}:
+    _say(table.line(table.HEAD))
   for row in ROWS:
     if row.line not in args.only:
       continue
@@ -50,12 +62,39 @@ def main() -> int:
       continue
     rows.append(table.figures(measured))
     _say(table.line(table.cells(rows[-1])))
+  sides = (
+    compare_quality(args.limit, with_pytorch, notes) if QUALITY in args.only else []
+  )
   for note in notes:
     _say(f"note: {note}")
   if args.json:
     found = {"machine": machine, "precision": args.precision, "rows": rows}
-    Path(args.json).write_text(json.dumps(found | {"notes": notes}, indent=2) + "\n")
-  return 0 if rows else 1
+    found |= {"quality": sides, "notes": notes}
+    Path(args.json).write_text(json.dumps(found, indent=2) + "\n")
+  return 0 if rows or any(side["looks"] for side in sides) else 1
+
+
+def compare_quality(
+  limit: float, with_pytorch: bool, notes: list[str]
+) -> list[dict[str, Any]]:
+  """Prints the table of time to quality; returns the figures of each side.
+
+  Args:
+    limit: seconds of training of each side.
+    with_pytorch: whether it is installed.
+    notes: gets what did not work.
+  """
+  ours = [side for side in SIDES if side.module == "quality_ours"]
+  sides = SIDES if with_pytorch else ours
+  try:
+    found = quality.measure(sides, limit, Worker, _say, notes)
+  except Failed as failure:
+    notes.append(f"{QUALITY}: {failure}")
+    return []
+  figures = [quality.figures(name, looks) for name, looks in found.items()]
+  for line in quality.lines(figures, [side.name for side in ours]):
+    _say(line)
+  return figures
 
 
 @functools.cache

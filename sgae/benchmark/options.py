@@ -5,18 +5,42 @@ from collections.abc import Sequence
 
 
 def parser(
-  program: str, about: str | None, parts: Sequence[str]
+  program: str, about: str | None, parts: Sequence[str], named: Sequence[str] = ()
 ) -> argparse.ArgumentParser:
-  """Returns a parser with `--only=PART,PART` (all parts by default) and `--json`."""
+  """Returns a parser with `--only=PART,PART` (all parts by default) and `--json`.
+
+  Args:
+    program: module that is run.
+    about: shown by `--help`.
+    parts: what `--only` chooses from.
+    named: more of them, which run only where they are named.
+  """
+
+  known = (*parts, *named)
 
   def selection(text):
     names = text.split(",")
     for name in names:
-      if name not in parts:
-        raise argparse.ArgumentTypeError(f"{name!r} is not one of {', '.join(parts)}")
+      if name not in known:
+        raise argparse.ArgumentTypeError(f"{name!r} is not one of {', '.join(known)}")
     return names
 
   result = argparse.ArgumentParser(f"python -m {program}", description=about)
-  result.add_argument("--only", type=selection, default=parts, help=", ".join(parts))
+  result.add_argument("--only", type=selection, default=parts, help=", ".join(known))
   result.add_argument("--json", metavar="PATH", help="write the results to this file")
   return result
+
+
+def seconds(text: str) -> float:
+  """Reads a time above 0.
+
+  Raises:
+    argparse.ArgumentTypeError: it is none.
+  """
+  try:
+    value = float(text)
+  except ValueError:
+    value = 0.0
+  if not 0 < value < float("inf"):
+    raise argparse.ArgumentTypeError(f"{text!r} is no number of seconds above 0")
+  return value

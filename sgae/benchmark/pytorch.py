@@ -6,8 +6,10 @@ pass of real and generated images together. Its processes are its own, and nothi
 in sgae imports PyTorch.
 """
 
+import contextlib
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from itertools import pairwise
 from typing import Any
 
 import torch  # pyright: ignore[reportMissingImports]
@@ -27,15 +29,25 @@ softplus = nn.functional.softplus
 PARTS = {"mlp": 20, "dcgan": 40}
 
 
-def mlp(inputs: int, outputs: int) -> list[nn.Module]:
-  """Returns the layers inputs-128-128-outputs with leaky ReLU between."""
-  return [
-    nn.Linear(inputs, 128),
-    nn.LeakyReLU(0.2),
-    nn.Linear(128, 128),
-    nn.LeakyReLU(0.2),
-    nn.Linear(128, outputs),
-  ]
+def mlp(
+  inputs: int, outputs: int, hidden: Sequence[int] = (128, 128)
+) -> list[nn.Module]:
+  """Returns the layers inputs-hidden-outputs with leaky ReLU between."""
+  layers: list[nn.Module] = []
+  for before, after in pairwise((inputs, *hidden)):
+    layers += [nn.Linear(before, after), nn.LeakyReLU(0.2)]
+  return [*layers, nn.Linear(hidden[-1], outputs)]
+
+
+def dcgan_discriminator(
+  shape: tuple[int, int, int] = (1, 28, 28), hidden: Sequence[int] = (64, 128)
+) -> nn.Sequential:
+  """Returns convolutions of stride 2, and a logit of images [B, *shape]."""
+  layers: list[nn.Module] = []
+  for before, after in pairwise((shape[0], *hidden)):
+    layers += [nn.Conv2d(before, after, 4, 2, 1), nn.LeakyReLU(0.2)]
+  flat = hidden[-1] * (shape[1] >> len(hidden)) * (shape[2] >> len(hidden))
+  return nn.Sequential(*layers, nn.Flatten(), nn.Linear(flat, 1))
 
 
 def networks(name: str) -> tuple[nn.Module, nn.Module]:
@@ -52,15 +64,7 @@ def networks(name: str) -> tuple[nn.Module, nn.Module]:
     nn.ConvTranspose2d(64, 1, 4, 2, 1),
     nn.Tanh(),
   )
-  discriminator = nn.Sequential(
-    nn.Conv2d(1, 64, 4, 2, 1),
-    nn.LeakyReLU(0.2),
-    nn.Conv2d(64, 128, 4, 2, 1),
-    nn.LeakyReLU(0.2),
-    nn.Flatten(),
-    nn.Linear(128 * 7 * 7, 1),
-  )
-  return generator, discriminator
+  return generator, dcgan_discriminator()
 
 
 def make_gan_step(row: Row, variant: str, amp: Any) -> Callable[[torch.Tensor], None]:
@@ -137,20 +141,45 @@ def _plain_losses(generator, discriminator, amp):
   return discriminator_loss, generator_loss
 
 
+def relativistic(
+  logits: torch.Tensor, slopes: torch.Tensor, r1: float, r2: float
+) -> torch.Tensor:
+  """Returns the discriminator's relativistic loss with R1 and R2.
+
+  Args:
+    logits: [2 B, 1], of real images and then of generated ones.
+    slopes: [2 B, C, H, W], the gradient of each logit at its image.
+    r1, r2: weights.
+  """
+  real_logits, fake_logits = logits.chunk(2)
+  real, fake = slopes.square().sum((1, 2, 3)).chunk(2)
+  penalties = 0.5 * (r1 * real.mean() + r2 * fake.mean())
+  return softplus(fake_logits - real_logits).mean() + penalties
+
+
+def penalised_loss(
+  discriminator: nn.Module,
+  real: torch.Tensor,
+  fake: torch.Tensor,
+  r1: float,
+  r2: float,
+  amp: Any = contextlib.nullcontext,
+) -> torch.Tensor:
+  """Returns the same of images, [B, C, H, W] each; `amp` as for `make_gan_step`."""
+  with amp():
+    images = torch.cat([real, fake]).requires_grad_()
+    logits = discriminator(images)
+  (slopes,) = torch.autograd.grad(logits.sum(), images, create_graph=True)
+  return relativistic(logits, slopes, r1, r2)
+
+
 def _penalised_losses(generator, discriminator, amp):
   """Returns the same of a relativistic loss with R1 and R2."""
 
   def discriminator_loss(real, z):
-    with amp():
-      with torch.no_grad():
-        fake = generator(z)
-      images = torch.cat([real, fake]).requires_grad_()
-      logits = discriminator(images)
-    (slopes,) = torch.autograd.grad(logits.sum(), images, create_graph=True)
-    real_logits, fake_logits = logits.chunk(2)
-    # R1 and R2, each a mean over its half, times a half
-    penalties = slopes.square().sum((1, 2, 3)).mean()
-    return softplus(fake_logits - real_logits).mean() + penalties
+    with amp(), torch.no_grad():
+      fake = generator(z)
+    return penalised_loss(discriminator, real, fake, 1.0, 1.0, amp)
 
   def generator_loss(real, z):
     with amp():
@@ -222,6 +251,12 @@ def captured(
   return replay
 
 
+def to_bytes(images: torch.Tensor) -> torch.Tensor:
+  """Returns images in [-1, 1], which are overwritten, as uint8."""
+  images = images.float().add_(1).mul_(127.5).round_()
+  return images.clamp_(0, 255).to(torch.uint8)
+
+
 def sampled(row: Row, variant: str, amp: Any) -> worker.Work:
   """Returns what samples a row's images once, as bytes in memory of the host."""
   generator = networks(row.network)[0].to(DEVICE).eval()
@@ -229,8 +264,7 @@ def sampled(row: Row, variant: str, amp: Any) -> worker.Work:
     _lay_channels_last(generator)
 
   def apply(z):
-    images = generator(z).float().add_(1).mul_(127.5).round_()
-    return images.clamp_(0, 255).to(torch.uint8)
+    return to_bytes(generator(z))
 
   if "compiled" in variant:
     apply = torch.compile(apply)

@@ -1,6 +1,6 @@
-"""What is measured: rows of the comparison, and points of the curves of growth.
+"""What is measured: rows and sides of comparisons, points of the curves of growth.
 
-Which rows and points there are stands in configs/benchmark.py.
+Which there are stands in configs/benchmark.py.
 """
 
 from typing import Any, NamedTuple
@@ -88,3 +88,21 @@ class Point(NamedTuple):
   shape: tuple[int, int, int] = PIXELS
   devices: int = 1
   compiles: bool = False
+
+
+class Side(NamedTuple):
+  """One side of the comparison of time to quality.
+
+  Attributes:
+    name: in the table, and on the command line of its process.
+    module: of sgae.benchmark that its process runs.
+    config: that it trains, as `quality_config` in configs/benchmark.py names it.
+    rounds: between two looks at its samples.
+    variant: in which the PyTorch side is written: 'eager' or 'compiled'.
+  """
+
+  name: str
+  module: str
+  config: str
+  rounds: int
+  variant: str = ""

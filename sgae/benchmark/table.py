@@ -96,9 +96,9 @@ def cells(row: Mapping[str, Any]) -> tuple[str, ...]:
 WIDTHS = (16, 13, 32, 24, 5, 10, 13)
 
 
-def line(texts: Sequence[str]) -> str:
+def line(texts: Sequence[str], widths: Sequence[int] = WIDTHS) -> str:
   """Returns cells as one line, the first aligned left, the others right."""
-  pairs = list(zip(texts, WIDTHS, strict=True))
+  pairs = list(zip(texts, widths, strict=True))
   first, width = pairs[0]
   rest = (f"{text:>{width}}" for text, width in pairs[1:])
   return "  ".join([f"{first:<{width}}", *rest])

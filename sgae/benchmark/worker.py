@@ -61,11 +61,19 @@ class Worker:
     Raises:
       Failed: the process ends instead.
     """
+    return self.request(f"{question} {seconds}")["rate"]
+
+  def request(self, line: str) -> dict[str, Any]:
+    """Returns what the side answers to a line, see `answer`.
+
+    Raises:
+      Failed: the process ends instead.
+    """
     pipe: Any = self._process.stdin
     with contextlib.suppress(BrokenPipeError):  # it has ended: `_answer` says why
-      pipe.write(f"{question} {seconds}\n")
+      pipe.write(f"{line}\n")
       pipe.flush()
-    return self._answer()["rate"]
+    return self._answer()
 
   def close(self) -> None:
     """Ends the process."""
@@ -99,10 +107,26 @@ def serve(
     works[name]()
     works[name]()
     facts.setdefault("peak_bytes", peak())
-  _write(facts)
-  for line in sys.stdin:
+
+  def respond(line):
     question, seconds = line.split()
-    _write({"rate": rate(works[question], float(seconds))})
+    return {"rate": rate(works[question], float(seconds))}
+
+  answer(respond, facts)
+
+
+def answer(
+  respond: Callable[[str], dict[str, Any]], facts: dict[str, Any] | None = None
+) -> None:
+  """Answers each line of the parent by `respond`, until it closes the pipe.
+
+  Args:
+    respond: line -> what JSON can hold.
+    facts: what the parent receives at the start.
+  """
+  _write(facts or {})
+  for line in sys.stdin:
+    _write(respond(line.strip()))
 
 
 def rate(work: Work, seconds: float) -> float:

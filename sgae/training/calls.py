@@ -15,6 +15,7 @@ from sgae.devices.compiled_steps import CompiledSteps
 from sgae.devices.mesh import compute_on, device_memory, local_mesh, replicate
 from sgae.methods import METHODS
 from sgae.methods.method import Program
+from sgae.networks.network import Params
 from sgae.reporting.console import Console
 
 
@@ -140,6 +141,36 @@ def shown_metrics(program: Program, metrics: Mapping[str, Any]) -> dict[str, flo
   }
 
 
+def calls_in_memory(
+  name: str,
+  config: Any,
+  program: Program,
+  dataset: Dataset,
+  branches: Mapping[str, Params] | None = None,
+) -> Iterator[tuple[int, Any, Mapping[str, Any]]]:
+  """Returns what `iterate` does, for a whole phase on one device of this process.
+
+  Args:
+    name: name of the method.
+    config: validated; the method's section has the number of steps.
+    program: of the method, for a single run.
+    dataset: the data.
+    branches: of parameters that the first state starts from.
+  """
+  mesh = local_mesh()
+  steps, chunk = config[name].steps, config[name].log_every
+  size = dataset.train.images.nbytes
+  placement = choose(config.data.placement, size, device_memory(mesh))
+  compiled = compile_steps(program, placement, mesh, "jit")
+  examples = examples_of_calls(
+    name, config, program, dataset, placement, compiled.rows, 0
+  )
+  source = replicate(dataset.train, mesh) if placement.resident else ()
+  key = randomness.root_key(config.seed)
+  start = compute_on(program.init_from, mesh, key, branches or {})
+  return iterate(compiled, start, source, examples, 0, chunk, steps)
+
+
 def train_in_memory(name: str, config: Any, dataset: Dataset, console: Console) -> Any:
   """Trains a method on one device of this process, without files and checkpoints.
 
@@ -154,22 +185,13 @@ def train_in_memory(name: str, config: Any, dataset: Dataset, console: Console) 
   Returns:
     The last state.
   """
-  mesh = local_mesh()
   images = dataset.train.images
   program = METHODS[name].build(config, images.shape[1:], mean_image(images))
-  steps, chunk = config[name].steps, config[name].log_every
-  placement = choose(config.data.placement, images.nbytes, device_memory(mesh))
-  compiled = compile_steps(program, placement, mesh, "jit")
-  examples = examples_of_calls(
-    name, config, program, dataset, placement, compiled.rows, 0
-  )
-  source = replicate(dataset.train, mesh) if placement.resident else ()
-  start = compute_on(program.init, mesh, randomness.root_key(config.seed))
-  images_per_call = chunk * int(np.prod(program.batch_shape))
-  state, last_time = start, perf_counter()
-  with console.phase(name, steps, 0) as progress:
-    for step, state, metrics in iterate(  # noqa: B007 (the last state is returned)
-      compiled, start, source, examples, 0, chunk, steps
+  images_per_call = config[name].log_every * int(np.prod(program.batch_shape))
+  state, last_time = None, perf_counter()
+  with console.phase(name, config[name].steps, 0) as progress:
+    for step, state, metrics in calls_in_memory(  # noqa: B007 (the last one is returned)
+      name, config, program, dataset
     ):
       numbers = shown_metrics(program, metrics)  # waits for the call
       now = perf_counter()
