@@ -36,7 +36,8 @@ def measure(
     sides: what to train.
     limit: seconds of training of each side.
     start: makes a `Worker` of its arguments.
-    say: takes a line for each look that is nearer than a target for the first time.
+    say: takes a line for the first look at or below a target, and for the end of a
+      side.
     notes: gets a line for each side that fails, which keeps its looks until then.
 
   Returns:
@@ -56,7 +57,7 @@ def measure(
       return worker
 
     measuring = begin("quality_measure", sides[0].config)
-    running = {side.name: begin(side.module, side.name) for side in sides}
+    running = {side.name: begin(*_arguments(side, folder)) for side in sides}
 
     def ask(name, what, *args) -> dict[str, Any]:
       try:
@@ -73,13 +74,20 @@ def measure(
       name = min(running, key=lambda name: trained(found[name]))
       look = ask(name, running[name].request, str(path))
       if look:
-        look |= measuring.request(str(path))
-        found[name].append(look)
-        _tell(name, found[name], say)
-      done = not look or look["frechet"] <= min(QUALITY_TARGETS)
-      if name in running and (done or look["seconds"] >= limit):
+        found[name].append(look | measuring.request(str(path)))
+      looks = found[name]
+      ended = not look or _is_done(looks[-1], limit)
+      if looks and (ended or seconds_to(looks) != seconds_to(looks[:-1])):
+        say(_described(name, looks[-1], ended))
+      if ended and name in running:  # else it has failed
         running.pop(name).close()
   return found
+
+
+def _arguments(side: Side, folder: str) -> tuple[str, ...]:
+  # a compiler that keeps what it made starts from nothing in an empty folder
+  own = (tempfile.mkdtemp(dir=folder),) if side.variant else ()
+  return (side.module, side.name, *own)
 
 
 def trained(looks: Looks) -> float:
@@ -87,14 +95,15 @@ def trained(looks: Looks) -> float:
   return looks[-1]["seconds"] if looks else 0.0
 
 
-def _tell(name: str, looks: Looks, say: Callable[[str], None]) -> None:
-  now, before = seconds_to(looks), seconds_to(looks[:-1])
-  if now != before:
-    look = looks[-1]
-    say(
-      f"{look['seconds']:.1f} s: {name}, round {look['rounds']:,}, distance "
-      f"{look['frechet']:.1f}"
-    )
+def _is_done(look: Mapping[str, Any], limit: float) -> bool:
+  return look["frechet"] <= min(QUALITY_TARGETS) or look["seconds"] >= limit
+
+
+def _described(name: str, look: Mapping[str, Any], ended: bool) -> str:
+  return (
+    f"{look['seconds']:.1f} s: {name}, round {look['rounds']:,}, distance "
+    f"{look['frechet']:.1f}{', the end' if ended else ''}"
+  )
 
 
 def seconds_to(looks: Looks) -> dict[int, float | None]:

@@ -1,4 +1,6 @@
-"""PyTorch's side of time to quality: `python -m sgae.benchmark.quality_pytorch SIDE`.
+"""PyTorch's side of time to quality.
+
+    python -m sgae.benchmark.quality_pytorch SIDE FOLDER
 
 The networks and the objective of configs/mnist.py from fresh weights: a relativistic
 loss with R1 and R2, a sparsity penalty, and a moving average of the generator. Written
@@ -6,7 +8,9 @@ as PyTorch users write it, see pytorch.py.
 """
 
 import copy
+import importlib
 import itertools
+import os
 import sys
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -36,14 +40,20 @@ from sgae.training.clock import Clock
 PART = 500  # samples of one call
 
 
+def pair_of(config: Any) -> Any:
+  """Returns the section of a config's only phase, which trains the pair."""
+  (name,) = config.phases
+  return config[name]
+
+
 class Generator(nn.Module):
   """decoder(top-k(coder(z))): noise [B, Z] -> (images [B, C, H, W], codes [B, K])."""
 
   def __init__(self, config: Any, mean: torch.Tensor):
     """Makes fresh weights; `mean` is the mean image [C, H, W], in [-1, 1]."""
     super().__init__()
-    gan, code = config.gan, config.code
-    layers = mlp(gan.latent_dim, code.num_latents, gan.generator_hidden)
+    pair, code = pair_of(config), config.code
+    layers = mlp(pair.latent_dim, code.num_latents, pair.generator_hidden)
     self.coder = start_fresh(nn.Sequential(*layers))
     atoms = torch.randn(code.num_latents, mean.numel())
     self.atoms = nn.Parameter(nn.functional.normalize(atoms, dim=1))
@@ -60,10 +70,10 @@ class Generator(nn.Module):
 
 def make_discriminator(config: Any, shape: tuple[int, int, int]) -> nn.Sequential:
   """Returns the discriminator of images [B, *shape], channels first."""
-  gan = config.gan
-  if gan.discriminator_architecture == "dcgan":
-    return start_fresh(dcgan_discriminator(shape, gan.discriminator_hidden))
-  layers = mlp(int(np.prod(shape)), 1, gan.discriminator_hidden)
+  pair = pair_of(config)
+  if pair.discriminator_architecture == "dcgan":
+    return start_fresh(dcgan_discriminator(shape, pair.discriminator_hidden))
+  layers = mlp(int(np.prod(shape)), 1, pair.discriminator_hidden)
   return start_fresh(nn.Sequential(nn.Flatten(), *layers))
 
 
@@ -79,13 +89,14 @@ def start_fresh(network: nn.Sequential) -> nn.Sequential:
 
 def make_loss_g(config: Any, generator: Generator, discriminator: nn.Module):
   """Returns the generator's `loss(real, z)`."""
+  sparsity_weight = pair_of(config).sparsity_weight
 
   def loss_g(real, z):
     with torch.no_grad():
       real_logits = discriminator(real)
     fake, code = generator(z)
     value = softplus(real_logits - discriminator(fake)).mean()
-    return value + config.gan.sparsity_weight * code.sum(1).mean()
+    return value + sparsity_weight * code.sum(1).mean()
 
   return loss_g
 
@@ -101,7 +112,8 @@ def make_gradients(
     variant: 'eager', or 'compiled'. `torch.compile` takes no derivative of what
       `torch.autograd.grad` gave, but what `torch.func.grad` gives of itself.
   """
-  r1, r2 = config.gan.penalties.r1, config.gan.penalties.r2
+  penalties = pair_of(config).penalties
+  r1, r2 = penalties.r1, penalties.r2
 
   def by_backward(real, fake):
     loss = penalised_loss(discriminator, real, fake, r1, r2)
@@ -147,17 +159,16 @@ def make_round(
     average: of the generator, moves towards it.
     variant: see `make_gradients`.
   """
-  gan = config.gan
-  train_g = _adam(generator, gan.generator_optimizer)
-  train_d = _adam(discriminator, gan.discriminator_optimizer)
+  pair = pair_of(config)
+  train_g = _adam(generator, pair.generator_optimizer)
+  train_d = _adam(discriminator, pair.discriminator_optimizer)
   put_gradients = make_gradients(config, discriminator, variant)
   loss_g = make_loss_g(config, generator, discriminator)
   if variant == "compiled":
     loss_g = torch.compile(loss_g)
-  averages, weights = list(average.parameters()), list(generator.parameters())
 
   def noise(count):
-    return torch.randn(count, gan.latent_dim, device=DEVICE)
+    return torch.randn(count, pair.latent_dim, device=DEVICE)
 
   def play_round(real, number):
     with torch.no_grad():
@@ -170,9 +181,12 @@ def make_round(
     train_g.zero_grad(set_to_none=True)
     loss.backward()
     train_g.step()
-    decay = min(gan.ema_decay, (1 + number) / (10 + number))
+    decay = min(pair.ema_decay, (1 + number) / (10 + number))
     with torch.no_grad():
-      torch._foreach_lerp_(averages, weights, 1 - decay)
+      for mean, weight in zip(
+        average.parameters(), generator.parameters(), strict=True
+      ):
+        mean.lerp_(weight, 1 - decay)
 
   return play_round
 
@@ -205,17 +219,19 @@ def train(
   images = torch.from_numpy(images_nhwc).permute(0, 3, 1, 2).to(DEVICE)
   images = images.contiguous().float().div_(127.5).sub_(1)
   generator = Generator(config, images.mean(0).cpu()).to(DEVICE)
-  discriminator = make_discriminator(config, tuple(images.shape[1:])).to(DEVICE)
+  height, width, channels = images_nhwc.shape[1:]
+  discriminator = make_discriminator(config, (channels, height, width)).to(DEVICE)
   average = copy.deepcopy(generator).requires_grad_(False)
   play_round = make_round(config, generator, discriminator, average, variant)
-  stream = batches(images, config.gan.batch_size)
+  pair = pair_of(config)
+  stream = batches(images, pair.batch_size)
   for number in itertools.count():
     if len(times) < 4:
       times.append(spent())
     if number % rounds == 0:
       seconds = spent()
       with clock.interruption():
-        drawn = sampled(average, config.gan.latent_dim, samples)
+        drawn = sampled(average, pair.latent_dim, samples)
         yield Look(number, seconds, 0.0, looks.compiling(times), drawn)
     play_round(next(stream), number)
 
@@ -230,8 +246,12 @@ def sampled(generator: Generator, latent_dim: int, count: int) -> np.ndarray:
   return torch.cat(parts)[:count].permute(0, 2, 3, 1).contiguous().numpy()
 
 
-def main(name: str) -> None:
-  """Serves one side to the parent process."""
+def main(name: str, folder: str) -> None:
+  """Serves one side to the parent process; what it compiles goes to a folder."""
+  os.environ["TORCHINDUCTOR_CACHE_DIR"] = folder
+  # else the first optimizer and the first compilation import them, and that counts
+  for module in ("torch._dynamo", "torch._inductor.compile_fx"):
+    importlib.import_module(module)
   torch.manual_seed(0)
   torch.set_float32_matmul_precision("high")  # as JAX does on a GPU
   side = side_named(name)
