@@ -128,19 +128,24 @@ def _data_fields() -> dict[str, Any]:
   """Returns the fields that say what is trained on."""
   return {
     # 'digits' (inside scikit-learn, needs no download), 'tfds', 'npz' (arrays in a
-    # file), 'folder' (image files), 'mixture' (points of the plane) or 'stacked'
-    # (grey TFDS images, several in the channels of one). [fixed]
+    # file), 'folder' (image files in a folder, .zip or .tar), 'parquet' (encoded
+    # images in a table), 'idx' (the files of MNIST), 'mixture' (points of the plane)
+    # or 'stacked' (grey TFDS images, several in the channels of one). [fixed]
     "source": "digits",
     # TFDS name, e.g. 'mnist', 'fashion_mnist', 'cifar10'; or for 'mixture' 'ring'
     # or 'grid'. [fixed]
     "name": "mnist",
     # Where TFDS data lie; '' = $TFDS_DATA_DIR, else ~/tensorflow_datasets.
     "directory": "",
-    # The .npz file or the folder of images; '' for the other sources. What may be
-    # in it: sgae/data/npz.py and folder.py. Without a test split the first of every
-    # ten examples make it (in the order of the arrays, or of the sorted file
-    # names), whatever the seed. [fixed]
+    # The file or folder of 'npz', 'folder', 'parquet' or 'idx'; '' for the other
+    # sources. What may be in it: the file of that name in sgae/data/. Without a test
+    # split one image in ten of each class makes it, by a hash of the image's number,
+    # whatever the seed. [fixed]
     "path": "",
+    # What is put behind transparent pixels by 'folder' and 'parquet': a colour such
+    # as 'white', 'black' or '#rrggbb'; '' = white, or black where fewer images vanish
+    # on it. [fixed]
+    "background": "",
     # Side in pixels that images are resized to; 0 = as stored, which 'mixture'
     # needs. 'folder' cuts the square in the centre out first. [fixed]
     "image_size": 0,

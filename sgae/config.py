@@ -11,8 +11,9 @@ from ml_collections import ConfigDict, FrozenConfigDict
 from sgae import base_config
 from sgae.config_checks import at_least, choice
 from sgae.data.mixture import named
+from sgae.data.pixels import check_background
 from sgae.data.placement import PLACEMENTS
-from sgae.data.sources import SOURCES, SOURCES_WITH_PATH
+from sgae.data.sources import SOURCES, SOURCES_WITH_BACKGROUND, SOURCES_WITH_PATH
 from sgae.data.stacked import DIGITS
 from sgae.devices.compiled_steps import MODES
 from sgae.errors import UserError
@@ -204,13 +205,20 @@ def _validate_path(data):
   if data.source in SOURCES_WITH_PATH and not data.path:
     raise UserError(
       f"data.path={data.path!r} names nothing to read: data.source={data.source!r} "
-      "needs a .npz file ('npz') or a folder of images ('folder')"
+      f"needs {SOURCES_WITH_PATH[data.source]}"
     )
   # Training on other data than the user's own would pass unnoticed.
   if data.path and data.source not in SOURCES_WITH_PATH:
     raise UserError(
       f"data.path={data.path!r} is not read by data.source={data.source!r}: choose "
       f"data.source from {', '.join(SOURCES_WITH_PATH)}, or data.path=''"
+    )
+  check_background(data.background)
+  if data.background and data.source not in SOURCES_WITH_BACKGROUND:
+    raise UserError(
+      f"data.background={data.background!r} is not read by "
+      f"data.source={data.source!r}: set it to '', or choose data.source from "
+      f"{', '.join(SOURCES_WITH_BACKGROUND)}"
     )
 
 

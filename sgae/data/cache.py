@@ -11,10 +11,12 @@ import json
 import os
 import pathlib
 import tempfile
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
-from sgae.data.dataset import Dataset, Split
+from sgae.data.dataset import Dataset, Reading, Split
 from sgae.errors import UserError
 
 _ARRAYS = ("train_images", "train_labels", "test_images", "test_labels")
@@ -48,6 +50,31 @@ def place_of(root: pathlib.Path, kind: str, *made_of: object) -> pathlib.Path:
   return root / kind / f"{hashlib.sha256(text.encode()).hexdigest()[:16]}.json"
 
 
+def remember(
+  config: Any, kind: str, key: object, make: Callable[[], Dataset]
+) -> Dataset:
+  """Returns a decoded data set from the cache, or makes it and stores it there.
+
+  Args:
+    config: the ConfigDict `config.data`: cache_directory, and image_size and
+      background, which belong to the key.
+    kind: the first part of the entry's name.
+    key: everything else that the data depend on, as JSON values.
+    make: decodes the data.
+
+  Raises:
+    UserError: from `make`, or the cache cannot be written.
+  """
+  made_of = [key, config.image_size, config.background]
+  digest = hashlib.sha256(json.dumps(made_of).encode()).hexdigest()
+  entry = cache_root(config.cache_directory) / "data" / f"{kind}-{digest[:16]}"
+  dataset = read(entry)
+  if dataset is None:
+    dataset = make()
+    write(entry, dataset)
+  return dataset
+
+
 def read(entry: pathlib.Path) -> Dataset | None:
   """Returns the data set stored in the folder `entry`.
 
@@ -70,6 +97,8 @@ def read(entry: pathlib.Path) -> Dataset | None:
       train=Split(arrays["train_images"], arrays["train_labels"]),
       test=Split(arrays["test_images"], arrays["test_labels"]),
       num_classes=meta["num_classes"],
+      class_names=tuple(meta["class_names"]),
+      read=_reading(meta["read"]),
     )
   except (OSError, ValueError, KeyError, TypeError):
     return None
@@ -95,6 +124,8 @@ def write(entry: pathlib.Path, dataset: Dataset) -> None:
       meta = {
         "name": dataset.name,
         "num_classes": dataset.num_classes,
+        "class_names": dataset.class_names,
+        "read": dataset.read._asdict(),
         "sha256": {key: _digest(new / f"{key}.npy") for key in arrays},
       }
       (new / "dataset.json").write_text(json.dumps(meta, indent=2))
@@ -112,6 +143,14 @@ def write(entry: pathlib.Path, dataset: Dataset) -> None:
       f"cannot write the decoded data to {entry.parent} ({error.strerror}); choose a "
       "writable folder with --config.data.cache_directory=... or SGAE_CACHE_DIR"
     ) from error
+
+
+def _reading(stored: dict[str, Any]) -> Reading:
+  fields: Any = {
+    key: tuple(value) if isinstance(value, list) else value
+    for key, value in stored.items()
+  }
+  return Reading(**fields)
 
 
 def _digest(path: pathlib.Path) -> str:

@@ -34,10 +34,30 @@ class Mixture(NamedTuple):
   scale: float
 
 
+class Reading(NamedTuple):
+  """What a source read and what it did not, in words; '' where there is nothing to say.
+
+  Attributes:
+    source: what was read, such as 'folder /data/faces'.
+    split: where the test split comes from.
+    changed: what was converted, one phrase each.
+    left_out: what was not read, and why, one phrase each.
+    background: what was put behind transparent pixels.
+  """
+
+  source: str = ""
+  split: str = ""
+  changed: tuple[str, ...] = ()
+  left_out: tuple[str, ...] = ()
+  background: str = ""
+
+
 class Dataset(NamedTuple):
   """A named data set: training split, test split and number of classes.
 
   `mixture` is the known distribution of points of the plane, None for images.
+  `class_names` are the names of the classes in order; () where they have no names but
+  their numbers, or where there are no labels.
   """
 
   name: str
@@ -45,3 +65,10 @@ class Dataset(NamedTuple):
   test: Split
   num_classes: int
   mixture: Mixture | None = None
+  class_names: tuple[str, ...] = ()
+  read: Reading = Reading()
+
+
+def names_of_classes(dataset: Dataset) -> tuple[str, ...]:
+  """Returns a name for each class, its number where it has no other."""
+  return dataset.class_names or tuple(map(str, range(dataset.num_classes)))

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from sgae.data.dataset import Dataset, Split
+from sgae.data.dataset import Dataset, Reading, Split
 from sgae.errors import UserError
 
 Example = tuple[np.ndarray, int]  # uint8 [H, W, C] and its label.
@@ -79,7 +79,16 @@ def decode(
   train, test = (_stack(examples, splits[split].num_examples) for split in _SPLITS)
   for _ in examples:  # Without this the length of the last file is never checked.
     pass
-  return Dataset(name, train, test, features["label"].num_classes)
+  label, read = features["label"], _reading(f"{name} {folder.name}", info)
+  return Dataset(name, train, test, label.num_classes, None, tuple(label.names), read)
+
+
+def _reading(source: str, info: Any) -> Reading:
+  left_out = (
+    *(f"split {split!r}" for split in info.splits if split not in _SPLITS),
+    *(f"feature {key!r}" for key in info.features if key not in ("image", "label")),
+  )
+  return Reading(f"{source} of TensorFlow Datasets", "as prepared", left_out=left_out)
 
 
 def one_line(error: BaseException) -> str:

@@ -5,17 +5,19 @@ from typing import Any
 
 import numpy as np
 
-from sgae.data.dataset import Dataset, Split
+from sgae.data.dataset import Dataset, Reading, Split
+from sgae.data.holdout import hold_out
 
-_TEST_EVERY = 6  # The last example of every six is for testing.
+_EVERY = 6  # one example in six is for testing: more than of a user's own data
 
 
 def load(config: Any, report: Callable[[str], None]) -> Dataset:
   """Returns the 1,797 digits of scikit-learn, 8x8 pixels, one channel.
 
-  scikit-learn has no splits. Here the examples whose index is 5 modulo 6 are the test
-  split (299) and the others the training split (1,498), in their stored order. The
-  stored values 0..16 become round(255 * value / 16), so that they fill 0..255.
+  scikit-learn has no splits. Here one in six of each class, 299 in all, are the test
+  split (see holdout.py) and the others the training split (1,498), in their stored
+  order. The stored values 0..16 become round(255 * value / 16), so that they fill
+  0..255.
 
   Args:
     config: the ConfigDict `config.data`; unused.
@@ -30,12 +32,14 @@ def load(config: Any, report: Callable[[str], None]) -> Dataset:
   values, labels = load_digits(return_X_y=True)
   images = np.rint(values * (255 / 16)).astype(np.uint8).reshape(-1, 8, 8, 1)
   labels = np.asarray(labels, np.int32)
-  is_test = np.arange(len(labels)) % _TEST_EVERY == _TEST_EVERY - 1
+  is_test, rule = hold_out("digits", labels, _EVERY)
   return Dataset(
     name="digits",
     train=Split(images[~is_test], labels[~is_test]),
     test=Split(images[is_test], labels[is_test]),
     num_classes=10,
+    class_names=tuple(map(str, range(10))),
+    read=Reading("digits of scikit-learn", rule),
   )
 
 

@@ -1,14 +1,14 @@
-"""What the sources of a user's own files share, see npz.py and folder.py."""
+"""What the sources of a user's own files share: paths, lists of names, one warning."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 
-import numpy as np
-
-from sgae.data.dataset import Dataset
+from sgae.data.dataset import Dataset, names_of_classes
+from sgae.data.decode import one_line
 from sgae.errors import UserError
 
-_TEST_EVERY = 10
+_SOURCES_BY_END = {".npz": "npz", ".parquet": "parquet", "-ubyte": "idx"}
 
 
 def absolute(path: str) -> str:
@@ -25,34 +25,63 @@ def shown(path: str) -> str:
   return path if path.isprintable() else repr(path)
 
 
-def is_test(file: str, num_examples: int) -> np.ndarray:
-  """Returns which examples are for testing, for data without a test split.
+def shortened(names: Sequence[str], most: int) -> str:
+  """Returns a list of names as one short line: at most so many, and how many more.
 
-  These are the first of every ten, with an index of 0 modulo 10. This does not depend
-  on the seed, and with two examples neither split is empty.
+  >>> shortened(["a", "b", "c"], 2)
+  'a, b and 1 more'
+  """
+  line = ", ".join(shown(name) for name in names[:most])
+  return f"{line} and {len(names) - most:,} more" if len(names) > most else line
+
+
+def other_source(names: Iterable[str]) -> str:
+  """Returns advice for files that another value of config.data.source reads, or ''."""
+  for name in names:
+    for end, source in _SOURCES_BY_END.items():
+      if name.lower().removesuffix(".gz").endswith(end):
+        return f"; {end} is read by --config.data.source={source}"
+  return ""
+
+
+@contextmanager
+def explained(path: str, what: str, advice: str = "replace it") -> Iterator[None]:
+  """Turns whatever a missing or damaged file raises inside the block into one line.
 
   Args:
-    file: the path in messages, from `shown`.
-    num_examples: size of the data set, at least 1 (examples).
-
-  Returns:
-    bool [num_examples].
+    path: the file.
+    what: that it should be, such as 'a zip file'.
+    advice: what to do with a damaged one.
 
   Raises:
-    UserError: there is only one example.
+    UserError: for any error.
   """
-  if num_examples < 2:
+  try:
+    yield
+  except UserError:
+    raise
+  except MemoryError as error:
     raise UserError(
-      f"{file} holds one image; at least two are needed: add a test image"
-    )
-  return np.arange(num_examples) % _TEST_EVERY == 0
+      f"{shown(path)} does not fit into memory; store fewer or smaller images"
+    ) from error
+  except Exception as error:  # Each format has its own kinds, and damage has more.
+    if isinstance(error, OSError) and error.errno is not None:
+      raise UserError(
+        f"{shown(path)} cannot be read ({error.strerror or error}); choose {what} with "
+        "--config.data.path=..."
+      ) from error
+    raise UserError(
+      f"{shown(path)} is not {what}, or is damaged or truncated ({one_line(error)}); "
+      f"{advice}"
+    ) from error
 
 
 def warn_of_one_class(dataset: Dataset, report: Callable[[str], None]) -> None:
   """Warns if all labels are the same; not an error, since no loss needs labels."""
   first = dataset.train.labels[0]
   if all((split.labels == first).all() for split in (dataset.train, dataset.test)):
+    name = shown(names_of_classes(dataset)[first])
     report(
-      f"Warning: all labels of {dataset.name} are one class ({first}); training "
+      f"Warning: all labels of {dataset.name} are one class ({name}); training "
       "continues without the measures that need classes"
     )

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from sgae.data.dataset import Dataset, Mixture, Split
+from sgae.data.dataset import Dataset, Mixture, Reading, Split
 from sgae.errors import UserError
 
 NUM_TRAIN, NUM_TEST = 100_000, 10_000
@@ -77,7 +77,8 @@ def load(config: Any, report: Callable[[str], None]) -> Dataset:
   mixture = named(config.name)
   random = np.random.RandomState(_SEED)
   train, test = (_draw(random, mixture, count) for count in (NUM_TRAIN, NUM_TEST))
-  return Dataset(config.name, train, test, len(mixture.means_k2), mixture)
+  read = Reading(f"points of the mixture {config.name!r}", "drawn like the rest")
+  return Dataset(config.name, train, test, len(mixture.means_k2), mixture, read=read)
 
 
 def train_shape(config: Any) -> tuple[int, int, int, int]:

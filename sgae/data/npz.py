@@ -1,43 +1,55 @@
-"""Images from a NumPy archive (.npz), as numpy.savez and Keras write them."""
+"""Images from a NumPy archive (.npz), as numpy.savez, Keras and MedMNIST write them."""
 
 import os
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.lib.npyio import NpzFile
 
-from sgae.data import local
-from sgae.data.dataset import Dataset, Split
+from sgae.data import local, splits
+from sgae.data.dataset import Dataset, Reading, Split
 from sgae.data.decode import one_line
+from sgae.data.holdout import hold_out
+from sgae.data.labels import number_classes
 from sgae.devices import machine
 from sgae.errors import UserError
 
-_IMAGES = ("images", "arr_0")
-_KERAS = ("x_train", "y_train", "x_test", "y_test")
+# Names of arrays, in lower case; of several, the first that the file has is read.
+_IMAGES = ("images", "image", "x", "imgs", "data", "arr_0")
+_LABELS = ("labels", "label", "y", "targets", "target", "classes", "arr_1")
 _HOW_TO_WRITE = "write it with numpy.savez(file, images=images, labels=labels)"
-_LARGEST_LABEL = np.iinfo(np.int32).max - 1  # num_classes is one more.
+_NAMED = 8  # arrays of the file, in a message
+
+
+class _Layout(NamedTuple):
+  """The names of the arrays that are read, each (images, labels or None)."""
+
+  train: tuple[str, str | None]
+  test: tuple[str, str | None] | None
+  unread: tuple[str, ...]
+
+  def read(self) -> list[str]:
+    return [key for pair in (self.train, self.test or ()) for key in pair if key]
 
 
 def load(config: Any, report: Callable[[str], None]) -> Dataset:
   """Returns the images of a .npz file.
 
-  The first of these layouts that the file has is read:
+  Arrays are known by their names, in any case: `images`, `image`, `x`, `imgs` or
+  `data`, and `labels`, `label`, `y`, `target`, `targets` or `classes`. With a split in
+  the name (`x_train`, `test_images`, `labels_val`) they are that split: `test` is the
+  test split, else `val`. Arrays that were stored without names are `arr_0`, images, and
+  `arr_1`, labels. The first of these that the file has are read, and all other arrays
+  are named. Without a test split, `holdout.py` makes it.
 
-  - `images`, optionally with `labels`;
-  - `arr_0` instead of `images`;
-  - `x_train`, `y_train`, `x_test` and `y_test`, the layout of Keras.
-
-  Without a test split, the first of every ten examples (index 0 modulo 10) is for
-  testing, whatever the seed.
-
-  Images are uint8 [N, H, W, C] with C = 1 or 3, or [N, H, W]. Labels are integers >= 0,
-  [N] or [N, 1]; the classes are 0 to the largest label. Without labels all examples
-  have class 0. Nothing is unpickled, so files from untrusted sources are safe.
+  Images are uint8 [N, H, W, C] with C = 1 or 3, or [N, H, W]. What labels may be:
+  `labels.number_classes`. Without labels all examples have class 0. Nothing is
+  unpickled, so files from untrusted sources are safe.
 
   Args:
-    config: the ConfigDict `config.data`: path (the file) and image_size (0: `x_train`
-      and `x_test` must have one size).
+    config: the ConfigDict `config.data`: path (the file) and image_size (0: the splits
+      must have one size).
     report: shows one plain line to the user; called if all labels are the same.
 
   Returns:
@@ -49,57 +61,80 @@ def load(config: Any, report: Callable[[str], None]) -> Dataset:
   """
   path = local.absolute(config.path)
   file = local.shown(path)
-  arrays = _read(path, file)
-  if "x_train" in arrays:
-    train = _split(file, arrays, "x_train", "y_train")
-    test = _split(file, arrays, "x_test", "y_test")
-    _check_same_shape(file, train.images, test.images, config.image_size)
+  layout, arrays = _read(path, file)
+  parts = [layout.train, *([layout.test] if layout.test else [])]
+  images = [_images(f"{file}: {name!r}", arrays[name]) for name, _ in parts]
+  labels, names, changed = _labels(file, arrays, parts, [len(part) for part in images])
+  if layout.test:
+    _check_same_shape(file, parts, images, config.image_size)
+    rule = f"the array {layout.test[0]!r}"
+    train = Split(images[0], labels[: len(images[0])])
+    test = Split(images[1], labels[len(images[0]) :])
   else:
-    [images] = arrays.keys() - {"labels"}
-    whole = _split(file, arrays, images, "labels")
-    is_test = local.is_test(file, len(whole.images))
-    train = Split(whole.images[~is_test], whole.labels[~is_test])
-    test = Split(whole.images[is_test], whole.labels[is_test])
-  num_classes = 1 + int(max(train.labels.max(), test.labels.max()))
-  dataset = Dataset(local.shown(os.path.basename(path)), train, test, num_classes)
-  if len(arrays) > 1:  # There are labels.
+    is_test, rule = hold_out(file, labels)
+    train = Split(images[0][~is_test], labels[~is_test])
+    test = Split(images[0][is_test], labels[is_test])
+  unread = tuple(f"array {name!r}" for name in layout.unread)
+  read = Reading(f"arrays of {file}", rule, changed, unread)
+  name = local.shown(os.path.basename(path))
+  dataset = Dataset(name, train, test, max(len(names), 1), None, names, read)
+  if names:
     local.warn_of_one_class(dataset, report)
   return dataset
 
 
-def _read(path: str, file: str) -> dict[str, np.ndarray]:
-  """Returns the arrays of one layout; `file` is the path in messages."""
-  try:
+def _read(path: str, file: str) -> tuple[_Layout, dict[str, np.ndarray]]:
+  """Returns the layout and its arrays; `file` is the path in messages."""
+  with (
+    local.explained(path, "a .npz file", _HOW_TO_WRITE),
+    open(path, "rb") as handle,
     # numpy.load would take any file that is not zip or .npy for a pickle.
-    with open(path, "rb") as handle, NpzFile(handle, allow_pickle=False) as stored:
-      keys = _layout(file, stored.files)
-      _check_size(file, stored)
-      return {key: _array(file, stored, key) for key in keys}
-  except UserError:
-    raise
-  except OSError as error:
-    raise UserError(
-      f"{file} cannot be read ({error.strerror or error}); choose a .npz file with "
-      "--config.data.path=..."
-    ) from error
-  except Exception as error:  # A damaged directory of a zip file raises many kinds.
-    raise UserError(
-      f"{file} is not a .npz file, or is damaged or truncated ({one_line(error)}); "
-      f"{_HOW_TO_WRITE}"
-    ) from error
+    NpzFile(handle, allow_pickle=False) as stored,
+  ):
+    layout = _layout(file, stored.files)
+    _check_size(file, stored)
+    return layout, {key: _array(file, stored, key) for key in layout.read()}
 
 
-def _layout(file: str, keys: list[str]) -> tuple[str, ...]:
-  for images in _IMAGES:
-    if images in keys:
-      return (images, "labels") if "labels" in keys else (images,)
-  if set(_KERAS) <= set(keys):
-    return _KERAS
-  raise UserError(
-    f"{file} holds {', '.join(map(repr, keys)) or 'no arrays'}; allowed are 'images' "
-    f"or 'arr_0', with or without 'labels', or {', '.join(map(repr, _KERAS))}; "
-    f"{_HOW_TO_WRITE}"
-  )
+def _layout(file: str, keys: Sequence[str]) -> _Layout:
+  """Returns which arrays are read, from all the names in the file."""
+  images, labels = _by_split(keys, _IMAGES), _by_split(keys, _LABELS)
+  if "" in images:
+    train, test = (images[""], labels.get("")), None
+  elif images:
+    chosen = splits.choose(file, images)
+    train = (images[chosen.train], labels.get(chosen.train))
+    test = chosen.test and (images[chosen.test], labels.get(chosen.test))
+    if test and (train[1] is None) != (test[1] is None):
+      with_labels, without = (train, test) if train[1] else (test, train)
+      raise UserError(
+        f"{file} holds {with_labels[1]!r}, but no labels of {without[0]!r}: add or "
+        f"remove labels; {_HOW_TO_WRITE}"
+      )
+  else:
+    held = local.shortened([repr(key) for key in keys], _NAMED) or "no arrays"
+    raise UserError(
+      f"{file} holds {held}; allowed are 'images' or 'arr_0', with or without "
+      f"'labels', or 'x_train', 'y_train', 'x_test' and 'y_test'; {_HOW_TO_WRITE}"
+    )
+  layout = _Layout(train, test or None, ())
+  read = layout.read()
+  return layout._replace(unread=tuple(key for key in keys if key not in read))
+
+
+def _by_split(keys: Sequence[str], kinds: Sequence[str]) -> dict[str, str]:
+  """Returns split -> name of the array of these kinds; the split '' is none."""
+  found: dict[str, tuple[int, str]] = {}
+  for key in keys:
+    name = key.lower()
+    words = [name] if name in kinds else name.split("_")
+    named = [word for word in words if splits.split_of(word)]
+    rest = [word for word in words if word not in named]
+    if len(rest) == 1 and rest[0] in kinds and len(named) <= 1:
+      split = (splits.split_of(named[0]) or "") if named else ""
+      rank = kinds.index(rest[0])
+      found[split] = min(found.get(split, (rank, key)), (rank, key))
+  return {split: key for split, (_, key) in found.items()}
 
 
 def _check_size(file: str, stored: Any) -> None:
@@ -131,13 +166,6 @@ def _array(file: str, stored: Any, key: str) -> np.ndarray:
   return array
 
 
-def _split(file: str, arrays: dict[str, np.ndarray], images: str, labels: str) -> Split:
-  pixels = _images(f"{file}: {images!r}", arrays[images])
-  if labels not in arrays:
-    return Split(pixels, np.zeros(len(pixels), np.int32))
-  return Split(pixels, _labels(f"{file}: {labels!r}", arrays[labels], len(pixels)))
-
-
 def _images(what: str, array: np.ndarray) -> np.ndarray:
   """Returns checked images as [N, H, W, C]."""
   shape = array.shape
@@ -157,33 +185,46 @@ def _images(what: str, array: np.ndarray) -> np.ndarray:
   return array.reshape(*shape[:3], -1)
 
 
-def _labels(what: str, array: np.ndarray, count: int) -> np.ndarray:
-  """Returns checked labels as int32 [N]."""
-  if array.shape not in ((count,), (count, 1)):
+def _labels(
+  file: str,
+  arrays: dict[str, np.ndarray],
+  parts: Sequence[tuple[str, str | None]],
+  counts: Sequence[int],
+) -> tuple[np.ndarray, tuple[str, ...], tuple[str, ...]]:
+  """Returns labels of all parts in a row, names of classes, and what was converted."""
+  stored = []
+  for (_, name), count in zip(parts, counts, strict=True):
+    if name is None:
+      return np.zeros(sum(counts), np.int32), (), ()
+    array = arrays[name]
+    if array.ndim not in (1, 2) or len(array) != count:
+      raise UserError(
+        f"{file}: {name!r} has the shape {array.shape}, but there are {count:,} "
+        "images; allowed is one label for each image: store as many labels as images"
+      )
+    stored.append(array.reshape(count) if array.shape == (count, 1) else array)
+  what = f"{file}: {' and '.join(repr(name) for _, name in parts)}"
+  forms = {(array.shape[1:], array.dtype.kind in "UST") for array in stored}
+  if len(forms) > 1:
     raise UserError(
-      f"{what} has the shape {array.shape}, but there are {count:,} images; allowed is "
-      "one label for each image: store as many labels as images"
+      f"{what} have different forms ({' and '.join(str(a.dtype) for a in stored)}, "
+      f"{' and '.join(str(a.shape) for a in stored)}): store both alike"
     )
-  if array.dtype.kind not in "iu":
-    raise UserError(
-      f"{what} is {array.dtype}; allowed are integers, from 0: number the classes"
-    )
-  if array.min() < 0 or array.max() > _LARGEST_LABEL:
-    raise UserError(
-      f"{what} has values from {array.min()} to {array.max()}; allowed are 0 to "
-      f"{_LARGEST_LABEL}: number the classes from 0"
-    )
-  return array.reshape(count).astype(np.int32)
+  return number_classes(what, np.concatenate(stored))
 
 
 def _check_same_shape(
-  file: str, train: np.ndarray, test: np.ndarray, image_size: int
+  file: str,
+  parts: Sequence[tuple[str, str | None]],
+  images: Sequence[np.ndarray],
+  image_size: int,
 ) -> None:
   # With an image_size both are resized later, so that only the channels must agree.
   first = 3 if image_size else 1
+  train, test = images
   if train.shape[first:] != test.shape[first:]:
     raise UserError(
-      f"{file}: 'x_train' has the shape {train.shape} and 'x_test' {test.shape}; both "
-      "must have the same channels and size: reshape one, or, where only the size "
-      "differs, set --config.data.image_size=..."
+      f"{file}: {parts[0][0]!r} has the shape {train.shape} and {parts[1][0]!r} "
+      f"{test.shape}; both must have the same channels and size: reshape one, or, "
+      "where only the size differs, set --config.data.image_size=..."
     )

@@ -72,12 +72,25 @@ def stack_indices(numbers: np.ndarray, digits: int, num_examples: int) -> np.nda
   Returns:
     int32 [*numbers.shape, D], each in [0, num_examples), independent and uniform.
   """
+  words = _splitmix(numbers, digits)
+  return ((words >> 32) * num_examples >> 32).astype(np.int32)
+
+
+def hashes(numbers: np.ndarray) -> np.ndarray:
+  """Returns the first SplitMix64 output of each number, uint64 of the same shape.
+
+  Args:
+    numbers: integers of any shape, each in [0, 2**63).
+  """
+  return _splitmix(numbers, 1)[..., 0]
+
+
+def _splitmix(numbers: np.ndarray, outputs: int) -> np.ndarray:
   state = np.asarray(numbers).astype(np.uint64)[..., None]
-  words = state + 0x9E3779B97F4A7C15 * np.arange(1, digits + 1, dtype=np.uint64)
+  words = state + 0x9E3779B97F4A7C15 * np.arange(1, outputs + 1, dtype=np.uint64)
   words = (words ^ (words >> 30)) * 0xBF58476D1CE4E5B9
   words = (words ^ (words >> 27)) * 0x94D049BB133111EB
-  words = words ^ (words >> 31)
-  return ((words >> 32) * num_examples >> 32).astype(np.int32)
+  return words ^ (words >> 31)
 
 
 @functools.lru_cache(maxsize=4)

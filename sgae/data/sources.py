@@ -27,8 +27,13 @@ SHAPES: dict[str, Callable[[Any], tuple[int, int, int, int]]] = {
   "stacked": stacked.train_shape,
 }
 
-# The sources that read config.data.path.
-SOURCES_WITH_PATH = ("npz", "folder")
+# The sources that read config.data.path, with what it names.
+SOURCES_WITH_PATH = {
+  "npz": "a .npz file",
+  "folder": "a folder, a .zip or a .tar of images",
+}
+# The sources whose images may have transparent pixels.
+SOURCES_WITH_BACKGROUND = ("folder",)
 
 
 def load(config: Any, report: Callable[[str], None]) -> Dataset:
@@ -36,8 +41,9 @@ def load(config: Any, report: Callable[[str], None]) -> Dataset:
 
   Args:
     config: the ConfigDict `config.data`: source (a key of SOURCES), name, directory,
-      path, cache_directory, image_size (0 = as stored; else images are resized to a
-      square of this side, bilinear, pixels), stacked_digits and stacked_examples.
+      path, background, cache_directory, image_size (0 = as stored; else images are
+      resized to a square of this side, bilinear, pixels), stacked_digits and
+      stacked_examples.
     report: shows one plain line to the user; called before anything slow.
 
   Returns:

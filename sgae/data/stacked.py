@@ -135,7 +135,11 @@ def stack(base: Dataset, digits: int, examples: int) -> Dataset:
 
   test = part(base.test, slice(_FIRST_TEST, _FIRST_TEST + NUM_TEST))
   train = part(base.train, slice(examples)) if examples else endless(base.train)
-  return Dataset(f"stacked {base.name}", train, test, modes)
+  read = base.read._replace(
+    source=f"{digits} images of {base.read.source or base.name} in each",
+    split="made of the test images alone",
+  )
+  return Dataset(f"stacked {base.name}", train, test, modes, read=read)
 
 
 def train_shape(config: Any) -> tuple[int, int, int, int]:

@@ -8,6 +8,7 @@ import numpy as np
 
 from sgae.data import sources
 from sgae.data.cache import cache_root
+from sgae.data.reading import describe_data
 from sgae.devices import processes
 from sgae.devices.mesh import fetch_local, make_mesh, take_member
 from sgae.diagnostics.health import events
@@ -49,6 +50,7 @@ def evaluate_run(
   members = population.members_of(config)
   mesh = make_mesh(config.parallel.devices, members=len(members))
   dataset = sources.load(config.data, console.line)
+  console.line(f"Data: {describe_data(dataset)}")
   image_shape = dataset.train.images.shape[1:]
   states = read_states(config, workdir, image_shape, mesh, console.line)
   for name in config.phases:

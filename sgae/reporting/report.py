@@ -114,6 +114,7 @@ def contents(workdir: Path, shown: Mapping[str, Shown]) -> dict[str, Any]:
     "name": workdir.resolve().name,
     "dataset": dataset_of(config),
     "image_shape": items(stored, "image_shape"),
+    "data_read": str(stored.get("data_read", "")),
     "phases": phases,
     "finished": bool(phases) and all(phase["finished"] for phase in phases),
     "notes": notes,

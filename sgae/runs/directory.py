@@ -93,15 +93,17 @@ def write(
   workdir: Path,
   config: Any,
   image_shape: tuple[int, int, int],
+  data_read: str,
   devices: str,
   stored: dict[str, Any] | None,
 ) -> None:
-  """Writes config.json: the config, the image shape, and versions of all packages.
+  """Writes config.json: the config, what the data are, and versions of all packages.
 
   Args:
     workdir: the run directory.
     config: the resolved config.
     image_shape: (H, W, C) of the data.
+    data_read: what was read and what was not, from `reading.describe_data`.
     devices: a description of the devices.
     stored: from `check`; this environment is added to its list of environments.
   """
@@ -113,6 +115,7 @@ def write(
     "config": config.to_dict(),
     "environments": environments,
     "image_shape": list(image_shape),
+    "data_read": data_read,
   }
   write_json(workdir / FILE_NAME, record)
 

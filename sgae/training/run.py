@@ -9,6 +9,7 @@ from sgae.data.cache import cache_root
 from sgae.data.dataset import Dataset
 from sgae.data.order import ENDLESS
 from sgae.data.placement import INPUTS, Placement, choose
+from sgae.data.reading import describe_data
 from sgae.devices import processes
 from sgae.devices.backend import (
   enable_compilation_cache,
@@ -37,6 +38,8 @@ from sgae.training.loop import Phase, train_phase
 from sgae.training.recorder import Sinks
 from sgae.training.signals import noted_signals, stopped
 
+_COMPARED = 1000  # images at a time: all at once would take their size in memory again
+
 
 def train(config: Any, workdir: Path, console: Console) -> None:
   """Trains all phases, or resumes them.
@@ -62,6 +65,7 @@ def train(config: Any, workdir: Path, console: Console) -> None:
   with processes.leader_first("data"):
     dataset = sources.load(config.data, console.line)
   check_examples(config, len(dataset.train.images))
+  _check_variety(dataset)
   for name in config.phases:
     METHODS[name].check_data(config, dataset)
     _check_inputs(name)
@@ -80,12 +84,15 @@ def train(config: Any, workdir: Path, console: Console) -> None:
     )
     devices = f"{mesh.size} x {mesh.devices.flat[0].device_kind}"
     if processes.is_leader():
-      run_directory.write(workdir, config, images.shape[1:], devices, stored)
+      run_directory.write(
+        workdir, config, images.shape[1:], describe_data(dataset), devices, stored
+      )
     many = f"{len(members)} members of " if members else ""
     console.line(
       f"{'Resuming' if stored else 'Training'} {many}{' -> '.join(config.phases)} on "
       f"{dataset.name}: {_amount(images)}, {devices}; {workdir}"
     )
+    console.line(f"Data: {describe_data(dataset)}")
     _train_phases(
       config, workdir, mesh, dataset, placement, checkpoints, position, console
     )
@@ -226,6 +233,26 @@ def check_examples(config: Any, count: int) -> None:
         f"{name}.batch_size={config[name].batch_size} is more than the {count} "
         "training images: choose a smaller one"
       )
+
+
+def _check_variety(dataset: Dataset) -> None:
+  """Raises UserError if all training images are alike."""
+  images, first = dataset.train.images, dataset.train.images[:1]
+  if len(images) == ENDLESS or any(
+    (images[start : start + _COMPARED] != first).any()
+    for start in range(0, len(images), _COMPARED)
+  ):
+    return
+  hidden = ""
+  if dataset.read.background:
+    hidden = (
+      f" (transparent pixels are {dataset.read.background}: another --config."
+      "data.background=... may show what they hide)"
+    )
+  raise UserError(
+    f"all {len(images):,} training images of {dataset.name} are alike, so that nothing "
+    f"can be learned from them: give it images that differ{hidden}"
+  )
 
 
 def _check_inputs(name: str) -> None:

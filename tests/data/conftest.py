@@ -27,6 +27,7 @@ def make_config(tmp_path):
       directory=str(tmp_path / "data"),
       path="",
       image_size=0,
+      background="",
       stacked_digits=3,
       stacked_examples=128_000,
       cache_directory=str(tmp_path / "cache"),

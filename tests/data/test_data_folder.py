@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from sgae.data.holdout import hold_out
 from sgae.reporting.metrics import read_metrics
 from tests.image_files import assert_holds, encode, pixels
 
@@ -19,9 +20,10 @@ def test_flat_files_in_the_order_of_their_names(write_images, load_folder):
   lines = []
   dataset = load_folder(lines)
   assert (dataset.name, dataset.num_classes) == ("faces", 1)
-  rest = list(images.values())
-  assert_holds(dataset.test, [rest.pop(index) for index in (20, 10, 0)][::-1], [0] * 3)
-  assert_holds(dataset.train, rest, [0] * 18)
+  is_test = hold_out("", np.zeros(21)).is_test
+  stored = np.stack(list(images.values()))
+  assert_holds(dataset.test, list(stored[is_test]), [0] * 2)
+  assert_holds(dataset.train, list(stored[~is_test]), [0] * 19)
   assert lines == ["Decoding faces: 0 of 21 images"]  # No warning about classes.
 
 
@@ -36,9 +38,12 @@ def test_class_folders_are_numbered_in_the_order_of_their_names(
   write_images({name: image[..., 0] for name, image in images.items()})
   dataset = load_folder()
   assert dataset.num_classes == 3
-  rest = [images[name] for name in sorted(images)]
-  assert_holds(dataset.test, [rest.pop(10), rest.pop(0)][::-1], [0, 2])
-  assert_holds(dataset.train, rest, [0] * 3 + [1] * 4 + [2] * 3)
+  assert dataset.class_names == ("a", "b", "c")
+  labels = np.repeat(np.arange(3), 4)
+  is_test = hold_out("", labels).is_test
+  stored = np.stack([images[name] for name in sorted(images)])
+  assert_holds(dataset.test, list(stored[is_test]), [0, 1, 2])
+  assert_holds(dataset.train, list(stored[~is_test]), labels[~is_test].tolist())
 
 
 @pytest.mark.parametrize("classes", [True, False])
@@ -61,14 +66,34 @@ def test_train_and_test_are_the_splits_if_both_exist(
   assert dataset.num_classes == 1 + classes
   assert_holds(dataset.train, images[:3], [0, 0, int(classes)])
   assert_holds(dataset.test, images[3:], [int(classes)])
+  assert dataset.read.split == "test/"
+  assert dataset.read.left_out == ("val/ (1 images)", "1 images beside train/")
 
 
-def test_train_alone_is_a_class_like_any_other(write_images, load_folder):
-  write_images({"train/1.png": pixels(4, 4), "plane/1.png": pixels(4, 4)})
-  assert load_folder().num_classes == 2
+@pytest.mark.parametrize(
+  ("train", "test"),
+  [("Train", "Test"), ("train", "val"), ("training", "valid"), ("TRAIN", "Validation")],
+)
+def test_splits_in_any_spelling_are_never_classes(
+  write_images, load_folder, train, test
+):
+  write_images({f"{train}/{n}.png": pixels(4, 4, seed=n) for n in range(3)})
+  write_images({f"{test}/3.png": pixels(4, 4, seed=3)})
+  dataset = load_folder()
+  assert (len(dataset.train.images), len(dataset.test.images)) == (3, 1)
+  assert (dataset.num_classes, dataset.read.split) == (1, f"{test}/")
 
 
-def test_hidden_files_and_other_kinds_are_ignored(
+def test_a_folder_that_holds_everything_is_looked_through(write_images, load_folder):
+  names = ("data/train/cat/1.png", "data/train/cat/2.png", "data/train/dog/1.png")
+  write_images({name: pixels(4, 4) for name in names})
+  write_images({"data/README.md": b""})
+  dataset = load_folder()
+  assert dataset.class_names == ("cat", "dog")
+  assert sum(len(split.images) for split in (dataset.train, dataset.test)) == 3
+
+
+def test_hidden_files_are_ignored_and_other_kinds_are_named(
   write_images, load_folder, image_root
 ):
   write_images(
@@ -77,7 +102,11 @@ def test_hidden_files_and_other_kinds_are_ignored(
       "a/2.Png": pixels(4, 4),
       "a/._1.png": b"what macOS leaves behind",
       "a/list.txt": b"1.PNG",
-      "a/movie.gif": b"",
+      "a/new.avif": b"",
+      "a/new.AVIF": b"",
+      "__MACOSX/a/1.png": b"",
+      "a/Thumbs.db": b"",
+      ".ipynb_checkpoints/1.png": b"",
       "b/3.png": pixels(4, 4),
       "no_class/readme.md": b"",
       ".thumbnails/deep/1.png": b"",
@@ -85,8 +114,11 @@ def test_hidden_files_and_other_kinds_are_ignored(
   )
   os.mkfifo(image_root / "a" / "pipe.png")  # Opening it would never return.
   dataset = load_folder()
-  assert dataset.train.labels.tolist() + dataset.test.labels.tolist() == [0, 1, 0]
-  assert dataset.num_classes == 2
+  assert sorted([*dataset.train.labels, *dataset.test.labels]) == [0, 0, 1]
+  assert dataset.class_names == ("a", "b")
+  assert dataset.read.left_out == (
+    "2 .avif", "1 .txt", "1 .md", "no_class/ (no images)", "a/pipe.png (no file)"
+  )  # fmt: skip
 
 
 NAMES = ["人物/顔 ü.png", "e\u0301/🙂.png", "line\nend/\t.png", "\udcff/\udce4.png"]
@@ -100,7 +132,7 @@ def test_names_of_any_kind(write_images, load_folder, refuse_folder, image_root,
   write_images({name: pixels(4, 4, seed=1)})
   for _ in ("decoded", "cached"):
     np.testing.assert_array_equal(
-      load_folder().train.images[0, ..., 0], pixels(4, 4, seed=1)
+      load_folder().test.images[0, ..., 0], pixels(4, 4, seed=1)
     )
 
 
@@ -127,9 +159,11 @@ def test_links_are_followed_but_never_in_a_circle(
   other = tmp_path / "other"  # The data by another name: the links lead above it too.
   other.symlink_to(image_root)
   for path in (image_root, other):
-    dataset = load_folder(path=str(path))
-    assert_holds(dataset.test, [pixels(4, 4)[..., None]], [0])
-    assert_holds(dataset.train, [pixels(4, 4, seed=1)[..., None]] * 2, [0, 1])
+    train, test, *_ = load_folder(path=str(path))[1:]
+    both = [np.concatenate(arrays) for arrays in zip(train, test, strict=True)]
+    found = sorted(zip(map(bytes, both[0]), both[1], strict=True))
+    first, other = pixels(4, 4).tobytes(), pixels(4, 4, seed=1).tobytes()
+    assert found == sorted([(first, 0), (other, 0), (other, 1)])
 
 
 def test_a_path_may_begin_with_the_home_folder(
@@ -147,7 +181,7 @@ def test_a_single_class_gets_a_warning_each_time(write_images, load_folder):
     load_folder(lines)
     *others, warning = lines
     assert others == before
-    assert warning.startswith("Warning: all labels of faces are one class (0)")
+    assert warning.startswith("Warning: all labels of faces are one class (cat)")
 
 
 # The cache.
@@ -253,6 +287,7 @@ def test_two_steps_of_training(write_images, image_root, train_two_steps):
     ("sae",), source="folder", path=str(image_root), image_size=8
   )
   assert "on faces: 18 images" in printed
+  assert "images of 8x8x3; 2 classes (0, 1); test split: 1 in 10 of each" in printed
   assert json.loads((workdir / "config.json").read_text())["image_shape"] == [8, 8, 3]
   assert read_metrics(workdir)[-1]["step"] == 2
   with Image.open(workdir / "images" / "sae_reconstructions_000002.png") as picture:

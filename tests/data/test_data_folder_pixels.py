@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from sgae.data.holdout import hold_out
 from tests.image_files import assert_holds, encode, pixels
 
 
@@ -24,11 +25,15 @@ def test_lossless_formats_give_what_was_stored(write_images, load_folder):
       "1.png": image,
       "2.bmp": encode(image, "BMP"),
       "3.webp": encode(image, "WEBP", lossless=True),
+      "4.tif": encode(image, "TIFF"),
+      "5.tiff": encode(image, "TIFF", compression="tiff_lzw"),
+      "6.gif": encode(Image.fromarray(image).quantize(24), "GIF"),
+      "7.jfif": encode(image),
     }
   )
   dataset = load_folder()
   assert_holds(dataset.test, [image], [0])
-  assert_holds(dataset.train, [image, image], [0, 0])
+  assert_holds(dataset.train, [image] * 6, [0] * 6)
 
 
 @pytest.mark.parametrize(("kind", "suffix"), [("JPEG", "jpeg"), ("WEBP", "webp")])
@@ -96,6 +101,33 @@ def test_palettes_and_transparency(write_images, load_folder, data, expected):
   assert only_image(load_folder).tolist() == expected
 
 
+def glyph(colour, opacity=255):
+  """A transparent page with a square of one colour."""
+  image = Image.new("RGBA", (4, 4), (255, 255, 255, 0))
+  image.paste((colour, colour, colour, opacity), (1, 1, 3, 3))
+  return encode(image)
+
+
+@pytest.mark.parametrize(
+  ("files", "background", "pixel", "said"),
+  [
+    ((glyph(255), glyph(255)), "", 0, "black, since 2 of 2 images vanish on white"),
+    ((glyph(250), glyph(10)), "", 255, "white"),  # one vanishes on either
+    ((glyph(0), glyph(0)), "", 255, "white"),
+    ((glyph(255), glyph(255)), "white", 255, "white, by data.background"),
+    ((glyph(0), glyph(0)), "#640000", 100, "#640000, by data.background"),
+    ((encode(pixels(4, 4)), encode(pixels(4, 4))), "#640000", 217, ""),
+  ],
+)
+def test_the_background_leaves_something(
+  write_images, load_folder, files, background, pixel, said
+):
+  write_images({f"{index}.png": data for index, data in enumerate(files)})
+  dataset = load_folder(background=background)
+  assert dataset.train.images[0, 0, 0, 0] == pixel
+  assert dataset.read.background == said
+
+
 def test_cmyk_becomes_rgb(write_images, load_folder):
   data = encode(Image.new("CMYK", (4, 4), (255, 0, 0, 0)), "JPEG", quality=100)
   write_images({"1.jpg": data, "2.jpg": data})
@@ -120,12 +152,12 @@ def test_damaged_metadata_are_ignored(write_images, load_folder):
   assert only_image(load_folder).shape == (4, 6, 1)
 
 
-def test_an_animation_gives_its_first_frame(write_images, load_folder):
+@pytest.mark.parametrize("kind", ["WEBP", "GIF", "TIFF"])
+def test_an_animation_gives_its_first_frame(write_images, load_folder, kind):
   frames = [Image.fromarray(pixels(4, 4, 3, seed=seed)) for seed in range(2)]
-  data = encode(
-    frames[0], "WEBP", save_all=True, append_images=frames[1:], lossless=True
-  )
-  write_images({"1.webp": data, "2.webp": data})
+  options = {"lossless": True} if kind == "WEBP" else {}
+  data = encode(frames[0], kind, save_all=True, append_images=frames[1:], **options)
+  write_images({f"1.{kind}": data, f"2.{kind}": data})
   np.testing.assert_array_equal(only_image(load_folder), frames[0])
 
 
@@ -175,9 +207,10 @@ def test_many_images_stay_in_order_and_progress_is_shown(
   monkeypatch.setattr(time, "monotonic", lambda: next(clock))
   lines = []
   dataset = load_folder(lines)
+  is_test = hold_out("", numbers * 0).is_test
   for images, expected in (
-    (dataset.test.images, numbers[::10]),
-    (dataset.train.images, numbers[numbers % 10 > 0]),
+    (dataset.test.images, numbers[is_test]),
+    (dataset.train.images, numbers[~is_test]),
   ):
     found = images[:, 0, 0].astype(int) @ [256, 1, 0]
     np.testing.assert_array_equal(found, expected)

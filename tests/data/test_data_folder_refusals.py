@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from sgae.devices import machine
 from tests.image_files import encode, pixels
 
 
@@ -42,9 +43,34 @@ def test_images_next_to_class_folders(write_images, image_root, refuse_folder, s
 
 
 def test_folders_inside_class_folders(write_images, image_root, refuse_folder):
-  write_images({"train/cat/1.png": pixels(4, 4), "val/cat/1.png": pixels(4, 4)})
+  write_images({"red/cat/1.png": pixels(4, 4), "blue/cat/1.png": pixels(4, 4)})
   message = refuse_folder()
   assert "/cat is a folder inside a class folder; allowed is <class>/<image>" in message
+
+
+@pytest.mark.parametrize(
+  ("names", "words"),
+  [
+    (("trainA/1.png", "trainB/1.png"), "holds trainA/, trainB/, the parts of two sets"),
+    (("trainA/1.png", "testA/1.png", "testB/1.png"), "data.path=.../testA"),
+    (("train/1.png", "plane/1.png"), "train/ is beside plane, but a folder named like"),
+    (("train/1.png", "2.png"), "train/ is beside 2.png"),
+    (("train/1.png", "val/1.png", "valid/1.png"), "has 'val' and 'valid', which name"),
+    (("test/1.png", "val/1.png"), "has test, val but no training split"),
+    (("test/1.png", "cat/1.png"), "has test but no training split"),
+  ],
+)
+def test_splits_that_are_not_clear_are_refused_by_name(
+  write_images, refuse_folder, names, words
+):
+  write_images({name: pixels(4, 4) for name in names})
+  assert words in refuse_folder()
+
+
+def test_no_refusal_lists_thousands_of_names(write_images, refuse_folder):
+  write_images({f"train{i}/{i}/1.png": b"" for i in range(300)})
+  write_images({f"train/{i}.jpg.part{i}": b"" for i in range(300)})
+  assert len(refuse_folder()) < 400
 
 
 GOOD = pixels(16, 16, 3)
@@ -67,8 +93,8 @@ def test_a_truncated_image(write_images, image_root, refuse_folder, kind, kept):
   ("data", "words"),
   [
     (b"GIF89a, but not a GIF", "is not PNG, JPEG, BMP, WEBP"),
-    (encode(GOOD, "GIF"), "is not PNG, JPEG, BMP, WEBP"),
-    (encode(GOOD, "TIFF"), "is not PNG, JPEG, BMP, WEBP"),
+    (encode(GOOD, "PPM"), "is not PNG, JPEG, BMP, WEBP, GIF, TIFF"),
+    (encode(pixels(16, 16).astype(np.uint16) * 256, "TIFF"), "16 bits per channel"),
     (encode(GOOD)[:60] + b"\xff" * 30 + encode(GOOD)[90:], "cannot be read ("),
     (encode(pixels(16, 16).astype(np.uint16) * 256), "16 bits per channel"),
   ],
@@ -100,7 +126,7 @@ def test_16_bits_are_refused_even_if_pillow_would_cut_them(
   with Image.open(io.BytesIO(png)) as image:  # It is valid, Pillow reads it.
     image.load()
   write_images({"1.png": png, "2.png": png})
-  assert f"{image_root}/2.png has 16 bits per channel; allowed are 8" in refuse_folder()
+  assert f"{image_root}/1.png has 16 bits per channel; allowed are 8" in refuse_folder()
 
 
 # Of 256 pixels: Pillow warns above its limit, and fails above twice its limit.
@@ -119,7 +145,7 @@ def test_a_decompression_bomb(
 def test_images_of_different_sizes(write_images, image_root, refuse_folder):
   write_images({"a.png": pixels(4, 6), "b.png": pixels(4, 6), "c.png": pixels(6, 4)})
   message = refuse_folder()
-  assert f"{image_root}/c.png has 4x6 pixels, but {image_root}/b.png has 6x4" in message
+  assert f"{image_root}/c.png has 4x6 pixels, but {image_root}/a.png has 6x4" in message
   assert "--config.data.image_size" in message
 
 
@@ -134,12 +160,8 @@ def test_a_link_to_nothing_and_one_to_itself(
 
 def test_images_that_do_not_fit_into_memory(write_images, refuse_folder, monkeypatch):
   write_images({"a.png": pixels(4, 6), "b.png": pixels(4, 6)})
-
-  def no_memory(*args, **kwargs):
-    raise MemoryError
-
-  monkeypatch.setattr(np, "empty", no_memory)
-  assert "2 images of 6x4 pixels do not fit into memory" in refuse_folder()
+  monkeypatch.setattr(machine, "memory", lambda: 2 * 4 * 6 * 3 - 1)
+  assert "2 images of 6x4 pixels take 0.00 GiB, more than" in refuse_folder()
 
 
 def test_a_cache_that_cannot_be_written(write_images, refuse_folder, tmp_path):

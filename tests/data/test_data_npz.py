@@ -10,10 +10,11 @@ import pytest
 from PIL import Image
 
 from sgae.data import sources
+from sgae.data.holdout import hold_out
 from sgae.devices import machine
 from sgae.errors import UserError
 from sgae.reporting.metrics import read_metrics
-from tests.image_files import pixels
+from tests.image_files import assert_holds, pixels
 
 
 @pytest.fixture
@@ -54,7 +55,7 @@ def refusal(load):
 
 @pytest.mark.parametrize("key", ["images", "arr_0"])
 @pytest.mark.parametrize("channels", [1, 3])
-def test_the_first_of_every_ten_examples_are_for_testing(write, load, key, channels):
+def test_every_example_is_in_one_split(write, load, key, channels):
   images, labels = pixels(25, 4, 6, channels), np.arange(25) % 7
   dataset = load(write(**{key: images}, labels=labels))
   assert (dataset.name, dataset.num_classes) == ("faces.npz", 7)
@@ -62,12 +63,10 @@ def test_the_first_of_every_ten_examples_are_for_testing(write, load, key, chann
     assert array.dtype == np.uint8
   for array in (dataset.train.labels, dataset.test.labels):
     assert array.dtype == np.int32
-  np.testing.assert_array_equal(dataset.test.images, images[[0, 10, 20]])
-  assert dataset.test.labels.tolist() == [0, 3, 6]
-  np.testing.assert_array_equal(
-    dataset.train.images, np.delete(images, [0, 10, 20], axis=0)
-  )
-  assert dataset.train.labels.tolist() == np.delete(labels, [0, 10, 20]).tolist()
+  assert sorted(dataset.test.labels) == list(range(7))
+  is_test = hold_out("", labels).is_test
+  assert_holds(dataset.test, list(images[is_test]), labels[is_test].tolist())
+  assert_holds(dataset.train, list(images[~is_test]), labels[~is_test].tolist())
 
 
 def test_without_labels_all_examples_have_class_0(write, load):
@@ -80,8 +79,8 @@ def test_without_labels_all_examples_have_class_0(write, load):
 def test_images_without_an_axis_of_channels_are_grey(write, load):
   images = np.asfortranarray(pixels(2, 5, 4))  # The order in memory means nothing.
   dataset = load(write(arr_0=images))
-  np.testing.assert_array_equal(dataset.test.images, images[:1, ..., None])
-  np.testing.assert_array_equal(dataset.train.images, images[1:, ..., None])
+  both = np.concatenate([dataset.train.images, dataset.test.images])
+  np.testing.assert_array_equal(both, images[..., None])
 
 
 @pytest.mark.parametrize("column", [False, True])  # Keras stores CIFAR's as a column.
@@ -105,22 +104,66 @@ def test_the_splits_of_keras_stay_as_they_are(write, load, column):
     assert labels.dtype == np.int32
 
 
-def test_only_the_first_layout_of_the_file_is_read(write, load):
+def test_only_the_first_layout_of_the_file_is_read_and_the_rest_is_named(write, load):
   # If it were read, it would be refused: it needs pickle.
   other = np.array([{}], object)
   keras = dict.fromkeys(("x_train", "y_train", "x_test", "y_test"), other)
   images = pixels(2, 3, 3, 3)
-  dataset = load(write(images=images, arr_0=other, more=other, **keras))
-  np.testing.assert_array_equal(dataset.test.images, images[:1])
-  dataset = load(write(arr_0=images, more=other, **keras))
-  np.testing.assert_array_equal(dataset.test.images, images[:1])
+  for arrays in ({"images": images, "arr_0": other}, {"arr_0": images}):
+    dataset = load(write(**arrays, more=other, **keras))
+    np.testing.assert_array_equal(dataset.train.images, images[:1])
+    unread = {"x_train", "y_train", "x_test", "y_test", "more", *list(arrays)[1:]}
+    assert set(dataset.read.left_out) == {f"array {name!r}" for name in unread}
+
+
+WHOLE = {"images": pixels(12, 4, 4), "labels": np.arange(12) % 3}
+
+
+@pytest.mark.parametrize(
+  "names",
+  [("X", "y"), ("image", "label"), ("data", "target"), ("arr_0", "arr_1"),
+   ("x_train", "y_train"), ("train_images", "train_labels")],
+)  # fmt: skip
+def test_the_names_of_arrays_that_people_use(write, load, names):
+  dataset = load(write(**dict(zip(names, WHOLE.values(), strict=True))))
+  expected = load(write(**WHOLE))
+  assert_holds(
+    dataset.train, list(expected.train.images), expected.train.labels.tolist()
+  )
+  assert dataset.class_names == ("0", "1", "2")
+  assert not dataset.read.left_out
+
+
+@pytest.mark.parametrize(
+  "pattern", ["{part}_{kind}", "{kind}_{part}"]
+)  # MedMNIST's, and the reverse
+def test_the_test_split_is_read_where_there_is_one_else_the_validation_split(
+  write, load, pattern
+):
+  def arrays(*parts):
+    return {
+      pattern.format(part=part, kind=kind): WHOLE[kind][at:]
+      for at, part in enumerate(parts)
+      for kind in ("images", "labels")
+    }
+
+  dataset = load(write(**arrays("train", "test", "val")))
+  assert_holds(
+    dataset.test, list(WHOLE["images"][1:, ..., None]), [1, 2, *[0, 1, 2] * 3]
+  )
+  assert len(dataset.train.images) == 12
+  assert len(dataset.read.left_out) == 2
+  assert all("val" in phrase for phrase in dataset.read.left_out)
+  dataset = load(write(**arrays("Train", "Valid")))
+  assert (len(dataset.train.images), len(dataset.test.images)) == (12, 11)
 
 
 def test_a_compressed_file_holds_the_same(tmp_path, load):
   images = pixels(11, 4, 4, 3)
   np.savez_compressed(tmp_path / "faces.npz", images=images)
   dataset = load(tmp_path / "faces.npz")
-  np.testing.assert_array_equal(dataset.test.images, images[[0, 10]])
+  both = [*dataset.train.images, *dataset.test.images]
+  assert sorted(map(bytes, both)) == sorted(map(bytes, images))
 
 
 def test_splits_of_different_sizes_are_resized(write, load, refusal):
@@ -154,7 +197,7 @@ def test_a_path_may_begin_with_the_home_folder_or_be_relative(
 def test_labels_of_one_class_get_a_warning(write, load):
   lines = []
   dataset = load(write(images=pixels(20, 3, 3), labels=np.full(20, 4)), lines)
-  assert dataset.num_classes == 5
+  assert (dataset.num_classes, dataset.class_names) == (1, ("4",))
   [line] = lines
   assert line.startswith("Warning: all labels of faces.npz are one class (4)")
   assert "without the measures that need classes" in line
@@ -170,6 +213,10 @@ def test_two_steps_of_training(write, train_two_steps):
   path = write(images=pixels(40, 8, 8, 3))
   workdir, printed = train_two_steps(("sae", "gan"), source="npz", path=str(path))
   assert "on faces.npz: 36 images" in printed
+  line = "36 training and 4 test images of 8x8x3; no labels; test split: 1 in 10"
+  assert f"Data: arrays of {path}: {line}" in printed
+  assert line in json.loads((workdir / "config.json").read_text())["data_read"]
+  assert line in (workdir / "report.html").read_text()
   assert json.loads((workdir / "config.json").read_text())["image_shape"] == [8, 8, 3]
   records = read_metrics(workdir)
   assert {(r["phase"], r["step"]) for r in records} >= {("sae", 2), ("gan", 2)}
@@ -187,7 +234,8 @@ GOOD = pixels(12, 4, 4)
   [
     ({}, "holds no arrays; allowed are 'images' or 'arr_0'"),
     ({"faces": GOOD, "arr_1": GOOD}, "holds 'faces', 'arr_1'; allowed are 'images'"),
-    ({"x_train": GOOD, "y_train": GOOD}, "'x_test', 'y_test'"),
+    ({"x_test": GOOD, "x_val": GOOD}, "no training split"),
+    ({"x_train": GOOD, "y_train": np.arange(12), "x_test": GOOD}, "no labels of 'x_te"),
     ({"images": GOOD / np.float32(255)}, "'images' is float32, 0.0"),
     ({"images": np.full((2, 4, 4), np.nan)}, "is float64, nan to nan"),
     ({"images": GOOD.astype(np.int64) * 10}, "is int64, 0 to 2550; allowed is uint8"),
@@ -204,11 +252,14 @@ GOOD = pixels(12, 4, 4)
     ({"images": GOOD[..., None][..., :0]}, "(12, 4, 4, 0)"),
     ({"images": GOOD[:1]}, "holds one image; at least two are needed"),
     ({"images": GOOD, "labels": np.zeros(11, int)}, "(11,), but there are 12 images"),
-    ({"images": GOOD, "labels": np.zeros((12, 2), int)}, "(12, 2), but there are 12"),
+    ({"images": GOOD, "labels": np.zeros((12, 2), int)}, "not one-hot"),
     ({"images": GOOD, "labels": np.int64(1)}, "(), but there are 12"),
-    ({"images": GOOD, "labels": np.zeros(12)}, "'labels' is float64; allowed are int"),
+    (
+      {"images": GOOD, "labels": np.full(12, 0.5)},
+      "is float64 with values that are no",
+    ),
     ({"images": GOOD, "labels": np.arange(12) - 1}, "values from -1 to 10"),
-    ({"images": GOOD, "labels": np.arange(12) + 2**31 - 12}, "to 2147483647; allowed"),
+    ({"images": GOOD, "labels": np.zeros(12, complex)}, "is complex128; allowed are"),
     ({"images": GOOD.astype(object)}, "'images' cannot be read"),
     ({"images": GOOD, "labels": np.array(["a"] * 12, object)}, "that need no pickle"),
   ],
@@ -257,7 +308,7 @@ def test_no_altered_byte_ends_in_a_traceback(write, load):
     for value in (0, 255, data[index] ^ 1):
       path.write_bytes(data[:index] + bytes([value]) + data[index + 1 :])
       with contextlib.suppress(UserError):
-        assert load(path).train.images.tolist() == GOOD[1:2, :2, :2, None].tolist()
+        assert load(path).train.images.tolist() == GOOD[:1, :2, :2, None].tolist()
 
 
 def test_an_altered_byte(write, refusal):

@@ -10,6 +10,7 @@ import numpy as np
 
 from sgae import randomness
 from sgae.data import resident
+from sgae.data.dataset import names_of_classes
 from sgae.devices.batched_apply import batched_apply
 from sgae.evaluation.measures import suite
 from sgae.evaluation.measures.classes import class_shares
@@ -120,7 +121,7 @@ class GanEvaluator:
       return {}
     reference_shares = class_shares(self.dataset.test.labels, num_classes)
     return {
-      "class_names": [str(k) for k in range(num_classes)],
+      "class_names": list(names_of_classes(self.dataset)),
       "class_share": shares.tolist(),
       "class_share_reference": reference_shares.tolist(),
     }
