@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from sgae.data import digits, folder, mixture, npz, stacked, tfds
+from sgae.data import digits, folder, idx, mixture, npz, parquet, stacked, tfds
 from sgae.data.dataset import Dataset, Split
 from sgae.errors import UserError
 
@@ -16,6 +16,8 @@ SOURCES: dict[str, Callable[[Any, Callable[[str], None]], Dataset]] = {
   "tfds": tfds.load,
   "npz": npz.load,
   "folder": folder.load,
+  "parquet": parquet.load,
+  "idx": idx.load,
   "mixture": mixture.load,
   "stacked": tfds.load,  # the base images, which `load` then stacks
 }
@@ -31,9 +33,11 @@ SHAPES: dict[str, Callable[[Any], tuple[int, int, int, int]]] = {
 SOURCES_WITH_PATH = {
   "npz": "a .npz file",
   "folder": "a folder, a .zip or a .tar of images",
+  "parquet": "a .parquet file, or a folder of them",
+  "idx": "a folder with IDX files as MNIST has them, or one file of images",
 }
 # The sources whose images may have transparent pixels.
-SOURCES_WITH_BACKGROUND = ("folder",)
+SOURCES_WITH_BACKGROUND = ("folder", "parquet")
 
 
 def load(config: Any, report: Callable[[str], None]) -> Dataset:
