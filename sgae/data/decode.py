@@ -92,9 +92,12 @@ def _reading(source: str, info: Any) -> Reading:
 
 
 def one_line(error: BaseException) -> str:
-  """Returns the type of an error and the first line of its message."""
+  """Returns the type of an error and the first line of its message, printable."""
   lines = str(error).strip().splitlines()
-  return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__
+  if not lines:
+    return type(error).__name__
+  line = "".join(letter if letter.isprintable() else "?" for letter in lines[0])
+  return f"{type(error).__name__}: {line}"
 
 
 def _redo(folder: pathlib.Path) -> str:

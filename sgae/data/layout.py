@@ -75,7 +75,7 @@ def arrange(
     train, test, roots, unread = _splits(shown, root, images, tops - named, named)
     left_out += unread
   kept = {name for name, _ in [*train, *(test or [])]}
-  left_out += _others(names, roots)
+  left_out += _others(names)
   if not labelled:
     left_out += _empty_folders(folders, roots, kept)
   parts = [
@@ -179,12 +179,10 @@ def _refuse_mixture(shown: Shown, images: Sequence[Image]) -> None:
     )
 
 
-def _others(names: Sequence[str], roots: Collection[str]) -> list[str]:
+def _others(names: Sequence[str]) -> list[str]:
   """Returns how many files of each other type there are."""
   types = collections.Counter(
-    _suffix(name)
-    for name in names
-    if not name.lower().endswith(SUFFIXES) and name.startswith(tuple(roots))
+    _suffix(name) for name in names if not name.lower().endswith(SUFFIXES)
   )
   return [f"{count:,} {kind}" for kind, count in types.most_common()]
 
@@ -209,7 +207,7 @@ def _empty_folders(
 
 
 def _no_images(what: str, names: Sequence[str]) -> UserError:
-  others = _others(names, ("",))
+  others = _others(names)
   held = f" but {shortened(others, _NAMED)} files" if others else ""
   return UserError(
     f"{what} holds no images{held}; allowed are {', '.join(SUFFIXES)} as {LAYOUT}: "

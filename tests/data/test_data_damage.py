@@ -3,28 +3,49 @@
 pytest -m soak tests/data/test_data_damage.py
 """
 
-import io
+import functools
+import gzip
 import random
+import resource
 import struct
+import tempfile
 import zlib
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from sgae.data import sources
 from sgae.errors import UserError
+from tests.data import containers
 from tests.image_files import encode, pixels
 
-KINDS = ("PNG", "JPEG", "BMP", "WEBP", "GIF", "TIFF", "npz")
+IMAGES = ("PNG", "JPEG", "BMP", "WEBP", "GIF", "TIFF")
+CONTAINERS = ("npz", "zip", "tar", "tar.gz", "parquet", "idx", "idx.gz")
+SOURCES = {"npz": "npz", "parquet": "parquet", "idx": "idx", "idx.gz": "idx"}
 GOOD = pixels(16, 16, 3)
+MOST_MEMORY = 2**28  # bytes that reading damaged files may take
 
 
+@functools.cache
 def file_of(kind):
-  if kind != "npz":
+  if kind in IMAGES:
     return encode(GOOD, kind)
-  buffer = io.BytesIO()
-  np.savez(buffer, images=pixels(12, 4, 4), labels=np.arange(12))
-  return buffer.getvalue()
+  images, labels = pixels(12, 4, 4), np.arange(12) % 3
+  with tempfile.TemporaryDirectory() as folder:
+    path = Path(folder, f"a.{kind}")
+    if kind == "npz":
+      np.savez(path, images=images, labels=labels)
+    elif kind == "parquet":
+      containers.write_parquet(path, (images, labels.tolist()))
+    elif kind.startswith("idx"):
+      data = containers.idx_bytes(images)
+      path.write_bytes(gzip.compress(data) if kind.endswith("gz") else data)
+    else:
+      files = zip(containers.names(labels.tolist()), map(encode, images), strict=True)
+      write = containers.write_zip if kind == "zip" else containers.write_tar
+      write(path, dict(files))
+    return path.read_bytes()
 
 
 def damaged(data, rng):
@@ -47,20 +68,22 @@ def damaged(data, rng):
   return bytes(data)
 
 
-def load_damaged(make_config, tmp_path, count, seed):
+def load_damaged(make_config, tmp_path, kinds, count, seed):
   """Loads `count` damaged files; returns how many were refused."""
   rng, refused = random.Random(seed), 0
   for number in range(count):
-    kind = KINDS[number % len(KINDS)]
+    kind = kinds[number % len(kinds)]
     folder = tmp_path / str(number)
     folder.mkdir()
     data = damaged(file_of(kind), rng)
-    (folder / f"1.{kind.lower()}").write_bytes(data)
-    if kind == "npz":
-      config = make_config(source="npz", path=str(folder / "1.npz"))
-    else:
+    path = folder / f"1.{kind.lower()}"
+    path.write_bytes(data)
+    if kind in IMAGES:
       (folder / "0.png").write_bytes(encode(GOOD))
-      config = make_config(source="folder", path=str(folder), image_size=8)
+      path = folder
+    config = make_config(
+      source=SOURCES.get(kind, "folder"), path=str(path), image_size=8
+    )
     try:
       dataset = sources.load(config, lambda line: None)
     except UserError as refusal:
@@ -77,16 +100,29 @@ def load_damaged(make_config, tmp_path, count, seed):
   return refused
 
 
-def test_damaged_files_are_refused_in_one_line_or_read(make_config, tmp_path):
-  assert load_damaged(make_config, tmp_path, 60, seed=0) > 20
+def peak():
+  """Returns the most memory that this process has had (bytes)."""
+  return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+
+
+def test_damaged_images_are_refused_in_one_line_or_read(make_config, tmp_path):
+  assert load_damaged(make_config, tmp_path, IMAGES, 60, seed=0) > 20
+
+
+def test_200_damaged_containers_are_refused_in_one_line_or_read(make_config, tmp_path):
+  before = peak()
+  assert load_damaged(make_config, tmp_path, CONTAINERS, 200, seed=0) > 100
+  assert peak() - before < MOST_MEMORY
 
 
 @pytest.mark.soak
-def test_a_thousand_damaged_files(make_config, tmp_path, capsys):
-  refused = load_damaged(make_config, tmp_path, 1000, seed=1)
+def test_thousands_of_damaged_files(make_config, tmp_path, capsys):
+  before = peak()
+  refused = load_damaged(make_config, tmp_path, IMAGES + CONTAINERS, 5000, seed=1)
   with capsys.disabled():
-    print(f"\n1,000 damaged files: {refused} refused, the others read")  # noqa: T201
-  assert refused > 300
+    print(f"\n5,000 damaged files: {refused} refused, the others read")  # noqa: T201
+  assert refused > 1500
+  assert peak() - before < MOST_MEMORY
 
 
 @pytest.mark.parametrize("side", [20_000, 2**31 - 1])
