@@ -7,6 +7,7 @@ import numpy as np
 from sgae.data import order
 from sgae.errors import UserError
 
+_BY_HASH = "by a hash of the image's number"
 EVERY = 10  # one example in so many is for testing
 
 
@@ -39,10 +40,12 @@ def hold_out(what: str, labels: np.ndarray, every: int = EVERY) -> Holdout:
       f"{what} holds one image; at least two are needed: add a test image"
     )
   _, classes, sizes = np.unique(labels, return_inverse=True, return_counts=True)
-  rule = f"1 in {every} of each class, by a hash of the image's number"
-  if len(sizes) == 1 or sizes.max() < 2:
+  rule = f"1 in {every} of each class, {_BY_HASH}"
+  if sizes.max() < 2:
+    rule = f"1 in {every} whatever its class, as none has two images, {_BY_HASH}"
     classes, sizes = np.zeros(count, int), np.array([count])
-    rule = f"1 in {every}, by a hash of the image's number"
+  elif len(sizes) == 1:
+    rule = f"1 in {every}, {_BY_HASH}"
   # rounded half to even, which keeps the sum over many classes near its share
   tests = np.where(sizes > 1, np.maximum(np.rint(sizes / every), 1), 0).astype(int)
   by_class = np.lexsort((order.hashes(np.arange(count)), classes))
@@ -51,3 +54,8 @@ def hold_out(what: str, labels: np.ndarray, every: int = EVERY) -> Holdout:
   is_test = np.zeros(count, bool)
   is_test[by_class] = place < np.repeat(tests, sizes)
   return Holdout(is_test, rule)
+
+
+def is_held_out(rule: str) -> bool:
+  """Says whether a test split was made by `hold_out`, from its rule in words."""
+  return rule.endswith(_BY_HASH)

@@ -237,6 +237,9 @@ def _as_array(
   if not image.has_transparency_data:
     return _finished(image, grey, side), _Seen(channels)
   layers = image.convert("RGBA")
+  least_opaque, _ = layers.getchannel("A").getextrema()
+  if least_opaque == 255:
+    return _finished(layers, grey, side), _Seen(channels)
 
   def on(colour: str) -> np.ndarray:
     page = Image.new("RGBA", layers.size, ImageColor.getrgb(colour))

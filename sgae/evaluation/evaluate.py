@@ -22,6 +22,7 @@ from sgae.reporting.figures import describe
 from sgae.reporting.files import read_json, write_json
 from sgae.reporting.metrics import read_metrics, spent
 from sgae.reporting.report import write_report
+from sgae.runs import directory as run_directory
 from sgae.runs.checkpoints import read_states
 from sgae.runs.load import stored_config
 
@@ -51,6 +52,8 @@ def evaluate_run(
   mesh = make_mesh(config.parallel.devices, members=len(members))
   dataset = sources.load(config.data, console.line)
   console.line(f"Data: {describe_data(dataset)}")
+  if warning := run_directory.older_split(run_directory.read(workdir), dataset):
+    console.line(warning)
   image_shape = dataset.train.images.shape[1:]
   states = read_states(config, workdir, image_shape, mesh, console.line)
   for name in config.phases:

@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from sgae.config import changed_fields, complete, validate
+from sgae.data.dataset import Dataset
+from sgae.data.holdout import is_held_out
 from sgae.errors import UserError
 from sgae.reporting.files import PARTIAL, explained, write_json
 
@@ -143,6 +145,22 @@ def read(workdir: Path) -> dict[str, Any]:
     raise UserError(
       f"{path} is damaged ({error}): restore it, or choose another --workdir"
     ) from error
+
+
+def older_split(stored: dict[str, Any], dataset: Dataset) -> str:
+  """Returns a warning if a run was trained with an older rule of the test split, or ''.
+
+  Args:
+    stored: from `read`.
+    dataset: the data as they are split now.
+  """
+  if "data_read" in stored or not is_held_out(dataset.read.split):
+    return ""
+  return (
+    f"Warning: this run is older than the rule that now makes the test split of "
+    f"{dataset.name}, so that it was trained on some of today's test images: its "
+    "figures are too good; train again for others"
+  )
 
 
 def stored_config(workdir: Path, overrides: dict[str, Any]) -> Any:

@@ -83,6 +83,8 @@ def train(config: Any, workdir: Path, console: Console) -> None:
       config, workdir, images.shape, placement, checkpoints, stored, console
     )
     devices = f"{mesh.size} x {mesh.devices.flat[0].device_kind}"
+    if stored and (warning := run_directory.older_split(stored, dataset)):
+      console.line(warning)
     if processes.is_leader():
       run_directory.write(
         workdir, config, images.shape[1:], describe_data(dataset), devices, stored

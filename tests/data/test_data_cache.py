@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from sgae.data import cache
-from sgae.data.dataset import Dataset, Split
+from sgae.data.dataset import Dataset, Reading, Split
 from sgae.errors import UserError
 
 
@@ -19,11 +19,13 @@ def make_dataset(seed=0):
     images = generator.integers(0, 256, (count, 4, 4, 3)).astype(np.uint8)
     return Split(images, generator.integers(0, 5, count).astype(np.int32))
 
-  return Dataset("tiny", split(50), split(10), 5)
+  read = Reading("tiny", "x", ("a",), ("b", "c"), "black")
+  return Dataset("tiny", split(50), split(10), 5, None, tuple("abcde"), read)
 
 
 def assert_same(left, right):
-  assert (left.name, left.num_classes) == (right.name, right.num_classes)
+  assert left[3:] == right[3:]
+  assert left.name == right.name
   for one, other in zip(
     (*left.train, *left.test), (*right.train, *right.test), strict=True
   ):

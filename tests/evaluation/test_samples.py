@@ -13,3 +13,8 @@ def test_three_images_of_two_pixels():
     "std": pytest.approx(((6 + 14 / 3) / 2) ** 0.5),  # variances over the images
     "pair_distance": pytest.approx(5),  # 3-4-5; the third has no partner
   }
+
+
+def test_a_single_image_has_no_pairs():
+  image = np.array([2, 4], np.float32).reshape(1, 1, 2, 1)
+  assert sample_statistics(image) == {"mean": 3, "std": 0}
