@@ -40,7 +40,9 @@ def hold_out(what: str, labels: np.ndarray, every: int = EVERY) -> Holdout:
       f"{what} holds one image; at least two are needed: add a test image"
     )
   _, classes, sizes = np.unique(labels, return_inverse=True, return_counts=True)
-  rule = f"1 in {every} of each class, {_BY_HASH}"
+  small = int((sizes < every).sum())
+  least = f", at least one (in {small:,} there are fewer than {every})" if small else ""
+  rule = f"1 in {every} of each class{least}, {_BY_HASH}"
   if sizes.max() < 2:
     rule = f"1 in {every} whatever its class, as none has two images, {_BY_HASH}"
     classes, sizes = np.zeros(count, int), np.array([count])

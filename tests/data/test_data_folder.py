@@ -287,7 +287,10 @@ def test_two_steps_of_training(write_images, image_root, train_two_steps):
     ("sae",), source="folder", path=str(image_root), image_size=8
   )
   assert "on faces: 18 images" in printed
-  assert "images of 8x8x3; 2 classes (0, 1); test split: 1 in 10 of each" in printed
+  assert (
+    "images of 8x8x3; 2 classes (0, 1); test split: 1 in 10 of each class, by"
+    in printed
+  )
   assert json.loads((workdir / "config.json").read_text())["image_shape"] == [8, 8, 3]
   assert read_metrics(workdir)[-1]["step"] == 2
   with Image.open(workdir / "images" / "sae_reconstructions_000002.png") as picture:

@@ -36,7 +36,8 @@ def test_the_split_is_the_same_everywhere_and_has_no_period():
 
 def test_small_classes():
   labels = np.array(["a"] + ["b"] * 2 + ["c"] * 14 + ["d"] * 16)
-  is_test = hold_out("", labels).is_test
+  is_test, rule = hold_out("", labels)
+  assert "at least one (in 2 there are fewer than 10)" in rule
   assert [int(is_test[labels == name].sum()) for name in "abcd"] == [0, 1, 1, 2]
 
 
