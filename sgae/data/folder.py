@@ -6,10 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from sgae.data import cache, label_files, layout, local, pixels
-from sgae.data.dataset import Dataset, Reading, Split
-from sgae.data.holdout import hold_out
-from sgae.data.labels import Classes, number_classes
+from sgae.data import assemble, cache, label_files, layout, local, pixels
+from sgae.data.dataset import Dataset, Reading
+from sgae.data.labels import Classes, number_classes, unlabelled
 from sgae.data.store import Store, open_store
 
 _RULES = 2  # Increase it when decoding changes: otherwise old cache entries are used.
@@ -50,12 +49,9 @@ def load(config: Any, report: Callable[[str], None]) -> Dataset:
   root = local.absolute(config.path)
   store = open_store(root)
   key = [_RULES, os.path.realpath(root), store.files, store.folders, store.unread]
-  dataset = cache.remember(
+  return cache.remember(
     config, "folder", key, lambda: _decode(root, store, config, report)
   )
-  if dataset.class_names:
-    local.warn_of_one_class(dataset, report)
-  return dataset
 
 
 def _decode(
@@ -63,37 +59,26 @@ def _decode(
 ) -> Dataset:
   what = local.shown(root)
   arranged, tables = _arrange(store)
-  images = [*arranged.train, *(arranged.test or ())]
   classes, unused = _classes(what, store, arranged, tables)
-  labels = classes.labels
-  if arranged.test is None:
-    is_test, rule = hold_out(what, labels)
-  else:
-    is_test = np.arange(len(images)) >= len(arranged.train)
-    rule = arranged.roots[1]
-  # In the order of the result, so that neither split has to be copied out of it.
-  places = np.argsort(is_test, kind="stable")
-  index = {images[place].name: at for at, place in enumerate(places)}
+  images = [*arranged.train, *(arranged.test or ())]
+  rows = {image.name: row for row, image in enumerate(images)}
 
-  def items() -> Iterator[pixels.Encoded]:
-    for name, content in store.contents(list(index)):
-      yield pixels.Encoded(index[name], store.shown(name), content)
+  def items(index: np.ndarray) -> Iterator[pixels.Encoded]:
+    for name, content in store.contents(list(rows)):
+      yield pixels.Encoded(int(index[rows[name]]), store.shown(name), content)
 
-  name = local.shown(os.path.basename(root))
-  decoded = pixels.decode_all(name, items, len(images), config, report)
-  labels, at = labels[places], int((~is_test).sum())
-  return Dataset(
-    name,
-    Split(decoded.images[:at], labels[:at]),
-    Split(decoded.images[at:], labels[at:]),
-    num_classes=max(len(classes.names), 1),
-    class_names=classes.names,
-    read=Reading(
+  return assemble.from_encoded(
+    local.shown(os.path.basename(root)),
+    what,
+    len(arranged.train) if arranged.test else None,
+    classes,
+    items,
+    config,
+    report,
+    Reading(
       f"{store.kind} {what}",
-      rule,
-      classes.changed,
-      (*arranged.left_out, *store.unread, *unused),
-      decoded.background,
+      arranged.roots[-1],
+      left_out=(*arranged.left_out, *store.unread, *unused),
     ),
   )
 
@@ -132,7 +117,7 @@ def _classes(
   if not tables:
     names = [image.label for part in parts for image in part]
     if not any(names):
-      return Classes(np.zeros(len(names), np.int32), (), ()), []
+      return unlabelled(len(names)), []
     kinds = sorted(set(names))
     numbers = {name: number for number, name in enumerate(kinds)}
     labels = np.array([numbers[name] for name in names], np.int32)

@@ -13,10 +13,9 @@ from typing import Any
 
 import numpy as np
 
-from sgae.data import local, splits
-from sgae.data.dataset import Dataset, Reading, Split
-from sgae.data.holdout import hold_out
-from sgae.data.labels import number_classes
+from sgae.data import assemble, local, splits
+from sgae.data.dataset import Dataset, Reading
+from sgae.data.labels import Classes, number_classes, unlabelled
 from sgae.devices import machine
 from sgae.errors import UserError
 
@@ -36,7 +35,7 @@ def load(config: Any, report: Callable[[str], None]) -> Dataset:
 
   Args:
     config: the ConfigDict `config.data`: path.
-    report: shows one plain line to the user; called if all labels are the same.
+    report: unused: nothing is slow.
 
   Returns:
     The data set, named like the folder or file; images uint8 [N, H, W, 1], or [N, H, W,
@@ -45,29 +44,27 @@ def load(config: Any, report: Callable[[str], None]) -> Dataset:
   Raises:
     UserError: a file is missing or damaged, or its sizes do not fit.
   """
+  del report
   path = local.absolute(config.path)
   what = local.shown(path)
   parts, left_out = _parts(path)
   images = [_images(file) for file in parts]
-  labels, names, changed = _labels(what, parts, [len(part) for part in images])
-  if len(images) > 1:
-    if images[0].shape[1:] != images[1].shape[1:]:
-      raise UserError(
-        f"{what}: the training images are {images[0].shape[1:]} and the test images "
-        f"{images[1].shape[1:]}; both must have one size: choose one of the files"
-      )
-    at, rule = len(images[0]), local.shown(os.path.basename(parts[1]))
-    train, test = Split(images[0], labels[:at]), Split(images[1], labels[at:])
-  else:
-    is_test, rule = hold_out(what, labels)
-    train = Split(images[0][~is_test], labels[~is_test])
-    test = Split(images[0][is_test], labels[is_test])
-  read = Reading(f"IDX files of {what}", rule, changed, left_out)
-  name = local.shown(os.path.basename(path))
-  dataset = Dataset(name, train, test, max(len(names), 1), None, names, read)
-  if names:
-    local.warn_of_one_class(dataset, report)
-  return dataset
+  if len({each.shape[1:] for each in images}) > 1:
+    raise UserError(
+      f"{what}: the training images are {images[0].shape[1:]} and the test images "
+      f"{images[1].shape[1:]}; both must have one size: choose one of the files"
+    )
+  return assemble.from_arrays(
+    local.shown(os.path.basename(path)),
+    what,
+    images,
+    _classes(what, parts, [len(each) for each in images]),
+    Reading(
+      f"IDX files of {what}",
+      local.shown(os.path.basename(parts[-1])),
+      left_out=left_out,
+    ),
+  )
 
 
 def _parts(path: str) -> tuple[list[str], tuple[str, ...]]:
@@ -124,14 +121,12 @@ def _images(file: str) -> np.ndarray:
   return array.reshape(*array.shape[:3], -1)
 
 
-def _labels(
-  what: str, parts: Sequence[str], counts: Sequence[int]
-) -> tuple[np.ndarray, tuple[str, ...], tuple[str, ...]]:
-  """Returns labels of all parts in a row, names of classes, and what was converted."""
+def _classes(what: str, parts: Sequence[str], counts: Sequence[int]) -> Classes:
+  """Returns the classes of the images of all parts in a row."""
   files = [_labels_of(file) for file in parts]
   found = [file for file in files if file]
   if not found:
-    return np.zeros(sum(counts), np.int32), (), ()
+    return unlabelled(sum(counts))
   if len(found) < len(files):
     raise UserError(
       f"{what} has labels in {local.shown(os.path.basename(found[0]))}, but none for "

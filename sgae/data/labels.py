@@ -19,6 +19,11 @@ class Classes(NamedTuple):
   changed: tuple[str, ...]
 
 
+def unlabelled(count: int) -> Classes:
+  """Returns class 0 without a name for so many images."""
+  return Classes(np.zeros(count, np.int32), (), ())
+
+
 def as_array(what: str, values: Sequence) -> np.ndarray:
   """Returns labels that were read one by one as an array.
 

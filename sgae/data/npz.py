@@ -7,11 +7,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.lib.npyio import NpzFile
 
-from sgae.data import local, splits
-from sgae.data.dataset import Dataset, Reading, Split
+from sgae.data import assemble, local, splits
+from sgae.data.dataset import Dataset, Reading
 from sgae.data.decode import one_line
-from sgae.data.holdout import hold_out
-from sgae.data.labels import number_classes
+from sgae.data.labels import Classes, number_classes, unlabelled
 from sgae.devices import machine
 from sgae.errors import UserError
 
@@ -50,7 +49,7 @@ def load(config: Any, report: Callable[[str], None]) -> Dataset:
   Args:
     config: the ConfigDict `config.data`: path (the file) and image_size (0: the splits
       must have one size).
-    report: shows one plain line to the user; called if all labels are the same.
+    report: unused: nothing is slow.
 
   Returns:
     The data set, named like the file; images as stored, in the same order.
@@ -59,28 +58,25 @@ def load(config: Any, report: Callable[[str], None]) -> Dataset:
     UserError: the file is missing, damaged or needs pickle, or its arrays are
       unsuitable.
   """
+  del report
   path = local.absolute(config.path)
   file = local.shown(path)
   layout, arrays = _read(path, file)
   parts = [layout.train, *([layout.test] if layout.test else [])]
   images = [_images(f"{file}: {name!r}", arrays[name]) for name, _ in parts]
-  labels, names, changed = _labels(file, arrays, parts, [len(part) for part in images])
   if layout.test:
     _check_same_shape(file, parts, images, config.image_size)
-    rule = f"the array {layout.test[0]!r}"
-    train = Split(images[0], labels[: len(images[0])])
-    test = Split(images[1], labels[len(images[0]) :])
-  else:
-    is_test, rule = hold_out(file, labels)
-    train = Split(images[0][~is_test], labels[~is_test])
-    test = Split(images[0][is_test], labels[is_test])
-  unread = tuple(f"array {name!r}" for name in layout.unread)
-  read = Reading(f"arrays of {file}", rule, changed, unread)
-  name = local.shown(os.path.basename(path))
-  dataset = Dataset(name, train, test, max(len(names), 1), None, names, read)
-  if names:
-    local.warn_of_one_class(dataset, report)
-  return dataset
+  return assemble.from_arrays(
+    local.shown(os.path.basename(path)),
+    file,
+    images,
+    _classes(file, arrays, parts, [len(each) for each in images]),
+    Reading(
+      f"arrays of {file}",
+      f"the array {parts[-1][0]!r}",
+      left_out=tuple(f"array {name!r}" for name in layout.unread),
+    ),
+  )
 
 
 def _read(path: str, file: str) -> tuple[_Layout, dict[str, np.ndarray]]:
@@ -185,17 +181,17 @@ def _images(what: str, array: np.ndarray) -> np.ndarray:
   return array.reshape(*shape[:3], -1)
 
 
-def _labels(
+def _classes(
   file: str,
   arrays: dict[str, np.ndarray],
   parts: Sequence[tuple[str, str | None]],
   counts: Sequence[int],
-) -> tuple[np.ndarray, tuple[str, ...], tuple[str, ...]]:
-  """Returns labels of all parts in a row, names of classes, and what was converted."""
+) -> Classes:
+  """Returns the classes of the images of all parts in a row."""
   stored = []
   for (_, name), count in zip(parts, counts, strict=True):
     if name is None:
-      return np.zeros(sum(counts), np.int32), (), ()
+      return unlabelled(sum(counts))
     array = arrays[name]
     if array.ndim not in (1, 2) or len(array) != count:
       raise UserError(

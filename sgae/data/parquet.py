@@ -8,10 +8,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from sgae.data import cache, local, pixels, splits
-from sgae.data.dataset import Dataset, Reading, Split
-from sgae.data.holdout import hold_out
-from sgae.data.labels import Classes, as_array, number_classes
+from sgae.data import assemble, cache, local, pixels, splits
+from sgae.data.dataset import Dataset, Reading
+from sgae.data.labels import Classes, as_array, number_classes, unlabelled
 from sgae.data.store import File, open_store
 from sgae.devices import machine
 from sgae.errors import UserError
@@ -66,12 +65,9 @@ def load(config: Any, report: Callable[[str], None]) -> Dataset:
   path = local.absolute(config.path)
   files, unread = _files(path)
   key = [_RULES, os.path.realpath(path), files, unread]
-  dataset = cache.remember(
+  return cache.remember(
     config, "parquet", key, lambda: _decode(path, files, unread, config, report)
   )
-  if dataset.class_names:
-    local.warn_of_one_class(dataset, report)
-  return dataset
 
 
 def _files(path: str) -> tuple[list[File], list[str]]:
@@ -106,36 +102,25 @@ def _decode(
   parts, left_out = _splits(what, path, [file.name for file in files])
   tables = [_open(file) for part in parts for file in part]
   columns = _columns(what, tables)
-  classes = _classes(what, tables, columns)
-  labels, in_train = classes.labels, sum(_rows(tables[: len(parts[0])]))
-  if len(parts) > 1:
-    is_test = np.arange(len(labels)) >= in_train
-    rule = local.shown(os.path.relpath(parts[1][0], path))
-  else:
-    is_test, rule = hold_out(what, labels)
-  places = np.argsort(is_test, kind="stable")
-  index = np.argsort(places)
+  num_train = sum(_rows(tables[: len(parts[0])]))
 
-  def items() -> Iterator[pixels.Encoded]:
-    for number, (row, content) in enumerate(_images(tables, columns.image)):
-      if number < len(index):
-        yield pixels.Encoded(int(index[number]), row, content)
+  def items(index: np.ndarray) -> Iterator[pixels.Encoded]:
+    images = _images(tables, columns.image)
+    for place, (row, content) in zip(index, images, strict=True):
+      yield pixels.Encoded(int(place), row, content)
 
-  name = local.shown(os.path.basename(path))
-  decoded = pixels.decode_all(name, items, len(labels), config, report)
-  labels, at = labels[places], int((~is_test).sum())
-  return Dataset(
-    name,
-    Split(decoded.images[:at], labels[:at]),
-    Split(decoded.images[at:], labels[at:]),
-    num_classes=max(len(classes.names), 1),
-    class_names=classes.names,
-    read=Reading(
+  return assemble.from_encoded(
+    local.shown(os.path.basename(path)),
+    what,
+    num_train if len(parts) > 1 else None,
+    _classes(what, tables, columns),
+    items,
+    config,
+    report,
+    Reading(
       f"parquet {what}",
-      rule,
-      classes.changed,
-      (*left_out, *(f"column {name!r}" for name in columns.unread), *unread),
-      decoded.background,
+      local.shown(os.path.relpath(parts[-1][0], path)),
+      left_out=(*left_out, *(f"column {name!r}" for name in columns.unread), *unread),
     ),
   )
 
@@ -238,7 +223,7 @@ def _names(metadata: Any, label: str | None) -> tuple[str, ...]:
 def _classes(what: str, tables: Sequence[_Table], columns: _Columns) -> Classes:
   """Returns the classes of all rows."""
   if columns.label is None:
-    return Classes(np.zeros(sum(_rows(tables)), np.int32), (), ())
+    return unlabelled(sum(_rows(tables)))
   values: list[Any] = []
   for table in tables:
     with local.explained(table.path, _WHAT):
@@ -261,7 +246,7 @@ def _images(tables: Sequence[_Table], column: str) -> Iterator[tuple[str, bytes]
   import pyarrow as pa
 
   for table in tables:
-    number = 0
+    number, declared = 0, table.file.metadata.num_rows
     with local.explained(table.path, _WHAT):
       for batch in table.file.iter_batches(_ROWS, columns=[column]):
         values: Any = batch.column(0)
@@ -269,11 +254,11 @@ def _images(tables: Sequence[_Table], column: str) -> Iterator[tuple[str, bytes]
           [values] = values.flatten()
         for value in values:
           row, content = f"{local.shown(table.path)}: row {number}", value.as_py()
+          if number == declared:
+            raise ValueError(f"it has more than the {declared:,} rows that it declares")
           if content is None:
             raise UserError(f"{row} has no image: remove it, or store its bytes")
           yield row, content
           number += 1
-      if number != table.file.metadata.num_rows:
-        raise ValueError(
-          f"{number:,} of the {table.file.metadata.num_rows:,} rows that it declares"
-        )
+      if number != declared:
+        raise ValueError(f"it has {number:,} rows and declares {declared:,}")

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from sgae.data import digits, folder, idx, mixture, npz, parquet, stacked, tfds
+from sgae.data import digits, folder, idx, local, mixture, npz, parquet, stacked, tfds
 from sgae.data.dataset import Dataset, Split
 from sgae.errors import UserError
 
@@ -62,6 +62,8 @@ def load(config: Any, report: Callable[[str], None]) -> Dataset:
       f"{', '.join(SOURCES)}"
     )
   dataset = SOURCES[config.source](config, report)
+  if config.source in SOURCES_WITH_PATH and dataset.class_names:
+    local.warn_of_one_class(dataset, report)
   side = config.image_size
   if side:
     dataset = dataset._replace(
