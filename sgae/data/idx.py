@@ -155,7 +155,9 @@ def _read(file: str) -> np.ndarray:
         f"{local.shown(file)} declares {size / 2**30:,.2f} GiB, more than the "
         f"{memory / 2**30:,.2f} GiB of memory here; choose a smaller or undamaged file"
       )
-    values = _read_exactly(stream, size)
+    values = stream.read(size)
+    if len(values) < size:
+      raise ValueError(f"it ends after {len(values):,} of {size:,} values")
     if stream.read(1):
       raise ValueError(f"it goes on after its {size:,} values")
   return np.frombuffer(values, np.uint8).reshape(shape)
@@ -165,14 +167,3 @@ def _opened(file: str) -> Any:
   with open(file, "rb") as stream:
     compressed = stream.read(2) == b"\x1f\x8b"
   return gzip.open(file) if compressed else open(file, "rb")
-
-
-def _read_exactly(stream: Any, size: int) -> bytearray:
-  # Piece by piece: a read of all takes the declared size even if the file is shorter.
-  values = bytearray()
-  while len(values) < size:
-    piece = stream.read(min(size - len(values), 2**24))
-    if not piece:
-      raise ValueError(f"it ends after {len(values):,} of {size:,} values")
-    values += piece
-  return values
