@@ -179,6 +179,10 @@ def _evaluation_fields() -> dict[str, Any]:
     # are training images.
     "num_samples": 2000,
     "final_samples": 10000,
+    # Where a method has a likelihood, after training: draws of each image's latents
+    # that log p(x) is bounded from, and how many test images, from the first on.
+    "importance_samples": 5000,
+    "importance_examples": 1000,
     # Train the controls of the data set (an autoencoder with a Gaussian mixture on
     # its codes) in the first `--mode=evaluate` that meets it.
     "controls": True,

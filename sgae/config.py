@@ -254,7 +254,12 @@ def _validate_evaluation(config):
     choice("evaluation.measures", name, MEASURES)
   at_least("evaluation.num_samples", evaluation.num_samples, LEAST_SAMPLES)
   at_least("evaluation.final_samples", evaluation.final_samples, LEAST_SAMPLES)
-  at_least("evaluation.patience", evaluation.patience, 0)
+  for field, least in (
+    ("importance_samples", 1),
+    ("importance_examples", 1),
+    ("patience", 0),
+  ):
+    at_least(f"evaluation.{field}", evaluation[field], least)
   for field in ("keep_best", "patience"):
     if evaluation[field] and "frechet" not in evaluation.measures:
       raise UserError(

@@ -11,13 +11,16 @@ from sgae.methods.gan.networks import DISCRIMINATORS, GENERATOR_BODIES, GENERATO
 from sgae.methods.gan.noise import LATENT_DISTRIBUTIONS
 from sgae.methods.optimizers import OPTIMIZERS, SCHEDULES
 from sgae.methods.sparse_autoencoder.networks import AUTOENCODERS, SPARSITY_MAPS
+from sgae.methods.vae.likelihoods import LIKELIHOODS
+from sgae.methods.vae.networks import ARCHITECTURES
+from sgae.methods.vae.posteriors import POSTERIORS
 from sgae.networks.classifier import KERNELS
 from sgae.networks.network import ACTIVATIONS, OUTPUT_ACTIVATIONS
 from sgae.networks.normalization import NORMALIZATIONS
 from sgae.networks.residual import EXPANSION
 from tests.systems import small_config
 
-PHASES = (("sae", "gan"), ("gan",), ("sae",), ("classifier",))
+PHASES = (("sae", "gan"), ("gan",), ("sae",), ("classifier",), ("vae",))
 
 
 def one_of(names):
@@ -50,11 +53,12 @@ def sound_configs(draw):
   config.parallel.mode = draw(one_of(rules.MODES))
   config.precision.compute = draw(one_of(rules.PRECISIONS))
   config.checkpoint.keep = draw(st.integers(1, 5))
-  for name in ("sae", "gan", "classifier"):
+  for name in ("sae", "gan", "classifier", "vae"):
     _draw_cadence(draw, config[name])
   _draw_code(draw, config)
   _draw_sae(draw, config)
   _draw_gan(draw, config)
+  _draw_vae(draw, config)
   classifier = config.classifier
   classifier.channels = draw(st.tuples(*[st.integers(1, 6)] * len(KERNELS)))
   classifier.dropout = draw(rates)
@@ -133,6 +137,26 @@ def _draw_gan(draw, config):
   for name in PENALTIES:
     gan.penalties[name] = draw(weights) if apart else 0.0
   gan.ema_decay = draw(rates)
+
+
+def _draw_vae(draw, config):
+  vae = config.vae
+  vae.architecture = draw(one_of(ARCHITECTURES))
+  filled = widths.filter(bool) if vae.architecture == "convolutional" else widths
+  vae.encoder_hidden, vae.decoder_hidden = draw(filled), draw(filled)
+  vae.kernel_size = draw(st.integers(1, 5))
+  vae.latent_dim = draw(st.integers(2, 9))
+  vae.activation = draw(one_of(ACTIVATIONS))
+  vae.likelihood = draw(one_of(LIKELIHOODS))
+  vae.pixels = draw(one_of(LIKELIHOODS[vae.likelihood]))
+  if vae.likelihood == "gaussian":
+    vae.output = draw(one_of(OUTPUT_ACTIVATIONS))
+  vae.posterior = draw(one_of(POSTERIORS))
+  vae.active_share = draw(st.floats(0.01, 0.99))
+  vae.gate_sharpness = draw(st.floats(1, 100))
+  vae.beta, vae.free_bits = draw(weights), draw(weights)
+  vae.beta_warmup = draw(st.integers(0, 10))
+  vae.optimizer.update(draw(optimizers))
 
 
 def _draw_architectures(draw, config, sparse):
@@ -239,13 +263,30 @@ WRONG = {
   "classifier.shift": bad_whole(0),
   "classifier.flip": BAD_FLAGS,
   "classifier.dropout": BAD_SHARES,
+  "vae.architecture": BAD_NAMES,
+  "vae.latent_dim": bad_whole(2),
+  "vae.encoder_hidden": BAD_WIDTHS,
+  "vae.decoder_hidden": BAD_WIDTHS,
+  "vae.activation": BAD_NAMES,
+  "vae.kernel_size": bad_whole(1),
+  "vae.likelihood": BAD_NAMES,
+  "vae.pixels": BAD_NAMES,
+  "vae.output": BAD_NAMES,
+  "vae.posterior": BAD_NAMES,
+  "vae.active_share": [0.0, *BAD_SHARES],
+  "vae.gate_sharpness": [0.0, *BAD_WEIGHTS],
+  "vae.beta": BAD_WEIGHTS,
+  "vae.beta_warmup": bad_whole(0),
+  "vae.free_bits": BAD_WEIGHTS,
+  "evaluation.importance_samples": bad_whole(1),
+  "evaluation.importance_examples": bad_whole(1),
   "evaluation.measures": [("bogus",), None, "frechet"],
   "evaluation.num_samples": bad_whole(rules.LEAST_SAMPLES),
   "evaluation.final_samples": bad_whole(rules.LEAST_SAMPLES),
   "evaluation.patience": bad_whole(0),
   "checkpoint.keep": bad_whole(1),
 }
-for _phase in ("sae", "gan", "classifier"):
+for _phase in ("sae", "gan", "classifier", "vae"):
   for _field in ("batch_size", "steps", "log_every", "evaluate_every", "save_every"):
     WRONG[f"{_phase}.{_field}"] = bad_whole(1)
 for _optimizer in (
@@ -253,6 +294,7 @@ for _optimizer in (
   "gan.generator_optimizer",
   "gan.discriminator_optimizer",
   "classifier.optimizer",
+  "vae.optimizer",
 ):
   for _field, _values in OPTIMIZER_FIELDS.items():
     WRONG[f"{_optimizer}.{_field}"] = _values

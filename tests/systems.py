@@ -37,6 +37,9 @@ def small_config(**fields: Any) -> Any:
     latent_dim=6, batch_size=16, generator_hidden=(12,), discriminator_hidden=(12,)
   )
   config.classifier.update(batch_size=16, channels=(3, 4, 4), num_features=8, shift=1)
+  config.vae.update(
+    batch_size=16, latent_dim=3, encoder_hidden=(12,), decoder_hidden=(12,)
+  )
   for name, value in fields.items():
     *path, last = name.split("__")
     section = config
@@ -86,7 +89,7 @@ def make_phase(name: str, config: Any, mean: np.ndarray = MEAN) -> System:
 
 def all_sections() -> Any:
   """Returns the default config of ('sae', 'gan'), with the section of every method."""
-  return base.get_config(("sae", "gan"), also=("classifier",))
+  return base.get_config(("sae", "gan"), also=("classifier", "vae"))
 
 
 def batches(phase: System, seed: int, steps: int) -> Batch:

@@ -11,9 +11,10 @@ from sgae.diagnostics import health
 from sgae.diagnostics.health import HEALED, Health
 from sgae.methods.gan import warnings as gan
 from sgae.methods.sparse_autoencoder import warnings as sae
+from sgae.methods.vae import warnings as vae
 from tests.systems import all_sections
 
-RULES = gan.WARNINGS + sae.WARNINGS
+RULES = gan.WARNINGS + sae.WARNINGS + vae.WARNINGS
 
 # Every few records of `python launch.py`, which trains well on the embedded digits.
 HEALTHY = [

@@ -58,6 +58,11 @@ for sparsity_map, penalty, loss, weight, more in (
   # adversarial losses are means over examples, so two of them stand for all
   cases += [("gan", fields)] * (loss in ("relativistic", "non_saturating"))
 cases += [("classifier", dict(classifier__flip=True))]
+cases += [
+  ("vae", dict(vae__free_bits=0.5, vae__beta_warmup=5)),
+  ("vae", dict(vae__posterior="spike_and_slab", vae__architecture="convolutional",
+               vae__kernel_size=2)),
+]
 cases += [  # of few channels, and of some
   ("gan", CONVOLUTIONAL | dict(gan__loss="least_squares",
     gan__generator_hidden=(12, 8), gan__discriminator_hidden=(8, 12))),

@@ -71,7 +71,12 @@ class Methods(MutableMapping):
 
 
 # Name in a config -> folder here.
-FOLDERS = {"sae": "sparse_autoencoder", "gan": "gan", "classifier": "classifier"}
+FOLDERS = {
+  "sae": "sparse_autoencoder",
+  "vae": "vae",
+  "gan": "gan",
+  "classifier": "classifier",
+}
 METHODS = Methods(FOLDERS)
 
 __getattr__ = lazy.attach(

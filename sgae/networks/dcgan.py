@@ -71,30 +71,50 @@ def dcgan_discriminator(
   """Image -> one logit, higher for images that look real.
 
   Args:
+    image_shape, hidden, kernel_size, activation, normalization: as of `dcgan_encoder`.
+
+  Returns:
+    BatchNetwork with images_bhwc in [-1, 1] -> float32 [B].
+  """
+  body = dcgan_encoder(image_shape, 1, hidden, kernel_size, activation, normalization)
+  return body.then(network.only_channel)
+
+
+def dcgan_encoder(
+  image_shape: tuple[int, int, int],
+  outputs: int,
+  hidden: Sequence[int],
+  kernel_size: int,
+  activation: str,
+  normalization: str,
+) -> BatchNetwork:
+  """Image -> a vector, with the layers of the discriminator.
+
+  Args:
     image_shape: (H, W, C).
+    outputs: length N of the vector.
     hidden: channels of the convolutions, each of which halves height and width.
     kernel_size: side of the kernels, in pixels.
     activation: a name in `network.ACTIVATIONS`.
     normalization: a name in `NORMALIZATIONS`.
 
   Returns:
-    BatchNetwork with images_bhwc in [-1, 1] -> float32 [B].
+    BatchNetwork with images_bhwc -> float32 [B, N].
   """
   inner, edge = NORMALIZATIONS[normalization](), at_edges(normalization)
   widths = [image_shape[2], *hidden]
   stack = {
     f"convolution_{i}": layers.convolution(
-      inputs,
-      outputs,
+      before,
+      after,
       kernel_size,
       network.HIDDEN_INIT,
       inner if i else edge,
       stride=2,
     )
-    for i, (inputs, outputs) in enumerate(pairwise(widths))
+    for i, (before, after) in enumerate(pairwise(widths))
   }
   rows, columns = layers.halved(image_shape, len(hidden))
   flat = rows * columns * widths[-1]
-  stack["dense"] = layers.dense(flat, (1,), network.OUTPUT_INIT, edge)
-  body = layers.chain(stack, network.ACTIVATIONS[activation])
-  return body.then(network.only_channel)
+  stack["dense"] = layers.dense(flat, (outputs,), network.OUTPUT_INIT, edge)
+  return layers.chain(stack, network.ACTIVATIONS[activation])

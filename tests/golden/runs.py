@@ -34,6 +34,9 @@ NAMES = (
   "seed",
   "steadiness",
   "stacked_mnist",
+  "vae",
+  "vae:gan",
+  "vae:sparse",
 )
 STEPS = 10  # of each phase, a record each
 
@@ -53,7 +56,7 @@ def small(name: str):
   if "gan" in config:
     config.gan.mixture.update(components=20, axes=16, rank=8)
   # kernels of one cell: compiling larger ones takes minutes
-  for name in ("sae", "gan"):
+  for name in ("sae", "vae", "gan"):
     for field in config.get(name, {}):
       if field == "kernel_size":
         config[name][field] = 2

@@ -204,7 +204,7 @@ def test_idle_counters_by_hand():
   assert metrics["sae/dead_fraction"][2] >= 1 / 24  # dead_after=3
 
 
-@pytest.mark.parametrize("name", ["sae", "gan"])
+@pytest.mark.parametrize("name", ["sae", "gan", "vae"])
 def test_same_seed_same_bits_and_other_seed_other_bits(name):
   phase = make_phase(name, small_config())  # the seed is in the state alone
   run = jax.jit(lambda state, stacked: run_steps(phase, state, stacked)[0])
@@ -222,17 +222,21 @@ def test_same_seed_same_bits_and_other_seed_other_bits(name):
   assert not same(key(one), key(other))
 
 
-def test_a_population_of_autoencoders_equals_single_runs():
+@pytest.mark.parametrize("name", ["sae", "vae"])  # the GAN: test_population.py
+def test_a_population_equals_single_runs(name):
   """Six states that differ in every swept number, by vmap of the step."""
   members = []
-  phase = make_phase("sae", small_config())
+  phase = make_phase(name, small_config())
   for i in range(6):
     config = small_config(
       seed=i,
       sae__sparsity_weight=1e-4 * i,
       sae__optimizer__learning_rate=1e-3 * (i + 1),
+      vae__beta=0.5 + 0.1 * i,
+      vae__free_bits=0.1 * (i + 1),
+      vae__optimizer__learning_rate=1e-3 * (i + 1),
     )
-    members.append((make_phase("sae", config).init({}), batches(phase, i, 20)))
+    members.append((make_phase(name, config).init({}), batches(phase, i, 20)))
   traces = 0
 
   def counted(state, stacked):
@@ -281,7 +285,7 @@ def test_microbatches_give_the_update_of_the_whole_batch(
 
 
 def test_bfloat16_keeps_parameters_and_outputs_in_float32():
-  for name in ("sae", "gan"):
+  for name in ("sae", "gan", "vae"):
     states, metrics = {}, {}
     for precision in ("float32", "bfloat16"):
       phase = make_phase(name, small_config(precision__compute=precision))

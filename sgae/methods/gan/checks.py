@@ -47,6 +47,8 @@ def check(config: Any) -> None:
     _check_code(config)
   _check_coder(config)
   _check_discriminator_start(config)
+  if {"vae", "gan"} <= set(config.phases):
+    _check_generator_start(config)
   at_least("gan.latent_dim", gan.latent_dim, 1)
   for name in PENALTIES:
     non_negative(f"gan.penalties.{name}", gan.penalties[name])
@@ -157,6 +159,33 @@ def _check_discriminator_start(config):
       "gan.discriminator_normalization='spectral' divides by: choose another, or "
       "'fresh'"
     )
+
+
+def _check_generator_start(config):
+  """Refuses a generator that is not the decoder of the variational autoencoder."""
+  vae, convolutional = config.vae, config.vae.architecture == "convolutional"
+  if vae.posterior != "gaussian":
+    raise UserError(
+      f"vae.posterior='{vae.posterior}' has a prior that is no noise of the GAN: "
+      "choose 'gaussian' for phases=('vae', 'gan')"
+    )
+  decoder = {
+    "generator": "plain",
+    "latent_distribution": "normal",
+    "latent_dim": vae.latent_dim,
+    "generator_architecture": "dcgan" if convolutional else "mlp",
+    "generator_hidden": tuple(vae.decoder_hidden),
+    "generator_activation": vae.activation,
+    "generator_output": vae.output,
+  }
+  if convolutional:
+    decoder |= {"generator_normalization": "none", "kernel_size": vae.kernel_size}
+  for field, wanted in decoder.items():
+    if config.gan[field] != wanted:
+      raise UserError(
+        f"gan.{field}={config.gan[field]!r} is not {wanted!r}, as it is of the decoder "
+        "that the generator starts from: choose it, or phases=('gan',)"
+      )
 
 
 def _check_architectures(config):

@@ -10,20 +10,17 @@ import numpy as np
 
 from sgae import randomness
 from sgae.data import resident
-from sgae.data.dataset import names_of_classes
 from sgae.devices.batched_apply import batched_apply
 from sgae.evaluation.measures import suite
-from sgae.evaluation.measures.classes import class_shares
 from sgae.evaluation.measures.estimate import Estimate
 from sgae.evaluation.measures.reference import EvaluationData
 from sgae.evaluation.measures.samples import sample_statistics
 from sgae.evaluation.measures.suite import Extracted
 from sgae.methods.gan.program import build
+from sgae.methods.generation import class_detail, full_count, sample_protocol
 from sgae.methods.method import Evaluator, Program
 from sgae.methods.sampling import COLUMNS, ROWS, STREAM, make_sampler
 from sgae.reporting import pictures
-
-CLASSES_SHOWN = 20  # at most, by their shares
 
 
 def make_evaluator(config: Any, data: EvaluationData, mesh: Any) -> Evaluator:
@@ -69,8 +66,7 @@ class GanEvaluator:
     self.sample = make_sampler(program, mesh)
     self.interpolate = make_interpolator(config, program, mesh)
     self.extract_features = data.extract_features(mesh)
-    # the floor compares training images, so there are no more samples than of these
-    self.full_count = min(config.evaluation.final_samples, len(images))
+    self.full_count = full_count(config, data)
     self.real_statistics = functools.cache(self._real_statistics)
 
   def observe(self, state: Any, full: bool) -> Observation:
@@ -115,30 +111,11 @@ class GanEvaluator:
 
   def detail(self, observed: Observation) -> dict[str, Any]:
     """Returns the classes of the samples, where there are classes."""
-    num_classes = self.dataset.num_classes
-    shares = _class_shares(observed.samples, num_classes)
-    if shares is None:
-      return {}
-    reference_shares = class_shares(self.dataset.test.labels, num_classes)
-    return {
-      "class_names": list(names_of_classes(self.dataset)),
-      "class_share": shares.tolist(),
-      "class_share_reference": reference_shares.tolist(),
-    }
+    return class_detail(observed.samples, self.data)
 
   def protocol(self) -> dict[str, Any]:
     """Returns what the samples are compared with, and by which features."""
-    entry: dict[str, Any] = {
-      "reference": f"test split of {self.dataset.name}",
-      "reference_samples": len(self.data.reference.test.images),
-      "samples": self.full_count,
-    }
-    if self.data.extractor is not None:
-      about = self.data.extractor.about
-      entry["features"] = about["name"]
-      entry["features_sha256"] = about["sha256"]
-      entry["features_accuracy"] = about["accuracy"]
-    return entry
+    return sample_protocol(self.data, self.full_count)
 
   def _real_statistics(self, count: int) -> dict[str, float]:
     return sample_statistics(_floats(self.dataset.test.images[:count]))
@@ -182,15 +159,6 @@ def _on_great_circle(first: jax.Array, second: jax.Array, share: jax.Array):
 
 def _on_line(first: jax.Array, second: jax.Array, share: jax.Array):
   return (1 - share) * first + share * second
-
-
-def _class_shares(samples: Extracted, num_classes: int) -> np.ndarray | None:
-  """Returns the share of each class; None without classes, or with too many to list."""
-  if samples.probabilities is None or samples.probabilities.ndim == 3:
-    return None
-  if num_classes > CLASSES_SHOWN:
-    return None
-  return class_shares(samples.probabilities.argmax(axis=1), num_classes)
 
 
 def _floats(images: np.ndarray) -> np.ndarray:

@@ -33,8 +33,12 @@ METHOD = Method(
   warnings=WARNINGS,
   gives=lambda state: state.ema_params,
   # a sparse generator is decoder(code(z)), with the autoencoder's decoder and map; the
-  # encoder is for the mixture's fit and the discriminator
-  takes={"sae": {name: name for name in ("encoder", "decoder", "sparsity")}},
+  # encoder is for the mixture's fit and the discriminator. A plain one is a variational
+  # autoencoder's decoder, and its noise that one's prior.
+  takes={
+    "sae": {name: name for name in ("encoder", "decoder", "sparsity")},
+    "vae": {"decoder": "generator"},
+  },
   prepare=prepare,
   check_data=check_data,
   swept={

@@ -92,9 +92,9 @@ def build(
 
 
 def _inherits(gan) -> tuple[str, ...]:
-  """Returns the branches that the GAN starts from: the autoencoder's, and a fit's."""
+  """Returns the branches that the GAN starts from: an autoencoder's, and a fit's."""
   return (
-    *(("decoder", "sparsity") if gan.generator == "sparse" else ()),
+    *(("decoder", "sparsity") if gan.generator == "sparse" else ("generator",)),
     *(("encoder",) if gan.discriminator_start == "encoder" else ()),
     *(("mixture",) if gan.coder == "mixture" else ()),
   )

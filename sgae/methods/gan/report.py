@@ -1,6 +1,7 @@
 """What the report shows of adversarial training."""
 
-from sgae.reporting.contents import Curve, Meaning, MethodReport, Panel
+from sgae.methods.generation import SAMPLE_MEANINGS
+from sgae.reporting.contents import Curve, MethodReport, Panel
 
 _SHARE = (0.0, 1.0)
 
@@ -51,32 +52,7 @@ _TRAINING = (
 REPORT = MethodReport(
   title="Generator",
   panels=(("Samples", _SAMPLES), ("Adversarial training", _TRAINING)),
-  meanings={
-    "frechet": Meaning(
-      "Fréchet distance", "lower", "between the features of samples and of real images"
-    ),
-    "precision": Meaning(
-      "Precision", "higher", "share of samples that lie among real images"
-    ),
-    "recall": Meaning(
-      "Recall", "higher", "share of real images that lie among samples"
-    ),
-    "classes_covered": Meaning("Classes", "higher", "classes that samples cover"),
-    "modes_covered": Meaning("Modes", "higher", "modes that samples cover"),
-    "neighbour_ratio": Meaning(
-      "Neighbour ratio", "", "nearness to training images; far below 1: copies"
-    ),
-    "kernel": Meaning("Kernel distance", "lower", "unbiased, so it may be below 0"),
-    "density": Meaning("Density", "higher", "real neighbourhoods a sample lies in"),
-    "coverage": Meaning(
-      "Coverage", "higher", "share of real images with a sample near"
-    ),
-    "classifier_score": Meaning(
-      "Classifier score", "higher", "the inception score, with this classifier"
-    ),
-    "class_kl": Meaning("Class KL", "lower", "from the reference's classes [nats]"),
-    "copies": Meaning("Copies", "lower", "samples that repeat a training image"),
-  },
+  meanings=SAMPLE_MEANINGS,
   headline=(
     "frechet",
     "precision",

@@ -59,12 +59,13 @@ def init_gan_state(
     settings: numbers by name; see `GanState`.
     init_key: for the weights.
     root_key: the run's, kept in the state.
-    inherited: trained branches that replace those of the fresh generator, and
-      'encoder'.
+    inherited: trained branches that replace those of the fresh generator, or
+      'generator', which replaces it as a whole; and 'encoder'.
     start_discriminator: `(fresh params, encoder) -> params`; None: it starts fresh.
   """
   generator_key, discriminator_key = jax.random.split(init_key)
-  generator_params = replace_branches(generator.init(generator_key), inherited)
+  fresh = {"generator": replace_branches(generator.init(generator_key), inherited)}
+  generator_params = replace_branches(fresh, inherited)["generator"]
   discriminator_params = discriminator.init(discriminator_key)
   if start_discriminator is not None and "encoder" in inherited:
     discriminator_params = start_discriminator(

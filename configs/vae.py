@@ -1,0 +1,62 @@
+"""MNIST: a variational autoencoder, alone or as the start of a GAN.
+
+    python launch.py --config=configs/vae.py
+
+`configs/vae.py:KIND` chooses what is trained:
+
+    :small      16 latents, networks of width 512, a few minutes; the default
+    :published  784-200-200-50 with tanh, as in Burda et al. 2016, pixels binarised anew
+                at each step
+    :fixed      the same, each image binarised once
+    :sparse     784-400-200: latents that are exactly zero with a probability, after
+                Tonolini et al. 2019
+    :gan        `:small`, and a GAN whose generator starts as its decoder
+"""
+
+from typing import Any
+
+from configs import base
+from sgae.errors import UserError
+
+KINDS = ("small", "published", "fixed", "sparse", "gan")
+
+
+def get_config(arg: str = "") -> Any:
+  """Returns the config; `arg` is one of `KINDS`, or '' for the first.
+
+  Raises:
+    UserError: there is no such kind.
+  """
+  kind = arg or KINDS[0]
+  if kind not in KINDS:
+    raise UserError(f"the kind :{arg} is unknown: choose one of {', '.join(KINDS)}")
+  config = base.get_config(("vae", "gan") if kind == "gan" else ("vae",))
+  config.data.source = "tfds"
+  config.data.name = "mnist"
+  vae = config.vae
+  vae.update(log_every=100, evaluate_every=2000, save_every=2000)
+  if kind in ("published", "fixed"):
+    # `latent_dim`, widths and activation are the defaults
+    vae.pixels = "dynamic" if kind == "published" else "fixed"
+    vae.update(steps=100_000, evaluate_every=25_000, save_every=5000)
+  elif kind == "sparse":
+    vae.update(posterior="spike_and_slab", latent_dim=200, activation="relu")
+    vae.update(encoder_hidden=(400,), decoder_hidden=(400,), steps=10_000)
+  else:
+    vae.update(latent_dim=16, activation="leaky_relu", steps=8000)
+    vae.update(encoder_hidden=(512, 512), decoder_hidden=(512, 512), batch_size=128)
+  if kind == "gan":
+    _set_up_gan(config)
+  return config
+
+
+def _set_up_gan(config: Any) -> None:
+  vae, gan = config.vae, config.gan
+  gan.update(generator="plain", sparsity_weight=0.0, latent_dim=vae.latent_dim)
+  gan.update(generator_hidden=vae.decoder_hidden, generator_activation=vae.activation)
+  gan.penalties.update(r1=0.3, r2=0.3)
+  gan.ema_decay = 0.9995
+  for player in ("generator", "discriminator"):
+    gan[f"{player}_optimizer"].schedule = "constant"
+  gan.update(steps=8000, batch_size=128)
+  gan.update(log_every=100, evaluate_every=2000, save_every=4000)
