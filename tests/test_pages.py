@@ -166,6 +166,7 @@ SIZES = {
   "k": 8,
   "num_samples": 40,
   "final_samples": 100,
+  "importance_samples": 10,
   "controls": False,
 }
 
