@@ -135,17 +135,22 @@ def _data_fields() -> dict[str, Any]:
     # TFDS name, e.g. 'mnist', 'fashion_mnist', 'cifar10'; or for 'mixture' 'ring'
     # or 'grid'. [fixed]
     "name": "mnist",
-    # Where TFDS data lie; '' = $TFDS_DATA_DIR, else ~/tensorflow_datasets.
+    # Where TFDS data lie; '' = $TFDS_DATA_DIR, else ~/tensorflow_datasets. It may
+    # change as long as the data are the same.
     "directory": "",
     # The file or folder of 'npz', 'folder', 'parquet' or 'idx'; '' for the other
     # sources. What may be in it: the file of that name in sgae/data/. Without a test
     # split one image in ten of each class makes it, by a hash of the image's number,
-    # whatever the seed. [fixed]
+    # whatever the seed. It may change as long as the data
+    # are the same.
     "path": "",
     # What is put behind transparent pixels by 'folder' and 'parquet': a colour such
     # as 'white', 'black' or '#rrggbb'; '' = white, or black where fewer images vanish
     # on it. [fixed]
     "background": "",
+    # Go on with data that are not those that the run was started on, and say what
+    # differs; such as after another image decoder has given other pixels.
+    "allow_changed": False,
     # Side in pixels that images are resized to; 0 = as stored, which 'mixture'
     # needs. 'folder' cuts the square in the centre out first. [fixed]
     "image_size": 0,

@@ -10,6 +10,7 @@ from ml_collections import ConfigDict, FrozenConfigDict
 
 from sgae import base_config
 from sgae.config_checks import at_least, choice
+from sgae.data.local import absolute
 from sgae.data.mixture import named
 from sgae.data.pixels import check_background
 from sgae.data.placement import PLACEMENTS
@@ -30,7 +31,9 @@ UNSTACKED = {"stacked_digits": 3, "stacked_examples": 128_000}
 # Fields of `base_config` that may differ between the run that wrote a checkpoint and
 # one that resumes it, by how their names begin.
 RESUMABLE_BASE = (
+  "data.path",
   "data.directory",
+  "data.allow_changed",
   "data.placement",
   "data.cache_directory",
   "debug",
@@ -41,6 +44,9 @@ RESUMABLE_BASE = (
   "checkpoint.keep",
   "logging.",
 )
+
+# Fields that name a place; '' stands for a default.
+PLACES = ("data.path", "data.directory", "data.cache_directory", "checkpoint.directory")
 
 
 def validate(config: Any) -> Any:
@@ -179,7 +185,9 @@ def changed_fields(old: Mapping[str, Any], new: Any) -> list[str]:
     Lines `field: old -> new`, sorted, of the sections that the new one uses; fields
     that a resume may change are left out.
   """
-  before, after = flatten(complete(old).to_dict()), flatten(new.to_dict())
+  before, after = (
+    flatten(with_absolute_places(config.to_dict())) for config in (complete(old), new)
+  )
   used = used_sections(new)
   return [
     f"{name}: {before.get(name)} -> {after.get(name)}"
@@ -188,6 +196,22 @@ def changed_fields(old: Mapping[str, Any], new: Any) -> list[str]:
     and name.partition(".")[0] in used
     and not is_resumable(name)
   ]
+
+
+def with_absolute_places(tree: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+  """Returns a nested config whose `PLACES` hold from any working directory.
+
+  Args:
+    tree: with any of the fields; '' and places in a bucket stay as they are.
+    prefix: of the names in it.
+  """
+  placed = dict(tree)
+  for name, value in tree.items():
+    if isinstance(value, dict):
+      placed[name] = with_absolute_places(value, f"{prefix}{name}.")
+    elif f"{prefix}{name}" in PLACES and value and "://" not in value:
+      placed[name] = absolute(value)
+  return placed
 
 
 def flatten(tree: dict[str, Any], prefix: str = "") -> dict[str, Any]:

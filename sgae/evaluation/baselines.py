@@ -19,9 +19,9 @@ from threadpoolctl import threadpool_limits
 from sgae.data import order, resident
 from sgae.data.cache import place_of
 from sgae.data.dataset import Dataset
+from sgae.data.fingerprint import digest_of
 from sgae.devices.batched_apply import batched_apply
 from sgae.devices.mesh import local_mesh
-from sgae.evaluation.feature_extractor import digest_of
 from sgae.evaluation.measures import suite
 from sgae.evaluation.measures.estimate import Estimate
 from sgae.evaluation.measures.reference import EvaluationData

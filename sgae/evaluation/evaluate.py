@@ -8,6 +8,7 @@ import numpy as np
 
 from sgae.data import sources
 from sgae.data.cache import cache_root
+from sgae.data.fingerprint import fingerprint
 from sgae.data.reading import describe_data
 from sgae.devices import processes
 from sgae.devices.mesh import fetch_local, make_mesh, take_member
@@ -52,8 +53,10 @@ def evaluate_run(
   mesh = make_mesh(config.parallel.devices, members=len(members))
   dataset = sources.load(config.data, console.line)
   console.line(f"Data: {describe_data(dataset)}")
-  if warning := run_directory.older_split(run_directory.read(workdir), dataset):
+  stored = run_directory.read(workdir)
+  if warning := run_directory.older_split(stored, dataset):
     console.line(warning)
+  run_directory.check_data(workdir, config, stored, fingerprint(dataset), console.line)
   image_shape = dataset.train.images.shape[1:]
   states = read_states(config, workdir, image_shape, mesh, console.line)
   for name in config.phases:

@@ -20,6 +20,7 @@ from ml_collections import ConfigDict
 from sgae.data import resident, sources
 from sgae.data.cache import place_of
 from sgae.data.dataset import Dataset
+from sgae.data.fingerprint import digest_of
 from sgae.devices import processes
 from sgae.devices.batched_apply import batched_apply
 from sgae.devices.mesh import local_mesh, replicate
@@ -31,7 +32,6 @@ from sgae.reporting.files import explained, write_atomically, write_json
 from sgae.training.calls import train_in_memory
 
 SHIPPED = Path(__file__).parents[1] / "pretrained"
-DIGESTED_IMAGES = 10_000  # at most: reading all of a large data set would take minutes
 
 
 class FeatureExtractor(NamedTuple):
@@ -66,20 +66,6 @@ class FeatureExtractor(NamedTuple):
     run = batched_apply(extract_rows, mesh)
     params = replicate(self.params, mesh)
     return lambda images: run(params, images)
-
-
-def digest_of(dataset: Dataset) -> str:
-  """Returns a digest that identifies a data set, 64 hexadecimal digits.
-
-  It covers at most 10,000 images of each split, at even distances.
-  """
-  digest = hashlib.sha256(str(dataset.num_classes).encode())
-  for images, labels in (dataset.train, dataset.test):
-    stride = -(-len(images) // DIGESTED_IMAGES)
-    for array in (images[::stride], labels[::stride]):
-      digest.update(str((array.shape, array.dtype)).encode())
-      digest.update(np.ascontiguousarray(array).data)
-  return digest.hexdigest()
 
 
 def obtain(

@@ -2,13 +2,14 @@
 
 import fcntl
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from sgae.config import changed_fields, complete, validate
+from sgae.config import changed_fields, complete, validate, with_absolute_places
+from sgae.data import fingerprint
 from sgae.data.dataset import Dataset
 from sgae.data.holdout import is_held_out
 from sgae.errors import UserError
@@ -91,20 +92,54 @@ def claimed(
     yield stored
 
 
+def check_data(
+  workdir: Path,
+  config: Any,
+  stored: dict[str, Any],
+  found: dict[str, Any],
+  warn: Callable[[str], None],
+) -> None:
+  """Checks that the data are those that the run was started on, wherever they lie.
+
+  Args:
+    workdir: the run directory.
+    config: validated; with `data.allow_changed` a difference is said and no error.
+    stored: what `read` returns. Runs of versions that stored no fingerprint go on.
+    found: the fingerprint of the data.
+    warn: shows one line to the user.
+
+  Raises:
+    UserError: they differ.
+  """
+  changes = fingerprint.differences(stored.get("data", {}), found)
+  if not changes:
+    return
+  what = f"the data are not those that {workdir} was started on ({'; '.join(changes)})"
+  if not config.data.allow_changed:
+    raise UserError(
+      f"{what}: name the place of the same data, by --config.data.path or "
+      "--config.data.directory, or choose another --workdir; "
+      "--config.data.allow_changed=True goes on all the same"
+    )
+  warn(f"Warning: {what}; data.allow_changed goes on with them")
+
+
 def write(
   workdir: Path,
   config: Any,
-  image_shape: tuple[int, int, int],
+  data: dict[str, Any],
   data_read: str,
   devices: str,
   stored: dict[str, Any] | None,
 ) -> None:
   """Writes config.json: the config, what the data are, and versions of all packages.
 
+  Places in the config are stored as absolute paths.
+
   Args:
     workdir: the run directory.
     config: the resolved config.
-    image_shape: (H, W, C) of the data.
+    data: the fingerprint of the data.
     data_read: what was read and what was not, from `reading.describe_data`.
     devices: a description of the devices.
     stored: from `check`; this environment is added to its list of environments.
@@ -114,9 +149,10 @@ def write(
   if environment not in environments[-1:]:
     environments = [*environments, environment]
   record = {
-    "config": config.to_dict(),
+    "config": with_absolute_places(config.to_dict()),
+    "data": data,
     "environments": environments,
-    "image_shape": list(image_shape),
+    "image_shape": data["train"][1:],
     "data_read": data_read,
   }
   write_json(workdir / FILE_NAME, record)

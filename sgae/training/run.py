@@ -7,6 +7,7 @@ from typing import Any
 from sgae.data import resident, sources
 from sgae.data.cache import cache_root
 from sgae.data.dataset import Dataset
+from sgae.data.fingerprint import fingerprint
 from sgae.data.order import ENDLESS
 from sgae.data.placement import INPUTS, Placement, choose
 from sgae.data.reading import describe_data
@@ -64,6 +65,7 @@ def train(config: Any, workdir: Path, console: Console) -> None:
     console = Console(quiet=True)
   with processes.leader_first("data"):
     dataset = sources.load(config.data, console.line)
+  data = fingerprint(dataset)
   check_examples(config, len(dataset.train.images))
   _check_variety(dataset)
   for name in config.phases:
@@ -79,16 +81,13 @@ def train(config: Any, workdir: Path, console: Console) -> None:
     checkpoints = {
       name: checkpoints_of(config, workdir, name) for name in config.phases
     }
-    position = _position(
-      config, workdir, images.shape, placement, checkpoints, stored, console
-    )
+    position = _position(config, workdir, data, placement, checkpoints, stored, console)
     devices = f"{mesh.size} x {mesh.devices.flat[0].device_kind}"
     if stored and (warning := run_directory.older_split(stored, dataset)):
       console.line(warning)
     if processes.is_leader():
-      run_directory.write(
-        workdir, config, images.shape[1:], describe_data(dataset), devices, stored
-      )
+      about = describe_data(dataset)
+      run_directory.write(workdir, config, data, about, devices, stored)
     many = f"{len(members)} members of " if members else ""
     console.line(
       f"{'Resuming' if stored else 'Training'} {many}{' -> '.join(config.phases)} on "
@@ -107,7 +106,7 @@ def train(config: Any, workdir: Path, console: Console) -> None:
 
 
 def _position(
-  config, workdir, images_shape, placement, checkpoints, stored, console
+  config, workdir, data, placement, checkpoints, stored, console
 ) -> dict[str, int]:
   """Returns the saved step of each phase; checks that all processes see the same."""
   # This is also a barrier: no process writes before all have read the folders.
@@ -115,7 +114,7 @@ def _position(
     "config, data, or the checkpoints that they see",
     [
       config.to_dict(),
-      images_shape,
+      data,
       placement.resident,
       {name: checkpoints[name].listing() for name in config.phases},
     ],
@@ -129,7 +128,7 @@ def _position(
     elif damage:
       raise none_whole(damage)
   if stored:
-    _check_resume(config, workdir, stored, position, images_shape[1:], console)
+    _check_resume(config, workdir, stored, position, data, console)
   elif position and processes.is_leader():
     raise UserError(
       f"{config.checkpoint.directory} holds checkpoints of another run than {workdir}: "
@@ -271,13 +270,15 @@ def _amount(images) -> str:
   return "endless images" if len(images) == ENDLESS else f"{len(images):,} images"
 
 
-def _check_resume(config, workdir, stored, position, image_shape, console) -> None:
+def _check_resume(config, workdir, stored, position, data, console) -> None:
   """Raises UserError if the saved steps do not fit the config and the data."""
-  if list(image_shape) != stored["image_shape"]:
+  image_shape = data["train"][1:]
+  if image_shape != stored["image_shape"]:
     raise UserError(
       f"the data's images are {tuple(image_shape)}, but {workdir} was started on "
       f"{tuple(stored['image_shape'])}: give it the same data, or another --workdir"
     )
+  run_directory.check_data(workdir, config, stored, data, console.line)
   for name, step in position.items():
     if step > config[name].steps:
       raise UserError(
