@@ -1,5 +1,6 @@
 """Trains, evaluates, samples, exports, compiles, compares; `--help` lists fields."""
 
+import shlex
 import sys
 from pathlib import Path
 
@@ -39,13 +40,13 @@ def main(arguments: list[str]) -> int:
     config, overrides, name = read_flags(arguments)
   except SystemExit:  # --help
     fields = cli.fields_of(arguments, DEFAULT_CONFIG)
-    sys.stdout.write("\n".join(["", "Fields:", *fields, ""]))
+    cli.say("\n".join(["", "Fields:", *fields]), sys.stdout)
     return 0
   except Exception as error:  # a config file is code and can fail in any way
     said = cli.unknown_field(arguments, DEFAULT_CONFIG) or cli.one_line(error)
-    sys.stderr.write(f"error: {said} in: {' '.join(arguments[1:])}; see --help\n")
+    cli.say(f"error: {said} in: {shlex.join(arguments[1:])}; see --help", sys.stderr)
     return 2
-  cli.interrupt_on_sigterm()
+  cli.interrupt_on_signals()
   try:
     return cli.run(flags.FLAGS, config, overrides, name)
   except KeyboardInterrupt as interrupt:

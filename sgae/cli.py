@@ -5,11 +5,13 @@ import itertools
 import signal
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from ml_collections import config_flags
 
 from sgae import config_help
+from sgae.reporting.stream import LastingStream
+from sgae.training.signals import heeded
 
 STORED = str(Path(__file__).parents[1] / "configs" / "stored.py")  # reads JSON
 
@@ -92,22 +94,33 @@ def one_line(error: BaseException) -> str:
   return " ".join(said.split())
 
 
-def interrupt_on_sigterm() -> None:
-  """Lets SIGTERM end a command as Ctrl-C does, wherever no training notes both."""
+def say(text: str, stream: TextIO) -> None:
+  """Writes a line to a standard stream; one that is closed is no error."""
+  lasting = LastingStream(stream)
+  lasting.write(f"{text}\n")
+  lasting.flush()
+
+
+def interrupt_on_signals() -> None:
+  """Lets SIGTERM and SIGHUP end a command as Ctrl-C does, where no training notes them.
+
+  Python has made SIGINT an interrupt already, unless it is ignored.
+  """
 
   def interrupt(number, frame):
     del frame
     raise KeyboardInterrupt(number)
 
-  signal.signal(signal.SIGTERM, interrupt)
+  for number in heeded():
+    if number != signal.SIGINT:
+      signal.signal(number, interrupt)
 
 
 def interrupted(interrupt: KeyboardInterrupt) -> int:
   """Says what ended the command, and returns its exit code."""
   number = interrupt.args[0] if interrupt.args else signal.SIGINT
   name = signal.Signals(number).name
-  sys.stderr.write(f"error: stopped by {name} while nothing was in training\n")
-  sys.stderr.flush()
+  say(f"error: stopped by {name} while nothing was in training", sys.stderr)
   if "sgae.devices.processes" in sys.modules:  # else it is alone
     return sys.modules["sgae.devices.processes"].leave(128 + number, together=False)
   return 128 + number

@@ -14,7 +14,7 @@ class TrainingDiverged(Exception):
 
 
 class StoppedBySignal(Exception):
-  """SIGINT or SIGTERM arrived and the run was saved; says how to go on."""
+  """SIGINT, SIGTERM or SIGHUP arrived and the run was saved; says how to go on."""
 
   def __init__(self, message: str, signal_number: int):
     super().__init__(message)

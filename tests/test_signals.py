@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from sgae.errors import StoppedBySignal
+from sgae.training.signals import heeded, noted_signals, stopped
 from tests.commands import Forked, wait_for_records
 from tests.runs import (
   CALLS,
@@ -53,6 +54,32 @@ def test_a_signal_after_the_last_step_does_not_wait_for_the_evaluation(
   assert (workdir / "evaluation.json").exists()
   assert_same_bits(workdir, whole_run)
   assert timeless(workdir) == timeless(whole_run)
+
+
+def test_a_closed_terminal_saves_a_run_however_often_it_says_so():
+  with noted_signals() as received:
+    os.kill(os.getpid(), signal.SIGHUP)
+    time.sleep(
+      0.3
+    )  # no longer one moment: a second signal of another kind would end it
+    os.kill(os.getpid(), signal.SIGHUP)
+    time.sleep(0.3)
+  assert received == [signal.SIGHUP, signal.SIGHUP]
+  ended = stopped(received, "at sae step 5", "to go on")
+  assert ended.exit_code == 129
+  assert "stopped by SIGHUP at sae step 5, saved" in str(ended)
+
+
+def test_a_run_under_nohup_does_not_heed_a_closed_terminal():
+  before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+  try:
+    assert heeded() == (signal.SIGINT, signal.SIGTERM)
+    with noted_signals() as received:
+      os.kill(os.getpid(), signal.SIGHUP)
+    assert received == []
+    assert signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
+  finally:
+    signal.signal(signal.SIGHUP, before)
 
 
 @pytest.mark.parametrize(

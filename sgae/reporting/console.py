@@ -4,13 +4,15 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from time import monotonic
-from typing import NamedTuple, TextIO
+from typing import Any, NamedTuple, TextIO
 
 import rich.console
 from rich.live import Live
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
+
+from sgae.reporting.stream import LastingStream
 
 
 class Report(NamedTuple):
@@ -57,7 +59,10 @@ class PhaseProgress:
 
 
 class Console:
-  """Writes to the terminal, or as plain text when the output is none."""
+  """Writes to the terminal, or as plain text when the output is none.
+
+  Where the output is closed, as by `| head -1`, it goes on without one.
+  """
 
   def __init__(
     self, stream: TextIO | None = None, interval: float = 5.0, quiet: bool = False
@@ -69,7 +74,7 @@ class Console:
       interval: least time [s] between two plain lines of progress.
       quiet: write nothing but errors, as all but one of several processes do.
     """
-    output: TextIO = sys.stdout if stream is None else stream
+    output: Any = LastingStream(sys.stdout if stream is None else stream)
     self._rich = rich.console.Console(
       file=output,
       quiet=quiet,
@@ -96,7 +101,7 @@ class Console:
     Args:
       text: what is wrong, what is allowed, what to do.
     """
-    sys.stderr.write(f"error: {' '.join(text.splitlines())}\n")
+    LastingStream(sys.stderr).write(f"error: {' '.join(text.splitlines())}\n")
 
   @contextmanager
   def phase(

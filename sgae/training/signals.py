@@ -1,5 +1,6 @@
-"""SIGINT and SIGTERM while a run trains: the first saves it, the second ends it."""
+"""SIGINT, SIGTERM and SIGHUP while a run trains: the first saves, a second ends it."""
 
+import contextlib
 import os
 import select
 import signal
@@ -10,18 +11,24 @@ from contextlib import contextmanager
 
 from sgae.errors import StoppedBySignal
 
-SIGNALS = (signal.SIGINT, signal.SIGTERM)
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 # Seconds. `timeout` and others signal a process and then its group: a process gets two
 # signals, which must not count as a second Ctrl-C.
 _ONE_MOMENT = 0.2
 
 
+def heeded() -> tuple[signal.Signals, ...]:
+  """Returns the signals that save a run; not SIGHUP where `nohup` has it ignored."""
+  ignored = signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
+  return tuple(each for each in SIGNALS if each != signal.SIGHUP or not ignored)
+
+
 @contextmanager
 def noted_signals() -> Iterator[list[int]]:
-  """Yields a list that receives the first SIGINT or SIGTERM.
+  """Yields a list that receives the first of the signals that save a run.
 
   A second one ends the process at once, without saving; two within 0.2 seconds count as
-  one.
+  one, and so does any SIGHUP, which a closed terminal and its shell both send.
   """
   received: list[int] = []
 
@@ -34,7 +41,7 @@ def noted_signals() -> Iterator[list[int]]:
   # wakeup pipe is written at once, and a thread reads it.
   reader, writer = os.pipe()
   os.set_blocking(writer, False)
-  before = {number: signal.signal(number, note) for number in SIGNALS}
+  before = {number: signal.signal(number, note) for number in heeded()}
   pipe_before = signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
   watcher = threading.Thread(target=_end_at_the_second, args=(reader,), daemon=True)
   watcher.start()
@@ -70,8 +77,11 @@ def _end_at_the_second(reader: int) -> None:
   while byte := os.read(reader, 1):  # b"": closed
     if byte[0] not in SIGNALS:
       continue
+    if noted and byte[0] == signal.SIGHUP:
+      continue
     if noted:
-      os.write(2, b"error: stopped at once by a second signal, without saving\n")
+      with contextlib.suppress(OSError):
+        os.write(2, b"error: stopped at once by a second signal, without saving\n")
       os._exit(128 + byte[0])
     noted = True
     time.sleep(_ONE_MOMENT)

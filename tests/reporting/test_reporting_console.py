@@ -1,6 +1,8 @@
 """Plain lines in a log, a bar of two lines that fits on a terminal."""
 
+import errno
 import io
+import os
 import re
 
 import pytest
@@ -151,3 +153,33 @@ def test_an_error_is_one_line_on_stderr(capsys):
   captured = capsys.readouterr()
   assert captured.err == "error: field x is wrong\n"
   assert captured.out == ""
+
+
+def test_a_reader_that_goes_away_costs_the_text_and_no_more(capfd):
+  reader, writer = os.pipe()
+  stream = os.fdopen(writer, "w")
+  console = Console(stream)
+  console.line("first")
+  assert os.read(reader, 100) == b"first\n"
+  os.close(reader)
+  with console.phase("sae", 100, 0) as phase:
+    phase.update(1, 1.0, {})
+  console.line("last")
+  stream.write("what Python writes at its end")
+  stream.close()
+  warning = "Warning: the output is closed (Broken pipe): the command goes on"
+  assert capfd.readouterr().err.count(warning) == 1
+
+
+def test_a_terminal_that_is_closed_ends_nothing(monkeypatch, capfd):
+  class Closed(Terminal):
+    def write(self, text):
+      raise OSError(errno.EIO, "Input/output error")
+
+  with Console(Closed()).phase("sae", 100, 0) as phase:
+    phase.update(1, 1.0, {})
+  assert "Input/output error" in capfd.readouterr().err
+  monkeypatch.setattr("sys.stdout", None)  # as Python has it after `>&-`
+  monkeypatch.setattr("sys.stderr", Closed())
+  Console().line("said to nobody")
+  Console().error("said to nobody")
