@@ -2,6 +2,7 @@
 
 import importlib.util
 import itertools
+import os
 import signal
 import sys
 from pathlib import Path
@@ -10,8 +11,22 @@ from typing import Any, TextIO
 from ml_collections import config_flags
 
 from sgae import config_help
+from sgae.errors import UserError
 from sgae.reporting.stream import LastingStream
 from sgae.training.signals import heeded
+
+# Flags that only some modes read; a flag without effect would mislead.
+READ_BY = {
+  **dict.fromkeys(("num_samples", "format", "seed", "indices"), ("sample",)),
+  **dict.fromkeys(("latents", "step", "truncation", "raw"), ("sample",)),
+  "member": ("sample", "export"),
+  "output": ("evaluate", "sample", "export"),
+  "topology": ("compile",),
+  "images": ("compile",),
+  "runs": ("compare",),
+  "target": ("evaluate", "compare"),
+}
+HINTS = {"seed": "; the seed of training is --config.seed"}
 
 STORED = str(Path(__file__).parents[1] / "configs" / "stored.py")  # reads JSON
 
@@ -126,6 +141,20 @@ def interrupted(interrupt: KeyboardInterrupt) -> int:
   return 128 + number
 
 
+def check_flags(flags: Any) -> None:
+  """Refuses a flag that the mode does not read.
+
+  Raises:
+    UserError: one is given.
+  """
+  for name, modes in READ_BY.items():
+    if flags[name].present and flags.mode not in modes:
+      raise UserError(
+        f"--{name} is not read by --mode={flags.mode}: leave it out, or choose --mode="
+        f"{' or '.join(modes)}{HINTS.get(name, '')}"
+      )
+
+
 def run(flags: Any, config: Any, overrides: dict[str, Any], name: str) -> int:
   """Hands over to the mode; JAX is imported only now, when the flags are right.
 
@@ -142,6 +171,7 @@ def run(flags: Any, config: Any, overrides: dict[str, Any], name: str) -> int:
   from sgae.aot import compile
   from sgae.config import validate
   from sgae.devices import processes
+  from sgae.evaluation.choice import Choice
   from sgae.evaluation.evaluate import evaluate_run
   from sgae.evaluation.sample import sample_run
   from sgae.methods import views
@@ -151,22 +181,26 @@ def run(flags: Any, config: Any, overrides: dict[str, Any], name: str) -> int:
   from sgae.training.run import train
 
   output = console.Console()
-  workdir = Path(flags.workdir or Path("runs") / name).expanduser()
+  workdir = Path(os.path.expanduser(flags.workdir or f"runs/{name}"))
+  elsewhere = Path(os.path.expanduser(flags.output)) if flags.output else None
   try:
+    check_flags(flags)
     if flags.mode == "compile":  # touches no device here
       return compile.compile_for(validate(config), flags.topology, flags.images)
     if flags.mode == "train":
       processes.join(flags.coordinator, flags.num_processes, flags.process_id)
       train(validate(config), workdir, output)
     elif flags.mode == "evaluate":
-      evaluate_run(workdir, overrides, output, flags.target)
+      evaluate_run(workdir, overrides, output, flags.target, elsewhere)
     elif flags.mode == "export":
-      export_run(workdir, overrides, output, flags.member)
+      export_run(workdir, overrides, output, flags.member, elsewhere)
     elif flags.mode == "compare":
       compare_runs(flags.runs, flags.target, flags.workdir, output, views.selects_by())
     else:
       count, format = flags.num_samples, flags.format
-      sample_run(workdir, overrides, count, format, output, flags.member)
+      chosen = Choice(*(flags[field].value for field in Choice._fields))
+      member = flags.member
+      sample_run(workdir, overrides, count, format, output, member, chosen, elsewhere)
   except (errors.UserError, errors.TrainingDiverged, errors.StoppedBySignal) as error:
     output.error(str(error))
     return processes.leave(error.exit_code, together=error.exit_code != 2)

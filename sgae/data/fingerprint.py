@@ -33,7 +33,8 @@ def digest_of(dataset: Dataset, most: int = DIGESTED_IMAGES) -> str:
   digest = hashlib.sha256(str(dataset.num_classes).encode())
   for images, labels in (dataset.train, dataset.test):
     stride = -(-len(images) // most) if most else 1
-    for whole in (images, labels):
+    for each in (images, labels):
+      whole: Any = each
       if not most and isinstance(whole, Endless):
         whole = whole.base
       array = whole[::stride]

@@ -24,14 +24,18 @@ from sgae.reporting.files import read_json, write_json
 from sgae.reporting.metrics import read_metrics, spent
 from sgae.reporting.report import write_report
 from sgae.runs import directory as run_directory
-from sgae.runs.checkpoints import read_states
 from sgae.runs.load import stored_config
+from sgae.runs.states import read_states
 
 FILE_NAME = "evaluation.json"
 
 
 def evaluate_run(
-  workdir: Path, overrides: dict[str, Any], console: Console, target: float = 0.0
+  workdir: Path,
+  overrides: dict[str, Any],
+  console: Console,
+  target: float = 0.0,
+  output: Path | None = None,
 ) -> None:
   """Evaluates each phase on the test split; prints and stores the figures.
 
@@ -44,6 +48,7 @@ def evaluate_run(
     console: where the tables go.
     target: distance at which a member of a population counts as a success; 0: the
       share of successes is left out.
+    output: the directory that figures and report go to; None: the run directory.
 
   Raises:
     UserError: there is no run, no checkpoint or no data, or another field is set.
@@ -66,11 +71,19 @@ def evaluate_run(
   extractor = feature_extractor.obtain(config, dataset, cache, console)
   data = EvaluationData(dataset, extractor)
   evaluate_states(
-    config, workdir, data, mesh, states, console, afresh=True, target=target
+    config,
+    workdir,
+    data,
+    mesh,
+    states,
+    console,
+    afresh=True,
+    target=target,
+    output=output,
   )
   health_events = events(read_metrics(workdir), views.warnings())
-  write_report(workdir, health_events, views.shown())
-  console.line(f"Report: {workdir}/report.html")
+  report = write_report(workdir, health_events, views.shown(), output)
+  console.line(f"Report: {report}")
 
 
 def evaluate_states(
@@ -83,6 +96,7 @@ def evaluate_states(
   *,
   afresh: bool,
   target: float = 0.0,
+  output: Path | None = None,
 ) -> None:
   """Evaluates states in full, prints the figures, and stores them in evaluation.json.
 
@@ -97,7 +111,7 @@ def evaluate_states(
     console: where the tables go.
     afresh: True: evaluate every state, and train unknown controls if the config asks
       for them. False: evaluate only states that evaluation.json lacks.
-    target: as for `evaluate_run`.
+    target, output: as for `evaluate_run`.
 
   Raises:
     UserError: the files cannot be read or written.
@@ -114,9 +128,8 @@ def evaluate_states(
     measured = _measured(evaluator, config, state, mesh, leader)
     if not leader:
       continue
-    entry: dict[str, Any] = _cost(workdir, config.phases, name, step)
-    entry["protocol"] = evaluator.protocol()
-    entry |= measured | {"floor": {}, "controls": {}}
+    entry = {"protocol": evaluator.protocol(), "floor": {}, "controls": {}}
+    entry |= measured | _cost(workdir, config.phases, name, step)
     note_success(name, entry, target)
     if evaluator.samples:
       known_baselines = baselines.obtain(
@@ -135,7 +148,7 @@ def evaluate_states(
     for line in describe(name, results[name]):
       console.line(line)
   if results:
-    path = workdir / FILE_NAME
+    path = (output or workdir) / FILE_NAME
     write_json(path, known | results)
     console.line(f"Stored in {path}")
 

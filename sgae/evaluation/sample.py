@@ -1,20 +1,52 @@
 """`--mode=sample`: writes samples of a finished or running run to files."""
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
+import numpy as np
+
+from sgae import randomness
 from sgae.data import sources
+from sgae.data.local import absolute
 from sgae.data.mixture import named
-from sgae.devices.mesh import local_mesh, make_mesh
+from sgae.devices.mesh import local_mesh, make_mesh, replicate
 from sgae.errors import UserError
+from sgae.evaluation.choice import Choice, check, numbers_of, read_latents
 from sgae.methods import METHODS
+from sgae.methods.method import Sampling
 from sgae.methods.population import chosen_member, state_of
-from sgae.methods.sampling import COLUMNS, ROWS, make_sampler
+from sgae.methods.sampling import (
+  COLUMNS,
+  ROWS,
+  centre_of,
+  make_draw,
+  make_generate,
+  make_truncated,
+)
 from sgae.reporting import pictures
 from sgae.reporting.console import Console
+from sgae.reporting.files import write_json
 from sgae.runs import directory as run_directory
-from sgae.runs.checkpoints import read_state
 from sgae.runs.load import stored_config
+from sgae.runs.states import read_state
+
+
+class Samples(NamedTuple):
+  """Samples with what made them.
+
+  Attributes:
+    numbers: int32 [N], their numbers; of given latents their rows.
+    latents: float32 [N, ...].
+    images: [N, H, W, C] as stored.
+    single: how many of them, from the first on, are written one by one; the others are
+      for the grid alone.
+  """
+
+  numbers: np.ndarray
+  latents: np.ndarray
+  images: np.ndarray
+  single: int
 
 
 def sample_run(
@@ -24,10 +56,13 @@ def sample_run(
   format: str,
   console: Console,
   member: int = -1,
+  choice: Choice = Choice(),  # noqa: B008 (a tuple)
+  output: Path | None = None,
 ) -> None:
   """Draws samples from the generator of a run; needs nothing but the run directory.
 
-  Samples of a mixture are stored in the units of its paper, see sgae/data/mixture.py.
+  Sample i depends on the seed and on i alone. Samples of a mixture are stored in the
+  units of its paper, see sgae/data/mixture.py.
 
   Args:
     workdir: a run directory with at least one phase that generates; the last is used.
@@ -36,43 +71,127 @@ def sample_run(
     format: 'png' or 'npz', of the single samples.
     console: where the names of the files go.
     member: of a population, whose files go to `members/<member>`; -1: the first one.
+    choice: which samples, of which state.
+    output: the directory that files go to; None: the run directory.
 
   Raises:
-    UserError: there is no run, no generator, no checkpoint yet or no such member.
+    UserError: there is no run, no generator, no checkpoint yet, no such member, or a
+      choice that is impossible.
   """
-  if num_samples < 0:
-    raise UserError(f"--num_samples={num_samples} is too small: choose 0 or more")
+  check(choice, num_samples)
   config = stored_config(workdir, overrides)
+  chosen = chosen_member(config, member)
+  # of a population each device holds whole members, of which one is taken
+  mesh = make_mesh(config.parallel.devices) if chosen is None else local_mesh()
+  name, step, state, sampling = _generator(workdir, config, mesh, choice, console)
+  points = config.data.source == "mixture"
+  shown = pictures.POINTS_SHOWN if points else ROWS * COLUMNS
+  samples = _sampled(
+    sampling, state_of(state, chosen), mesh, choice, num_samples, shown
+  )
+  images = samples.images
+  if points:
+    real = sources.load(config.data, console.line).test.images
+    picture = pictures.points(real, images[:shown])
+    images = (images * named(config.data.name).scale).reshape(-1, 2)
+  else:
+    picture = pictures.grid(images[:shown], COLUMNS)
+  folder, of = output or workdir, ""
+  about = {"phase": name, "step": step, **_how(choice, config.seed)}
+  if chosen is not None:
+    folder, of = folder / "members" / str(chosen.number), f" of {chosen.describe()}"
+    about |= {"member": chosen.number, **_how(choice, chosen.seed)}
+  if samples.single:
+    written = _write(folder / "samples", samples, images, format, about)
+    console.line(f"{samples.single} samples{of} of step {step}: {written}")
+  # not in the folder of samples: tools that compute FID take every picture in it
+  grid = folder / "samples.png"
+  pictures.write_png(grid, picture)
+  console.line(f"Grid{of} of step {step}: {grid}")
+
+
+def _generator(
+  workdir: Path, config: Any, mesh: Any, choice: Choice, console: Console
+) -> tuple[str, int, Any, Sampling]:
+  """Returns the last phase that generates: name, step, state, how it makes images."""
   generating = [name for name in config.phases if METHODS[name].generates]
   if not generating:
     raise UserError(f"{workdir} has no generator (phases={tuple(config.phases)})")
   name = generating[-1]
-  chosen = chosen_member(config, member)
-  # of a population each device holds whole members, of which one is taken
-  mesh = make_mesh(config.parallel.devices) if chosen is None else local_mesh()
-  image_shape = tuple(run_directory.read(workdir)["image_shape"])
-  restored = read_state(config, workdir, name, image_shape, mesh, console.line)
+  shape = tuple(run_directory.read(workdir)["image_shape"])
+  wanted = None if choice.step == -1 else choice.step
+  restored = read_state(config, workdir, name, shape, mesh, console.line, wanted)
   if restored is None:
     raise UserError(f"{workdir} has no checkpoint of the {name} phase yet: train first")
-  step, state = restored[0], state_of(restored[1], chosen)
-  of = "" if chosen is None else f" of {chosen.describe()}"
-  if chosen is not None:
-    workdir = workdir / "members" / str(chosen.number)
-  points = config.data.source == "mixture"
-  shown = pictures.POINTS_SHOWN if points else ROWS * COLUMNS
-  program = METHODS[name].build(config, image_shape)
-  samples = make_sampler(program, mesh)(state, max(num_samples, shown))
-  if points:
-    real = sources.load(config.data, console.line).test.images
-    picture = pictures.points(real, samples[:shown])
-    samples = (samples * named(config.data.name).scale).reshape(-1, 2)
+  sampling: Any = METHODS[name].build(config, shape).sampling
+  return name, *restored, sampling
+
+
+def _sampled(
+  sampling: Sampling,
+  state: Any,
+  mesh: Any,
+  choice: Choice,
+  num_samples: int,
+  shown: int,
+) -> Samples:
+  """Returns the chosen samples of a state, and at least as many as are shown."""
+  if choice.raw:
+    if sampling.last is None:
+      raise UserError("--raw has no meaning here: the method keeps no average")
+    state = sampling.last(state)
+  # before the seed is another one: the mean code belongs to the state
+  centre = centre_of(sampling, mesh, state) if choice.truncation != 1 else None
+  if choice.latents:
+    latents = read_latents(choice.latents, sampling.latent_shape)
+    numbers, single = np.arange(len(latents), dtype=np.int32), len(latents)
   else:
-    picture = pictures.grid(samples[:shown], COLUMNS)
-  directory = workdir / "samples"
-  if num_samples:
-    written = pictures.write_samples(directory, samples[:num_samples], format)
-    console.line(f"{num_samples} samples{of} of step {step}: {written}")
-  # not in the folder of samples: tools that compute FID take every picture in it
-  grid = workdir / "samples.png"
-  pictures.write_png(grid, picture)
-  console.line(f"Grid{of} of step {step}: {grid}")
+    if choice.seed != -1:
+      key = randomness.root_key(choice.seed)
+      state = state.replace(key=replicate(key, mesh))
+    if choice.indices:
+      numbers = numbers_of(choice.indices)
+      single = len(numbers)
+    else:
+      numbers = np.arange(max(num_samples, shown), dtype=np.int32)
+      single = num_samples
+    latents = make_draw(sampling, mesh)(state, numbers)
+  if centre is None:
+    images = make_generate(sampling, mesh)(state, latents)
+  else:
+    images = make_truncated(sampling, mesh)(state, latents, centre, choice.truncation)
+  return Samples(numbers, latents, images, single)
+
+
+def _how(choice: Choice, own_seed: int) -> dict[str, Any]:
+  """Returns what samples.json says of all samples of a set.
+
+  Args:
+    choice: of the user.
+    own_seed: of the run, or the member.
+  """
+  origin: dict[str, Any] = {"seed": own_seed if choice.seed == -1 else choice.seed}
+  if choice.latents:
+    origin = {"latents_from": absolute(choice.latents)}
+  return {**origin, "truncation": choice.truncation, "raw": choice.raw}
+
+
+def _write(
+  directory: Path, samples: Samples, images: np.ndarray, format: str, about: dict
+) -> Path:
+  """Writes single samples, and beside them `latents.npz` and `samples.json`."""
+  count = samples.single
+  numbers = samples.numbers[:count].tolist()
+
+  def write_more(folder: Path, names: Sequence[str]) -> None:
+    np.savez(folder / "latents.npz", latents=samples.latents[:count])
+    own = {"seed": about["seed"]} if "seed" in about else {}
+    entries = [
+      {"file": file, "row": row, "index": number, **own}
+      for row, (file, number) in enumerate(zip(names, numbers, strict=True))
+    ]
+    write_json(
+      folder / "samples.json", about | {"latents": "latents.npz", "samples": entries}
+    )
+
+  return pictures.write_samples(directory, images[:count], format, numbers, write_more)

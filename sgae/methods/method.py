@@ -19,6 +19,36 @@ from sgae.reporting.contents import MethodReport
 Settings = Mapping[str, Any]  # float32 scalars by name
 
 
+def _latents_themselves(state: Any, latents: jax.Array) -> jax.Array:
+  del state
+  return latents
+
+
+class Sampling(NamedTuple):
+  """How a method makes images of latents, as pure functions of a trained state.
+
+  Each row of what the functions return depends on the same row alone.
+
+  Attributes:
+    latent_shape: of one latent.
+    draw: `draw(state, key, positions_b) -> latents`, float32 [B, *latent_shape]; latent
+      i depends on the key and on positions_b[i] alone.
+    generate: `generate(state, latents) -> images`, float32 [B, H, W, C].
+    code: `code(state, latents) -> codes`, which truncation moves towards their mean; by
+      default the latents themselves.
+    decode: `decode(state, codes) -> images`; None: `generate`.
+    last: `last(state) -> state` that generates by the parameters of the last step in
+      place of their average. None: it has no average.
+  """
+
+  latent_shape: tuple[int, ...]
+  draw: Callable[[Any, jax.Array, jax.Array], jax.Array]
+  generate: Callable[[Any, jax.Array], jax.Array]
+  code: Callable[[Any, jax.Array], jax.Array] = _latents_themselves
+  decode: Callable[[Any, jax.Array], jax.Array] | None = None
+  last: Callable[[Any], Any] | None = None
+
+
 class Program(NamedTuple):
   """A method bound to a config and an image shape, as pure functions.
 
@@ -34,8 +64,7 @@ class Program(NamedTuple):
     shown: metrics that the progress bar shows.
     functions: pure functions of a trained state by public name, such as
       `encode(state, images)`; what they take and return stands with each method.
-    sample: `sample(state, key, positions_b) -> images`; sample i depends on the key and
-      on positions_b[i] alone. None: the method generates nothing.
+    sampling: how it generates images; None: it generates none.
     exportable: name of each function that can be exported -> shapes, without the batch
       axis, of the float32 arrays that it takes after the state. Each row of what it
       returns depends on the same row of these.
@@ -49,7 +78,7 @@ class Program(NamedTuple):
   step: Callable[..., tuple[Any, dict[str, jax.Array]]]
   shown: tuple[str, ...]
   functions: Mapping[str, Callable[..., Any]]
-  sample: Callable[[Any, jax.Array, jax.Array], jax.Array] | None = None
+  sampling: Sampling | None = None
   exportable: Mapping[str, tuple[tuple[int, ...], ...]] = {}
   inherits: tuple[str, ...] = ()
   members: tuple[int, ...] = ()
@@ -159,7 +188,7 @@ class Method(NamedTuple):
       reads from its state; they may differ among the members of a population.
     selects_by: the metric whose least value marks the best state; None: the last one.
     generates: whether it makes images, which need a feature extractor and are sampled
-      by `--mode=sample`; its program has `sample`, its evaluator `samples`.
+      by `--mode=sample`; its program has `sampling`, its evaluator `samples`.
     check_data: `check_data(config, dataset)` raises UserError where data do not fit.
     extractor: how it serves as feature extractor; exactly one method sets it.
     controls: models to compare generated images with; exactly one method sets them.

@@ -8,12 +8,15 @@ import numpy as np
 
 from sgae import randomness
 from sgae.devices.batched_apply import batched_apply
-from sgae.methods.method import Program
+from sgae.methods.method import Program, Sampling
 from sgae.reporting import pictures
 
 ROWS, COLUMNS = 4, 10  # of the grids that are drawn
 ROWS_PER_CALL = 2048  # of samples, where these are small
 STREAM = "samples"  # of random numbers
+CENTRE_STREAM, CENTRE_LATENTS = "centre", 1024  # of the mean that samples move towards
+
+Generate = Callable[[Any, np.ndarray], np.ndarray]
 
 
 def make_sampler(program: Program, mesh: Any) -> Callable[[Any, int], np.ndarray]:
@@ -25,16 +28,63 @@ def make_sampler(program: Program, mesh: Any) -> Callable[[Any, int], np.ndarray
   Raises:
     ValueError: the program generates nothing.
   """
-  sample = program.sample
-  if sample is None:
-    raise ValueError("this program has no `sample`")
+  if program.sampling is None:
+    raise ValueError("this program has no `sampling`")
+  draw, generate = (make(program.sampling, mesh) for make in (make_draw, make_generate))
+  return lambda state, count: generate(state, draw(state, np.arange(count)))
 
-  def sample_rows(state, positions_b):
-    key = randomness.stream_key(state.key, STREAM)
-    return as_stored(sample(state, key, positions_b))
 
-  run = batched_apply(sample_rows, mesh, ROWS_PER_CALL)
-  return lambda state, count: run(state, np.arange(count, dtype=np.int32))
+def make_draw(sampling: Sampling, mesh: Any, stream: str = STREAM) -> Generate:
+  """Returns `draw(state, numbers)`: latents float32 [N, ...] of sample numbers [N].
+
+  Each depends on the seed of the state's key and on its own number alone.
+  """
+
+  def draw_rows(state, positions_b):
+    return sampling.draw(state, randomness.stream_key(state.key, stream), positions_b)
+
+  run = batched_apply(draw_rows, mesh, ROWS_PER_CALL)
+  return lambda state, numbers: run(state, np.asarray(numbers, np.int32))
+
+
+def make_generate(sampling: Sampling, mesh: Any) -> Generate:
+  """Returns `generate(state, latents)`: images [N, H, W, C] as stored."""
+
+  def generate_rows(state, latents):
+    return as_stored(sampling.generate(state, latents))
+
+  return batched_apply(generate_rows, mesh, ROWS_PER_CALL)
+
+
+def make_truncated(sampling: Sampling, mesh: Any) -> Callable[..., np.ndarray]:
+  """Returns `generate(state, latents, centre, psi)`: images of codes nearer the mean.
+
+  The code of each latent becomes centre + psi (code - centre), as StyleGAN truncates
+  (Karras et al. 2019, arXiv 1812.04948): psi 1 changes nothing, 0 gives the mean alone.
+  """
+
+  decode = sampling.decode or sampling.generate
+
+  def generate_rows(tree, latents):
+    state, centre, psi = tree
+    codes = sampling.code(state, latents)
+    moved = centre[None] + psi * (codes - centre[None])
+    return as_stored(decode(state, moved))
+
+  run = batched_apply(generate_rows, mesh, ROWS_PER_CALL)
+
+  def generate(state, latents, centre, psi):
+    return run((state, centre, np.float32(psi)), latents)
+
+  return generate
+
+
+def centre_of(sampling: Sampling, mesh: Any, state: Any) -> np.ndarray:
+  """Returns the mean code of 1,024 latents, which the state alone determines."""
+  draw = make_draw(sampling, mesh, CENTRE_STREAM)
+  latents = draw(state, np.arange(CENTRE_LATENTS))
+  codes = batched_apply(sampling.code, mesh)(state, latents)
+  return codes.mean(axis=0, dtype=np.float64).astype(np.float32)
 
 
 def as_stored(images: jax.Array) -> jax.Array:

@@ -33,12 +33,14 @@ class Generator(NamedTuple):
     apply: `apply(params, latents_bz, *, train, axis) -> Generated`.
     after_update: `after_update(params, code, statistics, axis) -> params`.
     fixed: branches of the parameters that are not trained.
+    decode: `decode(params, code values) -> images_bhwc`; None: there is no code.
   """
 
   init: Callable[[jax.Array], Params]
   apply: Callable[..., Generated]
   after_update: Callable[..., Params]
   fixed: tuple[str, ...] = ()
+  decode: Callable[[Params, jax.Array], jax.Array] | None = None
 
 
 def make_sparse_generator(
@@ -96,8 +98,11 @@ def make_sparse_generator(
       "sparsity": sparsity.after_update(params["sparsity"], code.values, axis),
     }
 
+  def decode(params, values_bk):
+    return decoder.apply(params["decoder"], values_bk)
+
   fixed = ("mixture",) if mixture is not None and not train_mixture else ()
-  return Generator(init, apply, after_update, fixed)
+  return Generator(init, apply, after_update, fixed, decode)
 
 
 def make_plain_generator(network: BatchNetwork) -> Generator:

@@ -13,7 +13,7 @@ from sgae.evaluation import feature_extractor
 from sgae.methods import METHODS
 from sgae.reporting.console import Console
 from sgae.runs import directory as run_directory
-from sgae.runs.checkpoints import read_state
+from sgae.runs.states import read_state
 
 
 def ship(workdir: Path, console: Console) -> None:

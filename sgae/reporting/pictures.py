@@ -7,7 +7,7 @@ stacked images.
 
 import io
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,8 @@ POINTS_SIDE = 448  # pixels of a picture of points
 POINTS_SHOWN = 2500  # generated ones in it, as many as protocols count modes in
 REAL_GREY, GENERATED_GREY = 190, 0
 
-_SAMPLE_NAMES = re.compile(r"\d{6,}\.png|samples\.npz")
+# A set of samples, with what made them.
+_SAMPLE_NAMES = re.compile(r"\d{6,}\.png|samples\.(npz|json)|latents\.npz")
 
 
 def grid(
@@ -200,7 +201,13 @@ def write_png(path: str | Path, image: np.ndarray) -> None:
   write_atomically(path, _png(image))
 
 
-def write_samples(directory: str | Path, samples: np.ndarray, format: str) -> Path:
+def write_samples(
+  directory: str | Path,
+  samples: np.ndarray,
+  format: str,
+  numbers: Sequence[int] | None = None,
+  write_more: Callable[[Path, Sequence[str]], None] | None = None,
+) -> Path:
   """Replaces the samples in a directory by a new set, all of it or nothing.
 
   Args:
@@ -211,6 +218,9 @@ def write_samples(directory: str | Path, samples: np.ndarray, format: str) -> Pa
       `arr_0` is `samples`, grey ones as three equal channels, as the evaluator of
       Dhariwal and Nichol, 2021 ("Diffusion models beat GANs on image synthesis")
       wants images. Points have no `png`.
+    numbers: of the samples, for the names of `png`; None: 0 to N - 1.
+    write_more: `write_more(folder, names)` writes what belongs to the set beside it:
+      `samples.json`, `latents.npz`. `names` has the file of each sample.
 
   Returns:
     The directory for `png`, the file for `npz`.
@@ -236,12 +246,17 @@ def write_samples(directory: str | Path, samples: np.ndarray, format: str) -> Pa
   if format == "npz" and samples.shape[1:] and samples.shape[-1] == 1:
     samples = samples.repeat(3, axis=-1)
 
+  numbers = range(len(samples)) if numbers is None else numbers
+  names = ["samples.npz" if format == "npz" else f"{i:06d}.png" for i in numbers]
+
   def write(folder: Path) -> None:
     if format == "npz":
       np.savez(folder / "samples.npz", samples)
     else:
-      for index, image in enumerate(samples):
-        (folder / f"{index:06d}.png").write_bytes(_png(image))
+      for name, image in zip(names, samples, strict=True):
+        (folder / name).write_bytes(_png(image))
+    if write_more is not None:
+      write_more(folder, names)
 
   replace_set(directory, _SAMPLE_NAMES, write)
   return Path(directory) / ("samples.npz" if format == "npz" else "")

@@ -46,21 +46,28 @@ class Event(Protocol):
 
 
 def write_report(
-  workdir: Path, events: Sequence[Event], shown: Mapping[str, Shown]
-) -> None:
-  """Writes `report.html` into the run directory, whole or not at all.
+  workdir: Path,
+  events: Sequence[Event],
+  shown: Mapping[str, Shown],
+  output: Path | None = None,
+) -> Path:
+  """Writes `report.html`, whole or not at all, and returns where.
 
   Args:
     workdir: the run directory; any of its files may be missing.
     events: the warnings, in the order of time.
     shown: phase -> what is shown of its method; a phase that is missing here is shown
       by its own name, with all that it measured.
+    output: the directory that it goes to, from whose `evaluation.json` figures come;
+      None: the run directory.
 
   Raises:
     UserError: a file cannot be read or written, or metrics.jsonl is damaged.
   """
-  page = _page()(contents(Path(workdir), shown), events=events)
-  write_atomically(Path(workdir) / FILE_NAME, page.encode())
+  place = Path(output or workdir)
+  page = _page()(contents(Path(workdir), shown, place), events=events)
+  write_atomically(place / FILE_NAME, page.encode())
+  return place / FILE_NAME
 
 
 @functools.cache  # to compile the template takes longer than all the rest
@@ -92,12 +99,20 @@ def _page() -> Callable[..., str]:
   return environment.get_template("report.html.jinja").render
 
 
-def contents(workdir: Path, shown: Mapping[str, Shown]) -> dict[str, Any]:
-  """Returns what the template shows, from the files of a run directory."""
+def contents(
+  workdir: Path, shown: Mapping[str, Shown], measured_in: Path | None = None
+) -> dict[str, Any]:
+  """Returns what the template shows, from the files of a run directory.
+
+  Args:
+    workdir: the run directory.
+    shown: as for `write_report`.
+    measured_in: the directory of `evaluation.json`; None: the run directory.
+  """
   notes: list[str] = []
   stored = _read(workdir / "config.json", notes)
   config = section(stored, "config")
-  evaluation = _read(workdir / "evaluation.json", notes)
+  evaluation = _read((measured_in or workdir) / "evaluation.json", notes)
   details = _read(workdir / "details.json", notes)
   records = read_metrics(workdir)
   phases = phases_of(config, records, shown)
@@ -119,7 +134,9 @@ def contents(workdir: Path, shown: Mapping[str, Shown]) -> dict[str, Any]:
     "finished": bool(phases) and all(phase["finished"] for phase in phases),
     "notes": notes,
     "parts": [part for part in parts if part],
-    "population": report_members.members(workdir, records, evaluation, latest, shown),
+    "population": report_members.members(
+      measured_in or workdir, records, evaluation, latest, shown
+    ),
     "groups": report_curves.groups(records, latest, shown),
     "others": report_curves.others(records, shown),
     "throughput": report_curves.throughput(records, shown),

@@ -2,8 +2,8 @@
 
 import dataclasses
 import re
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing, contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +13,8 @@ import orbax.checkpoint as ocp
 from etils import epath
 
 from sgae import randomness
-from sgae.devices.mesh import template_on
 from sgae.errors import UserError
-from sgae.methods import METHODS, population
+from sgae.methods import METHODS
 from sgae.runs import checksums
 from sgae.runs.orbax_noise import silence_failed_saves
 
@@ -37,80 +36,6 @@ def best_of(config: Any, workdir: Path, phase: str) -> "Checkpoints":
 def keeps_best(config: Any, phase: str) -> bool:
   """Says whether the best state of a phase is kept, besides the newest ones."""
   return METHODS[phase].selects_by is not None and config.evaluation.keep_best
-
-
-def read_states(
-  config: Any,
-  workdir: Path,
-  image_shape: tuple[int, ...],
-  mesh: Any,
-  warn: Callable[[str], None],
-) -> dict[str, tuple[int, Any]]:
-  """Returns (step, state) of each phase that has saved one, as `read_state` gives it.
-
-  Args:
-    config, workdir, image_shape, mesh, warn: as for `read_state`.
-
-  Raises:
-    UserError: as `read_state`, or nothing is saved yet.
-  """
-  states = {}
-  for phase in config.phases:
-    found = read_state(config, workdir, phase, image_shape, mesh, warn)
-    if found is not None:
-      states[phase] = found
-  if not states:
-    raise UserError(f"{workdir} has no checkpoint yet: train first")
-  return states
-
-
-def read_state(
-  config: Any,
-  workdir: Path,
-  phase: str,
-  image_shape: tuple[int, ...],
-  mesh: Any,
-  warn: Callable[[str], None],
-) -> tuple[int, Any] | None:
-  """Returns the newest state of a phase, or the best one if that is kept.
-
-  Args:
-    config: validated.
-    workdir: the run directory.
-    phase: of the run.
-    image_shape: (H, W, C).
-    mesh: the devices that the state is placed on.
-    warn: shows one line to the user, for each checkpoint that is damaged.
-
-  Returns:
-    (step, state), or None if nothing is saved yet.
-
-  Raises:
-    UserError: a checkpoint cannot be read, or all are damaged.
-  """
-  places = [checkpoints_of(config, workdir, phase)]
-  if keeps_best(config, phase):
-    # first; it is empty until the first evaluation with measures
-    places.insert(0, best_of(config, workdir, phase))
-  program = population.build(phase, config, image_shape)
-  template = template_on(
-    program.init,
-    mesh,
-    randomness.root_key(config.seed),
-    members=len(program.members),
-  )
-  all_damage: list[str] = []
-  for checkpoints in places:
-    with closing(checkpoints):
-      step, damage = checkpoints.newest_whole()
-      for line in damage:
-        warn(f"Warning: {line}; the one before is used")
-      if step is not None:
-        return step, checkpoints.restore(step, template)
-      all_damage += damage
-  if all_damage:
-    raise none_whole(all_damage)
-  return None
 
 
 def none_whole(faults: list[str]) -> UserError:
@@ -183,10 +108,7 @@ class Checkpoints:
     """
     if self._remote:
       return self.latest_step(), []
-    names = self.listing()
-    steps = sorted(
-      (int(name) for name in names if re.fullmatch("[0-9]+", name)), reverse=True
-    )
+    steps = self.steps()[::-1]
     folders = [Path(self._directory / str(step)) for step in steps]
     self._damaged, damage_lines = [], []
     # If none has checksums, an older version wrote them all: nothing can be checked.
@@ -199,6 +121,22 @@ class Checkpoints:
       self._damaged.append(folder.name)
       damage_lines.append(f"checkpoint {folder} is damaged ({damage})")
     return None, damage_lines
+
+  def steps(self) -> list[int]:
+    """Returns the steps in the folder, sorted; a checkpoint of one may be damaged.
+
+    Raises:
+      UserError: the folder cannot be read.
+    """
+    return sorted(int(name) for name in self.listing() if re.fullmatch("[0-9]+", name))
+
+  def damage_of(self, step: int) -> str | None:
+    """Returns how the checkpoint of a step is damaged, in words; None if it is not."""
+    folder = Path(self._directory / str(step))
+    if self._remote or not checksums.has_checksums(folder):
+      return None
+    damage = checksums.find_damage(folder)
+    return damage and f"checkpoint {folder} is damaged ({damage})"
 
   def set_aside(self) -> None:
     """Renames the damaged checkpoints from `newest_whole`, to save their steps again.

@@ -30,8 +30,8 @@ from sgae.networks.network import Params
 from sgae.reporting.console import Console
 from sgae.reporting.files import replace_set, write_atomically, write_json
 from sgae.runs import directory as run_directory
-from sgae.runs.checkpoints import read_states
 from sgae.runs.load import stored_config
+from sgae.runs.states import read_states
 
 FOLDER = "export"
 PLATFORMS = ("cpu", "cuda", "tpu")
@@ -43,7 +43,11 @@ Shapes = tuple[tuple[int, ...], ...]  # of one example of each input
 
 
 def export_run(
-  workdir: Path, overrides: dict[str, Any], console: Console, member: int = -1
+  workdir: Path,
+  overrides: dict[str, Any],
+  console: Console,
+  member: int = -1,
+  output: Path | None = None,
 ) -> None:
   """Writes the trained phases of a run into `<workdir>/export`, for other programs.
 
@@ -55,6 +59,7 @@ def export_run(
     overrides: as for `stored_config`.
     console: where the names of the files go.
     member: of a population; -1: the first one.
+    output: the directory that gets the folder; None: the run directory.
 
   Raises:
     UserError: no run, nothing saved yet, no such member, or the folder cannot be
@@ -79,10 +84,11 @@ def export_run(
       functions = ", ".join(program.exportable) or "no functions"
       console.line(f"{name}: weights of step {step}; {functions}")
 
-  replace_set(workdir / FOLDER, WRITTEN, write)
+  folder = (output or workdir) / FOLDER
+  replace_set(folder, WRITTEN, write)
   if not with_onnx:
     console.line(f"No ONNX files: {INSTALL_ONNX} and export again to have them")
-  console.line(f"Exported: {workdir / FOLDER}")
+  console.line(f"Exported: {folder}")
 
 
 def flat_weights(params: Mapping[str, Any], prefix: str = "") -> dict[str, np.ndarray]:

@@ -20,7 +20,7 @@ from sgae.methods.population import Member, chosen_member, state_of
 from sgae.methods.sampling import STREAM
 from sgae.reporting.metrics import read_metrics
 from sgae.runs import directory as run_directory
-from sgae.runs.checkpoints import read_states
+from sgae.runs.states import read_states
 
 
 class Run:
@@ -120,16 +120,17 @@ class Run:
     """Returns generated images, float32 [count, H, W, C] in [-1, 1].
 
     Sample i depends on the seed and on i alone; with the run's own seed they are those
-    of `--mode=sample`.
+    of `--mode=sample`, whose `--seed` is the same seed.
 
     Raises:
       AttributeError: no phase of the run generates.
     """
     for phase in reversed(self.config.phases):
-      sample = self._programs[phase].sample
-      if sample is not None:
+      sampling, positions = self._programs[phase].sampling, jnp.arange(count)
+      if sampling is not None:
         key = randomness.stream_key(randomness.root_key(seed), STREAM)
-        return sample(self.states[phase], key, jnp.arange(count, dtype=jnp.int32))
+        latents = sampling.draw(self.states[phase], key, positions.astype(jnp.int32))
+        return sampling.generate(self.states[phase], latents)
     raise AttributeError(f"{self.workdir} has no phase that generates images")
 
   def generate(self, latents: jax.Array) -> jax.Array:

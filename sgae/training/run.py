@@ -33,8 +33,8 @@ from sgae.runs.checkpoints import (
   checkpoints_of,
   keeps_best,
   none_whole,
-  read_state,
 )
+from sgae.runs.states import read_state
 from sgae.training.loop import Phase, train_phase
 from sgae.training.recorder import Sinks
 from sgae.training.signals import noted_signals, stopped

@@ -23,7 +23,7 @@ from sgae.evaluation.measures.estimate import mean_estimate
 from sgae.evaluation.sample import sample_run
 from sgae.methods import METHODS
 from sgae.methods.config_fields import cadence_fields
-from sgae.methods.method import Evaluator, Method, Program
+from sgae.methods.method import Evaluator, Method, Program, Sampling
 from sgae.reporting import pictures
 from sgae.reporting.console import Console
 from sgae.reporting.contents import MethodReport
@@ -55,12 +55,15 @@ def build(config, image_shape, mean_image=None):
       "mean/error": (error**2).mean()
     }
 
-  def sample(state, key, positions_b):
-    return jnp.tile(state.image, (len(positions_b), 1, 1, 1))
+  def generate(state, latents):
+    return jnp.tile(state.image, (len(latents), 1, 1, 1))
 
+  sampling = Sampling((1,), lambda state, key, at: jnp.zeros((len(at), 1)), generate)
   functions = {"generate": lambda state, latents: state.image}
   batch_shape = (config.mean.batch_size,)
-  return Program(batch_shape, settings, init, step, ("mean/error",), functions, sample)
+  return Program(
+    batch_shape, settings, init, step, ("mean/error",), functions, sampling
+  )
 
 
 def make_evaluator(config, data, mesh):

@@ -23,7 +23,7 @@ from sgae.methods.gan.train import (
   init_gan_state,
   make_adversarial_step,
 )
-from sgae.methods.method import Program, Settings
+from sgae.methods.method import Program, Sampling, Settings
 from sgae.methods.optimizers import make_optimizer
 from sgae.networks.generator import Generator
 from sgae.networks.network import BatchNetwork, Params
@@ -75,9 +75,6 @@ def build(
 
   functions = _functions(players, draw_latents)
 
-  def sample(state, key, positions_b):
-    return functions["generate"](state, draw_latents(key, positions_b))
-
   return Program(
     batch_shape=(max(gan.discriminator_updates, gan.generator_updates), gan.batch_size),
     settings=settings,
@@ -85,7 +82,7 @@ def build(
     step=_make_step(config, players, penalties, draw_latents),
     shown=("gan/d_loss", "gan/g_loss", "gan/code_l0"),
     functions=functions,
-    sample=sample,
+    sampling=_sampling(players.generator, functions, gan.latent_dim),
     inherits=_inherits(gan),
     exportable={"generate": ((gan.latent_dim,),), "discriminate": (image_shape,)},
   )
@@ -154,6 +151,35 @@ def _functions(
     return discriminator.apply(state.discriminator.params, images_bhwc, train=False)[0]
 
   return {"generate": generate, "latents": latents, "discriminate": discriminate}
+
+
+def _sampling(
+  generator: Generator, functions: Mapping[str, Callable[..., jax.Array]], size: int
+) -> Sampling:
+  """Returns how samples are made; truncated are sparse codes, or without them latents.
+
+  Args:
+    generator: the network.
+    functions: the public ones.
+    size: of a latent.
+  """
+
+  def last(state):
+    return state.replace(ema_params=state.generator.params)
+
+  sampling = Sampling((size,), functions["latents"], functions["generate"], last=last)
+  decode = generator.decode
+  if decode is None:
+    return sampling
+
+  def code_of(state, latents_bz):
+    code: Any = generator.apply(state.ema_params, latents_bz, train=False).code
+    return code.values
+
+  def images_of(state, codes):
+    return decode(state.ema_params, codes)
+
+  return sampling._replace(code=code_of, decode=images_of)
 
 
 def _settings(config, penalties) -> dict[str, float]:
