@@ -141,8 +141,7 @@ def _data_fields() -> dict[str, Any]:
     # The file or folder of 'npz', 'folder', 'parquet' or 'idx'; '' for the other
     # sources. What may be in it: the file of that name in sgae/data/. Without a test
     # split one image in ten of each class makes it, by a hash of the image's number,
-    # whatever the seed. It may change as long as the data
-    # are the same.
+    # whatever the seed. It may change as long as the data are the same.
     "path": "",
     # What is put behind transparent pixels by 'folder' and 'parquet': a colour such
     # as 'white', 'black' or '#rrggbb'; '' = white, or black where fewer images vanish

@@ -31,10 +31,76 @@ def cache_root(cache_directory: str) -> pathlib.Path:
 
   Returns:
     An absolute path. The folder need not exist.
+
+  Raises:
+    UserError: it would be in a home directory, and there is none.
   """
   base = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
   root = cache_directory or os.environ.get("SGAE_CACHE_DIR") or f"{base}/sgae"
-  return pathlib.Path(root).expanduser().absolute()
+  try:
+    return pathlib.Path(root).expanduser().absolute()
+  except RuntimeError as error:  # no HOME, and a user that the system does not know
+    raise UserError(
+      "there is no home directory to cache data in: name a folder with SGAE_CACHE_DIR "
+      "or --config.data.cache_directory=..."
+    ) from error
+
+
+def make_writable(folder: str | os.PathLike) -> None:
+  """Makes a folder where it is missing.
+
+  Raises:
+    OSError: it cannot be made, or not be written.
+  """
+  os.makedirs(folder, exist_ok=True)
+  if not os.access(folder, os.W_OK):
+    raise PermissionError(errno.EACCES, "it cannot be written")
+
+
+def require_writable(folder: pathlib.Path) -> None:
+  """Makes a folder of the cache; called before anything slow that it shall keep.
+
+  Raises:
+    UserError: it cannot be made, or not be written.
+  """
+  try:
+    make_writable(folder)
+  except OSError as error:
+    raise UserError(
+      f"cannot write the cache {folder} ({error.strerror}): choose a writable folder "
+      "with SGAE_CACHE_DIR or --config.data.cache_directory=..."
+    ) from error
+
+
+def ensure_root(
+  cache_directory: str, beside: pathlib.Path, report: Callable[[str], None]
+) -> None:
+  """Makes sure that there is a cache, before anything slow.
+
+  A folder that was chosen is taken as it is, so that a full one may be read-only. Where
+  none was and the home directory cannot be written, as in many containers,
+  `sgae_cache` beside the run takes its place for the rest of this process.
+
+  Args:
+    cache_directory: as for `cache_root`.
+    beside: the directory of the run.
+    report: shows one line to the user.
+
+  Raises:
+    UserError: there is no place for it.
+  """
+  if cache_directory or os.environ.get("SGAE_CACHE_DIR"):
+    root = cache_root(cache_directory)
+    if not root.is_dir():
+      require_writable(root)
+    return
+  try:
+    require_writable(cache_root(""))
+  except UserError as error:
+    root = beside.absolute().parent / "sgae_cache"
+    require_writable(root)
+    os.environ["SGAE_CACHE_DIR"] = str(root)
+    report(f"The cache is in {root}, since {error}")
 
 
 def place_of(root: pathlib.Path, kind: str, *made_of: object) -> pathlib.Path:

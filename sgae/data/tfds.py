@@ -42,6 +42,7 @@ def load(config: Any, report: Callable[[str], None]) -> Dataset:
   """
   name, directory, folder = _find(config)
   if folder is None:
+    _require_there(name, directory)
     report(f"Preparing {name} (first use) in {directory} ...")
     folder = _prepare(name, directory)
   fingerprint, has_array_record = _inspect(folder)
@@ -94,8 +95,29 @@ def _find(config: Any) -> tuple[str, pathlib.Path, pathlib.Path | None]:
       "with a configuration, 'emnist/letters'"
     )
   setting = config.directory or os.environ.get("TFDS_DATA_DIR")
-  directory = pathlib.Path(setting or "~/tensorflow_datasets").expanduser().absolute()
+  try:
+    directory = pathlib.Path(setting or "~/tensorflow_datasets").expanduser()
+  except RuntimeError as error:  # no HOME, and a user that the system does not know
+    raise UserError(
+      f"there is no home directory to look for {name!r} in: point "
+      "--config.data.directory=... or TFDS_DATA_DIR at prepared data"
+    ) from error
+  directory = directory.absolute()
   return name, directory, find_folder(directory, name)
+
+
+def _require_there(name: str, directory: pathlib.Path) -> None:
+  """Refuses to prepare data in a folder that was named and is not there.
+
+  A misspelt one would be created, and filled with a download.
+  """
+  named = directory != pathlib.Path(os.path.expanduser("~/tensorflow_datasets"))
+  if named and not directory.exists():
+    raise UserError(
+      f"the folder {directory} does not exist: point --config.data.directory=... or "
+      f"TFDS_DATA_DIR at prepared data, or make the folder to have {name!r} prepared "
+      "in it"
+    )
 
 
 def find_folder(directory: pathlib.Path, name: str) -> pathlib.Path | None:

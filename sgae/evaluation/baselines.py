@@ -17,7 +17,7 @@ from sklearn.mixture import GaussianMixture
 from threadpoolctl import threadpool_limits
 
 from sgae.data import order, resident
-from sgae.data.cache import place_of
+from sgae.data.cache import place_of, require_writable
 from sgae.data.dataset import Dataset
 from sgae.data.fingerprint import digest_of
 from sgae.devices.batched_apply import batched_apply
@@ -125,6 +125,8 @@ def obtain(
   settings = (VERSION, known_controls.models, known_controls.fits, count, digest)
   path = place_of(cache, "references", digest_of(data.dataset), settings)
   known = read_json(path)
+  if not known:
+    require_writable(path.parent)
   if "floor" not in known:
     known["floor"] = floor_figures(data, count)
     write_json(path, known)

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from sgae.data import sources
-from sgae.data.cache import cache_root
+from sgae.data.cache import cache_root, ensure_root
 from sgae.data.fingerprint import fingerprint
 from sgae.data.reading import describe_data
 from sgae.devices import processes
@@ -20,7 +20,7 @@ from sgae.methods import METHODS, population, views
 from sgae.methods.method import Evaluator
 from sgae.reporting.console import Console
 from sgae.reporting.figures import describe
-from sgae.reporting.files import read_json, write_json
+from sgae.reporting.files import read_json, require_writable, write_json
 from sgae.reporting.metrics import read_metrics, spent
 from sgae.reporting.report import write_report
 from sgae.runs import directory as run_directory
@@ -54,6 +54,9 @@ def evaluate_run(
     UserError: there is no run, no checkpoint or no data, or another field is set.
   """
   config = stored_config(workdir, overrides)
+  place = output or workdir
+  require_writable(place)  # early: measuring may take minutes
+  ensure_root(config.data.cache_directory, place, console.line)
   members = population.members_of(config)
   mesh = make_mesh(config.parallel.devices, members=len(members))
   dataset = sources.load(config.data, console.line)

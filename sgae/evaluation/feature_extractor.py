@@ -18,7 +18,7 @@ import numpy as np
 from ml_collections import ConfigDict
 
 from sgae.data import resident, sources
-from sgae.data.cache import place_of
+from sgae.data.cache import place_of, require_writable
 from sgae.data.dataset import Dataset
 from sgae.data.fingerprint import digest_of
 from sgae.devices import processes
@@ -107,6 +107,7 @@ def obtain(
   path = place_of(cache, "features", data, fields)
   with processes.leader_first("features"):
     if not path.exists():
+      require_writable(path.parent)
       console.line(
         f"Training a feature extractor on {dataset.name} for the evaluation, once; it "
         f"is kept in {path.parent}"

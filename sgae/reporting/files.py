@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from sgae.data.cache import make_writable
 from sgae.errors import UserError
 
 PARTIAL = ".*.[0-9]*.partial"  # what `write_atomically` is writing, or was when killed
@@ -29,8 +30,19 @@ def explained(path: str | os.PathLike) -> Iterator[None]:
   except OSError as error:
     raise UserError(
       f"cannot read or write {path}: {error.strerror or error};"
-      " free some space or choose a writable directory with --workdir"
+      " free some space, or choose a writable directory with --workdir, or with"
+      " --output where a run is only read"
     ) from error
+
+
+def require_writable(directory: str | os.PathLike) -> None:
+  """Makes a directory; called before anything slow whose results go there.
+
+  Raises:
+    UserError: it cannot be made, or not be written.
+  """
+  with explained(directory):
+    make_writable(directory)
 
 
 def write_atomically(path: str | os.PathLike, data: bytes) -> None:

@@ -1,5 +1,6 @@
 """`--mode=compare`: reads run directories, prints tables, writes them and curves."""
 
+import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -47,7 +48,7 @@ def compare_runs(
   result = compare(_read(names, console), target, selects_by)
   for line in describe(result):
     console.line(line)
-  directory = Path(workdir or DIRECTORY).expanduser()
+  directory = Path(os.path.expanduser(workdir or DIRECTORY))
   write_json(directory / "compare.json", result)
   written = [directory / "compare.json"]
   if any(group["curves"]["images"]["x"] for group in result["groups"]):
@@ -60,7 +61,7 @@ def compare_runs(
 
 
 def _read(names: Sequence[str], console: Console) -> list[Run]:
-  paths = [Path(name.strip()).expanduser() for name in names if name.strip()]
+  paths = [Path(os.path.expanduser(name.strip())) for name in names if name.strip()]
   resolved = [path.resolve() for path in paths]
   for path, place in zip(paths, resolved, strict=True):
     if resolved.count(place) > 1:

@@ -1,6 +1,8 @@
 """Reads a run back: its config, its metrics, its trained weights as pure functions."""
 
+import contextlib
 import functools
+import os
 from pathlib import Path
 from typing import Any
 
@@ -173,7 +175,7 @@ def load_run(workdir: str | Path, member: int = -1) -> Run:
   Raises:
     UserError: there is no run in it, or no such member.
   """
-  workdir = Path(workdir).expanduser()
+  workdir = Path(os.path.expanduser(workdir))
   shape = tuple(run_directory.read(workdir)["image_shape"])
   config = run_directory.stored_config(workdir, {})
   return Run(workdir, config, shape, chosen_member(config, member))
@@ -197,7 +199,8 @@ def stored_config(workdir: Path, overrides: dict[str, Any]) -> Any:
       f"{workdir} was trained with"
     )
   config = run_directory.stored_config(workdir, overrides)
-  enable_compilation_cache(cache_root(config.data.cache_directory) / "jax")
+  with contextlib.suppress(UserError):  # no home directory: it is compiled each time
+    enable_compilation_cache(cache_root(config.data.cache_directory) / "jax")
   return config
 
 

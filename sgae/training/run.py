@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from sgae.data import resident, sources
-from sgae.data.cache import cache_root
+from sgae.data.cache import cache_root, ensure_root
 from sgae.data.dataset import Dataset
 from sgae.data.fingerprint import fingerprint
 from sgae.data.order import ENDLESS
@@ -58,6 +58,7 @@ def train(config: Any, workdir: Path, console: Console) -> None:
   check_batches(config, mesh.size)
   run_directory.check(workdir, config)  # early: loading data may take minutes
   check_trackers(config)
+  ensure_root(config.data.cache_directory, workdir, console.line)
   enable_compilation_cache(cache_root(config.data.cache_directory) / "jax")
   if config.debug:
     enable_debug_checks()

@@ -20,6 +20,9 @@ from tests.image_files import encode
 def make_config(tmp_path):
   """Returns config.data with its cache and data inside the test's own folder."""
 
+  # where data are prepared has to be there; a test may have put a file in its place
+  (tmp_path / "data").mkdir()
+
   def make(**changes):
     fields = dict(
       source="tfds",

@@ -2,6 +2,7 @@
 
 import concurrent.futures
 import json
+import os
 import pathlib
 
 import numpy as np
@@ -157,3 +158,47 @@ def test_the_root_of_the_cache(monkeypatch):
   monkeypatch.setenv("SGAE_CACHE_DIR", "~/mine")
   assert cache.cache_root("") == pathlib.Path("/home/user/mine")
   assert cache.cache_root("given") == pathlib.Path.cwd() / "given"
+
+
+@pytest.fixture
+def homeless(monkeypatch):
+  """No HOME, and a user that the system does not know, as in many containers."""
+  monkeypatch.delenv("SGAE_CACHE_DIR", raising=False)
+  monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+  monkeypatch.delenv("HOME")
+  monkeypatch.setattr("pwd.getpwuid", lambda uid: {}[uid])
+
+
+def test_without_a_home_directory_the_cache_is_beside_the_run(homeless, tmp_path):
+  with pytest.raises(UserError, match="no home directory .* SGAE_CACHE_DIR"):
+    cache.cache_root("")
+  lines = []
+  cache.ensure_root("", tmp_path / "runs" / "a", lines.append)
+  assert cache.cache_root("") == tmp_path / "runs" / "sgae_cache"
+  assert cache.cache_root("").is_dir()
+  (line,) = lines
+  assert str(cache.cache_root("")) in line
+  assert "SGAE_CACHE_DIR" in line
+  cache.ensure_root("", tmp_path / "runs" / "b", pytest.fail)  # it is known now
+
+
+def test_a_home_that_cannot_be_written_is_no_place_either(monkeypatch, tmp_path):
+  monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+  monkeypatch.setenv("SGAE_CACHE_DIR", "")
+  (tmp_path / "file").write_text("")
+  monkeypatch.setenv("HOME", str(tmp_path / "file"))
+  cache.ensure_root("", tmp_path / "run", [].append)
+  assert cache.cache_root("") == tmp_path / "sgae_cache"
+  monkeypatch.setenv("SGAE_CACHE_DIR", "")
+  with pytest.raises(UserError, match="SGAE_CACHE_DIR"):  # nor beside the run
+    cache.ensure_root("", tmp_path / "file" / "run", pytest.fail)
+
+
+def test_a_cache_that_was_chosen_is_not_replaced(monkeypatch, tmp_path):
+  (tmp_path / "file").write_text("")
+  with pytest.raises(UserError, match=r"file/cache .*cache_directory"):
+    cache.ensure_root(str(tmp_path / "file" / "cache"), tmp_path / "run", pytest.fail)
+  monkeypatch.setattr(os, "access", lambda path, mode: False)
+  cache.ensure_root(str(tmp_path), tmp_path / "run", pytest.fail)  # a full one may do
+  with pytest.raises(UserError, match="cannot write the cache"):
+    cache.require_writable(tmp_path)

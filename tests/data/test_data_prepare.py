@@ -119,10 +119,18 @@ def test_a_data_set_with_configurations_needs_one(tensorflow, make_config):
 
 
 def test_a_directory_that_cannot_be_written(tensorflow, make_config, tmp_path):
+  (tmp_path / "data").rmdir()
   (tmp_path / "data").write_text("a file")
   message = refusal(make_config(name="mnist"))
   assert f"cannot be prepared in {tmp_path / 'data'}" in message
   assert "Not a directory" in message
+
+
+def test_a_directory_that_is_not_there_is_not_made(make_config, tmp_path):
+  message = refusal(make_config(name="mnist", directory=str(tmp_path / "misspelt")))
+  assert f"{tmp_path / 'misspelt'} does not exist" in message
+  assert "TFDS_DATA_DIR" in message
+  assert not (tmp_path / "misspelt").exists()
 
 
 @pytest.mark.soak
