@@ -64,6 +64,10 @@ def base_fields(phases: Sequence[str]) -> dict[str, Any]:
     # Methods that are trained, in order; each starts from what those before it give.
     # [fixed]
     "phases": tuple(phases),
+    # A run directory, to begin with its weights; '': none. Each phase that it has
+    # trained copies them once, at its own start, in place of what earlier phases give;
+    # steps and optimizers start anew, and all other fields may differ. [fixed]
+    "start_from": "",
     "population": _population_fields(),
     "data": _data_fields(),
     "precision": {

@@ -46,7 +46,13 @@ RESUMABLE_BASE = (
 )
 
 # Fields that name a place; '' stands for a default.
-PLACES = ("data.path", "data.directory", "data.cache_directory", "checkpoint.directory")
+PLACES = (
+  "data.path",
+  "data.directory",
+  "data.cache_directory",
+  "checkpoint.directory",
+  "start_from",
+)
 
 
 def validate(config: Any) -> Any:
@@ -97,6 +103,10 @@ def _validate(config):
       method.check(config)
   _validate_evaluation(config)
   population.check(config)
+  if config.start_from and population.members_of(config):
+    raise UserError(
+      f"start_from={config.start_from!r} is for a single run: leave out population"
+    )
 
 
 def _check_phases(config):

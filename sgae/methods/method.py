@@ -195,6 +195,8 @@ class Method(NamedTuple):
     stored_as: field of the state -> its name in checkpoints, where that is another.
     exports: `exports(state) -> {branch: Params}`, the weights that the functions of its
       program read, for `--mode=export`; None: they are what it gives.
+    weights: paths in the state of all weights, such as 'player.params', which a run
+      with `start_from` copies; what is not named starts anew.
   """
 
   title: str
@@ -219,3 +221,4 @@ class Method(NamedTuple):
   controls: Controls | None = None
   stored_as: Mapping[str, str] = {}
   exports: Callable[[Any], dict[str, Params]] | None = None
+  weights: tuple[str, ...] = ()

@@ -2,6 +2,7 @@
 
 import fcntl
 import json
+import shlex
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib.metadata import version
@@ -41,8 +42,9 @@ def check(workdir: Path, config: Any) -> dict[str, Any] | None:
     changed = changed_fields(stored["config"], config)
     if changed:
       raise UserError(
-        f"{workdir} holds another experiment ({'; '.join(changed[:3])}): choose "
-        "another --workdir, or set these fields back"
+        f"{workdir} holds another experiment ({'; '.join(changed[:3])}): set these "
+        "fields back, or choose another --workdir; there --config.start_from="
+        f"{shlex.quote(str(workdir))} begins with the weights of this run"
       )
     return stored
   others = [name for name in names if name != LOCK_NAME]

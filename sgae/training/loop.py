@@ -9,15 +9,18 @@ from sgae.data.dataset import Dataset
 from sgae.data.placement import Placement
 from sgae.devices import processes
 from sgae.devices.compiled_steps import CompiledSteps
-from sgae.devices.mesh import compute_on, fetch_local, template_on
+from sgae.devices.mesh import compute_on, fetch_local, replicate, template_on
 from sgae.methods import population
 from sgae.methods.inheritance import describe, inherit
 from sgae.methods.method import Evaluator, Program
+from sgae.methods.warm_start import describe as describe_weights
+from sgae.methods.warm_start import with_weights
 from sgae.reporting.profile import traced
 from sgae.training.calls import compile_steps, examples_of_calls, iterate
 from sgae.training.clock import Clock
 from sgae.training.recorder import Preparation, Recorder, Sinks
 from sgae.training.signals import stopped
+from sgae.training.start_from import Start
 
 
 class Phase(NamedTuple):
@@ -31,6 +34,7 @@ class Phase(NamedTuple):
     dataset: the data.
     placement: how its training examples come into a step.
     source: what the placement's `gather` reads, on the devices.
+    start: weights of another run that it begins with; None: none.
     patience: the phase ends after so many evaluations in a row without a better one;
       0: never.
     sinks: where its results go.
@@ -44,6 +48,7 @@ class Phase(NamedTuple):
   dataset: Dataset
   placement: Placement
   source: Any
+  start: Start | None
   patience: int
   sinks: Sinks
 
@@ -145,6 +150,14 @@ def _start(
     branches = inherit(phase.name, finished)
     template = template_on(init, phase.mesh, key, branches, members=members)
     return phase.sinks.checkpoints.restore(saved_step, template), Preparation()
+  if phase.start is not None:
+    source, step, weights = phase.start
+    line(
+      f"{phase.name}: copied from step {step} of {source}: {describe_weights(weights)}"
+    )
+    # copied: the state is donated
+    own = replicate(weights, phase.mesh)
+    return with_weights(compute_on(init, phase.mesh, key, {}), own), Preparation()
   start = perf_counter()
   branches = fetch_local(inherit(phase.name, finished))
   if finished:

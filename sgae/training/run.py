@@ -35,9 +35,11 @@ from sgae.runs.checkpoints import (
   none_whole,
 )
 from sgae.runs.states import read_state
+from sgae.training import start_from
 from sgae.training.loop import Phase, train_phase
 from sgae.training.recorder import Sinks
 from sgae.training.signals import noted_signals, stopped
+from sgae.training.start_from import Start
 
 _COMPARED = 1000  # images at a time: all at once would take their size in memory again
 
@@ -56,7 +58,9 @@ def train(config: Any, workdir: Path, console: Console) -> None:
   members = population.members_of(config)
   mesh = make_mesh(config.parallel.devices, members=len(members))
   check_batches(config, mesh.size)
-  run_directory.check(workdir, config)  # early: loading data may take minutes
+  # early: loading data may take minutes
+  if run_directory.check(workdir, config) is None:
+    start_from.check(config, workdir)
   check_trackers(config)
   ensure_root(config.data.cache_directory, workdir, console.line)
   enable_compilation_cache(cache_root(config.data.cache_directory) / "jax")
@@ -83,20 +87,21 @@ def train(config: Any, workdir: Path, console: Console) -> None:
       name: checkpoints_of(config, workdir, name) for name in config.phases
     }
     position = _position(config, workdir, data, placement, checkpoints, stored, console)
+    starts = start_from.read(config, workdir, images.shape[1:], mesh, position, console)
     devices = f"{mesh.size} x {mesh.devices.flat[0].device_kind}"
+    about = describe_data(dataset)
     if stored and (warning := run_directory.older_split(stored, dataset)):
       console.line(warning)
     if processes.is_leader():
-      about = describe_data(dataset)
       run_directory.write(workdir, config, data, about, devices, stored)
     many = f"{len(members)} members of " if members else ""
     console.line(
       f"{'Resuming' if stored else 'Training'} {many}{' -> '.join(config.phases)} on "
       f"{dataset.name}: {_amount(images)}, {devices}; {workdir}"
     )
-    console.line(f"Data: {describe_data(dataset)}")
+    console.line(f"Data: {about}")
     _train_phases(
-      config, workdir, mesh, dataset, placement, checkpoints, position, console
+      config, workdir, mesh, dataset, placement, checkpoints, position, starts, console
     )
   console.line(f"Done: {workdir}, and all of it in {workdir}/report.html")
   modes = ["evaluate"]
@@ -155,6 +160,7 @@ def _train_phases(
   placement: Placement,
   checkpoints: dict[str, Checkpoints],
   position: dict[str, int],
+  starts: dict[str, Start],
   console,
 ) -> None:
   cache = cache_root(config.data.cache_directory)
@@ -189,6 +195,7 @@ def _train_phases(
           dataset,
           placement,
           source,
+          starts.get(name),
           config.evaluation.patience if method.selects_by else 0,
           Sinks(workdir, checkpoints[name], best, journal, console),
         )
@@ -207,9 +214,8 @@ def _train_phases(
     }
     for name in config.phases:
       if keeps_best(config, name):
-        shape = mean_image.shape
-        best_state = read_state(config, workdir, name, shape, mesh, console.line)
-        states[name] = best_state or states[name]
+        found = read_state(config, workdir, name, mean_image.shape, mesh, console.line)
+        states[name] = found or states[name]
     evaluate_states(config, workdir, data, mesh, states, console, afresh=False)
 
 

@@ -22,5 +22,6 @@ METHOD = Method(
   warnings=(),
   gives=lambda state: state.player.params,
   extractor=EXTRACTOR,
+  weights=("player.params",),
   swept={"classifier.optimizer.learning_rate": learning_rate("player")},
 )

@@ -53,6 +53,7 @@ METHOD = Method(
   selects_by="gan/frechet",
   generates=True,
   stored_as={"ema_params": "average"},
+  weights=("generator.params", "discriminator.params", "ema_params"),
   exports=lambda state: {
     "generator": state.ema_params,
     "discriminator": state.discriminator.params,
