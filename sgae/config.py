@@ -10,6 +10,7 @@ from ml_collections import ConfigDict, FrozenConfigDict
 
 from sgae import base_config
 from sgae.config_checks import at_least, choice
+from sgae.config_history import modernised
 from sgae.data.local import absolute
 from sgae.data.mixture import named
 from sgae.data.pixels import check_background
@@ -167,21 +168,26 @@ def complete(stored: Mapping[str, Any]) -> ConfigDict:
     stored: nested dictionaries, as JSON holds them.
 
   Raises:
-    UserError: it has no phases, or names a method that is not known.
+    UserError: it has no phases, or names a method or a field that is not known.
   """
-  config = base_config.config_for(stored)
-  return ConfigDict(_overlaid(config.to_dict(), stored))
+  fields, _ = _of_today(stored)
+  config = ConfigDict(base_config.config_for(stored).to_dict())
+  for field, value in fields.items():
+    *path, name = field.split(".")
+    section: Any = _get(config, ".".join(path)) if path else config
+    with section.ignore_type():
+      section[name] = tuple(value) if isinstance(value, list) else value
+  return config
 
 
-def _overlaid(defaults, stored):
-  """Returns nested defaults with stored values in their place; lists become tuples."""
-  merged = dict(defaults)
-  for name, value in stored.items():
-    if isinstance(value, dict):
-      merged[name] = _overlaid(merged.get(name, {}), value)
-    else:
-      merged[name] = tuple(value) if isinstance(value, list) else value
-  return merged
+def replaced_fields(stored: Mapping[str, Any]) -> list[str]:
+  """Returns a line for each stored field that has another name now, or none."""
+  return _of_today(stored)[1]
+
+
+def _of_today(stored):
+  known = flatten(base_config.config_for(stored).to_dict())
+  return modernised(flatten(dict(stored)), known)
 
 
 def changed_fields(old: Mapping[str, Any], new: Any) -> list[str]:

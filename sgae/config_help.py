@@ -6,6 +6,11 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from sgae.config_history import REPLACED
+
+_MEANT = {"epochs": "steps", "iterations": "steps", "z": "latent"}  # by other authors
+LEAST_LIKENESS = 0.75  # of words, and of a field to what is asked for
+
 # Functions that return a section, whose keys stand below comments in their source.
 _SOURCES = ("base_config.py", "methods/config_fields.py", "methods/*/config.py")
 
@@ -47,11 +52,50 @@ def unknown_field(config: Mapping[str, Any], arguments: list[str]) -> str:
       if not isinstance(section, Mapping) or name not in section:
         where = ".".join(path[:depth]) or "the config"
         names = list(section) if isinstance(section, Mapping) else []
-        close = difflib.get_close_matches(name, names, 1)
-        hint = f", did you mean {close[0]!r}" if close else ""
-        return f"{flag} is no field{hint}; {where} has {', '.join(names) or 'none'}"
+        return (
+          f"{flag} is no field{_hint(config, path)}; {where} has "
+          f"{', '.join(names) or 'none'}"
+        )
       section = section[name]
   return ""
+
+
+def _hint(config: Mapping[str, Any], path: list[str]) -> str:
+  asked = ".".join(path)
+  if asked in REPLACED:
+    return f": {REPLACED[asked].describe(asked)}"
+  close = nearest(config, path)
+  return f", did you mean {' or '.join(close)}" if close else ""
+
+
+def nearest(config: Mapping[str, Any], path: list[str]) -> list[str]:
+  """Returns the fields whose names are nearest to one that is not there, at most three.
+
+  The words of what is asked for are looked for among those of each field, in any order
+  and section; initials stand for their words, as 'lr' for 'learning_rate'.
+
+  Args:
+    config: nested.
+    path: the names in what is asked for.
+  """
+  asked = [_MEANT.get(word, word) for part in path for word in part.split("_") if word]
+  scores: dict[str, tuple[float, int]] = {}
+  for field, _ in _fields(config, ()):
+    words = [word for part in field for word in part.split("_")]
+    initials = ["".join(word[:1] for word in part.split("_")) for part in field]
+    names = {*words, *initials, *(part.replace("_", "") for part in field)}
+    found = sum(max(_likeness(word, name) for name in names) for word in asked)
+    scores[".".join(field)] = found / len(asked), -len(words)
+  best = max((score for score, _ in scores.values()), default=0.0)
+  if best < LEAST_LIKENESS:
+    return []
+  close = [field for field, (score, _) in scores.items() if score == best]
+  return sorted(close, key=lambda field: scores[field], reverse=True)[:3]
+
+
+def _likeness(word: str, name: str) -> float:
+  likeness = difflib.SequenceMatcher(None, word, name).ratio()
+  return likeness if likeness >= LEAST_LIKENESS else 0.0
 
 
 def _fields(section, path) -> Iterator[tuple[tuple[str, ...], Any]]:

@@ -317,7 +317,8 @@ def test_what_cannot_be_compared_is_refused(second, words):
 def write_run(path, run):
   path.mkdir()
   config = config_of(phases=tuple(run.config["phases"]), seed=run.config["seed"])
-  directory.write(path, config, (16, 16, 1), "digits", "1 x cpu", None)
+  data = {"train": [1498, 16, 16, 1]}
+  directory.write(path, config, data, "digits", "1 x cpu", None)
   lines = "".join(json.dumps(record) + "\n" for record in run.records)
   (path / "metrics.jsonl").write_text(lines)
   (path / "evaluation.json").write_text(json.dumps(run.evaluation))

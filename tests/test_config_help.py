@@ -1,9 +1,12 @@
 """What `--help` and an error say of the fields of the chosen methods."""
 
-from configs import base, ring
+import pytest
+
+from configs import base, digits, ring
 from sgae import cli
 from sgae.config import flatten
-from sgae.config_help import describe, unknown_field
+from sgae.config_help import describe, nearest, unknown_field
+from sgae.config_history import REPLACED, Successor
 from tests.systems import ROOT
 
 
@@ -28,7 +31,7 @@ def test_a_field_of_another_method_is_named_with_what_there_is():
   assert said.startswith("config.sae.steps is no field; the config has ")
   assert "gan" in said
   said = unknown_field(config, ["launch.py", "--config.gan.losss=hinge"])
-  assert "did you mean 'loss'; gan has " in said
+  assert "did you mean gan.loss; gan has " in said
   said = unknown_field(config, ["--config.gan.loss.x=1"])
   assert said.endswith("gan.loss has none")
   assert unknown_field(config, ["--config.gan.loss=hinge", "--workdir=x"]) == ""
@@ -46,3 +49,36 @@ def test_the_config_is_found_wherever_it_is_named(monkeypatch):
   assert len(cli.fields_of([], "configs/digits.py")) > len(
     describe(base.get_config(("gan",)).to_dict())
   )
+
+
+@pytest.mark.parametrize(
+  ("asked", "meant"),
+  [
+    (
+      "gan.lr",
+      [
+        "gan.discriminator_optimizer.learning_rate",
+        "gan.generator_optimizer.learning_rate",
+      ],
+    ),
+    ("generator.lr", ["gan.generator_optimizer.learning_rate"]),
+    ("sae.epochs", ["sae.steps"]),
+    ("gan.batchsize", ["gan.batch_size"]),
+    ("gan.z_dim", ["gan.latent_dim"]),
+    ("data.pth", ["data.path"]),
+    ("gan.r1_penalty", ["gan.penalties.r1"]),
+    ("star_from", ["start_from"]),
+    ("vae.banana", []),
+  ],
+)
+def test_the_nearest_fields_are_named(asked, meant):
+  config = digits.get_config().to_dict()
+  assert sorted(nearest(config, asked.split("."))) == meant
+  said = unknown_field(config, [f"--config.{asked}=1"])
+  assert all(field in said for field in meant)
+
+
+def test_a_field_of_before_is_named_with_what_took_its_place(monkeypatch):
+  monkeypatch.setitem(REPLACED, "gan.speed", Successor("gan.ema_decay"))
+  said = unknown_field(ring.get_config().to_dict(), ["--config.gan.speed=1"])
+  assert "gan.speed is now gan.ema_decay; gan has" in said

@@ -14,7 +14,13 @@ from tests.systems import ROOT
 # Lowest first. A module may import those of its own floor and of the floors below. The
 # longest prefix decides; what has no prefix of its own is at the top.
 FLOORS = (
-  ("sgae.errors", "sgae.randomness", "sgae.config_checks", "sgae.lazy"),
+  (
+    "sgae.errors",
+    "sgae.randomness",
+    "sgae.config_checks",
+    "sgae.config_history",
+    "sgae.lazy",
+  ),
   ("sgae.kernels",),
   ("sgae.networks",),
   ("sgae.losses",),

@@ -13,7 +13,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from sgae.config_history import REPLACED, Successor
 from sgae.data import digits, holdout
+from sgae.errors import UserError
 from sgae.evaluation.evaluate import evaluate_run
 from sgae.evaluation.sample import sample_run
 from sgae.reporting.console import Console
@@ -67,16 +69,41 @@ def test_it_is_evaluated_with_the_figures_that_it_had(old_run):
   assert after["gan"]["figures"].keys() == before["gan"]["figures"].keys()
 
 
-def test_it_is_resumed_to_the_numbers_that_it_had(old_run):
-  config = tiny_config(
+def test_a_field_that_is_gone_is_named_with_what_took_its_place(old_run, monkeypatch):
+  record = json.loads((old_run / "config.json").read_text())
+  stored = record["config"]
+  stored["gan"]["noise_size"] = stored["gan"].pop("latent_dim")
+  stored["sae"]["cheer"] = True
+  (old_run / "config.json").write_text(json.dumps(record))
+  with pytest.raises(UserError, match="gan.noise_size=16, which .* does not know"):
+    sample_run(old_run, {}, 1, "npz", Console(io.StringIO()))
+  monkeypatch.setitem(REPLACED, "gan.noise_size", Successor("gan.latent_dim"))
+  monkeypatch.setitem(REPLACED, "sae.cheer", Successor(reason="it had no effect"))
+  stream = io.StringIO()
+  sample_run(old_run, {}, 1, "npz", Console(stream))
+  assert "gan.noise_size is now gan.latent_dim" in stream.getvalue()
+  assert "sae.cheer: it had no effect" in stream.getvalue()
+  resumed = io.StringIO()
+  train(old_run, _config(), Console(resumed))
+  assert "gan.noise_size is now gan.latent_dim" in resumed.getvalue()
+  written = json.loads((old_run / "config.json").read_text())["config"]
+  assert written["gan"]["latent_dim"] == 16
+  assert "noise_size" not in written["gan"]
+
+
+def _config(**fields):
+  return tiny_config(
     checkpoint__keep=1,
-    gan__steps=30,
     code__num_latents=16,
     gan__latent_dim=16,
     gan__generator_hidden=(8,),
     gan__discriminator_hidden=(8,),
+    **fields,
   )
-  train(old_run, config)
+
+
+def test_it_is_resumed_to_the_numbers_that_it_had(old_run):
+  train(old_run, _config(gan__steps=30))
   expected = json.loads((OLD / "resumed.json").read_text())
   (record,) = [r for r in timeless(old_run) if r["step"] == 30]
   for name in ("gan/d_loss", "gan/g_loss", "gan/code_l0", "generator/grad_norm"):

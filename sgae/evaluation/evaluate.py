@@ -53,7 +53,7 @@ def evaluate_run(
   Raises:
     UserError: there is no run, no checkpoint or no data, or another field is set.
   """
-  config = stored_config(workdir, overrides)
+  config = stored_config(workdir, overrides, console.line)
   place = output or workdir
   require_writable(place)  # early: measuring may take minutes
   ensure_root(config.data.cache_directory, place, console.line)

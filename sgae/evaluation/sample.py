@@ -79,7 +79,7 @@ def sample_run(
       choice that is impossible.
   """
   check(choice, num_samples)
-  config = stored_config(workdir, overrides)
+  config = stored_config(workdir, overrides, console.line)
   chosen = chosen_member(config, member)
   # of a population each device holds whole members, of which one is taken
   mesh = make_mesh(config.parallel.devices) if chosen is None else local_mesh()

@@ -1,6 +1,7 @@
 """`--mode=compare`: reads run directories, prints tables, writes them and curves."""
 
 import os
+import shlex
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -116,7 +117,8 @@ def _evaluation(workdir: Path) -> dict[str, Any]:
   path = workdir / "evaluation.json"
   if not path.exists():
     raise UserError(
-      f"{workdir} has no evaluation: python launch.py --workdir={workdir} "
+      f"{workdir} has no evaluation: python launch.py "
+      f"--workdir={shlex.quote(str(workdir))} "
       "--mode=evaluate writes it"
     )
   return read_json(path)

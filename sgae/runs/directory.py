@@ -9,7 +9,13 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from sgae.config import changed_fields, complete, validate, with_absolute_places
+from sgae.config import (
+  changed_fields,
+  complete,
+  replaced_fields,
+  validate,
+  with_absolute_places,
+)
 from sgae.data import fingerprint
 from sgae.data.dataset import Dataset
 from sgae.data.holdout import is_held_out
@@ -201,13 +207,22 @@ def older_split(stored: dict[str, Any], dataset: Dataset) -> str:
   )
 
 
-def stored_config(workdir: Path, overrides: dict[str, Any]) -> Any:
+def stored_config(
+  workdir: Path,
+  overrides: dict[str, Any],
+  report: Callable[[str], None] | None = None,
+) -> Any:
   """Returns the validated config of the run in a directory.
 
   Args:
     workdir: the run directory.
     overrides: values of fields that replace the stored ones, {'a.b': value}.
+    report: shows one line to the user, for each field that is another one now.
   """
-  config = complete(read(workdir)["config"])
+  stored = read(workdir)["config"]
+  config = complete(stored)
+  if report is not None:
+    for line in replaced_fields(stored):
+      report(line)
   config.update_from_flattened_dict(overrides)
   return validate(config)

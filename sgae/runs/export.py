@@ -65,7 +65,7 @@ def export_run(
     UserError: no run, nothing saved yet, no such member, or the folder cannot be
       written.
   """
-  config = stored_config(workdir, overrides)
+  config = stored_config(workdir, overrides, console.line)
   stored = run_directory.read(workdir)
   shape = tuple(stored["image_shape"])
   chosen = chosen_member(config, member)

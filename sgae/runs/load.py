@@ -3,6 +3,7 @@
 import contextlib
 import functools
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -181,13 +182,18 @@ def load_run(workdir: str | Path, member: int = -1) -> Run:
   return Run(workdir, config, shape, chosen_member(config, member))
 
 
-def stored_config(workdir: Path, overrides: dict[str, Any]) -> Any:
+def stored_config(
+  workdir: Path,
+  overrides: dict[str, Any],
+  report: Callable[[str], None] | None = None,
+) -> Any:
   """Returns the validated config of a run, and keeps what will be compiled for it.
 
   Args:
     workdir: a run directory; its own config is used.
     overrides: fields set by hand, {'data.directory': ...}; only those that a resume may
       change.
+    report: as for `directory.stored_config`.
 
   Raises:
     UserError: no run, or another field set.
@@ -198,7 +204,7 @@ def stored_config(workdir: Path, overrides: dict[str, Any]) -> Any:
       f"--config.{fixed[0]} has no effect here: this mode uses the config that "
       f"{workdir} was trained with"
     )
-  config = run_directory.stored_config(workdir, overrides)
+  config = run_directory.stored_config(workdir, overrides, report)
   with contextlib.suppress(UserError):  # no home directory: it is compiled each time
     enable_compilation_cache(cache_root(config.data.cache_directory) / "jax")
   return config

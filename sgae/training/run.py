@@ -1,9 +1,11 @@
 """A run from its config to its evaluation: checks, data, devices, phases in order."""
 
+import shlex
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
+from sgae.config import replaced_fields
 from sgae.data import resident, sources
 from sgae.data.cache import cache_root, ensure_root
 from sgae.data.dataset import Dataset
@@ -108,7 +110,8 @@ def train(config: Any, workdir: Path, console: Console) -> None:
   if any(METHODS[name].generates for name in config.phases):
     modes.append("sample --num_samples=1000 --format=npz")
   for mode in modes:
-    console.line(f"Next: python launch.py --workdir={workdir} --mode={mode}")
+    quoted = shlex.quote(str(workdir))
+    console.line(f"Next: python launch.py --workdir={quoted} --mode={mode}")
 
 
 def _position(
@@ -134,6 +137,8 @@ def _position(
     elif damage:
       raise none_whole(damage)
   if stored:
+    for line in replaced_fields(stored["config"]):
+      console.line(line)
     _check_resume(config, workdir, stored, position, data, console)
   elif position and processes.is_leader():
     raise UserError(
