@@ -128,11 +128,11 @@ def test_evaluation_and_samples_need_only_the_directory(tmp_path, whole_run):
   assert results["sae"]["step"] == results["gan"]["step"] == 20
   assert 0 < results["sae"]["figures"]["fvu"]["value"] < 1.5
   sample_run(whole_run, {}, 7, "npz", console)
-  with np.load(next((whole_run / "samples").glob("*.npz"))) as stored:
+  with np.load(whole_run / "samples" / "samples.npz") as stored:
     seven = stored["arr_0"]
   assert (seven.shape, seven.dtype) == ((7, 8, 8, 3), np.uint8)
   sample_run(whole_run, {}, 3, "npz", console)
-  with np.load(next((whole_run / "samples").glob("*.npz"))) as stored:
+  with np.load(whole_run / "samples" / "samples.npz") as stored:
     np.testing.assert_array_equal(stored["arr_0"], seven[:3])
 
 
