@@ -211,6 +211,9 @@ def place(tmp_path_factory, whole_run):
   for number, image in enumerate(images):
     Image.fromarray(image[..., 0]).save(folder / "images" / f"{number}.png")
   shutil.copytree(whole_run, folder / "run")
+  (folder / "run" / "samples").mkdir(exist_ok=True)
+  latents = np.zeros((2, tiny_config().gan.latent_dim), np.float32)
+  np.savez(folder / "run" / "samples" / "latents.npz", latents=latents)
   return folder
 
 
