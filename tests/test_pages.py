@@ -57,7 +57,8 @@ def pages() -> list[Path]:
     folders[:] = [
       each
       for each in folders
-      if each[0] != "." and each not in ("runs", "shared", "build", "node_modules")
+      if each[0] != "." and each not in ("shared", "build", "node_modules")
+      if (folder, each) != (str(ROOT), "runs")  # where runs go, and no package
     ]
     found += [Path(folder) / file for file in files if file.endswith(".md")]
   return sorted(found)
