@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from sgae.aot.roofline import parse_slice
+from sgae.aot.roofline import Slice, parse_slice
 from sgae.data import sources
 from sgae.errors import UserError
 from sgae.methods import population
@@ -34,28 +34,7 @@ def compile_for(config: Any, topology: str, images: str) -> int:
     UserError: the slice, libtpu or the data do not exist, or a phase does not fit.
   """
   where = parse_slice(topology)
-  if config.parallel.mode == "pmap":
-    raise UserError(
-      "parallel.mode='pmap' cannot be compiled for several hosts: choose jit or "
-      "shard_map"
-    )
-  if config.parallel.devices not in (0, where.chips):
-    raise UserError(
-      f"parallel.devices={config.parallel.devices}, but {topology} has {where.chips} "
-      "chip(s): use 0 for all of them"
-    )
-  if config.data.source == "mixture":
-    raise UserError(
-      "--mode=compile is for images, not for data.source='mixture': choose another "
-      "data.source"
-    )
-  check_batches(config, where.chips)
-  members = len(population.members_of(config))
-  if members % where.chips:
-    raise UserError(
-      f"population has {members} members, which the {where.chips} chips of {topology} "
-      "cannot share evenly: choose a multiple, or a smaller slice"
-    )
+  _check(config, where)
   if importlib.util.find_spec("libtpu") is None:
     raise UserError(
       "--mode=compile needs libtpu, which runs on Linux x86-64: pip install -e '.[tpu]'"
@@ -83,6 +62,32 @@ def compile_for(config: Any, topology: str, images: str) -> int:
   if process.returncode:
     raise RuntimeError(f"compiling ended with {process.returncode}:\n{process.stderr}")
   return 0
+
+
+def _check(config: Any, where: Slice) -> None:
+  """Raises UserError for what cannot be compiled for a slice."""
+  if config.parallel.mode == "pmap":
+    raise UserError(
+      "parallel.mode='pmap' cannot be compiled for several hosts: choose jit or "
+      "shard_map"
+    )
+  if config.parallel.devices not in (0, where.chips):
+    raise UserError(
+      f"parallel.devices={config.parallel.devices}, but {where.name} has {where.chips} "
+      "chip(s): use 0 for all of them"
+    )
+  if config.data.source == "mixture":
+    raise UserError(
+      "--mode=compile is for images, not for data.source='mixture': choose another "
+      "data.source"
+    )
+  check_batches(config, where.chips)
+  members = len(population.members_of(config))
+  if members % where.chips:
+    raise UserError(
+      f"population has {members} members, which the {where.chips} chips of "
+      f"{where.name} cannot share evenly: choose a multiple, or a smaller slice"
+    )
 
 
 def _read_shape(text: str) -> tuple[int, ...]:

@@ -105,13 +105,7 @@ def train(config: Any, workdir: Path, console: Console) -> None:
     _train_phases(
       config, workdir, mesh, dataset, placement, checkpoints, position, starts, console
     )
-  console.line(f"Done: {workdir}, and all of it in {workdir}/report.html")
-  modes = ["evaluate"]
-  if any(METHODS[name].generates for name in config.phases):
-    modes.append("sample --num_samples=1000 --format=npz")
-  for mode in modes:
-    quoted = shlex.quote(str(workdir))
-    console.line(f"Next: python launch.py --workdir={quoted} --mode={mode}")
+  _describe_result(config, workdir, console)
 
 
 def _position(
@@ -222,6 +216,17 @@ def _train_phases(
         found = read_state(config, workdir, name, mean_image.shape, mesh, console.line)
         states[name] = found or states[name]
     evaluate_states(config, workdir, data, mesh, states, console, afresh=False)
+
+
+def _describe_result(config: Any, workdir: Path, console: Console) -> None:
+  """Says where the results are, and what can be done with them."""
+  console.line(f"Done: {workdir}, and all of it in {workdir}/report.html")
+  modes = ["evaluate"]
+  if any(METHODS[name].generates for name in config.phases):
+    modes.append("sample --num_samples=1000 --format=npz")
+  for mode in modes:
+    quoted = shlex.quote(str(workdir))
+    console.line(f"Next: python launch.py --workdir={quoted} --mode={mode}")
 
 
 def check_batches(config: Any, devices: int) -> None:

@@ -21,6 +21,7 @@ METHOD = Method(
   report=REPORT,
   warnings=WARNINGS,
   gives=lambda state: state.player.params,  # 'encoder', 'decoder' and 'likelihood'
+  weights=("player.params",),
   swept={
     "vae.beta": setting("beta"),
     "vae.free_bits": setting("free_bits"),

@@ -7,7 +7,7 @@ import jax
 import numpy as np
 
 from sgae import randomness
-from sgae.methods.method import Program, Settings
+from sgae.methods.method import Program, Sampling, Settings
 from sgae.methods.optimizers import make_optimizer
 from sgae.methods.vae.likelihoods import PIXELS
 from sgae.methods.vae.networks import Vae, build_vae
@@ -47,10 +47,6 @@ def build(
     return init_vae_state(vae, optimizer, settings, init_key, key)
 
   functions = _functions(vae)
-
-  def sample(state, key, positions_b):
-    return functions["generate"](state, functions["latents"](state, key, positions_b))
-
   return Program(
     batch_shape=(fields.batch_size,),
     settings=settings,
@@ -65,7 +61,9 @@ def build(
     ),
     shown=("vae/elbo", "vae/reconstruction", "vae/kl"),
     functions=functions,
-    sample=sample,
+    sampling=Sampling(
+      (fields.latent_dim,), functions["latents"], functions["generate"]
+    ),
     exportable={
       "encode": (image_shape,),
       "decode": ((fields.latent_dim,),),
