@@ -7,7 +7,7 @@ import signal
 from contextlib import contextmanager
 from pathlib import Path
 
-from configs import digits
+from configs import base, digits
 from sgae.config import validate
 from sgae.reporting.console import Console, PhaseProgress, Report
 from sgae.reporting.metrics import read_metrics
@@ -33,6 +33,19 @@ def tiny_config(**fields):
   for name, value in fields.items():
     section, field = name.split("__")
     config[section][field] = value
+  return config
+
+
+def tiny_vae_config():
+  """Returns a tiny config of a variational autoencoder on the digits."""
+  config = base.get_config(("vae",), also=("classifier",))
+  config.data.image_size = 8
+  config.vae.update(latent_dim=2, encoder_hidden=(8,), decoder_hidden=(8,))
+  config.vae.update(steps=10, log_every=5, evaluate_every=10, save_every=5)
+  config.vae.batch_size = 16
+  config.classifier.update(steps=10, log_every=10, channels=(4, 4, 4), num_features=8)
+  config.evaluation.update(num_samples=40, final_samples=100, controls=False)
+  config.evaluation.update(importance_samples=10, importance_examples=20)
   return config
 
 

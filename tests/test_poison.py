@@ -10,7 +10,7 @@ import pytest
 from sgae.errors import TrainingDiverged
 from sgae.methods import METHODS
 from sgae.reporting.metrics import read_metrics
-from tests.runs import tiny_config, train
+from tests.runs import tiny_config, tiny_vae_config, train
 
 pytestmark = pytest.mark.soak  # each case compiles programs of its own
 
@@ -56,12 +56,16 @@ def poisoned_start(monkeypatch):
     ("gan", "discriminator.optimizer"),
     ("gan", "ema_params"),
     ("gan", "r1_weight"),
+    ("vae", "params"),
+    ("vae", "optimizer"),
+    ("vae", "beta"),
   ],
 )
 def test_a_state_that_is_not_finite_is_reported(tmp_path, poisoned_start, phase, part):
   poisoned_start(phase, part)
+  config = tiny_config(code__penalty="l1", sae__sparsity_weight=0.1)
   with pytest.raises(TrainingDiverged) as diverged:
-    train(tmp_path / "run", tiny_config(code__penalty="l1", sae__sparsity_weight=0.1))
+    train(tmp_path / "run", tiny_vae_config() if phase == "vae" else config)
   assert diverged.value.exit_code == 3
   assert f"{phase} diverged at step" in str(diverged.value)
 

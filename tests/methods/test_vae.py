@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from configs import base
 from sgae.config import validate
 from sgae.data import digits, resident
 from sgae.data.dataset import Dataset, Split
@@ -26,7 +25,7 @@ from sgae.methods.vae.importance import make_bound, make_elbo, parts_of
 from sgae.methods.vae.networks import build_vae
 from sgae.methods.vae.posteriors import POSTERIORS
 from sgae.reporting.console import Console
-from tests.runs import stopping_console, timeless, train
+from tests.runs import stopping_console, timeless, tiny_vae_config, train
 from tests.systems import (
   EXAMPLES,
   IMAGES,
@@ -328,24 +327,12 @@ def test_data_without_such_pixels_are_refused(pixels, images):
     METHODS["vae"].check_data(config, Dataset("floats", split, split, 1))
 
 
-def tiny_run():
-  config = base.get_config(("vae",), also=("classifier",))
-  config.data.image_size = 8
-  config.vae.update(latent_dim=2, encoder_hidden=(8,), decoder_hidden=(8,))
-  config.vae.update(steps=10, log_every=5, evaluate_every=10, save_every=5)
-  config.vae.batch_size = 16
-  config.classifier.update(steps=10, log_every=10, channels=(4, 4, 4), num_features=8)
-  config.evaluation.update(num_samples=40, final_samples=100, controls=False)
-  config.evaluation.update(importance_samples=10, importance_examples=20)
-  return config
-
-
 def test_a_run_resumes_with_the_same_bits_and_is_evaluated_and_sampled(tmp_path):
   whole, parts = tmp_path / "whole", tmp_path / "parts"
-  train(whole, tiny_run())
+  train(whole, tiny_vae_config())
   with pytest.raises(StoppedBySignal):
-    train(parts, tiny_run(), stopping_console(1))
-  train(parts, tiny_run())
+    train(parts, tiny_vae_config(), stopping_console(1))
+  train(parts, tiny_vae_config())
   (step, arrays), (_, expected) = saved(parts, "vae"), saved(whole, "vae")
   assert step == 10
   assert all((a == b).all() for a, b in zip(arrays, expected, strict=True))
