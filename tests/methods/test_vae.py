@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from ml_collections import ConfigDict
 from scipy import stats
 
 from sgae.config import validate
@@ -282,7 +283,7 @@ def test_a_generator_starts_as_the_decoder(architecture):
   if architecture == "convolutional":
     config.vae.kernel_size = config.gan.kernel_size = 2
     config.gan.generator_architecture = "dcgan"
-  config = validate(config)
+  config = validate(ConfigDict(json.loads(config.to_json())))  # as other processes do
   vae, gan = make_phase("vae", config), make_phase("gan", config)
   trained, _ = run_steps(vae, vae.init({}), batches(vae, 0, 3))
   state = gan.init({"vae": trained})

@@ -180,10 +180,12 @@ def _check_generator_start(config):
   }
   if convolutional:
     decoder |= {"generator_normalization": "none", "kernel_size": vae.kernel_size}
+  widths_given = tuple(config.gan.generator_hidden)  # of JSON a list
+  given = config.gan.to_dict() | {"generator_hidden": widths_given}
   for field, wanted in decoder.items():
-    if config.gan[field] != wanted:
+    if given[field] != wanted:
       raise UserError(
-        f"gan.{field}={config.gan[field]!r} is not {wanted!r}, as it is of the decoder "
+        f"gan.{field}={given[field]!r} is not {wanted!r}, as it is of the decoder "
         "that the generator starts from: choose it, or phases=('gan',)"
       )
 
