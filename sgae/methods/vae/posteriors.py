@@ -50,11 +50,13 @@ def gaussian() -> Posterior:
 
   def draw(outputs_bm, noise, settings):
     del settings
-    return _moved(*jnp.split(outputs_bm, 2, axis=-1), noise["normal"])
+    means, log_variances = jnp.split(outputs_bm, 2, axis=-1)
+    return _moved(means, log_variances, noise["normal"])
 
   def kl(outputs_bm, settings):
     del settings
-    return gaussian_kl(*jnp.split(outputs_bm, 2, axis=-1))
+    means, log_variances = jnp.split(outputs_bm, 2, axis=-1)
+    return gaussian_kl(means, log_variances)
 
   def weigh(outputs_bm, noise, settings):
     del settings
