@@ -62,7 +62,7 @@ IMAGES_PER_CALL = 8192
 SHAPES = {
   "digits": (16, 16, 1),
   "ring": (1, 1, 2),
-  "stacked_mnist": (28, 28, 3),
+  "stacked_mnist:veegan": (28, 28, 3),
   "cifar10": (32, 32, 3),
 }
 # All but those whose programs are another one's: fashion_mnist's, grid's.
@@ -73,7 +73,7 @@ CONFIGS = (
   "ring",
   "classifier",
   "mnist_dcgan",
-  "stacked_mnist",
+  "stacked_mnist:veegan",
   "cifar10",
   "cifar10:residual",
 )

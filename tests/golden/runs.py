@@ -34,6 +34,7 @@ NAMES = (
   "seed",
   "steadiness",
   "stacked_mnist",
+  "stacked_mnist:veegan",
   "vae",
   "vae:gan",
   "vae:sparse",
