@@ -183,6 +183,11 @@ def _evaluation_fields() -> dict[str, Any]:
     # In training: of 'frechet', 'kernel', 'manifold', 'classes', 'modes',
     # 'mixture' and 'memorisation'. After training all of them are taken.
     "measures": ("frechet", "manifold", "classes", "modes", "mixture"),
+    # What the network learnt on whose features samples and real images are compared:
+    # 'labels', or 'rotation' (which of four rotations an image was given), which has
+    # no measures of classes; 'auto': labels where the data have them. Distances on
+    # different features are not comparable.
+    "features": "auto",
     # Samples that are measured in training, and after it; there no more than there
     # are training images.
     "num_samples": 2000,

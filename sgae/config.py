@@ -29,6 +29,14 @@ LEAST_SAMPLES = 40  # the cells of a grid
 # Values that data sources other than 'stacked' have to keep.
 UNSTACKED = {"stacked_digits": 3, "stacked_examples": 128_000}
 
+# What features may be of; a network that learnt labels, or one that needed none.
+FEATURES = ("auto", "labels", "rotation")
+# Data sources whose examples are measured in one way.
+ONE_MEASURE = {
+  "mixture": "points are compared as they are",
+  "stacked": "modes are counted by the labels of the digits",
+}
+
 # Fields of `base_config` that may differ between the run that wrote a checkpoint and
 # one that resumes it, by how their names begin.
 RESUMABLE_BASE = (
@@ -292,6 +300,13 @@ def _validate_evaluation(config):
   evaluation = config.evaluation
   for name in evaluation.measures:
     choice("evaluation.measures", name, MEASURES)
+  choice("evaluation.features", evaluation.features, FEATURES)
+  source = config.data.source
+  if source in ONE_MEASURE and evaluation.features != "auto":
+    raise UserError(
+      f"evaluation.features={evaluation.features!r} has no meaning for "
+      f"data.source={source!r}, whose {ONE_MEASURE[source]}: set it to 'auto'"
+    )
   at_least("evaluation.num_samples", evaluation.num_samples, LEAST_SAMPLES)
   at_least("evaluation.final_samples", evaluation.final_samples, LEAST_SAMPLES)
   for field, least in (
@@ -306,7 +321,7 @@ def _validate_evaluation(config):
         f"evaluation.{field}={evaluation[field]} goes by the Frechet distance: add "
         "'frechet' to evaluation.measures"
       )
-    if evaluation[field] and config.data.source == "mixture":
+    if evaluation[field] and source == "mixture":
       raise UserError(
         f"evaluation.{field}={evaluation[field]} goes by the Frechet distance, which "
         f"data.source='mixture' has not: set it to {type(evaluation[field])()}"

@@ -238,6 +238,8 @@ def put(field, value):
     ("evaluation.num_samples", 39, "40 or more"),
     ("evaluation.final_samples", 0, "40 or more"),
     ("evaluation.patience", -1, "0 or more"),
+    ("evaluation.features", "inception", "auto, labels, rotation"),
+    ("classifier.task", "jigsaw", "labels, rotation"),
   ],
 )
 def test_an_impossible_value_is_refused_by_name(field, value, words):

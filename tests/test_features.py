@@ -18,6 +18,9 @@ from sgae.devices.backend import enable_compilation_cache
 from sgae.devices.mesh import local_mesh
 from sgae.errors import UserError
 from sgae.evaluation import feature_extractor
+from sgae.evaluation.measures import suite
+from sgae.evaluation.measures.reference import EvaluationData
+from sgae.methods.generation import sample_protocol
 from sgae.pretrained.__main__ import main, ship
 from sgae.reporting.console import Console
 from sgae.training import run
@@ -153,15 +156,75 @@ def test_the_digest_of_a_large_data_set_covers_10_000_images():
   ) != feature_extractor.digest_of(dataset)
 
 
-def test_data_without_classes_have_no_extractor(tmp_path):
+def test_images_without_labels_are_compared_on_features_of_rotations(tmp_path):
   dataset = digits.load(None, print)
+  config = config_of()
   unlabelled = dataset._replace(num_classes=1)
-  assert obtain(config_of(), unlabelled, tmp_path) == (None, "")
+  network, output = obtain(config, unlabelled, tmp_path)
+  assert network is not None
+  assert network.task == "rotation"
+  assert network.about["accuracy"] > 0.5  # of 4 rotations, after 100 steps
+  assert feature_extractor.accuracy(network, unlabelled) == network.about["accuracy"]
+  assert "which of four rotations" in output
+  assert "Distances are of rotation features" in output
+
+  data = EvaluationData(unlabelled, network)
+  assert sample_protocol(data, 100)["features_task"] == "rotation"
+  assert suite.allowed(data.reference) == [*suite.LEAST_EXAMPLES, "memorisation"]
+  extract = data.extract_features(local_mesh())
+  real, inverted = (
+    suite.measure(extract(images), data.reference, ("frechet", "classes"))
+    for images in (dataset.train.images[:500], 255 - dataset.train.images[:500])
+  )
+  assert real.keys() == {"frechet"}
+  assert inverted["frechet"].value > 20 * real["frechet"].value
+
+  # it is said again when nothing is trained; and chosen where there are labels
+  _, output = obtain(config, unlabelled, tmp_path)
+  assert output.count("\n") == 1
+  assert "Distances are of rotation features" in output
+  config.evaluation.features = "labels"
+  with pytest.raises(UserError, match="evaluation.features='labels'.*'rotation'"):
+    obtain(config, unlabelled, tmp_path)
+  config.evaluation.features = "rotation"
+  again, _ = obtain(config, unlabelled, tmp_path)
+  assert again is not None
+  assert again.about == network.about
+
+
+def test_features_of_rotations_may_be_chosen_where_one_of_labels_is_shipped(
+  tmp_path, monkeypatch
+):
+  dataset = noise(37)
+  config = config_of()
+  config.classifier.steps = 50
+  config.evaluation.features = "rotation"
+  trained, _ = obtain(config, dataset, tmp_path / "cache")
+  assert trained is not None
+  fields = trained.about["classifier"] | {"task": "labels"}
+  feature_extractor.write(tmp_path / "any.json", fields, dataset, trained.params)
+  monkeypatch.setattr(feature_extractor, "SHIPPED", tmp_path)
+  for features, task in (("rotation", "rotation"), ("auto", "labels")):
+    config.evaluation.features = features
+    network, output = obtain(config, dataset, tmp_path / "cache")
+    assert network is not None
+    assert network.task == task
+    assert "Training" not in output
+
+  # images that are not square
+  wide = [Split(split.images[:, :3], split.labels) for split in dataset[1:3]]
+  network, output = obtain(config, Dataset("wide", *wide, 1), tmp_path / "empty")
+  assert network is not None
+  assert network.task == "flips"
+  assert "which of four flips" in output
+
+
+def test_what_generates_no_images_has_no_extractor(tmp_path):
   points = config_of(source="mixture", name="ring")
   assert obtain(points, sources.load(points.data, print), tmp_path) == (None, "")
   alone = config_of()
   alone.phases = ("sae",)
-  assert obtain(alone, dataset, tmp_path) == (None, "")
+  assert obtain(alone, noise(37), tmp_path) == (None, "")
 
 
 def test_an_extractor_is_trained_once_and_does_not_depend_on_the_run(tmp_path):

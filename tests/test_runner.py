@@ -166,6 +166,38 @@ def test_the_state_with_the_least_frechet_distance_is_kept_and_shown(tmp_path):
   assert f"2 samples of step {best}:" in stream.getvalue()
 
 
+def test_images_without_labels_have_a_best_state(tmp_path):
+  images = np.random.default_rng(0).integers(0, 256, (60, 8, 8, 1), np.uint8)
+  np.savez(tmp_path / "images.npz", images)
+  config = tiny_config(evaluation__keep_best=True, gan__evaluate_every=5)
+  config.data.update(source="npz", path=str(tmp_path / "images.npz"))
+  config.phases = ("gan",)
+  config.gan.generator_optimizer.learning_rate = 0.3
+  train(tmp_path / "run", config)
+  distances = {
+    record["step"]: record["gan/frechet"]
+    for record in read_metrics(tmp_path / "run")
+    if "gan/frechet" in record
+  }
+  assert list(distances) == [0, 5, 10, 15, 20]
+  entry = json.loads((tmp_path / "run" / "evaluation.json").read_text())["gan"]
+  assert entry["step"] == min(distances, key=lambda step: distances[step])
+  assert entry["protocol"]["features_task"] == "rotation"
+  assert not entry["figures"].keys() & {"classes_covered", "class_kl"}
+  assert {"frechet", "recall", "coverage", "copies"} <= entry["figures"].keys()
+  assert (
+    "rotation features of the network" in (tmp_path / "run" / "report.html").read_text()
+  )
+
+  config.evaluation.features = "labels"
+  with pytest.raises(UserError, match="evaluation.features: auto -> labels"):
+    train(tmp_path / "run", config)
+  with np.load(tmp_path / "images.npz") as stored:
+    np.savez(tmp_path / "images.npz", x_train=stored["arr_0"], x_test=images[:1])
+  with pytest.raises(UserError, match="evaluation.keep_best=True .* has 1: give"):
+    train(tmp_path / "other", config)
+
+
 def test_a_phase_ends_when_evaluations_no_longer_get_better(tmp_path):
   config = tiny_config(evaluation__patience=2, gan__evaluate_every=5)
   config.gan.generator_optimizer.learning_rate = 0.0

@@ -1,8 +1,9 @@
 """The feature extractor of a data set: shipped, cached, or trained on first use.
 
 Distances between sets of images are measured on its features. Figures of different
-feature extractors are not comparable, so the SHA-256 of the weights is part of each
-figure's protocol. An extractor is two files: the weights in float16, and a JSON
+feature extractors are not comparable, so what it learnt (the labels, or which of four
+rotations an image was given) and the SHA-256 of the weights are part of each figure's
+protocol. An extractor is two files: the weights in float16, and a JSON
 description with their SHA-256. `sgae/pretrained/` holds the shipped ones.
 """
 
@@ -32,6 +33,11 @@ from sgae.reporting.files import explained, write_atomically, write_json
 from sgae.training.calls import train_in_memory
 
 SHIPPED = Path(__file__).parents[1] / "pretrained"
+LEARNT = {
+  "labels": "the labels",
+  "rotation": "which of four rotations an image was given",
+  "flips": "which of four flips an image was given",
+}
 
 
 class FeatureExtractor(NamedTuple):
@@ -47,13 +53,19 @@ class FeatureExtractor(NamedTuple):
   about: dict[str, Any]
   params: Params
 
+  @property
+  def task(self) -> str:
+    """What the network learnt: 'labels', 'rotation', or 'flips' where not square."""
+    _, serving = METHODS.providing("extractor")
+    return serving.task(self.about[serving.section], self.about["image_shape"])
+
   def extract_features(
     self, mesh: Any
   ) -> Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]:
     """Returns `f(images) -> (features, probabilities)`, on the devices of a mesh.
 
-    Images are uint8 [N, H, W, C], features float32 [N, D], and class probabilities
-    float32 [N, K].
+    Images are uint8 [N, H, W, C], features float32 [N, D], and probabilities of the
+    classes, or turns, that it learnt float32 [N, K].
     """
     _, serving = METHODS.providing("extractor")
     network = serving.extract_features(
@@ -81,11 +93,12 @@ def obtain(
     console: where progress goes.
 
   Returns:
-    The extractor; None for data without labels, for points of the plane, and for runs
+    The extractor, of `evaluation.features`; None for points of the plane, and for runs
     that generate nothing.
 
   Raises:
-    UserError: the cache cannot be written, or the cached extractor is damaged.
+    UserError: the cache cannot be written, the cached extractor is damaged, or the data
+      lack the labels that are asked for.
   """
   if dataset.mixture is not None:
     return None
@@ -95,33 +108,49 @@ def obtain(
     digits = ConfigDict(config.data.to_dict())
     digits.source = "tfds"
     dataset = sources.load(digits, console.line)
-  if dataset.num_classes < 2:
-    return None
-  data = digest_of(dataset)
-  for path in SHIPPED.glob("*.json"):
-    if json.loads(path.read_bytes())["data"] == data:
-      return read(path)
   name, serving = METHODS.providing("extractor")
   extractor_config = serving.configure(config, dataset)
   fields = extractor_config[serving.section].to_dict()
+  task = serving.task(fields, dataset.train.images.shape[1:])
+  data = digest_of(dataset)
+  for path in SHIPPED.glob("*.json"):
+    shipped = read(path)
+    if shipped.about["data"] == data and shipped.task == task:
+      return shipped
   path = place_of(cache, "features", data, fields)
   with processes.leader_first("features"):
     if not path.exists():
       require_writable(path.parent)
       console.line(
-        f"Training a feature extractor on {dataset.name} for the evaluation, once; it "
-        f"is kept in {path.parent}"
+        f"Training a feature extractor on {dataset.name} for the evaluation, once "
+        f"(it learns {LEARNT[task]}); it is kept in {path.parent}"
       )
       state = train_in_memory(name, extractor_config, dataset, console)
       extractor = write(path, fields, dataset, serving.params(state))
       console.line(f"Its test accuracy is {extractor.about['accuracy']:.2%}")
-  return read(path)
+  extractor = read(path)
+  if task != "labels":
+    console.line(
+      f"Distances are of {task} features: the network learnt {LEARNT[task]}, with a "
+      f"test accuracy of {extractor.about['accuracy']:.2%}; there are no measures of "
+      "classes"
+    )
+  return extractor
 
 
 def accuracy(extractor: FeatureExtractor, dataset: Dataset) -> float:
-  """Returns the share of test images that are classified correctly."""
-  _, probabilities = extractor.extract_features(local_mesh())(dataset.test.images)
-  return float((probabilities.argmax(axis=1) == dataset.test.labels).mean())
+  """Returns the share of right answers: of test images, or of the turns of each."""
+  _, serving = METHODS.providing("extractor")
+  about, mesh = extractor.about, local_mesh()
+  network = serving.answers(about[serving.section], about["image_shape"])
+
+  def answer(params, images):
+    return network(params, resident.to_model_range(images))
+
+  run = batched_apply(answer, mesh)
+  answers = run(replicate(extractor.params, mesh), dataset.test.images)
+  right = answers == serving.right_answers(extractor.task, dataset.test.labels)
+  return float(right.mean())
 
 
 def write(

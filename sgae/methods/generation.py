@@ -68,6 +68,7 @@ def sample_protocol(data: EvaluationData, count: int) -> dict[str, Any]:
   if data.extractor is not None:
     about = data.extractor.about
     entry["features"] = about["name"]
+    entry["features_task"] = data.extractor.task
     entry["features_sha256"] = about["sha256"]
     entry["features_accuracy"] = about["accuracy"]
   return entry

@@ -5,7 +5,7 @@ tells it from other methods is reached through the `Method` that it exports: the
 the loop, checkpoints, evaluation, the report and `--mode=compile` know nothing else.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -122,6 +122,10 @@ class Extractor(NamedTuple):
     extract_features: `extract_features(fields, image_shape)` of a stored section gives
       `f(params, images) -> (features, probabilities)`; images float32 in [-1, 1].
     params: `params(state) -> Params` of the trained network.
+    task: `task(fields, image_shape)` names what a network learnt; 'labels' where its
+      probabilities are of the classes of the data.
+    answers: `answers(fields, image_shape)` gives `f(params, images) -> int32 [B, T]`.
+    right_answers: `right_answers(task, labels)` is what they should be, [N or 1, T].
   """
 
   section: str
@@ -130,6 +134,9 @@ class Extractor(NamedTuple):
     ..., Callable[[Params, jax.Array], tuple[jax.Array, jax.Array]]
   ]
   params: Callable[[Any], Params]
+  task: Callable[[Mapping[str, Any], Sequence[int]], str]
+  answers: Callable[..., Callable[[Params, jax.Array], jax.Array]]
+  right_answers: Callable[[str, np.ndarray], np.ndarray]
 
 
 class Controls(NamedTuple):

@@ -148,7 +148,7 @@ def protocol_line(protocol: Mapping[str, Any]) -> str:
 
   Args:
     protocol: {"samples", "reference", "reference_samples", "features",
-      "features_sha256", "features_accuracy"}, any of them missing.
+      "features_task", "features_sha256", "features_accuracy"}, any of them missing.
   """
   count = {
     key: f"{value:,.0f} "
@@ -165,7 +165,9 @@ def protocol_line(protocol: Mapping[str, Any]) -> str:
     parts.append(f"{against}{of}the {reference}")
   line = " ".join(parts)
   if features := protocol.get("features"):
-    line += f"; features of the network {features}"
+    task = protocol.get("features_task", "labels")
+    kind = "" if task == "labels" else f"{task} "
+    line += f"; {kind}features of the network {features}"
     if digest := protocol.get("features_sha256"):
       line += f" ({str(digest)[:12]})"
     accuracy = finite(protocol.get("features_accuracy"))

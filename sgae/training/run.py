@@ -24,6 +24,7 @@ from sgae.errors import UserError
 from sgae.evaluation import feature_extractor
 from sgae.evaluation.evaluate import evaluate_states
 from sgae.evaluation.measures.reference import EvaluationData
+from sgae.evaluation.measures.suite import LEAST_EXAMPLES
 from sgae.methods import METHODS, population, views
 from sgae.reporting.console import Console
 from sgae.reporting.journal import Journal
@@ -75,6 +76,7 @@ def train(config: Any, workdir: Path, console: Console) -> None:
   data = fingerprint(dataset)
   check_examples(config, len(dataset.train.images))
   _check_variety(dataset)
+  _check_choice(config, dataset)
   for name in config.phases:
     METHODS[name].check_data(config, dataset)
     _check_inputs(name)
@@ -273,6 +275,19 @@ def _check_variety(dataset: Dataset) -> None:
   )
 
 
+def _check_choice(config: Any, dataset: Dataset) -> None:
+  """Raises UserError if the state is chosen by a distance that has too few images."""
+  count, least = len(dataset.test.images), LEAST_EXAMPLES["frechet"]
+  for field in ("keep_best", "patience"):
+    value = config.evaluation[field]
+    if value and count < least:
+      raise UserError(
+        f"evaluation.{field}={value} goes by the Frechet distance, which needs {least} "
+        f"test images, but {dataset.name} has {count}: give it more, or set it to "
+        f"{type(value)()}"
+      )
+
+
 def _check_inputs(name: str) -> None:
   """Raises UserError if a method needs arrays that the data do not have."""
   missing = [array for array in METHODS[name].inputs if array not in INPUTS]
@@ -296,6 +311,15 @@ def _check_resume(config, workdir, stored, position, data, console) -> None:
       f"{tuple(stored['image_shape'])}: give it the same data, or another --workdir"
     )
   run_directory.check_data(workdir, config, stored, data, console.line)
+  evaluation = config.evaluation
+  features = stored["config"]["evaluation"].get("features", "auto")
+  chooses = evaluation.keep_best or evaluation.patience
+  if position and chooses and evaluation.features != features:
+    raise UserError(
+      f"evaluation.features: {features} -> {evaluation.features}, but keep_best and "
+      "patience compare the distances before and after, which is possible on the same "
+      f"features alone: set it back to {features!r}, or choose another --workdir"
+    )
   for name, step in position.items():
     if step > config[name].steps:
       raise UserError(

@@ -14,10 +14,16 @@ REFERENCE_EXAMPLES = 10_000
 
 
 class FeatureExtractor(Protocol):
-  """A trained network whose features are compared; `about` describes it."""
+  """A trained network whose features are compared.
+
+  `about` describes it; `task` is what it learnt, 'labels' or what needs none.
+  """
 
   @property
   def about(self) -> dict[str, Any]: ...
+
+  @property
+  def task(self) -> str: ...
 
   def extract_features(
     self, mesh: Any
@@ -36,16 +42,19 @@ class EvaluationData:
     """Returns `f(images) -> Extracted`, which every process of the mesh calls.
 
     The features of stacked digits are extracted channel by channel and concatenated.
+    There are class probabilities only of a network that learnt labels.
     """
     if self.extractor is None:
       return lambda images: Extracted(images, None, None)
     extract_features = self.extractor.extract_features(mesh)
     channels = self.extractor.about["image_shape"][2]
+    of_labels = self.extractor.task == "labels"
 
     def extract_all(images):
       digits = images.shape[3] // channels
       if digits == 1:
-        return Extracted(images, *extract_features(images))
+        features, probabilities = extract_features(images)
+        return Extracted(images, features, probabilities if of_labels else None)
       by_digit = [extract_features(images[..., [digit]]) for digit in range(digits)]
       features, probabilities = zip(*by_digit, strict=True)
       return Extracted(

@@ -29,7 +29,7 @@ class Extracted(NamedTuple):
     images: [N, H, W, C], uint8; points of the plane float32 [N, 1, 1, 2].
     features: float32 [N, D], or None without a feature extractor.
     probabilities: of the classes, float32 [N, K]; [N, S, K] for S stacked digits; None
-      without a feature extractor.
+      without a feature extractor that learnt them.
   """
 
   images: np.ndarray
@@ -123,11 +123,13 @@ def allowed(reference: Reference) -> list[str]:
   test = reference.test
   if reference.means_k2 is not None:
     return ["mixture"]
-  if test.probabilities is None:
+  if test.features is None:
     return ["memorisation"]
   on_features = [
     name for name, least in LEAST_EXAMPLES.items() if len(test.images) >= least
   ]
+  if test.probabilities is None:
+    return [*on_features, "memorisation"]
   if test.probabilities.ndim == 3:
     return [*on_features, "modes"]
   return [*on_features, "classes", "memorisation"]

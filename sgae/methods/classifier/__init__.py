@@ -1,7 +1,8 @@
 """The classifier, whose hidden layer serves as feature extractor of its data set.
 
-`config` (its fields), `checks`, `train` (state and step), `program` (binds them all),
-`evaluate`, `extractor`, `report`, `method` (what the rest of the package knows).
+`config` (its fields), `checks`, `tasks` (labels or rotations), `train` (state and
+step), `program` (binds them all), `evaluate`, `extractor`, `report`, `method` (what the
+rest of the package knows).
 """
 
 from sgae import lazy

@@ -2,9 +2,10 @@
 
 from typing import Any
 
-from sgae.config_checks import at_least, widths
+from sgae.config_checks import at_least, choice, widths
 from sgae.errors import UserError
 from sgae.methods.checks import check_cadence, check_optimizer
+from sgae.methods.classifier.tasks import TASKS, TURNS, task_of
 from sgae.networks.classifier import KERNELS
 
 
@@ -19,6 +20,12 @@ def check(config: Any) -> None:
     )
   for field, least in (("num_classes", 2), ("num_features", 1), ("shift", 0)):
     at_least(f"classifier.{field}", classifier[field], least)
+  choice("classifier.task", classifier.task, TASKS)
+  if classifier.task == "rotation" and classifier.num_classes != TURNS:
+    raise UserError(
+      f"classifier.num_classes={classifier.num_classes} does not fit "
+      f"classifier.task='rotation': set it to {TURNS}"
+    )
   if not 0 <= classifier.dropout < 1:
     raise UserError(
       f"classifier.dropout={classifier.dropout} is not allowed: choose one from 0 to "
@@ -29,10 +36,19 @@ def check(config: Any) -> None:
 
 
 def check_data(config: Any, dataset: Any) -> None:
-  """Refuses data with another number of classes than the classifier."""
-  wanted, classes = config.classifier.num_classes, dataset.num_classes
-  if wanted != classes:
+  """Refuses data whose classes, or flips, the classifier cannot learn."""
+  classifier = config.classifier
+  wanted, classes = classifier.num_classes, dataset.num_classes
+  if classifier.task == "labels" and wanted != classes:
     raise UserError(
       f"classifier.num_classes={wanted}, but {dataset.name} has {classes}: set it to "
-      "that, or give labels to data of one class"
+      "that, or give labels to data of one class, or choose "
+      "classifier.task='rotation', which needs none"
+    )
+  task = task_of(classifier, dataset.train.images.shape[1:])
+  if task == "flips" and classifier.flip:
+    raise UserError(
+      "classifier.flip=True mirrors images at random, but of images that are not "
+      "square classifier.task='rotation' learns whether they are mirrored: set "
+      "classifier.flip=False"
     )

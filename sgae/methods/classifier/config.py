@@ -13,7 +13,11 @@ from sgae.methods.config_fields import cadence_fields, optimizer_fields
 def defaults() -> dict[str, Any]:
   """Returns the section `classifier`."""
   return {
-    # Classes; as many as the data have.
+    # What it learns: 'labels', or 'rotation': which of four rotations an image was
+    # given, which needs no labels. Images that are not square are flipped: mirrored,
+    # upside down, both or neither.
+    "task": "labels",
+    # Classes; as many as the data have, and 4 for 'rotation'.
     "num_classes": 10,
     # Widths of the three convolutions (stride 2) and of the hidden layer.
     "channels": (24, 48, 64),

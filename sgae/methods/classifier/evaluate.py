@@ -2,13 +2,12 @@
 
 from typing import Any
 
-import jax.numpy as jnp
-
 from sgae.data import resident
 from sgae.devices.batched_apply import batched_apply
 from sgae.evaluation.measures.estimate import mean_estimate
 from sgae.evaluation.measures.reference import EvaluationData
 from sgae.methods.classifier.program import build
+from sgae.methods.classifier.tasks import expected, make_answers, task_of
 from sgae.methods.method import Evaluator
 
 
@@ -20,26 +19,30 @@ def make_evaluator(config: Any, data: EvaluationData, mesh: Any) -> Evaluator:
     data: the data set.
     mesh: the devices of the run.
   """
-  dataset = data.dataset
-  logits = build(config, dataset.train.images.shape[1:]).functions["logits"]
+  dataset, task = data.dataset, config.classifier.task
+  image_shape = dataset.train.images.shape[1:]
+  logits = build(config, image_shape).functions["logits"]
 
   def classify(state, images):
-    return jnp.argmax(logits(state, resident.to_model_range(images)), axis=1)
+    answers = make_answers(task, lambda views: logits(state, views))
+    return answers(resident.to_model_range(images))
 
   run = batched_apply(classify, mesh)
 
-  def measure(classes, full):
+  def measure(answers, full):
     del full
-    return {"accuracy": mean_estimate(classes == dataset.test.labels)}
+    right = answers == expected(task, dataset.test.labels)
+    return {"accuracy": mean_estimate(right.mean(axis=1))}
 
   return Evaluator(
     observe=lambda state, full: run(state, dataset.test.images),
     measure=measure,
-    draw=lambda classes: {},
-    detail=lambda classes: {},
+    draw=lambda answers: {},
+    detail=lambda answers: {},
     protocol=lambda: {
       "reference": f"test split of {dataset.name}",
       "reference_samples": len(dataset.test.images),
+      "task": task_of(config.classifier, image_shape),
     },
     prefix="test_",
   )

@@ -7,8 +7,11 @@ import jax
 from ml_collections import ConfigDict, FrozenConfigDict
 
 from sgae.data.dataset import Dataset
+from sgae.errors import UserError
+from sgae.methods.classifier.checks import check_data
 from sgae.methods.classifier.config import defaults
 from sgae.methods.classifier.program import build_network
+from sgae.methods.classifier.tasks import TURNS, expected, make_answers, task_of
 from sgae.methods.method import Extractor
 from sgae.networks.network import Params
 
@@ -17,22 +20,39 @@ def configure(config: Any, dataset: Dataset) -> Any:
   """Returns a config that trains the feature extractor of a data set.
 
   Args:
-    config: of a run; its section `classifier` counts where it has one.
+    config: of a run; its section `classifier` counts where it has one, and
+      `evaluation.features` names the task; 'auto' is that of the section, or
+      'rotation' where the data have no labels.
     dataset: the data.
+
+  Raises:
+    UserError: the data lack what the task needs.
   """
   own: Any = ConfigDict(
     {"classifier": defaults()} | config.to_dict(), convert_dict=True
   )
   own.seed, own.train.microbatches = 0, 1
-  own.classifier.num_classes = dataset.num_classes
+  labelled, task = dataset.num_classes > 1, config.evaluation.features
+  if task == "labels" and not labelled:
+    raise UserError(
+      f"evaluation.features='labels', but {dataset.name} has fewer than two classes: "
+      "set it to 'rotation'"
+    )
+  if task != "auto":
+    own.classifier.task = task
+  elif not labelled:
+    own.classifier.task = "rotation"
+  of_labels = own.classifier.task == "labels"
+  own.classifier.num_classes = dataset.num_classes if of_labels else TURNS
   own.classifier.batch_size = min(own.classifier.batch_size, len(dataset.train.images))
+  check_data(own, dataset)
   return FrozenConfigDict(own)
 
 
 def extract_features(
   fields: Mapping[str, Any], image_shape: tuple[int, ...]
 ) -> Callable[[Params, jax.Array], tuple[jax.Array, jax.Array]]:
-  """Returns `f(params, images) -> (features [B, D], class probabilities [B, K])`."""
+  """Returns `f(params, images) -> (features [B, D], probabilities [B, K])`."""
   network = build_network(fields, image_shape)
 
   def features_and_probabilities(params, images_bhwc):
@@ -42,9 +62,27 @@ def extract_features(
   return features_and_probabilities
 
 
+def answers(
+  fields: Mapping[str, Any], image_shape: tuple[int, ...]
+) -> Callable[[Params, jax.Array], jax.Array]:
+  """Returns `f(params, images) -> int32 [B, T]`, as `tasks.make_answers` says."""
+  network, task = build_network(fields, image_shape), task_of(fields, image_shape)
+
+  def answers_of(params, images_bhwc):
+    def logits(views_bhwc):
+      return network.logits(params, network.features(params, views_bhwc))
+
+    return make_answers(task, logits)(images_bhwc)
+
+  return answers_of
+
+
 EXTRACTOR = Extractor(
   section="classifier",
   configure=configure,
   extract_features=extract_features,
   params=lambda state: state.player.params,
+  task=task_of,
+  answers=answers,
+  right_answers=expected,
 )

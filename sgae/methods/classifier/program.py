@@ -51,6 +51,7 @@ def build(
     shift=fields.shift,
     flip=fields.flip,
     dropout=fields.dropout,
+    task=fields.task,
     microbatches=config.train.microbatches,
   )
 

@@ -20,7 +20,11 @@ REPORT = MethodReport(
   title="Classifier",
   panels=(("Classifier", _TRAINING),),
   meanings={
-    "accuracy": Meaning("Accuracy", "higher", "share of test images named correctly")
+    "accuracy": Meaning(
+      "Accuracy",
+      "higher",
+      "share of test images, or rotations, named correctly",
+    )
   },
   headline=("accuracy",),
   while_training={"accuracy": _ACCURACY},

@@ -8,6 +8,7 @@ import optax
 from flax import struct
 
 from sgae import randomness
+from sgae.methods.classifier.tasks import TURNS, turn_each
 from sgae.methods.gradients import apply_gradients, mean_gradient, norm
 from sgae.methods.player import Batch, PlayerState
 from sgae.networks.classifier import Classifier
@@ -48,6 +49,7 @@ def make_classifier_step(
   shift: int,
   flip: bool,
   dropout: float,
+  task: str = "labels",
   microbatches: int = 1,
 ) -> Callable[..., tuple[ClassifierState, Metrics]]:
   """Binds the classifier's step: cross entropy on moved images.
@@ -58,6 +60,7 @@ def make_classifier_step(
     shift: images are moved by up to this many pixels each way, edges repeated.
     flip: mirror every other image.
     dropout: share of the features that are dropped, in [0, 1).
+    task: 'labels', or 'rotation': each image is turned, and the label is its turn.
     microbatches: see `mean_gradient`.
 
   Returns:
@@ -78,17 +81,20 @@ def make_classifier_step(
       key = randomness.stream_key(state.key, f"classifier/{name}", state.step)
       return randomness.uniform(key, batch["position"], shape)
 
-    images = batch["image"]
+    images, labels_b = batch["image"], batch["label"]
     if shift:
       offsets_b2 = jnp.floor(draw("shift", (2,)) * (2 * shift + 1)).astype(jnp.int32)
       images = _moved(images, offsets_b2, shift)
     if flip:
       turned_b = draw("flip", ()) < 0.5
       images = jnp.where(turned_b[:, None, None, None], images[:, :, ::-1], images)
+    if task == "rotation":
+      labels_b = jnp.floor(draw("rotation", ()) * TURNS).astype(jnp.int32)
+      images = turn_each(images, labels_b)
     width = state.player.params["output"]["kernel"].shape[0]
     kept_bd = (draw("dropout", (width,)) >= dropout) / (1 - dropout)
     gradients, metrics, _ = mean_gradient(loss, axis, microbatches)(
-      state.player.params, (images, batch["label"], kept_bd)
+      state.player.params, (images, labels_b, kept_bd)
     )
     metrics["classifier/grad_norm"] = norm(gradients)
     player = apply_gradients(state.player, optimizer, gradients)
