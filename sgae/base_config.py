@@ -157,6 +157,11 @@ def _data_fields() -> dict[str, Any]:
     # Side in pixels that images are resized to; 0 = as stored, which 'mixture'
     # needs. 'folder' cuts the square in the centre out first. [fixed]
     "image_size": 0,
+    # What is done to training images, each time anew: 'mirror' (half of them) and
+    # 'shift' (by up to an eighth of the shorter side, edges repeated); () = nothing.
+    # Evaluation, and what is fitted before the first step, see images as they are.
+    # [fixed]
+    "augment": (),
     # For 'stacked': digits in an image, which are its channels, 2, 3 or 4. [fixed]
     "stacked_digits": 3,
     # For 'stacked': training images, the same ones in each epoch (128,000: the

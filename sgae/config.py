@@ -11,6 +11,7 @@ from ml_collections import ConfigDict, FrozenConfigDict
 from sgae import base_config
 from sgae.config_checks import at_least, choice
 from sgae.config_history import modernised
+from sgae.data.augment import AUGMENTATIONS
 from sgae.data.local import absolute
 from sgae.data.mixture import named
 from sgae.data.pixels import check_background
@@ -93,6 +94,7 @@ def _validate(config):
   choice("data.source", config.data.source, SOURCES)
   choice("data.placement", config.data.placement, ["auto", *PLACEMENTS])
   _validate_path(config.data)
+  _validate_augment(config.data)
   _validate_mixture(config.data)
   _validate_stacked(config.data)
   choice("parallel.mode", config.parallel.mode, MODES)
@@ -267,6 +269,16 @@ def _validate_path(data):
       f"data.background={data.background!r} is not read by "
       f"data.source={data.source!r}: set it to '', or choose data.source from "
       f"{', '.join(SOURCES_WITH_BACKGROUND)}"
+    )
+
+
+def _validate_augment(data):
+  for name in data.augment:
+    choice("data.augment", name, AUGMENTATIONS)
+  if data.augment and data.source == "mixture":
+    raise UserError(
+      f"data.augment={tuple(data.augment)} has no meaning for the points of "
+      "data.source='mixture': set it to ()"
     )
 
 

@@ -7,5 +7,6 @@ files share: `store.py` (folders and archives), `layout.py` and `splits.py` (nam
 splits and classes), `label_files.py` and `labels.py` (labels), `pixels.py` (decoding)
 and `holdout.py` (the test split); `reading.py` says what was read. Training images are
 resident on the devices (`resident.py`) or streamed (`stream.py`); `placement.py`
-chooses. `prepare.py` is the only file that imports TensorFlow.
+chooses, and `augment.py` mirrors and moves them. `prepare.py` is the only file that
+imports TensorFlow.
 """

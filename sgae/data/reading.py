@@ -1,7 +1,10 @@
 """What is said of the data at every start, in config.json and in the report."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
+from sgae.data.augment import describe
 from sgae.data.dataset import Dataset, names_of_classes
 from sgae.data.local import shortened
 from sgae.data.order import ENDLESS
@@ -10,8 +13,12 @@ _CLASSES_NAMED = 10
 _OTHERS_NAMED = 5
 
 
-def describe_data(dataset: Dataset) -> str:
-  r"""Returns one line: what was read, how much of it, and what was not.
+def describe_data(dataset: Dataset, augment: Sequence[str] = ()) -> str:
+  r"""Returns one line: what was read, how much of it, what was not, what is done to it.
+
+  Args:
+    dataset: as it was read.
+    augment: of `data.augment`.
 
   >>> from sgae.data.dataset import Reading, Split
   >>> images = np.zeros((4, 8, 8, 1), np.uint8)
@@ -38,6 +45,9 @@ def describe_data(dataset: Dataset) -> str:
   parts += read.changed
   if read.left_out:
     parts.append(f"left out: {shortened(read.left_out, _OTHERS_NAMED)}")
+  if augment:
+    shape = dataset.train.images.shape[1:]
+    parts.append(f"training images augmented: {describe(augment, shape)}")
   return "; ".join(parts)
 
 

@@ -60,7 +60,7 @@ def evaluate_run(
   members = population.members_of(config)
   mesh = make_mesh(config.parallel.devices, members=len(members))
   dataset = sources.load(config.data, console.line)
-  console.line(f"Data: {describe_data(dataset)}")
+  console.line(f"Data: {describe_data(dataset, config.data.augment)}")
   stored = run_directory.read(workdir)
   if warning := run_directory.older_split(stored, dataset):
     console.line(warning)

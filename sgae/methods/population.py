@@ -17,6 +17,7 @@ from ml_collections import ConfigDict, FrozenConfigDict
 from sgae import randomness
 from sgae.errors import UserError
 from sgae.methods import METHODS
+from sgae.methods.augmenting import augmenting
 from sgae.methods.method import Program
 
 
@@ -134,8 +135,10 @@ def build(
 ) -> Program:
   """Returns the program of a method, of all members where the config has several.
 
-  Its state is then a `PopulationState`; a batch has images [M, ..., B, H, W, C], and
-  each metric is [M]. `functions` and `sample` take the state of one member.
+  Its step augments the images as `data.augment` says; that of `Method.build` does not.
+  Of several members, its state is then a `PopulationState`; a batch has images
+  [M, ..., B, H, W, C], and each metric is [M]. `functions` and `sample` take the state
+  of one member.
 
   Args:
     name: of the method.
@@ -144,7 +147,8 @@ def build(
   """
   method, members = METHODS[name], members_of(config)
   if not members:
-    return method.build(config, image_shape, mean_image)
+    whole = method.build(config, image_shape, mean_image)
+    return augmenting(whole, name, config.data.augment)
   # a weight of 0 leaves its term out of the program: the largest value keeps it in
   largest: Any = ConfigDict(config.to_dict())
   settings = {
@@ -154,6 +158,7 @@ def build(
   for field, values in settings.items():
     largest.update_from_flattened_dict({field: float(values.max())})
   single = method.build(FrozenConfigDict(largest), image_shape, mean_image)
+  single = augmenting(single, name, config.data.augment)
   own = {field: values for field, values in settings.items() if field in method.swept}
 
   def init(key, settings=single.settings, inherited=None) -> PopulationState:

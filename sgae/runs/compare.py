@@ -195,7 +195,7 @@ def _experiment(run):
   lengths = {f"{phase}.steps" for phase in run.config["phases"]}
 
   def is_compared(field):
-    if field.startswith(_NOT_COMPARED):
+    if field.startswith(_NOT_COMPARED) and field != "data.augment":
       return False
     # a resume may change these, but the figures depend on them
     if field in lengths or field.startswith("evaluation."):

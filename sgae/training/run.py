@@ -93,7 +93,7 @@ def train(config: Any, workdir: Path, console: Console) -> None:
     position = _position(config, workdir, data, placement, checkpoints, stored, console)
     starts = start_from.read(config, workdir, images.shape[1:], mesh, position, console)
     devices = f"{mesh.size} x {mesh.devices.flat[0].device_kind}"
-    about = describe_data(dataset)
+    about = describe_data(dataset, config.data.augment)
     if stored and (warning := run_directory.older_split(stored, dataset)):
       console.line(warning)
     if processes.is_leader():

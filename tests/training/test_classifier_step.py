@@ -7,8 +7,8 @@ import optax
 from scipy.special import log_softmax
 
 from sgae.data import digits, order, resident
+from sgae.data.augment import moved
 from sgae.methods.classifier.train import (
-  _moved,
   init_classifier_state,
   make_classifier_step,
 )
@@ -53,11 +53,11 @@ def step_of(classifier=CLASSIFIER, microbatches=1, **fields):
 def test_moved_images_are_cut_out_of_their_padded_selves():
   images = np.asarray(batch_of(25)["image"])
   offsets = np.indices((5, 5)).reshape(2, -1).T
-  moved = np.asarray(_moved(jnp.asarray(images), jnp.asarray(offsets), 2))
-  for image, (down, right), ours in zip(images, offsets, moved, strict=True):
+  found = np.asarray(moved(jnp.asarray(images), jnp.asarray(offsets), 2))
+  for image, (down, right), ours in zip(images, offsets, found, strict=True):
     padded = np.pad(image, ((2, 2), (2, 2), (0, 0)), mode="edge")
     np.testing.assert_array_equal(ours, padded[down : down + 6, right : right + 5])
-  np.testing.assert_array_equal(moved[12], images[12])  # offset 2 of 2: not moved
+  np.testing.assert_array_equal(found[12], images[12])  # offset 2 of 2: not moved
 
 
 def test_a_plain_step_is_that_of_the_cross_entropy():

@@ -109,7 +109,7 @@ def test_rotations_need_four_classes_and_images_that_are_not_mirrored():
     split = Split(np.zeros((2, 6, width, 1), np.uint8), np.zeros(2, np.int32))
     dataset = Dataset("photos", split, split, 1)
     if refused:
-      with pytest.raises(UserError, match="classifier.flip=True"):
+      with pytest.raises(UserError, match="set classifier.flip=False"):
         check_data(config, dataset)
     else:
       check_data(config, dataset)

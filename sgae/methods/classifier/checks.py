@@ -46,9 +46,10 @@ def check_data(config: Any, dataset: Any) -> None:
       "classifier.task='rotation', which needs none"
     )
   task = task_of(classifier, dataset.train.images.shape[1:])
-  if task == "flips" and classifier.flip:
+  mirrors = classifier.flip or "mirror" in config.data.augment
+  if task == "flips" and mirrors:
     raise UserError(
-      "classifier.flip=True mirrors images at random, but of images that are not "
-      "square classifier.task='rotation' learns whether they are mirrored: set "
-      "classifier.flip=False"
+      "classifier.flip and 'mirror' of data.augment mirror images at random, but of "
+      "images that are not square classifier.task='rotation' learns whether they are "
+      "mirrored: set classifier.flip=False, and leave 'mirror' out"
     )

@@ -8,6 +8,7 @@ import optax
 from flax import struct
 
 from sgae import randomness
+from sgae.data.augment import moved
 from sgae.methods.classifier.tasks import TURNS, turn_each
 from sgae.methods.gradients import apply_gradients, mean_gradient, norm
 from sgae.methods.player import Batch, PlayerState
@@ -84,7 +85,7 @@ def make_classifier_step(
     images, labels_b = batch["image"], batch["label"]
     if shift:
       offsets_b2 = jnp.floor(draw("shift", (2,)) * (2 * shift + 1)).astype(jnp.int32)
-      images = _moved(images, offsets_b2, shift)
+      images = moved(images, offsets_b2, shift)
     if flip:
       turned_b = draw("flip", ()) < 0.5
       images = jnp.where(turned_b[:, None, None, None], images[:, :, ::-1], images)
@@ -101,15 +102,3 @@ def make_classifier_step(
     return state.replace(step=state.step + 1, player=player), metrics
 
   return step
-
-
-def _moved(images_bhwc, offsets_b2, shift):
-  """Cuts each image out of its padded self, `offsets_b2` from the corner."""
-  pad = (shift, shift)
-  padded = jnp.pad(images_bhwc, ((0, 0), pad, pad, (0, 0)), mode="edge")
-
-  def cut(image, offset):
-    start = (offset[0], offset[1], 0)
-    return jax.lax.dynamic_slice(image, start, images_bhwc.shape[1:])
-
-  return jax.vmap(cut)(padded, offsets_b2)
