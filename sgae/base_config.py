@@ -133,8 +133,9 @@ def _data_fields() -> dict[str, Any]:
   return {
     # 'digits' (inside scikit-learn, needs no download), 'tfds', 'npz' (arrays in a
     # file), 'folder' (image files in a folder, .zip or .tar), 'parquet' (encoded
-    # images in a table), 'idx' (the files of MNIST), 'mixture' (points of the plane)
-    # or 'stacked' (grey TFDS images, several in the channels of one). [fixed]
+    # images in a table), 'idx' (the files of MNIST), 'vectors' (such as activations
+    # of another network, .npy or .npz), 'mixture' (points of the plane) or 'stacked'
+    # (grey TFDS images, several in the channels of one). [fixed]
     "source": "digits",
     # TFDS name, e.g. 'mnist', 'fashion_mnist', 'cifar10'; or for 'mixture' 'ring'
     # or 'grid'. [fixed]
@@ -142,11 +143,13 @@ def _data_fields() -> dict[str, Any]:
     # Where TFDS data lie; '' = $TFDS_DATA_DIR, else ~/tensorflow_datasets. It may
     # change as long as the data are the same.
     "directory": "",
-    # The file or folder of 'npz', 'folder', 'parquet' or 'idx'; '' for the other
-    # sources. What may be in it: the file of that name in sgae/data/. Without a test
+    # The file or folder of 'npz', 'folder', 'parquet', 'idx' or 'vectors'; '' for the
+    # others. What may be in it: the file of that name in sgae/data/. Without a test
     # split one image in ten of each class makes it, by a hash of the image's number,
     # whatever the seed. It may change as long as the data are the same.
     "path": "",
+    # The array of a .npz file of 'vectors', [N, D]. [fixed]
+    "array": "activations",
     # What is put behind transparent pixels by 'folder' and 'parquet': a colour such
     # as 'white', 'black' or '#rrggbb'; '' = white, or black where fewer images vanish
     # on it. [fixed]
@@ -154,8 +157,8 @@ def _data_fields() -> dict[str, Any]:
     # Go on with data that are not those that the run was started on, and say what
     # differs; such as after another image decoder has given other pixels.
     "allow_changed": False,
-    # Side in pixels that images are resized to; 0 = as stored, which 'mixture'
-    # needs. 'folder' cuts the square in the centre out first. [fixed]
+    # Side in pixels that images are resized to; 0 = as stored, which vectors
+    # need. 'folder' cuts the square in the centre out first. [fixed]
     "image_size": 0,
     # What is done to training images, each time anew: 'mirror' (half of them) and
     # 'shift' (by up to an eighth of the shorter side, edges repeated); () = nothing.

@@ -11,13 +11,9 @@ from ml_collections import ConfigDict, FrozenConfigDict
 from sgae import base_config
 from sgae.config_checks import at_least, choice
 from sgae.config_history import modernised
-from sgae.data.augment import AUGMENTATIONS
+from sgae.data import checks as data_checks
 from sgae.data.local import absolute
-from sgae.data.mixture import named
-from sgae.data.pixels import check_background
-from sgae.data.placement import PLACEMENTS
-from sgae.data.sources import SOURCES, SOURCES_WITH_BACKGROUND, SOURCES_WITH_PATH
-from sgae.data.stacked import DIGITS
+from sgae.data.sources import SOURCES_OF_VECTORS
 from sgae.devices.compiled_steps import MODES
 from sgae.errors import UserError
 from sgae.evaluation.measures.suite import MEASURES
@@ -27,14 +23,12 @@ from sgae.networks.network import PRECISIONS
 
 LEAST_SAMPLES = 40  # the cells of a grid
 
-# Values that data sources other than 'stacked' have to keep.
-UNSTACKED = {"stacked_digits": 3, "stacked_examples": 128_000}
-
 # What features may be of; a network that learnt labels, or one that needed none.
 FEATURES = ("auto", "labels", "rotation")
 # Data sources whose examples are measured in one way.
 ONE_MEASURE = {
   "mixture": "points are compared as they are",
+  "vectors": "vectors are compared as they are",
   "stacked": "modes are counted by the labels of the digits",
 }
 
@@ -91,17 +85,12 @@ def _validate(config):
         f"{field}=None is not allowed: give a value of its default's type"
       )
   _check_phases(config)
-  choice("data.source", config.data.source, SOURCES)
-  choice("data.placement", config.data.placement, ["auto", *PLACEMENTS])
-  _validate_path(config.data)
-  _validate_augment(config.data)
-  _validate_mixture(config.data)
-  _validate_stacked(config.data)
+  data_checks.check(config.data)
+  _check_methods_of_vectors(config)
   choice("parallel.mode", config.parallel.mode, MODES)
   choice("precision.compute", config.precision.compute, PRECISIONS)
   for field, least in (
     ("seed", 0),
-    ("data.image_size", 0),
     ("parallel.devices", 0),
     ("train.microbatches", 1),
     ("population.seeds", 1),
@@ -251,61 +240,16 @@ def flatten(tree: dict[str, Any], prefix: str = "") -> dict[str, Any]:
   return flat
 
 
-def _validate_path(data):
-  if data.source in SOURCES_WITH_PATH and not data.path:
+def _check_methods_of_vectors(config):
+  source = config.data.source
+  able = [name for name in METHODS if METHODS[name].takes_vectors]
+  unable = [name for name in config.phases if name not in able]
+  # of the points of a mixture the modes are known, which a generator is measured by
+  if unable and source in SOURCES_OF_VECTORS and source != "mixture":
     raise UserError(
-      f"data.path={data.path!r} names nothing to read: data.source={data.source!r} "
-      f"needs {SOURCES_WITH_PATH[data.source]}"
+      f"phases={tuple(config.phases)} names {unable[0]}, which is for images, not for "
+      f"data.source={source!r}: choose from {', '.join(able)}"
     )
-  # Training on other data than the user's own would pass unnoticed.
-  if data.path and data.source not in SOURCES_WITH_PATH:
-    raise UserError(
-      f"data.path={data.path!r} is not read by data.source={data.source!r}: choose "
-      f"data.source from {', '.join(SOURCES_WITH_PATH)}, or data.path=''"
-    )
-  check_background(data.background)
-  if data.background and data.source not in SOURCES_WITH_BACKGROUND:
-    raise UserError(
-      f"data.background={data.background!r} is not read by "
-      f"data.source={data.source!r}: set it to '', or choose data.source from "
-      f"{', '.join(SOURCES_WITH_BACKGROUND)}"
-    )
-
-
-def _validate_augment(data):
-  for name in data.augment:
-    choice("data.augment", name, AUGMENTATIONS)
-  if data.augment and data.source == "mixture":
-    raise UserError(
-      f"data.augment={tuple(data.augment)} has no meaning for the points of "
-      "data.source='mixture': set it to ()"
-    )
-
-
-def _validate_mixture(data):
-  if data.source != "mixture":
-    return
-  named(data.name)
-  if data.image_size:
-    raise UserError(
-      f"data.image_size={data.image_size} has no meaning for the points of "
-      "data.source='mixture': set it to 0"
-    )
-
-
-def _validate_stacked(data):
-  if data.stacked_digits not in DIGITS:
-    raise UserError(
-      f"data.stacked_digits={data.stacked_digits} is not allowed: choose one of "
-      f"{', '.join(map(str, DIGITS))}"
-    )
-  at_least("data.stacked_examples", data.stacked_examples, 0)
-  for field, default in UNSTACKED.items():
-    if data.source != "stacked" and data[field] != default:
-      raise UserError(
-        f"data.{field}={data[field]} is not read by data.source={data.source!r}: set "
-        f"it to {default}, or choose data.source='stacked'"
-      )
 
 
 def _validate_evaluation(config):
@@ -333,10 +277,10 @@ def _validate_evaluation(config):
         f"evaluation.{field}={evaluation[field]} goes by the Frechet distance: add "
         "'frechet' to evaluation.measures"
       )
-    if evaluation[field] and source == "mixture":
+    if evaluation[field] and source in SOURCES_OF_VECTORS:
       raise UserError(
         f"evaluation.{field}={evaluation[field]} goes by the Frechet distance, which "
-        f"data.source='mixture' has not: set it to {type(evaluation[field])()}"
+        f"data.source={source!r} has not: set it to {type(evaluation[field])()}"
       )
 
 

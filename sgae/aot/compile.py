@@ -76,10 +76,10 @@ def _check(config: Any, where: Slice) -> None:
       f"parallel.devices={config.parallel.devices}, but {where.name} has {where.chips} "
       "chip(s): use 0 for all of them"
     )
-  if config.data.source == "mixture":
+  if config.data.source in sources.SOURCES_OF_VECTORS:
     raise UserError(
-      "--mode=compile is for images, not for data.source='mixture': choose another "
-      "data.source"
+      f"--mode=compile is for images, not for data.source={config.data.source!r}: "
+      "choose another data.source"
     )
   check_batches(config, where.chips)
   members = len(population.members_of(config))

@@ -1,5 +1,6 @@
 """What every data source returns: labelled images in memory, in two splits."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -9,8 +10,8 @@ class Split(NamedTuple):
   """Labelled images of one split.
 
   Attributes:
-    images: uint8 [N, H, W, C] in 0..255; or, for points of the plane, float32
-      [N, 1, 1, 2] in model range.
+    images: uint8 [N, H, W, C] in 0..255; or, for vectors, float32 [N, 1, 1, D] in model
+      range, D = 2 for points of the plane.
     labels: int32 [N], each a class in [0, num_classes).
   """
 
@@ -34,6 +35,20 @@ class Mixture(NamedTuple):
   scale: float
 
 
+class Units(NamedTuple):
+  """How vectors in the units of the data become those in model range.
+
+  (x - mean) scale, where x is a vector in the units of the data.
+
+  Attributes:
+    mean: float32 [D], of the training vectors.
+    scale: float32 scalar, which makes their mean squared norm D.
+  """
+
+  mean: np.ndarray
+  scale: np.float32
+
+
 class Reading(NamedTuple):
   """What a source read and what it did not, in words; '' where there is nothing to say.
 
@@ -55,7 +70,8 @@ class Reading(NamedTuple):
 class Dataset(NamedTuple):
   """A named data set: training split, test split and number of classes.
 
-  `mixture` is the known distribution of points of the plane, None for images.
+  `mixture` is the known distribution of points of the plane, `units` those of vectors
+  from a file; None for images.
   `class_names` are the names of the classes in order; () where they have no names but
   their numbers, or where there are no labels.
   """
@@ -67,8 +83,19 @@ class Dataset(NamedTuple):
   mixture: Mixture | None = None
   class_names: tuple[str, ...] = ()
   read: Reading = Reading()
+  units: Units | None = None
 
 
 def names_of_classes(dataset: Dataset) -> tuple[str, ...]:
   """Returns a name for each class, its number where it has no other."""
   return dataset.class_names or tuple(map(str, range(dataset.num_classes)))
+
+
+def are_vectors(image_shape: Sequence[int]) -> bool:
+  """Says whether examples of a shape (H, W, C) are vectors and no images: (1, 1, D)."""
+  return tuple(image_shape[:2]) == (1, 1)
+
+
+def noun_of(image_shape: Sequence[int]) -> str:
+  """Returns what examples of a shape (H, W, C) are called, in messages."""
+  return "vectors" if are_vectors(image_shape) else "images"

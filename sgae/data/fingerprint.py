@@ -12,6 +12,7 @@ import numpy as np
 
 from sgae.data.dataset import Dataset
 from sgae.data.stacked import Endless
+from sgae.data.vectors import Vectors
 
 DIGESTED_IMAGES = 10_000  # at most: reading all of a large data set would take minutes
 
@@ -27,15 +28,15 @@ def digest_of(dataset: Dataset, most: int = DIGESTED_IMAGES) -> str:
 
   Args:
     dataset: the data; its name does not count.
-    most: of each split, so many examples at most, at even distances; 0: all, and of an
-      endless split all that it is made of.
+    most: of each split, so many examples at most, at even distances; 0: all, and of a
+      split that is made when it is read all that it is made of.
   """
   digest = hashlib.sha256(str(dataset.num_classes).encode())
   for images, labels in (dataset.train, dataset.test):
     stride = -(-len(images) // most) if most else 1
     for each in (images, labels):
       whole: Any = each
-      if not most and isinstance(whole, Endless):
+      if not most and isinstance(whole, Endless | Vectors):
         whole = whole.base
       array = whole[::stride]
       digest.update(str((array.shape, array.dtype)).encode())

@@ -7,7 +7,7 @@ import numpy as np
 from sgae.data import order
 from sgae.errors import UserError
 
-_BY_HASH = "by a hash of the image's number"
+_BY_HASH = "by a hash of the example's number"
 EVERY = 10  # one example in so many is for testing
 
 
@@ -37,14 +37,14 @@ def hold_out(what: str, labels: np.ndarray, every: int = EVERY) -> Holdout:
   count = len(labels)
   if count < 2:
     raise UserError(
-      f"{what} holds one image; at least two are needed: add a test image"
+      f"{what} holds one example; at least two are needed: add a test example"
     )
   _, classes, sizes = np.unique(labels, return_inverse=True, return_counts=True)
   small = int((sizes < every).sum())
   least = f", at least one (in {small:,} there are fewer than {every})" if small else ""
   rule = f"1 in {every} of each class{least}, {_BY_HASH}"
   if sizes.max() < 2:
-    rule = f"1 in {every} whatever its class, as none has two images, {_BY_HASH}"
+    rule = f"1 in {every} whatever its class, as none has two examples, {_BY_HASH}"
     classes, sizes = np.zeros(count, int), np.array([count])
   elif len(sizes) == 1:
     rule = f"1 in {every}, {_BY_HASH}"

@@ -62,7 +62,7 @@ def explained(path: str, what: str, advice: str = "replace it") -> Iterator[None
     raise
   except MemoryError as error:
     raise UserError(
-      f"{shown(path)} does not fit into memory; store fewer or smaller images"
+      f"{shown(path)} does not fit into memory; store less in it"
     ) from error
   except Exception as error:  # Each format has its own kinds, and damage has more.
     if isinstance(error, OSError) and error.errno is not None:

@@ -1,7 +1,8 @@
 """Images from a NumPy archive (.npz), as numpy.savez, Keras and MedMNIST write them."""
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -81,15 +82,37 @@ def load(config: Any, report: Callable[[str], None]) -> Dataset:
 
 def _read(path: str, file: str) -> tuple[_Layout, dict[str, np.ndarray]]:
   """Returns the layout and its arrays; `file` is the path in messages."""
+  with opened(path, file, _HOW_TO_WRITE) as stored:
+    layout = _layout(file, stored.files)
+    arrays = {key: array_of(file, stored, key, _HOW_TO_WRITE) for key in layout.read()}
+    return layout, arrays
+
+
+@contextmanager
+def opened(path: str, file: str, advice: str) -> Iterator[NpzFile]:
+  """Opens an archive that fits into memory.
+
+  Args:
+    path: of the archive.
+    file: the path in messages.
+    advice: what to do with a damaged one.
+
+  Raises:
+    UserError: for any error inside the block, too.
+  """
   with (
-    local.explained(path, "a .npz file", _HOW_TO_WRITE),
+    local.explained(path, "a .npz file", advice),
     open(path, "rb") as handle,
     # numpy.load would take any file that is not zip or .npy for a pickle.
     NpzFile(handle, allow_pickle=False) as stored,
   ):
-    layout = _layout(file, stored.files)
     _check_size(file, stored)
-    return layout, {key: _array(file, stored, key) for key in layout.read()}
+    yield stored
+
+
+def listed(keys: Sequence[str]) -> str:
+  """Returns the names of the arrays of a file, for messages."""
+  return local.shortened([repr(key) for key in keys], _NAMED) or "no arrays"
 
 
 def _layout(file: str, keys: Sequence[str]) -> _Layout:
@@ -108,9 +131,8 @@ def _layout(file: str, keys: Sequence[str]) -> _Layout:
         f"remove labels; {_HOW_TO_WRITE}"
       )
   else:
-    held = local.shortened([repr(key) for key in keys], _NAMED) or "no arrays"
     raise UserError(
-      f"{file} holds {held}; allowed are 'images' or 'arr_0', with or without "
+      f"{file} holds {listed(keys)}; allowed are 'images' or 'arr_0', with or without "
       f"'labels', or 'x_train', 'y_train', 'x_test' and 'y_test'; {_HOW_TO_WRITE}"
     )
   layout = _Layout(train, test or None, ())
@@ -141,35 +163,43 @@ def _check_size(file: str, stored: Any) -> None:
   if declared > memory:
     raise UserError(
       f"{file} unpacks to {declared / 2**30:,.2f} GiB, more than the "
-      f"{memory / 2**30:,.2f} GiB of memory here; store fewer or smaller images"
+      f"{memory / 2**30:,.2f} GiB of memory here; store fewer or smaller arrays"
     )
 
 
-def _array(file: str, stored: Any, key: str) -> np.ndarray:
+def array_of(file: str, stored: NpzFile, key: str, advice: str) -> np.ndarray:
+  """Returns an array of an archive; arguments as for `opened`.
+
+  Raises:
+    UserError: it cannot be read.
+  """
   try:
     array = stored[key]
   except MemoryError as error:
     raise UserError(
-      f"{file}: {key!r} does not fit into memory; store fewer or smaller images"
+      f"{file}: {key!r} does not fit into memory; store fewer or smaller arrays"
     ) from error
   except Exception as error:  # Zip, its compressions and NumPy have their own kinds.
     raise UserError(
       f"{file}: {key!r} cannot be read ({one_line(error)}); allowed are undamaged "
-      f"arrays of numbers that need no pickle; {_HOW_TO_WRITE}"
+      f"arrays of numbers that need no pickle; {advice}"
     ) from error
   if not isinstance(array, np.ndarray):  # NumPy returns any other file as bytes.
-    raise UserError(f"{file}: {key!r} is not an array; {_HOW_TO_WRITE}")
+    raise UserError(f"{file}: {key!r} is not an array; {advice}")
   return array
 
 
 def _images(what: str, array: np.ndarray) -> np.ndarray:
   """Returns checked images as [N, H, W, C]."""
   shape = array.shape
+  hint = ""
+  if len(shape) == 2 and array.dtype.kind == "f":
+    hint = "; vectors [N, D] are read by --config.data.source=vectors"
   if array.size == 0 or len(shape) < 3 or shape[3:] not in ((), (1,), (3,)):
     raise UserError(
       f"{what} has the shape {shape}; allowed are [images, height, width] and [images, "
       "height, width, channels] with 1 or 3 channels, none of them 0: transpose or "
-      "reshape it"
+      f"reshape it{hint}"
     )
   if array.dtype != np.uint8:
     ordered = array.dtype.kind in "iufb"

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from sgae.data.augment import describe
-from sgae.data.dataset import Dataset, names_of_classes
+from sgae.data.dataset import Dataset, are_vectors, names_of_classes, noun_of
 from sgae.data.local import shortened
 from sgae.data.order import ENDLESS
 
@@ -32,10 +32,11 @@ def describe_data(dataset: Dataset, augment: Sequence[str] = ()) -> str:
   left out: 3 .avif files
   """
   read = dataset.read
-  height, width, channels = dataset.train.images.shape[1:]
+  shape = dataset.train.images.shape[1:]
+  size = f"width {shape[-1]:,}" if are_vectors(shape) else "x".join(map(str, shape))
   parts = [
     f"{read.source or dataset.name}: {_count(dataset.train.images)} training and "
-    f"{_count(dataset.test.images)} test images of {height}x{width}x{channels}",
+    f"{_count(dataset.test.images)} test {noun_of(shape)} of {size}",
     *_classes(dataset),
   ]
   if read.split:

@@ -6,6 +6,7 @@ import numpy as np
 
 from sgae.data.dataset import Split
 from sgae.data.stacked import Endless, StackedImages
+from sgae.data.vectors import Vectors
 
 
 def to_model_range(images: jax.Array | np.ndarray) -> jax.Array:
@@ -37,25 +38,31 @@ def gather(split: Split, indices: jax.Array | np.ndarray) -> dict[str, jax.Array
   Returns:
     'image', float32 [..., H, W, C] in [-1, 1], and 'label', int32 [...].
   """
-  images, labels = (
-    array.stack(indices) if isinstance(array, Endless) else jnp.asarray(array)[indices]
-    for array in split
-  )
+  images, labels = (_at(array, indices) for array in split)
   return {"image": to_model_range(images), "label": labels}
 
 
-def mean_image(images: np.ndarray | StackedImages) -> np.ndarray:
+def _at(array, indices):
+  if isinstance(array, Endless):
+    return array.stack(indices)
+  return (array if isinstance(array, Vectors) else jnp.asarray(array))[indices]
+
+
+def mean_image(images: np.ndarray | StackedImages | Vectors) -> np.ndarray:
   """Returns the mean image in model range; bytes are summed exactly, in integers.
 
   Args:
     images: [N, H, W, C], N >= 1, uint8, or float32 in model range. For stacked images
-      made on the fly, each channel is the mean of their base.
+      made on the fly, each channel is the mean of their base; that of vectors from a
+      file is 0, since they are standardised.
 
   Returns:
     float32 [H, W, C], in [-1, 1]; for bytes, the same bits in any order of examples.
   """
   if isinstance(images, StackedImages):
     return mean_image(images.base[..., None]).repeat(images.digits, axis=-1)
+  if isinstance(images, Vectors):
+    return np.zeros(images.shape[1:], np.float32)
   if images.dtype == np.float32:
     return images.mean(axis=0, dtype=np.float64).astype(np.float32)
   mean = images.sum(axis=0, dtype=np.int64) / len(images)

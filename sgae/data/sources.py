@@ -6,7 +6,18 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from sgae.data import digits, folder, idx, local, mixture, npz, parquet, stacked, tfds
+from sgae.data import (
+  digits,
+  folder,
+  idx,
+  local,
+  mixture,
+  npz,
+  parquet,
+  stacked,
+  tfds,
+  vectors,
+)
 from sgae.data.dataset import Dataset, Split
 from sgae.errors import UserError
 
@@ -19,6 +30,7 @@ SOURCES: dict[str, Callable[[Any, Callable[[str], None]], Dataset]] = {
   "parquet": parquet.load,
   "idx": idx.load,
   "mixture": mixture.load,
+  "vectors": vectors.load,
   "stacked": tfds.load,  # the base images, which `load` then stacks
 }
 # The shape (N, H, W, C) of the training images, where metadata alone give it.
@@ -35,7 +47,10 @@ SOURCES_WITH_PATH = {
   "folder": "a folder, a .zip or a .tar of images",
   "parquet": "a .parquet file, or a folder of them",
   "idx": "a folder with IDX files as MNIST has them, or one file of images",
+  "vectors": "a .npy or .npz file",
 }
+# The sources whose examples are vectors [N, 1, 1, D] in place of images.
+SOURCES_OF_VECTORS = ("mixture", "vectors")
 # The sources whose images may have transparent pixels.
 SOURCES_WITH_BACKGROUND = ("folder", "parquet")
 
@@ -45,13 +60,13 @@ def load(config: Any, report: Callable[[str], None]) -> Dataset:
 
   Args:
     config: the ConfigDict `config.data`: source (a key of SOURCES), name, directory,
-      path, background, cache_directory, image_size (0 = as stored; else images are
-      resized to a square of this side, bilinear, pixels), stacked_digits and
+      path, array, background, cache_directory, image_size (0 = as stored; else images
+      are resized to a square of this side, bilinear, pixels), stacked_digits and
       stacked_examples.
     report: shows one plain line to the user; called before anything slow.
 
   Returns:
-    The data set, images uint8 [N, H, W, C], or points float32 [N, 1, 1, 2].
+    The data set, images uint8 [N, H, W, C], or vectors float32 [N, 1, 1, D].
 
   Raises:
     UserError: an unknown source, or data that cannot be obtained, read or stored.

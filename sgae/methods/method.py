@@ -196,6 +196,8 @@ class Method(NamedTuple):
     selects_by: the metric whose least value marks the best state; None: the last one.
     generates: whether it makes images, which need a feature extractor and are sampled
       by `--mode=sample`; its program has `sampling`, its evaluator `samples`.
+    takes_vectors: whether it trains on the vectors [N, 1, 1, D] of a file, which are
+      standardised but not bounded, and have no pictures and no features.
     check_data: `check_data(config, dataset)` raises UserError where data do not fit.
     extractor: how it serves as feature extractor; exactly one method sets it.
     controls: models to compare generated images with; exactly one method sets them.
@@ -223,6 +225,7 @@ class Method(NamedTuple):
   swept: Mapping[str, Callable[[Any, jax.Array], Any]] = {}
   selects_by: str | None = None
   generates: bool = False
+  takes_vectors: bool = False
   check_data: Callable[[Any, Any], None] = _nothing
   extractor: Extractor | None = None
   controls: Controls | None = None

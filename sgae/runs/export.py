@@ -22,6 +22,7 @@ from jax import export as jax_export
 from safetensors.numpy import save
 
 from sgae.data.mixture import named
+from sgae.data.sources import SOURCES_OF_VECTORS
 from sgae.devices.mesh import fetch_local, local_mesh
 from sgae.methods import METHODS
 from sgae.methods.method import Program
@@ -30,6 +31,7 @@ from sgae.networks.network import Params
 from sgae.reporting.console import Console
 from sgae.reporting.files import replace_set, write_atomically, write_json
 from sgae.runs import directory as run_directory
+from sgae.runs import units as run_units
 from sgae.runs.load import stored_config
 from sgae.runs.states import read_states
 
@@ -75,7 +77,7 @@ def export_run(
   def write(folder: Path) -> None:
     for name, (step, state) in states.items():
       program = METHODS[name].build(config, shape)
-      about = {"phase": name, "step": step, **_about(config)}
+      about = {"phase": name, "step": step, **_about(config, workdir)}
       if chosen is not None:
         about |= chosen.fields()
       own = state_of(fetch_local(state), chosen)
@@ -115,16 +117,19 @@ def to_stablehlo(function: Callable[..., Any], shapes: Shapes) -> jax_export.Exp
   return jax_export.export(jax.jit(function), platforms=PLATFORMS)(*inputs)
 
 
-def _about(config: Any) -> dict[str, Any]:
+def _about(config: Any, workdir: Path) -> dict[str, Any]:
   """Returns what the JSON of every phase says of the run."""
-  points = config.data.source == "mixture"
+  source = config.data.source
+  units = run_units.read(workdir, source)
   return {
     "config": config.to_dict(),
     "versions": {name: version(name) for name in run_directory.PACKAGES},
-    # points of the plane are exported as networks see them: times the scale gives the
-    # units of their authors
-    "image_range": None if points else [-1, 1],
-    "points_scale": named(config.data.name).scale if points else None,
+    # vectors are exported as networks see them: points of the plane times their scale
+    # are in the units of their authors, vectors of a file are (x - mean) scale
+    "image_range": None if source in SOURCES_OF_VECTORS else [-1, 1],
+    "points_scale": named(config.data.name).scale if source == "mixture" else None,
+    "vectors_mean": None if units is None else units.mean.tolist(),
+    "vectors_scale": None if units is None else float(units.scale),
   }
 
 

@@ -14,7 +14,9 @@ import numpy as np
 from sgae import randomness
 from sgae.config import is_resumable
 from sgae.data.cache import cache_root
+from sgae.data.dataset import Units
 from sgae.data.resident import to_model_range
+from sgae.data.vectors import restored, standardised
 from sgae.devices.backend import enable_compilation_cache
 from sgae.devices.mesh import fetch_local, local_mesh
 from sgae.errors import UserError
@@ -23,6 +25,7 @@ from sgae.methods.population import Member, chosen_member, state_of
 from sgae.methods.sampling import STREAM
 from sgae.reporting.metrics import read_metrics
 from sgae.runs import directory as run_directory
+from sgae.runs import units as run_units
 from sgae.runs.states import read_states
 
 
@@ -32,13 +35,15 @@ class Run:
   Its functions are pure and take arrays of JAX or NumPy: `jax.jit` and `jax.vmap` take
   them. Those of a phase are there if the run has trained it; where several phases have
   one of the same name, the last one counts. Images are float32 in [-1, 1], or uint8,
-  [B, H, W, C].
+  [B, H, W, C]; of a run on vectors they are float [B, D] in the units of the data, and
+  so is what the run makes of them.
 
   Attributes:
     workdir: the run directory.
     config: the validated config.
     image_shape: (H, W, C).
     member: of a population; None: a single run.
+    units: of the vectors that it was trained on; None: images.
   """
 
   def __init__(
@@ -47,10 +52,11 @@ class Run:
     config: Any,
     image_shape: tuple[int, ...],
     member: Member | None = None,
+    units: Units | None = None,
   ):
     """Binds a run directory; states are read when they are first needed."""
     self.workdir, self.config, self.image_shape = workdir, config, image_shape
-    self.member = member
+    self.member, self.units = member, units
     self._programs = {
       name: METHODS[name].build(config, image_shape) for name in config.phases
     }
@@ -146,15 +152,23 @@ class Run:
 
   def encode(self, images: jax.Array) -> jax.Array:
     """Returns sparse codes, float32 [B, K], or with places [B, h, w, K]."""
-    return self.function("encode")(to_model_range(images))
+    return self.function("encode")(self._taken(images))
 
   def decode(self, codes: jax.Array) -> jax.Array:
     """Returns the images of codes as `encode` gives them, changed or not."""
-    return self.function("decode")(jnp.asarray(codes))
+    return self._given(self.function("decode")(jnp.asarray(codes)))
 
   def reconstruct(self, images: jax.Array) -> jax.Array:
     """Returns images, encoded and decoded."""
-    return self.function("reconstruct")(to_model_range(images))
+    return self._given(self.function("reconstruct")(self._taken(images)))
+
+  def _taken(self, images):
+    if self.units is None:
+      return to_model_range(images)
+    return standardised(jnp.asarray(images), self.units)
+
+  def _given(self, images):
+    return images if self.units is None else restored(images, self.units)
 
 
 def load_run(workdir: str | Path, member: int = -1) -> Run:
@@ -179,7 +193,8 @@ def load_run(workdir: str | Path, member: int = -1) -> Run:
   workdir = Path(os.path.expanduser(workdir))
   shape = tuple(run_directory.read(workdir)["image_shape"])
   config = run_directory.stored_config(workdir, {})
-  return Run(workdir, config, shape, chosen_member(config, member))
+  units = run_units.read(workdir, config.data.source)
+  return Run(workdir, config, shape, chosen_member(config, member), units)
 
 
 def stored_config(

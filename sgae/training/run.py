@@ -8,7 +8,7 @@ from typing import Any
 from sgae.config import replaced_fields
 from sgae.data import resident, sources
 from sgae.data.cache import cache_root, ensure_root
-from sgae.data.dataset import Dataset
+from sgae.data.dataset import Dataset, noun_of
 from sgae.data.fingerprint import fingerprint
 from sgae.data.order import ENDLESS
 from sgae.data.placement import INPUTS, Placement, choose
@@ -30,6 +30,7 @@ from sgae.reporting.console import Console
 from sgae.reporting.journal import Journal
 from sgae.reporting.trackers import check_trackers, open_trackers
 from sgae.runs import directory as run_directory
+from sgae.runs import units
 from sgae.runs.checkpoints import (
   Checkpoints,
   best_of,
@@ -98,6 +99,7 @@ def train(config: Any, workdir: Path, console: Console) -> None:
       console.line(warning)
     if processes.is_leader():
       run_directory.write(workdir, config, data, about, devices, stored)
+      units.write(workdir, dataset.units)
     many = f"{len(members)} members of " if members else ""
     console.line(
       f"{'Resuming' if stored else 'Training'} {many}{' -> '.join(config.phases)} on "
@@ -269,9 +271,10 @@ def _check_variety(dataset: Dataset) -> None:
       f" (transparent pixels are {dataset.read.background}: another --config."
       "data.background=... may show what they hide)"
     )
+  noun = noun_of(images.shape[1:])
   raise UserError(
-    f"all {len(images):,} training images of {dataset.name} are alike, so that nothing "
-    f"can be learned from them: give it images that differ{hidden}"
+    f"all {len(images):,} training {noun} of {dataset.name} are alike, so that nothing "
+    f"can be learned from them: give it {noun} that differ{hidden}"
   )
 
 
@@ -299,7 +302,8 @@ def _check_inputs(name: str) -> None:
 
 
 def _amount(images) -> str:
-  return "endless images" if len(images) == ENDLESS else f"{len(images):,} images"
+  count = "endless" if len(images) == ENDLESS else f"{len(images):,}"
+  return f"{count} {noun_of(images.shape[1:])}"
 
 
 def _check_resume(config, workdir, stored, position, data, console) -> None:

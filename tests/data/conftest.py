@@ -31,6 +31,7 @@ def make_config(tmp_path):
       path="",
       image_size=0,
       background="",
+      array="activations",
       stacked_digits=3,
       stacked_examples=128_000,
       cache_directory=str(tmp_path / "cache"),

@@ -32,7 +32,7 @@ def test_a_folder_without_images(write_images, image_root, refuse_folder, empty)
 
 def test_a_single_image(write_images, image_root, refuse_folder):
   write_images({"a/1.png": pixels(4, 4)})
-  assert f"{image_root} holds one image; at least two are needed" in refuse_folder()
+  assert f"{image_root} holds one example; at least two are needed" in refuse_folder()
 
 
 @pytest.mark.parametrize("split", ["", "train/"])

@@ -44,9 +44,9 @@ def test_small_classes():
 def test_where_no_class_has_two_examples_classes_are_ignored():
   is_test, rule = hold_out("", np.arange(30))
   assert is_test.sum() == 3
-  assert rule.startswith("1 in 10 whatever its class, as none has two images")
+  assert rule.startswith("1 in 10 whatever its class, as none has two examples")
 
 
 def test_one_example_cannot_be_split():
-  with pytest.raises(UserError, match="x holds one image; at least two are needed"):
+  with pytest.raises(UserError, match="x holds one example; at least two are needed"):
     hold_out("x", np.zeros(1))

@@ -250,7 +250,7 @@ GOOD = pixels(12, 4, 4)
     ({"images": GOOD[:0]}, "(0, 4, 4)"),
     ({"images": GOOD[:, :, :0]}, "(12, 4, 0)"),
     ({"images": GOOD[..., None][..., :0]}, "(12, 4, 4, 0)"),
-    ({"images": GOOD[:1]}, "holds one image; at least two are needed"),
+    ({"images": GOOD[:1]}, "holds one example; at least two are needed"),
     ({"images": GOOD, "labels": np.zeros(11, int)}, "(11,), but there are 12 images"),
     ({"images": GOOD, "labels": np.zeros((12, 2), int)}, "not one-hot"),
     ({"images": GOOD, "labels": np.int64(1)}, "(), but there are 12"),

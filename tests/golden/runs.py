@@ -7,10 +7,12 @@ import io
 import json
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 from unittest import mock
 
 from sgae.config import validate
-from sgae.data import sources, stacked
+from sgae.data import sources, stacked, vectors
+from sgae.data.dataset import Dataset, Reading
 from sgae.evaluation import feature_extractor
 from sgae.methods import METHODS
 from sgae.methods.method import Evaluator
@@ -38,6 +40,7 @@ NAMES = (
   "vae",
   "vae:gan",
   "vae:sparse",
+  "vectors",
 )
 STEPS = 10  # of each phase, a record each
 
@@ -80,7 +83,9 @@ def records(name: str, workdir: Path) -> list[dict]:
   digits = sources.SOURCES["digits"]
   unseen = {name: METHODS[name]._replace(evaluate=_unseen) for name in list(METHODS)}
   with (
-    mock.patch.dict(sources.SOURCES, tfds=digits, stacked=digits),
+    mock.patch.dict(
+      sources.SOURCES, tfds=digits, stacked=digits, vectors=_vectors_of_digits
+    ),
     mock.patch.object(stacked, "NUM_TEST", 100),
     mock.patch.dict(METHODS, unseen),
     mock.patch.object(feature_extractor, "obtain"),
@@ -88,6 +93,13 @@ def records(name: str, workdir: Path) -> list[dict]:
   ):
     run.train(validate(small(name)), workdir, Console(io.StringIO()))
   return timeless(workdir)
+
+
+def _vectors_of_digits(config: Any, report: Any) -> Dataset:
+  images = sources.SOURCES["digits"](config, report).train.images
+  return vectors.from_array(
+    "digits", "digits", images.reshape(len(images), -1).astype("float32"), Reading()
+  )
 
 
 def _unseen(*_):

@@ -69,8 +69,19 @@ def check_networks(config: Any) -> None:
   widths("sae.decoder_hidden", sae.decoder_hidden)
   choice("sae.activation", sae.activation, ACTIVATIONS)
   choice("sae.output", sae.output, OUTPUT_ACTIVATIONS)
+  _check_vectors(config)
   refuse_microbatches(config, "code.sparsity_map", "batch_topk")
   refuse_microbatches(config, "code.penalty", "kl")
+
+
+def _check_vectors(config):
+  for field, right in (("architecture", "mlp"), ("output", "linear")):
+    value = config.sae[field]
+    if config.data.source == "vectors" and value != right:
+      raise UserError(
+        f"sae.{field}={value!r} is for images, and vectors have neither places nor "
+        f"bounds: choose {right!r}, or another data.source"
+      )
 
 
 def _check_code(code):

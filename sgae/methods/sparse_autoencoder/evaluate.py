@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from sgae.data import resident
+from sgae.data.dataset import are_vectors, noun_of
 from sgae.devices.batched_apply import batched_apply
 from sgae.devices.mesh import fetch_local
 from sgae.evaluation.measures.codes import (
@@ -123,7 +124,10 @@ class AutoencoderEvaluator:
   def draw(self, observed: Observation) -> dict[str, np.ndarray]:
     """Draws images with their reconstructions, and atoms."""
     images, outputs = self.dataset.test.images, observed.outputs
-    if pictures.are_points(self.mean_image.shape):  # whose atoms show nothing
+    shape = self.mean_image.shape
+    if are_vectors(shape) and not pictures.are_points(shape):
+      return {}
+    if are_vectors(shape):  # whose atoms show nothing
       first = slice(pictures.POINTS_SHOWN)
       return {"reconstructions": pictures.points(images[first], outputs[first])}
     first = slice(PAIRS_DRAWN)
@@ -147,7 +151,7 @@ class AutoencoderEvaluator:
     return {
       "reference": f"test split of {self.dataset.name}",
       "reference_samples": len(self.dataset.test.images),
-      "dead": f"not fired in {window:,} training images",
+      "dead": f"not fired in {window:,} training {noun_of(self.mean_image.shape)}",
     }
 
   def _atoms(self, params: Any, codes: np.ndarray) -> np.ndarray:

@@ -22,6 +22,7 @@ METHOD = Method(
   warnings=WARNINGS,
   gives=lambda state: state.player.params,  # 'encoder', 'sparsity' and 'decoder'
   controls=CONTROLS,
+  takes_vectors=True,
   weights=("player.params",),
   swept={
     "sae.sparsity_weight": setting("sparsity_weight"),

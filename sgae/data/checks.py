@@ -1,0 +1,103 @@
+"""Checks the section `data` of a config."""
+
+from typing import Any
+
+from sgae.config_checks import at_least, choice
+from sgae.data.augment import AUGMENTATIONS
+from sgae.data.mixture import named
+from sgae.data.pixels import check_background
+from sgae.data.placement import PLACEMENTS
+from sgae.data.sources import (
+  SOURCES,
+  SOURCES_OF_VECTORS,
+  SOURCES_WITH_BACKGROUND,
+  SOURCES_WITH_PATH,
+)
+from sgae.data.stacked import DIGITS
+from sgae.data.vectors import ARRAY
+from sgae.errors import UserError
+
+# Fields of one data source -> (its name, the value that all others have to keep).
+OF_ONE_SOURCE = {
+  "stacked_digits": ("stacked", 3),
+  "stacked_examples": ("stacked", 128_000),
+  "array": ("vectors", ARRAY),
+}
+
+
+def check(data: Any) -> None:
+  """Refuses fields that are impossible, alone or together.
+
+  Args:
+    data: the ConfigDict `config.data`.
+
+  Raises:
+    UserError: names the field.
+  """
+  choice("data.source", data.source, SOURCES)
+  choice("data.placement", data.placement, ["auto", *PLACEMENTS])
+  at_least("data.image_size", data.image_size, 0)
+  _check_path(data)
+  _check_augment(data)
+  _check_vectors(data)
+  _check_stacked(data)
+  _check_fields_of_one_source(data)
+
+
+def _check_path(data):
+  if data.source in SOURCES_WITH_PATH and not data.path:
+    raise UserError(
+      f"data.path={data.path!r} names nothing to read: data.source={data.source!r} "
+      f"needs {SOURCES_WITH_PATH[data.source]}"
+    )
+  # Training on other data than the user's own would pass unnoticed.
+  if data.path and data.source not in SOURCES_WITH_PATH:
+    raise UserError(
+      f"data.path={data.path!r} is not read by data.source={data.source!r}: choose "
+      f"data.source from {', '.join(SOURCES_WITH_PATH)}, or data.path=''"
+    )
+  check_background(data.background)
+  if data.background and data.source not in SOURCES_WITH_BACKGROUND:
+    raise UserError(
+      f"data.background={data.background!r} is not read by "
+      f"data.source={data.source!r}: set it to '', or choose data.source from "
+      f"{', '.join(SOURCES_WITH_BACKGROUND)}"
+    )
+
+
+def _check_augment(data):
+  for name in data.augment:
+    choice("data.augment", name, AUGMENTATIONS)
+  if data.augment and data.source in SOURCES_OF_VECTORS:
+    raise UserError(
+      f"data.augment={tuple(data.augment)} has no meaning for the vectors of "
+      f"data.source={data.source!r}: set it to ()"
+    )
+
+
+def _check_vectors(data):
+  if data.source == "mixture":
+    named(data.name)
+  if data.image_size and data.source in SOURCES_OF_VECTORS:
+    raise UserError(
+      f"data.image_size={data.image_size} has no meaning for the vectors of "
+      f"data.source={data.source!r}: set it to 0"
+    )
+
+
+def _check_stacked(data):
+  if data.stacked_digits not in DIGITS:
+    raise UserError(
+      f"data.stacked_digits={data.stacked_digits} is not allowed: choose one of "
+      f"{', '.join(map(str, DIGITS))}"
+    )
+  at_least("data.stacked_examples", data.stacked_examples, 0)
+
+
+def _check_fields_of_one_source(data):
+  for field, (source, default) in OF_ONE_SOURCE.items():
+    if data.source != source and data[field] != default:
+      raise UserError(
+        f"data.{field}={data[field]!r} is not read by data.source={data.source!r}: set "
+        f"it to {default!r}, or choose data.source={source!r}"
+      )
