@@ -66,7 +66,7 @@ def test_endless_images():
 def test_the_report_has_the_names_of_the_classes():
   data = dataset([0, 1], [0, 1], 2, ("9", "10"))
   samples: Any = SimpleNamespace(probabilities=np.eye(2)[[1, 1, 1, 0]])
-  evaluator: Any = SimpleNamespace(dataset=data)
+  evaluator: Any = SimpleNamespace(data=SimpleNamespace(dataset=data))
   detail = GanEvaluator.detail(evaluator, SimpleNamespace(samples=samples))  # type: ignore
   assert detail["class_names"] == ["9", "10"]
   assert detail["class_share"] == [0.25, 0.75]
