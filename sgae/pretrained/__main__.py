@@ -19,6 +19,8 @@ from sgae.runs.states import read_state
 def ship(workdir: Path, console: Console) -> None:
   """Writes the feature extractor of a run to `sgae/pretrained/<data set>.json`, `.npz`.
 
+  One that learnt no labels has its task in the name: `<data set>_rotation.json`.
+
   Raises:
     UserError: the run has none.
   """
@@ -33,8 +35,10 @@ def ship(workdir: Path, console: Console) -> None:
     )
   if restored is None:
     raise UserError(f"{workdir} holds no feature extractor: see configs/{name}.py")
-  path = feature_extractor.SHIPPED / f"{dataset.name}.json"
   fields = config[serving.section].to_dict()
+  task = serving.task(fields, image_shape)
+  stem = dataset.name if task == "labels" else f"{dataset.name}_{task}"
+  path = feature_extractor.SHIPPED / f"{stem}.json"
   params = serving.params(restored[1])
   about = feature_extractor.write(path, fields, dataset, params).about
   size = path.with_suffix(".npz").stat().st_size
