@@ -213,7 +213,9 @@ def test_features_of_rotations_may_be_chosen_where_one_of_labels_is_shipped(
 
   # images that are not square
   wide = [Split(split.images[:, :3], split.labels) for split in dataset[1:3]]
-  network, output = obtain(config, Dataset("wide", *wide, 1), tmp_path / "empty")
+  network, output = obtain(
+    config, Dataset("wide", wide[0], wide[1], 1), tmp_path / "empty"
+  )
   assert network is not None
   assert network.task == "flips"
   assert "which of four flips" in output

@@ -31,7 +31,9 @@ def test_a_square_image_is_rotated():
 def test_another_image_is_flipped():
   images = SQUARE[:, :, :3]
   for number, axes in enumerate(((), (1,), (1, 2), (2,))):
-    np.testing.assert_array_equal(turn(images, number), np.flip(images, axes))
+    np.testing.assert_array_equal(
+      turn(jnp.asarray(images), number), np.flip(images, axes)
+    )
 
 
 def test_each_image_is_given_its_own_turn():

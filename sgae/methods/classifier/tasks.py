@@ -35,7 +35,7 @@ def turn(images_bhwc: jax.Array, number: int) -> jax.Array:
   """Returns images in one of four turns.
 
   Args:
-    images_bhwc: of any dtype, also NumPy's.
+    images_bhwc: [B, H, W, C] of any dtype.
     number: how many quarter turns, counterclockwise, in 0..3. Images that are not
       square keep their shape: 1 turns them upside down, 3 mirrors them, 2 does both.
   """
