@@ -3,7 +3,7 @@
 `sources.py` loads the data set that `config.data` names (one file for each source:
 digits, mixture, npz, folder, parquet, idx, vectors, stacked, tfds), `checks.py` refuses
 wrong fields, `cache.py` keeps decoded data sets, and `order.py` is the stateless
-shuffle. What the sources of a user's own files share: `store.py` (folders and archives),
+shuffle. What the sources of a user's own files share: `store.py` (folders, archives),
 `layout.py` and `splits.py` (names of splits and classes), `label_files.py` and
 `labels.py` (labels), `pixels.py` (decoding) and `holdout.py` (the test split);
 `reading.py` says what was read. Training images are resident on the devices
