@@ -42,9 +42,12 @@ def get_config(arg: str = "") -> Any:
   elif kind == "sparse":
     vae.update(posterior="spike_and_slab", latent_dim=200, activation="relu")
     vae.update(encoder_hidden=(400,), decoder_hidden=(400,), steps=10_000)
+    vae.beta_warmup = 2000  # else most latents are off before they are of use
   else:
-    vae.update(latent_dim=16, activation="leaky_relu", steps=8000)
-    vae.update(encoder_hidden=(512, 512), decoder_hidden=(512, 512), batch_size=128)
+    vae.update(latent_dim=16, activation="leaky_relu", steps=6000, batch_size=128)
+    vae.update(encoder_hidden=(256, 256), decoder_hidden=(256, 256))
+    # the likelihood of 1,000 images from 5,000 draws takes as long as all the training
+    config.evaluation.update(importance_samples=1000, importance_examples=500)
   if kind == "gan":
     _set_up_gan(config)
   return config

@@ -126,6 +126,22 @@ def test_the_kl_is_the_mean_of_the_log_ratios(name):
   np.testing.assert_allclose(latents.mean(axis=1), posterior.mean(outputs), atol=0.03)
 
 
+def test_a_gate_that_is_off_lets_nothing_through_and_has_a_gradient():
+  posterior = POSTERIORS["spike_and_slab"]()
+  settings = {"gate_sharpness": jnp.float32(10)}
+  noise = {"normal": jnp.zeros((1, 2)), "uniform": jnp.array([[0.6, 0.4]])}
+
+  def draw(gates):
+    outputs = jnp.concatenate([jnp.array([[1e6, 3.0, 0.0, 0.0]]), gates], axis=1)
+    return posterior.draw(outputs, noise, settings)
+
+  np.testing.assert_array_equal(draw(jnp.zeros((1, 2))), [[0, 3]])
+  gradient = jax.grad(lambda gates: draw(gates)[0, 1])(jnp.zeros((1, 2)))
+  soft = 1 / (1 + np.exp(-1))  # sigmoid(10 * (.5 - .4))
+  expected = 3 * 10 * soft * (1 - soft) * 0.25
+  np.testing.assert_allclose(gradient, [[0, expected]], rtol=1e-4)
+
+
 def test_training_finds_the_likeliest_linear_model():
   """Probabilistic PCA (Tipping & Bishop 1999) says what the best likelihood is."""
   random = np.random.default_rng(0)

@@ -38,9 +38,9 @@ def defaults() -> dict[str, Any]:
     # where latents are exactly zero with a probability (Tonolini et al. 2019).
     "posterior": "gaussian",
     # For 'spike_and_slab': prior probability that a latent is not zero, and how steep
-    # the sigmoid is that stands for a gate in training.
+    # the sigmoid is whose gradient a gate has.
     "active_share": 0.01,
-    "gate_sharpness": 50.0,
+    "gate_sharpness": 10.0,
     # Weight of the KL term (beta-VAE: Higgins et al. 2017), and steps over which it
     # rises to that from 0; 0: none.
     "beta": 1.0,

@@ -21,8 +21,7 @@ def make_elbo(
 ]:
   """Returns `terms(params, settings, pixels_bhwc)`: -log p(x|z) and KL, nats [B] each.
 
-  Of one draw of z for each image, a function of its pixels alone; exact even where
-  training takes nearly zero for zero.
+  Of one draw of z for each image, a function of its pixels alone.
   """
 
   def terms(params, settings, pixels_bhwc):

@@ -22,8 +22,7 @@ class Posterior(NamedTuple):
   Attributes:
     numbers: how many numbers the encoder gives for each latent.
     noise: `noise(key, positions_b, shape) -> arrays [B, *shape]`, what a draw needs.
-    draw: `draw(outputs_bm, noise, settings) -> latents_bk`, differentiable; where
-      latents are zero with a probability, they are so only nearly.
+    draw: `draw(outputs_bm, noise, settings) -> latents_bk`, with a gradient.
     kl: `kl(outputs_bm, settings) -> nats [B, K]`, of each latent.
     weigh: `weigh(outputs_bm, noise, settings) -> (latents_bsk, log_ratios_bs)`: exact
       draws, of noise [B, S, K], and log p(z) - log q(z|x).
@@ -79,10 +78,11 @@ def spike_and_slab() -> Posterior:
   """Latents that are zero with a probability, else Gaussian.
 
   Tonolini et al. 2019, "Variational sparse coding" (UAI). The prior has N(0, 1) with
-  the probability `active_share`. In training a gate is sigmoid(sharpness * (uniform +
-  gamma - 1)), elsewhere it is 0 or 1. gamma is a sigmoid here: the paper's
-  exp(-relu(-h)) has no gradient where a latent is sure to be on. The sharpness does not
-  rise in training, as it does there.
+  the probability `active_share`. Two things differ from the paper. gamma, the posterior
+  probability, is a sigmoid: its exp(-relu(-h)) has no gradient where a latent is sure
+  to be on. And a gate is 0 or 1 in training too, with the gradient of sigmoid(sharpness
+  * (gamma - uniform)): the paper takes such a sigmoid for the gate, which lets large
+  means through gates that are off and that the KL does not count.
   """
 
   def noise(key, positions_b, shape):
@@ -93,8 +93,9 @@ def spike_and_slab() -> Posterior:
 
   def draw(outputs_bm, noise, settings):
     means, log_variances, gates = jnp.split(outputs_bm, 3, axis=-1)
-    above = noise["uniform"] + jax.nn.sigmoid(gates) - 1
-    gate_bk = jax.nn.sigmoid(settings["gate_sharpness"] * above)
+    above = jax.nn.sigmoid(gates) - noise["uniform"]
+    soft_bk = jax.nn.sigmoid(settings["gate_sharpness"] * above)
+    gate_bk = (above > 0) + (soft_bk - jax.lax.stop_gradient(soft_bk))
     return gate_bk * _moved(means, log_variances, noise["normal"])
 
   def kl(outputs_bm, settings):
