@@ -20,7 +20,7 @@ distance of 10,000 samples (feature extractor mnist dc386622b326, floor 1.84):
 | | time | log p(x), images, draws | test ELBO | distance | active units |
 |---|---|---|---|---|---|
 | `:small` | 6 min (1 min 53 s) | -96.8 (1.1), 500, 1,000 | -101.0 | 198.9 | 16 |
-| `:published` | 27 min, training alone | -88.6 (.7), 1,000, 5,000 | -93.4 | 133.7 | 27 |
+| `:published` | 27 min of training | -88.6 (.7), 1,000, 5,000 | -93.4 | 133.7 | 27 |
 | `:sparse` | 9 min (5 min) | -116.9 (1.0), 1,000, 5,000 | -125.9 | 599 | 44 |
 
 `:published` ran 167 epochs; the paper's 86.76 (of all 10,000 images) took 3,280.
