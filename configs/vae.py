@@ -13,7 +13,7 @@
     :gan        `:small`, and a GAN whose generator starts as its decoder; not measured
 
 Seed 0, on 2 cores of an Intel Xeon with much other work on them (in brackets the
-processor time of the whole command), commits 13a121b and, for `:published`, b08a5e2.
+processor time of the whole command), commits e9f8bde and, for `:published`, c2991bf.
 log p(x) in nats, of the first images of the test split from so many draws; Frechet
 distance of 10,000 samples (feature extractor mnist dc386622b326, floor 1.84):
 
