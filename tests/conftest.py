@@ -24,7 +24,8 @@ os.environ["JAX_DISABLE_MOST_OPTIMIZATIONS"] = "1"
 QUICK_TO_COMPILE = (
   "--xla_cpu_use_fusion_emitters=false --xla_cpu_parallel_codegen_split_count=1"
 )
-os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} {QUICK_TO_COMPILE}"
+if QUICK_TO_COMPILE not in os.environ.get("XLA_FLAGS", ""):  # a worker has them already
+  os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} {QUICK_TO_COMPILE}"
 
 
 # What `pytest -m quick` runs: pure functions and text, no training and no processes.

@@ -28,7 +28,8 @@ def launch(*arguments):
   return subprocess.run(
     [sys.executable, "launch.py", "--mode=compile", *arguments],
     cwd=ROOT,
-    env=os.environ | {"JAX_PLATFORMS": "cpu"},
+    # some versions of libtpu refuse flags that are for CPUs
+    env=os.environ | {"JAX_PLATFORMS": "cpu", "XLA_FLAGS": ""},
     capture_output=True,
     text=True,
     timeout=300,
@@ -73,13 +74,15 @@ def test_shard_map_compiles_for_streamed_images_and_exchanges_each_gradient_once
 
 
 @needs_libtpu
-def test_the_members_of_a_population_exchange_nothing():
+def test_the_members_of_a_population_exchange_their_metrics_alone():
   done = launch(
     "--topology=v5e:2x4", "--config.population.seeds=16", "--config.phases=('sae',)"
   )
   assert done.returncode == 0, done.stderr
   assert "steps of 2,048 images in one call" in done.stdout  # 16 batches of 128
-  assert "0 per step with 0 B (none)" in done.stdout
+  # of all steps of a call at once
+  assert printed("collectives +", done.stdout) < 1
+  assert "(all-gather)" in done.stdout
 
 
 @needs_libtpu

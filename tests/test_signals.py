@@ -56,12 +56,19 @@ def test_a_signal_after_the_last_step_does_not_wait_for_the_evaluation(
   assert timeless(workdir) == timeless(whole_run)
 
 
-def test_a_closed_terminal_saves_a_run_however_often_it_says_so():
+@pytest.fixture
+def heeded_hangups():
+  """SIGHUP as a terminal's command has it, also where nohup runs the tests."""
+  before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+  yield
+  signal.signal(signal.SIGHUP, before)
+
+
+def test_a_closed_terminal_saves_a_run_however_often_it_says_so(heeded_hangups):
   with noted_signals() as received:
     os.kill(os.getpid(), signal.SIGHUP)
-    time.sleep(
-      0.3
-    )  # no longer one moment: a second signal of another kind would end it
+    # no longer one moment: a second signal of another kind would end it
+    time.sleep(0.3)
     os.kill(os.getpid(), signal.SIGHUP)
     time.sleep(0.3)
   assert received == [signal.SIGHUP, signal.SIGHUP]

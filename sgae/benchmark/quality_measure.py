@@ -42,7 +42,7 @@ def main(name: str) -> None:
   """Serves the parent process, on the data of a config that `quality_config` names."""
   config = validate(quality_config(name))
   distance = make_distance(config, sources.load(config.data, lambda line: None))
-  worker.answer(lambda path: {"frechet": distance(np.load(path))})
+  worker.answer(lambda path: {"frechet": distance(np.load(path, allow_pickle=False))})
 
 
 if __name__ == "__main__":

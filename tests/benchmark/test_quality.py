@@ -150,6 +150,7 @@ def test_samples_are_compared_with_the_test_split(monkeypatch):
     """An extractor whose features are the first pixels of an image."""
 
     about = {"image_shape": (28, 28, 1)}
+    task = "labels"
 
     def extract_features(self, mesh):
       del mesh

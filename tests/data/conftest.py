@@ -20,9 +20,6 @@ from tests.image_files import encode
 def make_config(tmp_path):
   """Returns config.data with its cache and data inside the test's own folder."""
 
-  # where data are prepared has to be there; a test may have put a file in its place
-  (tmp_path / "data").mkdir()
-
   def make(**changes):
     fields = dict(
       source="tfds",
@@ -36,7 +33,12 @@ def make_config(tmp_path):
       stacked_examples=128_000,
       cache_directory=str(tmp_path / "cache"),
     )
-    return ConfigDict(fields | changes)
+    config = ConfigDict(fields | changes)
+    # where data are prepared has to be there; a test may have put a file in its place
+    place = tmp_path / "data"
+    if config.source == "tfds" and not place.exists():
+      place.mkdir()
+    return config
 
   return make
 

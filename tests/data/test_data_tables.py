@@ -180,7 +180,7 @@ def test_one_idx_file_and_its_labels(load, tmp_path):
     ({"train-images": idx_bytes(GREY), "t10k-images": idx_bytes(GREY[:, 1:])},
      "are (4, 6, 1) and the test images (3, 6, 1)"),
     ({"t10k-images": idx_bytes(GREY)}, "has t10k but no training split"),
-    ({"train-images": idx_bytes(GREY[:1])}, "holds one image"),
+    ({"train-images": idx_bytes(GREY[:1])}, "holds one example"),
   ],
 )  # fmt: skip
 def test_idx_files_that_are_refused(refusal, tmp_path, files, words):
