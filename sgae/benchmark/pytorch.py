@@ -85,7 +85,7 @@ def make_gan_step(row: Row, variant: str, amp: Any) -> Callable[[torch.Tensor], 
   loss_d, loss_g = losses(generator, discriminator, amp)
   if "compiled" in variant:
     loss_g = torch.compile(loss_g)
-    if not row.penalised:  # PyTorch compiles no derivative of a derivative
+    if not row.penalised:  # PyTorch compiles no derivative of `autograd.grad`
       loss_d = torch.compile(loss_d)
 
   def noise(count):

@@ -42,15 +42,17 @@ def augmented(
   """
   drawn_b3 = randomness.uniform(key, positions_b, (3,))
   if "mirror" in kinds:
-    mirrored_b = drawn_b3[:, 0] < 0.5
-    images_bhwc = jnp.where(
-      mirrored_b[:, None, None, None], images_bhwc[:, :, ::-1], images_bhwc
-    )
+    images_bhwc = mirrored(images_bhwc, drawn_b3[:, 0] < 0.5)
   if "shift" in kinds:
     most = largest_shift(images_bhwc.shape[1:])
     offsets_b2 = jnp.floor(drawn_b3[:, 1:] * (2 * most + 1)).astype(jnp.int32)
     images_bhwc = moved(images_bhwc, offsets_b2, most)
   return images_bhwc
+
+
+def mirrored(images_bhwc: jax.Array, which_b: jax.Array) -> jax.Array:
+  """Returns images [B, H, W, C], of which those in the bool [B] are mirrored."""
+  return jnp.where(which_b[:, None, None, None], images_bhwc[:, :, ::-1], images_bhwc)
 
 
 def moved(images_bhwc: jax.Array, offsets_b2: jax.Array, most: int) -> jax.Array:

@@ -12,7 +12,7 @@ _SOURCES_BY_END = {".npz": "npz", ".parquet": "parquet", "-ubyte": "idx"}
 
 
 def absolute(path: str) -> str:
-  """Returns config.data.path as an absolute path; expands a leading ~."""
+  """Returns a path that a user gave as an absolute one; expands a leading ~."""
   return os.path.abspath(os.path.expanduser(path))
 
 

@@ -47,7 +47,6 @@ def describe_data(dataset: Dataset, augment: Sequence[str] = ()) -> str:
   if read.left_out:
     parts.append(f"left out: {shortened(read.left_out, _OTHERS_NAMED)}")
   if augment:
-    shape = dataset.train.images.shape[1:]
     parts.append(f"training images augmented: {describe(augment, shape)}")
   return "; ".join(parts)
 

@@ -97,10 +97,11 @@ def sample_run(
   else:
     picture = pictures.grid(images[:shown], COLUMNS)
   folder, of = output or workdir, ""
-  about = {"phase": name, "step": step, **_how(choice, config.seed)}
+  own_seed = config.seed if chosen is None else chosen.seed
+  about = {"phase": name, "step": step, **_how(choice, own_seed)}
   if chosen is not None:
     folder, of = folder / "members" / str(chosen.number), f" of {chosen.describe()}"
-    about |= {"member": chosen.number, **_how(choice, chosen.seed)}
+    about["member"] = chosen.number
   if samples.single:
     written = _write(folder / "samples", samples, images, format, about)
     console.line(f"{samples.single} samples{of} of step {step}: {written}")

@@ -112,6 +112,12 @@ class Evaluator(NamedTuple):
   prefix: str = ""
   samples: int = 0
 
+  @classmethod
+  def of(cls, bound: Any, prefix: str = "", samples: int = 0) -> "Evaluator":
+    """Returns the evaluator whose functions are the methods of an object."""
+    functions = (bound.observe, bound.measure, bound.draw, bound.detail, bound.protocol)
+    return cls(*functions, prefix, samples)
+
 
 class Extractor(NamedTuple):
   """How a method's network serves as the feature extractor of a data set.

@@ -137,8 +137,8 @@ def build(
 
   Its step augments the images as `data.augment` says; that of `Method.build` does not.
   Of several members, its state is then a `PopulationState`; a batch has images
-  [M, ..., B, H, W, C], and each metric is [M]. `functions` and `sample` take the state
-  of one member.
+  [M, ..., B, H, W, C], and each metric is [M]. `functions` and `sampling` take the
+  state of one member.
 
   Args:
     name: of the method.

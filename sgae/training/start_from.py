@@ -1,5 +1,6 @@
 """`config.start_from`: a new run begins with the weights of a trained one."""
 
+import os
 from collections.abc import Collection
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -35,7 +36,7 @@ def check(config: Any, workdir: Path) -> Any:
   """
   if not config.start_from:
     return None
-  source = Path(config.start_from).expanduser()
+  source = _source(config)
   if source.resolve() == workdir.resolve():
     raise UserError(
       f"start_from={config.start_from!r} is the run directory itself: choose another "
@@ -52,6 +53,10 @@ def check(config: Any, workdir: Path) -> Any:
       f"phases={tuple(config.phases)} names none: choose another run"
     )
   return stored
+
+
+def _source(config: Any) -> Path:
+  return Path(os.path.expanduser(config.start_from))
 
 
 def read(
@@ -81,7 +86,7 @@ def read(
   stored = check(config, workdir) if waiting else None
   if stored is None:
     return {}
-  source = Path(config.start_from).expanduser()
+  source = _source(config)
   their_shape = tuple(run_directory.read(source)["image_shape"])
   starts = {}
   for name in waiting:

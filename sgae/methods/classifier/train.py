@@ -8,7 +8,7 @@ import optax
 from flax import struct
 
 from sgae import randomness
-from sgae.data.augment import moved
+from sgae.data.augment import mirrored, moved
 from sgae.methods.classifier.tasks import TURNS, turn_each
 from sgae.methods.gradients import apply_gradients, mean_gradient, norm
 from sgae.methods.player import Batch, PlayerState
@@ -87,8 +87,7 @@ def make_classifier_step(
       offsets_b2 = jnp.floor(draw("shift", (2,)) * (2 * shift + 1)).astype(jnp.int32)
       images = moved(images, offsets_b2, shift)
     if flip:
-      turned_b = draw("flip", ()) < 0.5
-      images = jnp.where(turned_b[:, None, None, None], images[:, :, ::-1], images)
+      images = mirrored(images, draw("flip", ()) < 0.5)
     if task == "rotation":
       labels_b = jnp.floor(draw("rotation", ()) * TURNS).astype(jnp.int32)
       images = turn_each(images, labels_b)

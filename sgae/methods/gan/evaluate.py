@@ -32,14 +32,7 @@ def make_evaluator(config: Any, data: EvaluationData, mesh: Any) -> Evaluator:
     mesh: the devices of the run.
   """
   bound = GanEvaluator(config, data, mesh)
-  return Evaluator(
-    bound.observe,
-    bound.measure,
-    bound.draw,
-    bound.detail,
-    bound.protocol,
-    samples=bound.full_count,
-  )
+  return Evaluator.of(bound, samples=bound.full_count)
 
 
 class Observation(NamedTuple):

@@ -57,15 +57,7 @@ def make_evaluator(config: Any, data: EvaluationData, mesh: Any) -> Evaluator:
     data: the data set.
     mesh: the devices of the run.
   """
-  bound = AutoencoderEvaluator(config, data, mesh)
-  return Evaluator(
-    bound.observe,
-    bound.measure,
-    bound.draw,
-    bound.detail,
-    bound.protocol,
-    prefix="test_",
-  )
+  return Evaluator.of(AutoencoderEvaluator(config, data, mesh), prefix="test_")
 
 
 class AutoencoderEvaluator:
@@ -124,12 +116,11 @@ class AutoencoderEvaluator:
   def draw(self, observed: Observation) -> dict[str, np.ndarray]:
     """Draws images with their reconstructions, and atoms."""
     images, outputs = self.dataset.test.images, observed.outputs
-    shape = self.mean_image.shape
-    if are_vectors(shape) and not pictures.are_points(shape):
-      return {}
-    if are_vectors(shape):  # whose atoms show nothing
+    if pictures.are_points(self.mean_image.shape):  # whose atoms show nothing
       first = slice(pictures.POINTS_SHOWN)
       return {"reconstructions": pictures.points(images[first], outputs[first])}
+    if are_vectors(self.mean_image.shape):
+      return {}
     first = slice(PAIRS_DRAWN)
     return {
       "reconstructions": pictures.pairs(images[first], outputs[first], COLUMNS),

@@ -65,14 +65,7 @@ def make_evaluator(config: Any, data: EvaluationData, mesh: Any) -> Evaluator:
     mesh: the devices of the run.
   """
   bound = VaeEvaluator(config, data, mesh)
-  return Evaluator(
-    bound.observe,
-    bound.measure,
-    bound.draw,
-    bound.detail,
-    bound.protocol,
-    samples=bound.full_count,
-  )
+  return Evaluator.of(bound, samples=bound.full_count)
 
 
 class VaeEvaluator:
