@@ -42,9 +42,7 @@ def config_for(stored: Mapping[str, Any]) -> Any:
     raise UserError(f"phases={phases!r} is not allowed: name methods to train")
   for name in phases:
     choice("phases", name, list(METHODS))
-  also = [
-    name for name in METHODS for section in METHODS.sections(name) if section in stored
-  ]
+  also = [name for name in METHODS if name in stored]
   return get_config(tuple(phases), also)
 
 
@@ -134,8 +132,9 @@ def _data_fields() -> dict[str, Any]:
     # 'digits' (inside scikit-learn, needs no download), 'tfds', 'npz' (arrays in a
     # file), 'folder' (image files in a folder, .zip or .tar), 'parquet' (encoded
     # images in a table), 'idx' (the files of MNIST), 'vectors' (such as activations
-    # of another network, .npy or .npz), 'mixture' (points of the plane) or 'stacked'
-    # (grey TFDS images, several in the channels of one). [fixed]
+    # of another network, .npy or .npz), 'mixture' (points of the plane), 'stacked'
+    # (grey TFDS images, several in the channels of one) or 'patches' (small squares
+    # of TFDS images). [fixed]
     "source": "digits",
     # TFDS name, e.g. 'mnist', 'fashion_mnist', 'cifar10'; or for 'mixture' 'ring'
     # or 'grid'. [fixed]
@@ -171,6 +170,11 @@ def _data_fields() -> dict[str, Any]:
     # protocol of VEEGAN and PacGAN); 0: each is made on the fly and never seen
     # again (that of Unrolled GAN and R3GAN). [fixed]
     "stacked_examples": 128_000,
+    # For 'patches': side in pixels, training patches, and whether they are whitened.
+    # [fixed]
+    "patch_size": 8,
+    "patches": 100_000,
+    "whitened": False,
     # Training images on each device ('resident'), or on the host and read ahead
     # ('streamed'); the same examples either way. 'auto': resident where they take
     # no more than a quarter of a device's memory.

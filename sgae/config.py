@@ -29,6 +29,7 @@ FEATURES = ("auto", "labels", "rotation")
 ONE_MEASURE = {
   "mixture": "points are compared as they are",
   "vectors": "vectors are compared as they are",
+  "patches": "patches are compared as they are",
   "stacked": "modes are counted by the labels of the digits",
 }
 

@@ -11,6 +11,8 @@ from sgae.methods.gan.networks import DISCRIMINATORS, GENERATOR_BODIES, GENERATO
 from sgae.methods.gan.noise import LATENT_DISTRIBUTIONS
 from sgae.methods.optimizers import OPTIMIZERS, SCHEDULES
 from sgae.methods.sparse_autoencoder.networks import AUTOENCODERS, SPARSITY_MAPS
+from sgae.methods.sparse_coding.checks import DICTIONARIES
+from sgae.methods.sparse_coding.solvers import SOLVERS
 from sgae.methods.vae.likelihoods import LIKELIHOODS
 from sgae.methods.vae.networks import ARCHITECTURES
 from sgae.methods.vae.posteriors import POSTERIORS
@@ -20,7 +22,14 @@ from sgae.networks.normalization import NORMALIZATIONS
 from sgae.networks.residual import EXPANSION
 from tests.systems import small_config
 
-PHASES = (("sae", "gan"), ("gan",), ("sae",), ("classifier",), ("vae",))
+PHASES = (
+  ("sae", "gan"),
+  ("gan",),
+  ("sae",),
+  ("classifier",),
+  ("vae",),
+  ("sparse_coding",),
+)
 
 
 def one_of(names):
@@ -53,12 +62,13 @@ def sound_configs(draw):
   config.parallel.mode = draw(one_of(rules.MODES))
   config.precision.compute = draw(one_of(rules.PRECISIONS))
   config.checkpoint.keep = draw(st.integers(1, 5))
-  for name in ("sae", "gan", "classifier", "vae"):
+  for name in ("sae", "gan", "classifier", "vae", "sparse_coding"):
     _draw_cadence(draw, config[name])
   _draw_code(draw, config)
   _draw_sae(draw, config)
   _draw_gan(draw, config)
   _draw_vae(draw, config)
+  _draw_sparse_coding(draw, config)
   classifier = config.classifier
   classifier.channels = draw(st.tuples(*[st.integers(1, 6)] * len(KERNELS)))
   classifier.dropout = draw(rates)
@@ -105,6 +115,9 @@ def _draw_sae(draw, config):
   sae.encoder_hidden, sae.decoder_hidden = draw(widths), draw(widths)
   if sae.architecture == "convolutional":
     sae.decoder_hidden = sae.encoder_hidden[::-1]
+  if sae.architecture == "lista":
+    sae.encoder_hidden = sae.decoder_hidden = ()
+  sae.lista_iterations = draw(st.integers(1, 4))
   sae.tied_start = not sae.encoder_hidden and not sae.decoder_hidden
   sae.unit_norm_atoms = draw(st.booleans())
   sae.activation = draw(one_of(ACTIVATIONS))
@@ -157,6 +170,24 @@ def _draw_vae(draw, config):
   vae.beta, vae.free_bits = draw(weights), draw(weights)
   vae.beta_warmup = draw(st.integers(0, 10))
   vae.optimizer.update(draw(optimizers))
+
+
+def _draw_sparse_coding(draw, config):
+  fields = config.sparse_coding
+  fields.alpha = draw(st.floats(1e-3, 10))
+  fields.solver = draw(one_of(SOLVERS))
+  fields.dictionary = draw(one_of(DICTIONARIES))
+  for field in ("iterations", "window", "replace_after"):
+    fields[field] = draw(st.integers(1, 9))
+  fields.optimizer.update(draw(optimizers))
+  if "sparse_coding" in config.phases:
+    if fields.dictionary == "fixed":
+      fields.dictionary = "online"
+    config.sae.update(architecture=draw(one_of(["lista", "mlp"])), output="linear")
+    config.sae.update(encoder_hidden=(), decoder_hidden=(), auxiliary_weight=0.0)
+    config.sae.update(tied_start=True, sparsity_weight=0.0)
+    config.code.update(sparsity_map=draw(one_of(["relu", "none"])), penalty="none")
+    config.gan.sparsity_weight = 0.0
 
 
 def _draw_architectures(draw, config, sparse):
@@ -278,6 +309,13 @@ WRONG = {
   "vae.beta": BAD_WEIGHTS,
   "vae.beta_warmup": bad_whole(0),
   "vae.free_bits": BAD_WEIGHTS,
+  "sae.lista_iterations": bad_whole(1),
+  "sparse_coding.alpha": [0.0, *BAD_WEIGHTS],
+  "sparse_coding.solver": BAD_NAMES,
+  "sparse_coding.dictionary": BAD_NAMES,
+  "sparse_coding.iterations": bad_whole(1),
+  "sparse_coding.window": bad_whole(1),
+  "sparse_coding.replace_after": bad_whole(1),
   "evaluation.importance_samples": bad_whole(1),
   "evaluation.importance_examples": bad_whole(1),
   "evaluation.measures": [("bogus",), None, "frechet"],
@@ -286,7 +324,7 @@ WRONG = {
   "evaluation.patience": bad_whole(0),
   "checkpoint.keep": bad_whole(1),
 }
-for _phase in ("sae", "gan", "classifier", "vae"):
+for _phase in ("sae", "gan", "classifier", "vae", "sparse_coding"):
   for _field in ("batch_size", "steps", "log_every", "evaluate_every", "save_every"):
     WRONG[f"{_phase}.{_field}"] = bad_whole(1)
 for _optimizer in (
@@ -295,6 +333,7 @@ for _optimizer in (
   "gan.discriminator_optimizer",
   "classifier.optimizer",
   "vae.optimizer",
+  "sparse_coding.optimizer",
 ):
   for _field, _values in OPTIMIZER_FIELDS.items():
     WRONG[f"{_optimizer}.{_field}"] = _values

@@ -49,6 +49,18 @@ def tiny_vae_config():
   return config
 
 
+def tiny_dictionary_config():
+  """Returns a tiny config of sparse coding on the digits."""
+  config = base.get_config(("sparse_coding",))
+  config.data.image_size = 8
+  config.code.update(num_latents=24, sparsity_map="relu")
+  config.sae.update(architecture="lista", output="linear", auxiliary_weight=0.0)
+  fields = config.sparse_coding
+  fields.update(iterations=10, batch_size=16)
+  fields.update(steps=10, log_every=5, evaluate_every=10, save_every=5)
+  return config
+
+
 class ActingConsole(Console):
   """Calls `act` at the nth progress report."""
 

@@ -37,6 +37,7 @@ def small_config(**fields: Any) -> Any:
     latent_dim=6, batch_size=16, generator_hidden=(12,), discriminator_hidden=(12,)
   )
   config.classifier.update(batch_size=16, channels=(3, 4, 4), num_features=8, shift=1)
+  config.sparse_coding.batch_size = 16
   config.vae.update(
     batch_size=16, latent_dim=3, encoder_hidden=(12,), decoder_hidden=(12,)
   )
@@ -65,6 +66,15 @@ CONVOLUTIONAL = {
   "gan__discriminator_normalization": "spectral",
 }
 
+# What sparse coding learns: a linear dictionary, and LISTA for its codes.
+DICTIONARY = {
+  "sae__architecture": "lista",
+  "sae__output": "linear",
+  "code__sparsity_map": "relu",
+  "sparse_coding__iterations": 20,
+  "sparse_coding__replace_after": 3,
+}
+
 
 class System(NamedTuple):
   """A method bound to a config, with its name and the key of the run."""
@@ -89,7 +99,7 @@ def make_phase(name: str, config: Any, mean: np.ndarray = MEAN) -> System:
 
 def all_sections() -> Any:
   """Returns the default config of ('sae', 'gan'), with the section of every method."""
-  return base.get_config(("sae", "gan"), also=("classifier", "vae"))
+  return base.get_config(("sae", "gan"), also=("classifier", "vae", "sparse_coding"))
 
 
 def batches(phase: System, seed: int, steps: int) -> Batch:

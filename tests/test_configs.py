@@ -115,8 +115,14 @@ def test_fields_and_sections_that_came_later_change_no_stored_config():
   [
     (("gan", "sae"), "sae can start from no other method, not from gan"),
     (("sae", "sae"), "each once"),
-    (("sae", "vqvae"), "phases='vqvae' is unknown: choose one of sae, vae, gan"),
-    (("classifier", "gan"), "gan can start from sae or vae, not from classifier"),
+    (
+      ("sae", "vqvae"),
+      "phases='vqvae' is unknown: choose one of sae, sparse_coding, vae, gan",
+    ),
+    (
+      ("classifier", "gan"),
+      "gan can start from sae or sparse_coding or vae, not from classifier",
+    ),
     (("sae", "vae"), "vae can start from no other method, not from sae"),
   ],
 )
@@ -197,7 +203,7 @@ def put(field, value):
     ("gan.discriminator_activation", "gelu", "silu"),
     ("gan.generator_output", "sigmoid", "linear, tanh"),
     ("gan.loss", "vanilla", "relativistic"),
-    ("sae.architecture", "vit", "mlp, convolutional"),
+    ("sae.architecture", "vit", "mlp, lista, convolutional"),
     ("sae.architecture", "convolutional", "gan.generator_architecture='mlp'"),
     ("sae.kernel_size", 0, "1 or more"),
     ("gan.generator_architecture", "unet", "mlp, dcgan, residual"),

@@ -19,7 +19,9 @@ from sgae.devices.mesh import (
 from sgae.data import order, resident
 from sgae.devices.batched_apply import batched_apply
 from sgae.methods import population
-from tests.systems import CONVOLUTIONAL, EXAMPLES, MEAN, make_phase, small_config
+from tests.systems import (
+  CONVOLUTIONAL, DICTIONARY, EXAMPLES, MEAN, make_phase, small_config
+)
 
 auxiliary = []
 
@@ -63,6 +65,8 @@ cases += [
   ("vae", dict(vae__posterior="spike_and_slab", vae__architecture="convolutional",
                vae__kernel_size=2)),
 ]
+# a gap that is not small: it is the difference of two numbers that are nearly the same
+cases += [("sparse_coding", DICTIONARY | dict(sparse_coding__iterations=4))]
 cases += [  # of few channels, and of some
   ("gan", CONVOLUTIONAL | dict(gan__loss="least_squares",
     gan__generator_hidden=(12, 8), gan__discriminator_hidden=(8, 12))),

@@ -10,7 +10,7 @@ import pytest
 from sgae.errors import TrainingDiverged
 from sgae.methods import METHODS
 from sgae.reporting.metrics import read_metrics
-from tests.runs import tiny_config, tiny_vae_config, train
+from tests.runs import tiny_config, tiny_dictionary_config, tiny_vae_config, train
 
 pytestmark = pytest.mark.soak  # each case compiles programs of its own
 
@@ -59,13 +59,17 @@ def poisoned_start(monkeypatch):
     ("vae", "params"),
     ("vae", "optimizer"),
     ("vae", "beta"),
+    ("sparse_coding", "params"),
+    ("sparse_coding", "alpha"),
   ],
 )
 def test_a_state_that_is_not_finite_is_reported(tmp_path, poisoned_start, phase, part):
   poisoned_start(phase, part)
-  config = tiny_config(code__penalty="l1", sae__sparsity_weight=0.1)
+  config = {"vae": tiny_vae_config, "sparse_coding": tiny_dictionary_config}.get(
+    phase, lambda: tiny_config(code__penalty="l1", sae__sparsity_weight=0.1)
+  )()
   with pytest.raises(TrainingDiverged) as diverged:
-    train(tmp_path / "run", tiny_vae_config() if phase == "vae" else config)
+    train(tmp_path / "run", config)
   assert diverged.value.exit_code == 3
   assert f"{phase} diverged at step" in str(diverged.value)
 

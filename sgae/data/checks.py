@@ -22,6 +22,9 @@ OF_ONE_SOURCE = {
   "stacked_digits": ("stacked", 3),
   "stacked_examples": ("stacked", 128_000),
   "array": ("vectors", ARRAY),
+  "patch_size": ("patches", 8),
+  "patches": ("patches", 100_000),
+  "whitened": ("patches", False),
 }
 
 
@@ -70,8 +73,8 @@ def _check_augment(data):
     choice("data.augment", name, AUGMENTATIONS)
   if data.augment and data.source in SOURCES_OF_VECTORS:
     raise UserError(
-      f"data.augment={tuple(data.augment)} has no meaning for the vectors of "
-      f"data.source={data.source!r}: set it to ()"
+      f"data.augment={tuple(data.augment)} has no meaning for data.source="
+      f"{data.source!r}: set it to ()"
     )
 
 
@@ -80,9 +83,11 @@ def _check_vectors(data):
     named(data.name)
   if data.image_size and data.source in SOURCES_OF_VECTORS:
     raise UserError(
-      f"data.image_size={data.image_size} has no meaning for the vectors of "
-      f"data.source={data.source!r}: set it to 0"
+      f"data.image_size={data.image_size} has no meaning for data.source="
+      f"{data.source!r}: set it to 0"
     )
+  at_least("data.patch_size", data.patch_size, 2)
+  at_least("data.patches", data.patches, 2)
 
 
 def _check_stacked(data):

@@ -14,6 +14,7 @@ from sgae.data import (
   mixture,
   npz,
   parquet,
+  patches,
   stacked,
   tfds,
   vectors,
@@ -32,6 +33,7 @@ SOURCES: dict[str, Callable[[Any, Callable[[str], None]], Dataset]] = {
   "mixture": mixture.load,
   "vectors": vectors.load,
   "stacked": tfds.load,  # the base images, which `load` then stacks
+  "patches": tfds.load,  # the images, out of which `load` then cuts patches
 }
 # The shape (N, H, W, C) of the training images, where metadata alone give it.
 SHAPES: dict[str, Callable[[Any], tuple[int, int, int, int]]] = {
@@ -39,6 +41,7 @@ SHAPES: dict[str, Callable[[Any], tuple[int, int, int, int]]] = {
   "tfds": tfds.train_shape,
   "mixture": mixture.train_shape,
   "stacked": stacked.train_shape,
+  "patches": lambda config: (config.patches, *(config.patch_size,) * 2, 1),
 }
 
 # The sources that read config.data.path, with what it names.
@@ -49,8 +52,9 @@ SOURCES_WITH_PATH = {
   "idx": "a folder with IDX files as MNIST has them, or one file of images",
   "vectors": "a .npy or .npz file",
 }
-# The sources whose examples are vectors [N, 1, 1, D] in place of images.
-SOURCES_OF_VECTORS = ("mixture", "vectors")
+# The sources whose examples are numbers without a range in place of images: vectors
+# [N, 1, 1, D], or patches [N, H, W, 1].
+SOURCES_OF_VECTORS = ("mixture", "vectors", "patches")
 # The sources whose images may have transparent pixels.
 SOURCES_WITH_BACKGROUND = ("folder", "parquet")
 
@@ -66,7 +70,8 @@ def load(config: Any, report: Callable[[str], None]) -> Dataset:
     report: shows one plain line to the user; called before anything slow.
 
   Returns:
-    The data set, images uint8 [N, H, W, C], or vectors float32 [N, 1, 1, D].
+    The data set, images uint8 [N, H, W, C], or vectors float32 [N, 1, 1, D], or patches
+    float32 [N, H, W, 1].
 
   Raises:
     UserError: an unknown source, or data that cannot be obtained, read or stored.
@@ -86,6 +91,8 @@ def load(config: Any, report: Callable[[str], None]) -> Dataset:
     )
   if config.source == "stacked":
     return stacked.stack(dataset, config.stacked_digits, config.stacked_examples)
+  if config.source == "patches":
+    return patches.cut(dataset, config.patch_size, config.patches, config.whitened)
   return dataset
 
 

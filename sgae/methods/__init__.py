@@ -73,6 +73,7 @@ class Methods(MutableMapping):
 # Name in a config -> folder here.
 FOLDERS = {
   "sae": "sparse_autoencoder",
+  "sparse_coding": "sparse_coding",
   "vae": "vae",
   "gan": "gan",
   "classifier": "classifier",

@@ -31,6 +31,9 @@ def make_config(tmp_path):
       array="activations",
       stacked_digits=3,
       stacked_examples=128_000,
+      patch_size=8,
+      patches=100_000,
+      whitened=False,
       cache_directory=str(tmp_path / "cache"),
     )
     config = ConfigDict(fields | changes)

@@ -34,6 +34,10 @@ NAMES = (
   "mnist_dcgan",
   "ring",
   "seed",
+  "sparse_coding",
+  "sparse_coding:gan",
+  "sparse_coding:patches",
+  "sparse_coding:sae",
   "steadiness",
   "stacked_mnist",
   "stacked_mnist:veegan",
@@ -68,6 +72,8 @@ def small(name: str):
         config[name][field] = tuple(min(width, 16) for width in config[name][field])
       elif field.endswith("_updates"):
         config[name][field] = min(config[name][field], 5)
+  if config.data.source == "patches":
+    config.data.update(patch_size=5, patches=200)
   if config.data.source in ("tfds", "stacked"):
     # the embedded digits stand in, in images of the same shape
     config.data.image_size = 32 if config.data.name == "cifar10" else 28
@@ -84,7 +90,11 @@ def records(name: str, workdir: Path) -> list[dict]:
   unseen = {name: METHODS[name]._replace(evaluate=_unseen) for name in list(METHODS)}
   with (
     mock.patch.dict(
-      sources.SOURCES, tfds=digits, stacked=digits, vectors=_vectors_of_digits
+      sources.SOURCES,
+      tfds=digits,
+      stacked=digits,
+      patches=digits,
+      vectors=_vectors_of_digits,
     ),
     mock.patch.object(stacked, "NUM_TEST", 100),
     mock.patch.dict(METHODS, unseen),

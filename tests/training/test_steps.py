@@ -11,6 +11,7 @@ from sgae.methods.gan.generator import update_ema
 from sgae.methods.inheritance import inherit, replace_branches
 from tests.systems import (
   CONVOLUTIONAL,
+  DICTIONARY,
   batches,
   make_phase,
   run_steps,
@@ -204,7 +205,7 @@ def test_idle_counters_by_hand():
   assert metrics["sae/dead_fraction"][2] >= 1 / 24  # dead_after=3
 
 
-@pytest.mark.parametrize("name", ["sae", "gan", "vae"])
+@pytest.mark.parametrize("name", ["sae", "gan", "vae", "sparse_coding"])
 def test_same_seed_same_bits_and_other_seed_other_bits(name):
   phase = make_phase(name, small_config())  # the seed is in the state alone
   run = jax.jit(lambda state, stacked: run_steps(phase, state, stacked)[0])
@@ -222,11 +223,13 @@ def test_same_seed_same_bits_and_other_seed_other_bits(name):
   assert not same(key(one), key(other))
 
 
-@pytest.mark.parametrize("name", ["sae", "vae"])  # the GAN: test_population.py
-def test_a_population_equals_single_runs(name):
+@pytest.mark.parametrize(  # the GAN: test_population.py
+  ("name", "fields"), [("sae", {}), ("vae", {}), ("sparse_coding", DICTIONARY)]
+)
+def test_a_population_equals_single_runs(name, fields):
   """Six states that differ in every swept number, by vmap of the step."""
   members = []
-  phase = make_phase(name, small_config())
+  phase = make_phase(name, small_config(**fields))
   for i in range(6):
     config = small_config(
       seed=i,
@@ -235,6 +238,9 @@ def test_a_population_equals_single_runs(name):
       vae__beta=0.5 + 0.1 * i,
       vae__free_bits=0.1 * (i + 1),
       vae__optimizer__learning_rate=1e-3 * (i + 1),
+      sparse_coding__alpha=0.05 * (i + 1),
+      sparse_coding__optimizer__learning_rate=1e-3 * (i + 1),
+      **fields,
     )
     members.append((make_phase(name, config).init({}), batches(phase, i, 20)))
   traces = 0

@@ -127,6 +127,18 @@ def dictionary_stability(atoms_kd: np.ndarray, other_kd: np.ndarray) -> Estimate
   return mean_estimate(cosines_kk[linear_sum_assignment(cosines_kk, maximize=True)])
 
 
+def coherence(atoms_kd: np.ndarray) -> Estimate:
+  """Returns the largest cosine, of either sign, between two atoms of a dictionary.
+
+  Args:
+    atoms_kd: [K, D]; one of length 0 has cosine 0 with all others.
+  """
+  rows = _unit_rows(atoms_kd)
+  cosines_kk = np.abs(rows @ rows.T)
+  np.fill_diagonal(cosines_kk, 0)
+  return Estimate(float(cosines_kk.max()))
+
+
 def _unit_rows(atoms_kd: np.ndarray) -> np.ndarray:
   norms_k = np.linalg.norm(np.asarray(atoms_kd, np.float64), axis=1)
   return atoms_kd / np.where(norms_k > 0, norms_k, 1)[:, None]

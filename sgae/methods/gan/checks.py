@@ -19,6 +19,9 @@ from sgae.networks.network import ACTIVATIONS, OUTPUT_ACTIVATIONS
 from sgae.networks.normalization import NORMALIZATIONS
 from sgae.networks.residual import EXPANSION
 
+# The methods that train the networks of the sections sae and code.
+AUTOENCODERS = ("sae", "sparse_coding")
+
 
 def check(config: Any) -> None:
   """Refuses an impossible GAN, alone or with code and autoencoder."""
@@ -95,7 +98,7 @@ def _check_coder(config):
     raise UserError(
       "gan.coder='mixture' makes a code: choose gan.generator='sparse', or 'network'"
     )
-  if "gan" in config.phases and "sae" not in config.phases:
+  if "gan" in config.phases and not set(AUTOENCODERS) & set(config.phases):
     raise UserError(
       "gan.coder='mixture' is fitted to the codes of an autoencoder: choose "
       "phases=('sae', 'gan'), or gan.coder='network'"
@@ -120,13 +123,13 @@ def _check_discriminator_start(config):
   choice("gan.discriminator_start", gan.discriminator_start, ("fresh", "encoder"))
   if gan.discriminator_start == "fresh":
     return
-  if "gan" in config.phases and "sae" not in config.phases:
+  if "gan" in config.phases and not set(AUTOENCODERS) & set(config.phases):
     raise UserError(
       "gan.discriminator_start='encoder' needs an autoencoder: choose "
       "phases=('sae', 'gan'), or 'fresh'"
     )
   sae, architecture = config.sae, gan.discriminator_architecture
-  matching = {"mlp": "mlp", "convolutional": "dcgan"}[sae.architecture]
+  matching = "dcgan" if sae.architecture == "convolutional" else "mlp"
   if architecture != matching:
     raise UserError(
       f"gan.discriminator_start='encoder' with sae.architecture='{sae.architecture}' "

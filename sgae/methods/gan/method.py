@@ -3,7 +3,7 @@
 from typing import Any
 
 from sgae.losses.penalties import PENALTIES
-from sgae.methods.gan.checks import check
+from sgae.methods.gan.checks import AUTOENCODERS, check
 from sgae.methods.gan.config import SECTIONS
 from sgae.methods.gan.evaluate import make_evaluator
 from sgae.methods.gan.mixture import check_data, prepare
@@ -32,11 +32,14 @@ METHOD = Method(
   report=REPORT,
   warnings=WARNINGS,
   gives=lambda state: state.ema_params,
-  # a sparse generator is decoder(code(z)), with the autoencoder's decoder and map; the
+  # a sparse generator is decoder(code(z)), with an autoencoder's decoder and map; the
   # encoder is for the mixture's fit and the discriminator. A plain one is a variational
   # autoencoder's decoder, and its noise that one's prior.
   takes={
-    "sae": {name: name for name in ("encoder", "decoder", "sparsity")},
+    **{
+      autoencoder: {name: name for name in ("encoder", "decoder", "sparsity")}
+      for autoencoder in AUTOENCODERS
+    },
     "vae": {"decoder": "generator"},
   },
   prepare=prepare,

@@ -22,8 +22,8 @@ def from_encoder(params: Params, encoder: Params) -> Params:
   Raises:
     ValueError: the first layers differ in shape, which checks.py refuses before.
   """
-  if "rows" in encoder:  # of `mlp_encoder`
-    layers = encoder["layers"]
+  if "rows" in encoder:  # of `mlp_encoder` or `lista_encoder`
+    layers = encoder.get("layers")  # LISTA has none
     kernel = layers["Dense_0"]["kernel"] if layers else encoder["rows"].T
     kernels = {"Dense_0": kernel[:, : params["Dense_0"]["kernel"].shape[1]]}
     mean = encoder["mean"].ravel()

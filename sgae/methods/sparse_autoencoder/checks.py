@@ -49,6 +49,13 @@ def check_networks(config: Any) -> None:
   sae, code = config.sae, config.code
   choice("sae.architecture", sae.architecture, AUTOENCODERS)
   at_least("sae.kernel_size", sae.kernel_size, 1)
+  at_least("sae.lista_iterations", sae.lista_iterations, 1)
+  if sae.architecture == "lista" and (sae.encoder_hidden or sae.decoder_hidden):
+    raise UserError(
+      f"sae.encoder_hidden={tuple(sae.encoder_hidden)} and sae.decoder_hidden="
+      f"{tuple(sae.decoder_hidden)} are not for sae.architecture='lista', which has no "
+      "hidden layers: set both to ()"
+    )
   if sae.architecture == "convolutional" and len(sae.encoder_hidden) != len(
     sae.decoder_hidden
   ):
@@ -59,7 +66,7 @@ def check_networks(config: Any) -> None:
     )
   if code.sparsity_map in ("topk", "batch_topk"):
     # a code with places has more elements than latents
-    if sae.architecture == "mlp" and not 1 <= code.k <= code.num_latents:
+    if sae.architecture != "convolutional" and not 1 <= code.k <= code.num_latents:
       raise UserError(
         f"code.k={code.k} is not allowed: choose one from 1 to "
         f"code.num_latents={code.num_latents}"
@@ -75,11 +82,14 @@ def check_networks(config: Any) -> None:
 
 
 def _check_vectors(config):
-  for field, right in (("architecture", "mlp"), ("output", "linear")):
-    value = config.sae[field]
-    if config.data.source == "vectors" and value != right:
+  sae = config.sae
+  for field, wrong, right in (
+    ("architecture", "convolutional", "mlp"),
+    ("output", "tanh", "linear"),
+  ):
+    if config.data.source == "vectors" and sae[field] == wrong:
       raise UserError(
-        f"sae.{field}={value!r} is for images, and vectors have neither places nor "
+        f"sae.{field}={wrong!r} is for images, and vectors have neither places nor "
         f"bounds: choose {right!r}, or another data.source"
       )
 

@@ -34,9 +34,11 @@ def code_defaults() -> dict[str, Any]:
 def defaults() -> dict[str, Any]:
   """Returns the section `sae`."""
   return {
-    # 'mlp', or 'convolutional': a code [h, w, num_latents] with places, whose
-    # layers are convolutions of stride 2. The code's own is one of them, so n
-    # hidden widths divide height and width by 2 ** (n + 1).
+    # 'mlp'; 'lista': an encoder of a few iterations of sparse coding with learnt
+    # weights, and a linear decoder (Gregor & LeCun 2010); or 'convolutional': a code
+    # [h, w, num_latents] with places, whose layers are convolutions of stride 2. The
+    # code's own is one of them, so n hidden widths divide height and width by
+    # 2 ** (n + 1).
     "architecture": "mlp",
     # Widths (channels) between image and code, and between code and image, as many
     # for 'convolutional'; none: linear, and then the decoder's atoms are images
@@ -50,6 +52,8 @@ def defaults() -> dict[str, Any]:
     "output": "tanh",
     # Side of the kernels in pixels, for 'convolutional'.
     "kernel_size": 4,
+    # Iterations after the first one, for 'lista'.
+    "lista_iterations": 3,
     # Start the encoder as the decoder's transpose (both must be linear).
     "tied_start": True,
     # Keep atoms at norm 1.

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from sgae.data import resident
-from sgae.data.dataset import are_vectors, noun_of
+from sgae.data.dataset import noun_of
 from sgae.devices.batched_apply import batched_apply
 from sgae.devices.mesh import fetch_local
 from sgae.evaluation.measures.codes import (
@@ -13,21 +13,19 @@ from sgae.evaluation.measures.codes import (
   code_measures,
   firing_rates,
   largest,
-  probe_error,
   reconstruction_measures,
 )
 from sgae.evaluation.measures.estimate import Estimate
 from sgae.evaluation.measures.reference import EvaluationData
 from sgae.methods.method import Evaluator
-from sgae.methods.sampling import COLUMNS
+from sgae.methods.reconstruction import (
+  ATOMS_DRAWN,
+  draw_reconstructions,
+  probe_of,
+  probed,
+)
 from sgae.methods.sparse_autoencoder.networks import build_autoencoder
 from sgae.networks.autoencoder import reconstruct
-from sgae.reporting import pictures
-
-ATOMS_DRAWN, ATOM_COLUMNS = 200, 20
-PAIRS_DRAWN = 20  # images with their reconstructions
-EXAMPLES_PROBED = 60_000  # training images that a linear probe of codes is fitted to
-MOST_CLASSES = 20  # that a linear probe tells apart
 
 
 class Observation(NamedTuple):
@@ -83,49 +81,34 @@ class AutoencoderEvaluator:
 
   def observe(self, state: Any, full: bool) -> Observation:
     """Reconstructs the test images; `full` encodes training images for the probe."""
-    params, train = state.player.params, self.dataset.train
+    params = state.player.params
     outputs, codes = self.reconstruct(params, self.dataset.test.images)
-    probed = full and 1 < len(np.unique(train.labels[:EXAMPLES_PROBED])) <= MOST_CLASSES
+    fitted_to = probed(self.dataset.train) if full else None
     return Observation(
       outputs=outputs,
       codes=codes,
       atoms=self._atoms(params, codes),
       idle=np.asarray(fetch_local(state.idle_k)),
-      train_codes=self.encode(params, train.images[:EXAMPLES_PROBED])
-      if probed
-      else None,
+      train_codes=None if fitted_to is None else self.encode(params, fitted_to),
     )
 
   def measure(self, observed: Observation, full: bool) -> dict[str, Estimate]:
     """Measures reconstructions and codes; `full` fits the probe."""
-    train, test = self.dataset.train, self.dataset.test
-    images = np.asarray(resident.to_model_range(test.images))
+    images = np.asarray(resident.to_model_range(self.dataset.test.images))
     figures = reconstruction_measures(images, observed.outputs, self.mean_image)
     figures |= code_measures(observed.codes)
     dead = observed.idle >= self.config.sae.dead_after
     figures["dead_share"] = Estimate(float(dead.mean()))
     if full and observed.train_codes is not None:
-      figures["probe_error"] = probe_error(
-        observed.train_codes,
-        train.labels[:EXAMPLES_PROBED],
-        largest(observed.codes),
-        test.labels,
+      figures["probe_error"] = probe_of(
+        self.dataset, observed.train_codes, observed.codes
       )
     return figures
 
   def draw(self, observed: Observation) -> dict[str, np.ndarray]:
     """Draws images with their reconstructions, and atoms."""
-    images, outputs = self.dataset.test.images, observed.outputs
-    if pictures.are_points(self.mean_image.shape):  # whose atoms show nothing
-      first = slice(pictures.POINTS_SHOWN)
-      return {"reconstructions": pictures.points(images[first], outputs[first])}
-    if are_vectors(self.mean_image.shape):
-      return {}
-    first = slice(PAIRS_DRAWN)
-    return {
-      "reconstructions": pictures.pairs(images[first], outputs[first], COLUMNS),
-      "atoms": pictures.atoms(observed.atoms, ATOM_COLUMNS),
-    }
+    images = self.dataset.test.images
+    return draw_reconstructions(images, observed.outputs, observed.atoms)
 
   def detail(self, observed: Observation) -> dict[str, Any]:
     """Returns how often latents fire, and how strongly."""

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from sgae.networks import conv_autoencoder, layers, mlp, sparsity
+from sgae.networks import conv_autoencoder, layers, lista, mlp, sparsity
 from sgae.networks.autoencoder import Autoencoder, Tie, make_autoencoder
 from sgae.networks.network import Network, computed_in
 from sgae.networks.sparsity import SparsityMap
@@ -51,7 +51,7 @@ def build_decoder(config: Any, mean_image_hwc: np.ndarray) -> Network:
 
 def code_shape(config: Any, image_shape: tuple[int, ...]) -> tuple[int, ...]:
   """Returns the shape of one image's code: (K,), or (h, w, K) with places."""
-  if config.sae.architecture == "mlp":
+  if config.sae.architecture != "convolutional":
     return (config.code.num_latents,)
   strides = 1 + len(config.sae.decoder_hidden)
   return (*layers.halved(image_shape, strides), config.code.num_latents)
@@ -72,6 +72,15 @@ def _mlp_decoder(config, mean_image_hwc):
     config.code.num_latents,
     sae.activation,
     sae.output,
+  )
+
+
+def _lista_encoder(config, mean_image_hwc):
+  return lista.lista_encoder(
+    mean_image_hwc,
+    config.code.num_latents,
+    config.sae.lista_iterations,
+    signed=config.code.sparsity_map == "none",
   )
 
 
@@ -102,5 +111,6 @@ def _spatial_decoder(config, mean_image_hwc):
 # what ties the one to the other, see `make_autoencoder`.
 AUTOENCODERS: dict[str, tuple[Callable[..., Network], Callable[..., Network], Tie]] = {
   "mlp": (_mlp_encoder, _mlp_decoder, mlp.tied_to_atoms),
+  "lista": (_lista_encoder, _mlp_decoder, lista.tied_to_atoms),
   "convolutional": (_spatial_encoder, _spatial_decoder, conv_autoencoder.tied_to_atoms),
 }

@@ -1,0 +1,66 @@
+"""What methods that encode and reconstruct images have in common in evaluation."""
+
+import numpy as np
+
+from sgae.data.dataset import Dataset, Split, are_vectors
+from sgae.evaluation.measures.codes import largest, probe_error
+from sgae.evaluation.measures.estimate import Estimate
+from sgae.methods.sampling import COLUMNS
+from sgae.reporting import pictures
+
+ATOMS_DRAWN, ATOM_COLUMNS = 200, 20
+PAIRS_DRAWN = 20  # images with their reconstructions
+EXAMPLES_PROBED = 60_000  # training images that a linear probe of codes is fitted to
+MOST_CLASSES = 20  # that a linear probe tells apart
+
+
+def probed(train: Split) -> np.ndarray | None:
+  """Returns the training images that a probe of codes is fitted to.
+
+  None where there is nothing to tell apart, or too much.
+  """
+  classes = len(np.unique(train.labels[:EXAMPLES_PROBED]))
+  return train.images[:EXAMPLES_PROBED] if 1 < classes <= MOST_CLASSES else None
+
+
+def probe_of(
+  dataset: Dataset, train_codes_nk: np.ndarray, test_codes: np.ndarray
+) -> Estimate:
+  """Returns the test error of a linear probe that is fitted to codes.
+
+  Args:
+    dataset: with the labels.
+    train_codes_nk: float [N, K], of the images that `probed` gives.
+    test_codes: float [M, K] or, with places, [M, h, w, K], of the test images.
+  """
+  return probe_error(
+    train_codes_nk,
+    dataset.train.labels[:EXAMPLES_PROBED],
+    largest(test_codes),
+    dataset.test.labels,
+  )
+
+
+def draw_reconstructions(
+  images: np.ndarray, outputs: np.ndarray, atoms: np.ndarray
+) -> dict[str, np.ndarray]:
+  """Draws images with their reconstructions, and atoms; nothing of vectors.
+
+  Args:
+    images: as stored, [N, H, W, C].
+    outputs: float32 [N, H, W, C] in model range, their reconstructions.
+    atoms: float32 [A, H, W, C].
+  """
+  shape = images.shape[1:]
+  if pictures.are_points(shape):  # whose atoms show nothing
+    first = slice(pictures.POINTS_SHOWN)
+    return {"reconstructions": pictures.points(images[first], outputs[first])}
+  if are_vectors(shape):
+    return {}
+  pairs = [images[:PAIRS_DRAWN], outputs[:PAIRS_DRAWN]]
+  if images.dtype == np.float32:  # patches, which have no range of their own
+    pairs = [part / np.abs(images[:PAIRS_DRAWN]).max() for part in pairs]
+  return {
+    "reconstructions": pictures.pairs(*pairs, COLUMNS),
+    "atoms": pictures.atoms(atoms, ATOM_COLUMNS),
+  }
