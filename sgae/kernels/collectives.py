@@ -31,6 +31,11 @@ def batch_minimum(x: jax.Array, axis: str | None) -> jax.Array:
   return jnp.min(x) if axis is None else jax.lax.pmin(jnp.min(x), axis)
 
 
+def gathered(x_bk: jax.Array, axis: str | None) -> jax.Array:
+  """Returns the rows of all devices, [B, ...] -> [N, ...] of the global batch."""
+  return x_bk if axis is None else jax.lax.all_gather(x_bk, axis, tiled=True)
+
+
 def varying(tree: Any, axis: str | tuple[str, ...] | None) -> Any:
   """Marks leaves that are equal on all devices as free to differ between them.
 
