@@ -283,8 +283,9 @@ def _bare_shape(leaf: jax.ShapeDtypeStruct) -> jax.ShapeDtypeStruct:
 
 
 def fields_of(state: Any) -> list[str]:
-  """Returns the names of the fields of a state."""
-  return [field.name for field in dataclasses.fields(state)]
+  """Returns the names of the fields of a state; one that is None is not in use."""
+  names = [field.name for field in dataclasses.fields(state)]
+  return [name for name in names if getattr(state, name) is not None]
 
 
 def _reason(error: Exception) -> str:
