@@ -5,8 +5,10 @@ from hypothesis import strategies as st
 from sgae import config as rules
 from sgae.data.placement import PLACEMENTS
 from sgae.losses.adversarial import ADVERSARIAL_LOSSES
+from sgae.losses.energy import ENERGY_LOSSES
 from sgae.losses.penalties import PENALTIES
 from sgae.losses.sparsity import SPARSITY_PENALTIES
+from sgae.methods.gan.energy import ENERGIES
 from sgae.methods.gan.networks import DISCRIMINATORS, GENERATOR_BODIES, GENERATORS
 from sgae.methods.gan.noise import LATENT_DISTRIBUTIONS
 from sgae.methods.optimizers import OPTIMIZERS, SCHEDULES
@@ -37,6 +39,7 @@ def one_of(names):
 
 
 rates = st.floats(0, 1, exclude_max=True, width=32)
+shares = st.floats(0.01, 1)
 weights = st.sampled_from([0.0, 1e-6, 0.01, 1.0, 30.0])
 widths = st.lists(st.integers(1, 9), max_size=3).map(tuple)
 optimizers = st.fixed_dictionaries(
@@ -149,7 +152,19 @@ def _draw_gan(draw, config):
   apart = gan.discriminator_normalization != "batch"
   for name in PENALTIES:
     gan.penalties[name] = draw(weights) if apart else 0.0
+  if config.code.sparsity_map != "batch_topk" and draw(st.booleans()):
+    _draw_energy(draw, gan)
   gan.ema_decay = draw(rates)
+
+
+def _draw_energy(draw, gan):
+  gan.loss = draw(one_of(ENERGY_LOSSES))
+  gan.update(discriminator_architecture=draw(one_of(ENERGIES)))
+  gan.update(discriminator_normalization="none")
+  gan.discriminator_hidden = gan.discriminator_hidden or (4,)
+  gan.energy.margin, gan.energy.gamma = draw(st.floats(0.01, 9)), draw(shares)
+  gan.energy.balance_rate = draw(weights)
+  gan.energy.pulling_away = draw(weights) if gan.batch_size > 1 else 0.0
 
 
 def _draw_vae(draw, config):
@@ -285,6 +300,11 @@ WRONG = {
   "gan.penalties.r1": BAD_WEIGHTS,
   "gan.penalties.r2": BAD_WEIGHTS,
   "gan.penalties.gradient_penalty": BAD_WEIGHTS,
+  "gan.energy": [None, 5],
+  "gan.energy.margin": [0.0, *BAD_WEIGHTS],
+  "gan.energy.pulling_away": BAD_WEIGHTS,
+  "gan.energy.gamma": [0.0, 1.1, *BAD_WEIGHTS],
+  "gan.energy.balance_rate": BAD_WEIGHTS,
   "gan.sparsity_weight": BAD_WEIGHTS,
   "gan.decoder_rate_factor": BAD_WEIGHTS,
   "gan.ema_decay": BAD_SHARES,

@@ -83,6 +83,8 @@ WARNED = [
     {"gan/d_loss": 0.049, "gan/d_real": 3.0, "gan/d_fake": -3.0},
     12,
   ),
+  ("beyond_margin", "gan", {"gan/below_margin": 0.009}, 14),
+  ("lost_balance", "gan", {"gan/balance": 0.995}, 14),
   ("dead_generator", "gan", {"gan/std_generated": 0.02}, 10),
   (
     "standstill",
@@ -119,6 +121,7 @@ def test_a_warning_is_given_once_where_it_begins(kind, phase, values, number):
     ("gan", {"gan/d_loss": 0.001, "gan/d_real": 0.2, "gan/d_fake": -0.2}),
     ("gan", {"gan/d_loss": -100.0, "gan/d_real": 150.0, "gan/d_fake": 50.0}),
     ("gan", {"gan/d_loss": 12.0}),
+    ("gan", {"gan/below_margin": 0.02, "gan/balance": 0.9}),
     ("gan", {"generator/grad_norm": 1e-3}),
     ("gan", {"generator/grad_norm": 9.0}),
     ("gan", {"gan/pair_distance_generated": 5.4}),

@@ -75,6 +75,11 @@ cases += [  # of few channels, and of some
     gan__discriminator_normalization="batch", gan__penalties__r1=0.0,
     gan__penalties__r2=0.0, gan__loss="minimax")),
 ]
+cases += [  # cosines between images of different devices, and a balance
+  ("gan", dict(gan__loss="equilibrium", gan__energy__pulling_away=0.5,
+    gan__discriminator_architecture="sparse_autoencoder", gan__energy__balance_rate=0.5,
+    gan__energy__gamma=1.0)),
+]
 worst = 0.0
 for number, (name, fields) in enumerate(cases):
   config = small_config(**fields)

@@ -45,7 +45,7 @@ class BatchNetwork(NamedTuple):
   after_update: Callable[[Params, dict[str, Any]], Params]
   piecewise_linear: bool = False
 
-  def then(self, function: Callable[[jax.Array], jax.Array]) -> "BatchNetwork":
+  def then(self, function: Callable[[Any], jax.Array]) -> "BatchNetwork":
     """Returns the network with a function of its outputs put behind it.
 
     It stays piecewise linear where `function` is one of `PIECEWISE_LINEAR`.

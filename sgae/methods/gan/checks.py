@@ -5,6 +5,7 @@ from typing import Any
 from sgae.config_checks import at_least, choice, non_negative, widths
 from sgae.errors import UserError
 from sgae.losses.adversarial import ADVERSARIAL_LOSSES
+from sgae.losses.energy import ENERGY_LOSSES
 from sgae.losses.penalties import PENALTIES
 from sgae.methods.checks import (
   check_cadence,
@@ -12,8 +13,11 @@ from sgae.methods.checks import (
   check_penalty,
   refuse_microbatches,
 )
+from sgae.methods.gan.energy import ENERGIES
+from sgae.methods.gan.energy_checks import check_energy, check_whole_start
 from sgae.methods.gan.networks import DISCRIMINATORS, GENERATOR_BODIES, GENERATORS
 from sgae.methods.gan.noise import LATENT_DISTRIBUTIONS
+from sgae.methods.gan.starts import STARTS
 from sgae.methods.sparse_autoencoder.checks import check_networks
 from sgae.networks.network import ACTIVATIONS, OUTPUT_ACTIVATIONS
 from sgae.networks.normalization import NORMALIZATIONS
@@ -38,7 +42,7 @@ def check(config: Any) -> None:
       "set it to 1 for gan.generator='plain', or choose gan.generator='sparse'"
     )
   choice("gan.latent_distribution", gan.latent_distribution, LATENT_DISTRIBUTIONS)
-  choice("gan.loss", gan.loss, ADVERSARIAL_LOSSES)
+  choice("gan.loss", gan.loss, (*ADVERSARIAL_LOSSES, *ENERGY_LOSSES))
   choice("gan.generator_output", gan.generator_output, OUTPUT_ACTIVATIONS)
   for player in ("generator", "discriminator"):
     widths(f"gan.{player}_hidden", gan[f"{player}_hidden"])
@@ -46,6 +50,7 @@ def check(config: Any) -> None:
     at_least(f"gan.{player}_updates", gan[f"{player}_updates"], 1)
     check_optimizer(f"gan.{player}_optimizer", gan[f"{player}_optimizer"])
   _check_architectures(config)
+  check_energy(config)
   if gan.generator == "sparse":
     _check_code(config)
   _check_coder(config)
@@ -118,16 +123,19 @@ def _check_coder(config):
 
 
 def _check_discriminator_start(config):
-  """Refuses an encoder that is missing, or that cannot fit."""
-  gan = config.gan
-  choice("gan.discriminator_start", gan.discriminator_start, ("fresh", "encoder"))
-  if gan.discriminator_start == "fresh":
+  """Refuses an autoencoder that is missing, or that cannot fit."""
+  gan, start = config.gan, config.gan.discriminator_start
+  choice("gan.discriminator_start", start, ("fresh", *STARTS))
+  if start == "fresh":
     return
   if "gan" in config.phases and not set(AUTOENCODERS) & set(config.phases):
     raise UserError(
-      "gan.discriminator_start='encoder' needs an autoencoder: choose "
+      f"gan.discriminator_start='{start}' needs an autoencoder: choose "
       "phases=('sae', 'gan'), or 'fresh'"
     )
+  if start == "autoencoder":
+    check_whole_start(gan)
+    return
   sae, architecture = config.sae, gan.discriminator_architecture
   matching = "dcgan" if sae.architecture == "convolutional" else "mlp"
   if architecture != matching:
@@ -196,9 +204,8 @@ def _check_generator_start(config):
 def _check_architectures(config):
   gan = config.gan
   choice("gan.generator_architecture", gan.generator_architecture, GENERATOR_BODIES)
-  choice(
-    "gan.discriminator_architecture", gan.discriminator_architecture, DISCRIMINATORS
-  )
+  known = (*DISCRIMINATORS, *ENERGIES)
+  choice("gan.discriminator_architecture", gan.discriminator_architecture, known)
   at_least("gan.kernel_size", gan.kernel_size, 1)
   at_least("gan.residual.blocks", gan.residual.blocks, 1)
   at_least("gan.residual.groups", gan.residual.groups, 1)
@@ -216,7 +223,7 @@ def _check_architectures(config):
 def _check_player(gan, player):
   architecture = gan[f"{player}_architecture"]
   hidden = gan[f"{player}_hidden"]
-  if architecture != "mlp" and not hidden:
+  if architecture not in ("mlp", "sparse_autoencoder") and not hidden:
     raise UserError(
       f"gan.{player}_hidden=() is not allowed: gan.{player}_architecture="
       f"'{architecture}' needs a width at least"

@@ -25,7 +25,10 @@ def defaults() -> dict[str, Any]:
     "latent_distribution": "normal",
     # 'mlp', 'dcgan' or 'residual' (as in R3GAN), for what makes the image
     # ('plain') or the code ('sparse': 'mlp' for sae.architecture='mlp', another for
-    # 'convolutional').
+    # 'convolutional'). The discriminator may also be an energy, the mean squared error
+    # over pixels of an autoencoder: 'autoencoder', dense, with the widths of
+    # `discriminator_hidden` down to its code (the last one) and back, or
+    # 'sparse_autoencoder', that of the sections sae and code.
     "generator_architecture": "mlp",
     "discriminator_architecture": "mlp",
     # Widths between noise and code ('sparse') or noise and image ('plain'), and
@@ -33,11 +36,13 @@ def defaults() -> dict[str, Any]:
     # channels of stages, each half or twice the size of the one before.
     "generator_hidden": (512, 512),
     "generator_activation": "leaky_relu",
-    # Last activation of the 'plain' generator: 'linear' or 'tanh'.
+    # Last activation of the 'plain' generator, and of the discriminator
+    # 'autoencoder': 'linear' or 'tanh'.
     "generator_output": "tanh",
     "discriminator_hidden": (512, 512),
     "discriminator_activation": "leaky_relu",
-    # 'fresh', or 'encoder': its first layers are the autoencoder's encoder's.
+    # 'fresh', or 'encoder': its first layers are the autoencoder's encoder's, or
+    # 'autoencoder': a 'sparse_autoencoder' is the trained one.
     "discriminator_start": "fresh",
     # Side of the kernels in pixels, for 'dcgan'.
     "kernel_size": 4,
@@ -49,12 +54,7 @@ def defaults() -> dict[str, Any]:
     # For 'residual': blocks in each stage, and groups of the 3x3 convolutions,
     # which divide twice each width.
     "residual": {"blocks": 1, "groups": 1},
-    # 'minimax', 'non_saturating', 'least_squares', 'hinge', 'wasserstein' or
-    # 'relativistic' (pairing).
-    "loss": "relativistic",
-    # Weights of the discriminator's penalties, gamma of gamma/2 |grad|^2 for r1 and
-    # r2, lambda for the gradient penalty; 0: not computed.
-    "penalties": {"r1": 1.0, "r2": 1.0, "gradient_penalty": 0.0},
+    **_loss_fields(),
     # Weight of Omega(code) in the generator's loss.
     "sparsity_weight": 1e-4,
     # Multiplies the updates of the generator's decoder; 0 freezes it.
@@ -73,6 +73,35 @@ def defaults() -> dict[str, Any]:
       learning_rate=6e-4, beta1=0.0, beta2=0.99, schedule="cosine"
     ),
     **cadence_fields(steps=2000),
+  }
+
+
+def _loss_fields() -> dict[str, Any]:
+  return {
+    # 'minimax', 'non_saturating', 'least_squares', 'hinge', 'wasserstein' or
+    # 'relativistic' (pairing); for an energy 'margin' (EBGAN) or 'equilibrium' (BEGAN).
+    "loss": "relativistic",
+    "energy": _energy_fields(),
+    # Weights of the discriminator's penalties, gamma of gamma/2 |grad|^2 for r1 and
+    # r2, lambda for the gradient penalty; 0: not computed.
+    "penalties": {"r1": 1.0, "r2": 1.0, "gradient_penalty": 0.0},
+  }
+
+
+def _energy_fields() -> dict[str, Any]:
+  """Returns what is for a discriminator that is an energy."""
+  return {
+    # For 'margin': energy from which on generated images are left alone; in squares
+    # of pixels in [-1, 1], where the mean image of MNIST is .27 away from the images.
+    "margin": 0.1,
+    # Weight in the generator's loss of the mean squared cosine between the
+    # discriminator's codes of generated images (pulling-away term); 0: not computed.
+    "pulling_away": 0.0,
+    # For 'equilibrium': energy of generated images over that of real ones that is
+    # wanted, in (0, 1]; less gives sharper and less varied images.
+    "gamma": 0.5,
+    # For 'equilibrium': lambda_k, how fast k goes there.
+    "balance_rate": 1e-3,
   }
 
 

@@ -1,9 +1,9 @@
 """One update of the discriminator."""
 
+import functools
 from collections.abc import Callable
 
 import jax
-import jax.numpy as jnp
 import optax
 
 from sgae import randomness
@@ -27,7 +27,7 @@ def make_discriminator_update(
   """Binds the discriminator's update.
 
   loss = adversarial + sum of factor * weight * penalty, each weight read from
-  `settings['<name>_weight']`.
+  `settings['<name>_weight']`, and the numbers of the adversarial loss by their names.
 
   Args:
     names: of the penalties, keys of `PENALTIES`.
@@ -46,12 +46,12 @@ def make_discriminator_update(
     penalties alone.
   """
 
-  def loss(params, examples, weights, axis):
+  def loss(params, examples, weights, numbers, axis):
     def discriminate(params, images_bhwc):
       return discriminator.apply(params, images_bhwc, train=True, axis=axis)
 
     penalised = penalties.penalised(
-      adversarial.discriminator,
+      functools.partial(adversarial.discriminator, **numbers),
       names,
       weights,
       discriminate,
@@ -62,8 +62,8 @@ def make_discriminator_update(
     )
     metrics = {f"gan/{name}": value for name, value in penalised.penalties.items()}
     metrics["gan/d_loss"] = penalised.loss
-    metrics["gan/d_real"] = jnp.mean(penalised.real_b)
-    metrics["gan/d_fake"] = jnp.mean(penalised.fake_b)
+    shown = adversarial.measures(penalised.real_b, penalised.fake_b, **numbers)
+    metrics |= {f"gan/{name}": value for name, value in shown.items()}
     # among the metrics, since they are means over devices and microbatches as well
     return penalised.objective, (metrics | {"statistics": penalised.statistics}, None)
 
@@ -73,9 +73,10 @@ def make_discriminator_update(
     generated = generator.apply(generator_params, latents_bz, train=True, axis=axis)
     mix_b = randomness.uniform(key, positions_b, ())
     weights = {name: settings[f"{name}_weight"] for name in names}
+    numbers = {name: settings[name] for name in adversarial.numbers}
     examples = (images_bhwc, jax.lax.stop_gradient(generated.images), mix_b)
     gradients, metrics, _ = mean_gradient(loss, axis, microbatches)(
-      player.params, examples, weights, axis
+      player.params, examples, weights, numbers, axis
     )
     statistics = metrics.pop("statistics")
     metrics["discriminator/grad_norm"] = norm(gradients)

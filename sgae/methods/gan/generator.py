@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import optax
 
 from sgae.losses.adversarial import AdversarialLoss
+from sgae.losses.energy import pulling_away
 from sgae.losses.sparsity import Omega
 from sgae.methods.gradients import apply_gradients, mean_gradient, norm
 from sgae.networks.generator import Generator
@@ -21,41 +22,27 @@ def make_generator_update(
   adversarial: AdversarialLoss,
   omega: Omega,
   microbatches: int = 1,
+  energy: BatchNetwork | None = None,
 ) -> Callable[..., tuple]:
   """Binds the generator's update.
 
   loss = adversarial + sparsity_weight * Omega(code), where `sparsity_weight`, `rho`
   and `decoder_rate_factor` (which multiplies the updates of the transferred decoder;
-  0 freezes it) are read from `settings`.
+  0 freezes it) are read from `settings`. With `energy`, + pulling_away_weight * the
+  pulling-away term.
 
   Args:
     omega: a value of `SPARSITY_PENALTIES`, for a generator with a code.
     microbatches: see `mean_gradient`.
+    energy: the discriminator as `energy_network`, whose codes of generated images are
+      pulled away from each other; None: they are not.
 
   Returns:
     `update(player, discriminator_params, images_bhwc, latents_bz, settings, axis) ->
     (player, metrics)`.
   """
 
-  def loss(trained, examples, fixed, discriminator_params, settings, axis):
-    real_bhwc, latents_bz = examples
-    generated = generator.apply(trained | fixed, latents_bz, train=True, axis=axis)
-    code = generated.code
-
-    def discriminate(images_bhwc):
-      params = discriminator_params
-      return discriminator.apply(params, images_bhwc, train=True, axis=axis)[0]
-
-    value = adversarial.generator(
-      discriminate(real_bhwc), discriminate(generated.images)
-    )
-    metrics = {"gan/g_adversarial": value, "statistics": generated.statistics}
-    if code is not None:
-      penalty = omega(code, settings["rho"], axis)
-      value += settings["sparsity_weight"] * penalty
-      metrics["gan/omega"] = penalty
-      metrics["gan/code_l0"] = jnp.mean(code.l0)
-    return value, (metrics | {"gan/g_loss": value}, code)
+  loss = _make_loss(generator, discriminator, adversarial, omega, energy)
 
   def update(player, discriminator_params, images_bhwc, latents_bz, settings, axis):
     examples = (images_bhwc, latents_bz)
@@ -79,6 +66,48 @@ def make_generator_update(
     return player.replace(params=params), metrics
 
   return update
+
+
+def _make_loss(
+  generator: Generator,
+  discriminator: BatchNetwork,
+  adversarial: AdversarialLoss,
+  omega: Omega,
+  energy: BatchNetwork | None,
+) -> Callable[..., tuple]:
+  """Returns `loss(trained, examples, fixed, discriminator_params, settings, axis) ->
+  (loss, (metrics, code))`, to be differentiated by `mean_gradient`.
+  """
+
+  def loss(trained, examples, fixed, discriminator_params, settings, axis):
+    real_bhwc, latents_bz = examples
+    generated = generator.apply(trained | fixed, latents_bz, train=True, axis=axis)
+    code = generated.code
+
+    def judge(network, images_bhwc):
+      params = discriminator_params
+      return network.apply(params, images_bhwc, train=True, axis=axis)[0]
+
+    real_b, repulsion = judge(discriminator, real_bhwc), None
+    if energy is None:
+      fake_b = judge(discriminator, generated.images)
+    else:
+      fake_b, of_discriminator = judge(energy, generated.images)
+      repulsion = pulling_away(of_discriminator, axis)
+    numbers = {name: settings[name] for name in adversarial.numbers}
+    value = adversarial.generator(real_b, fake_b, **numbers)
+    metrics = {"gan/g_adversarial": value, "statistics": generated.statistics}
+    if repulsion is not None:
+      value += settings["pulling_away_weight"] * repulsion
+      metrics["gan/pulling_away"] = repulsion
+    if code is not None:
+      penalty = omega(code, settings["rho"], axis)
+      value += settings["sparsity_weight"] * penalty
+      metrics["gan/omega"] = penalty
+      metrics["gan/code_l0"] = jnp.mean(code.l0)
+    return value, (metrics | {"gan/g_loss": value}, code)
+
+  return loss
 
 
 def _with_slower_decoder(updates: Params, factor: jax.Array) -> Params:

@@ -17,7 +17,11 @@ from sgae.methods.sweeps import learning_rate, setting
 def uses(config: Any) -> tuple[str, ...]:
   """Returns the sections that the GAN reads: with a code or encoder, those as well."""
   gan = config.gan
-  structured = gan.generator == "sparse" or gan.discriminator_start == "encoder"
+  structured = (
+    gan.generator == "sparse"
+    or gan.discriminator_start != "fresh"
+    or gan.discriminator_architecture == "sparse_autoencoder"
+  )
   return ("gan", "sae", "code") if structured else ("gan",)
 
 
@@ -33,8 +37,8 @@ METHOD = Method(
   warnings=WARNINGS,
   gives=lambda state: state.ema_params,
   # a sparse generator is decoder(code(z)), with an autoencoder's decoder and map; the
-  # encoder is for the mixture's fit and the discriminator. A plain one is a variational
-  # autoencoder's decoder, and its noise that one's prior.
+  # encoder, or all of it, is for the mixture's fit and the discriminator. A plain one
+  # is a variational autoencoder's decoder, and its noise that one's prior.
   takes={
     **{
       autoencoder: {name: name for name in ("encoder", "decoder", "sparsity")}
@@ -50,6 +54,10 @@ METHOD = Method(
     "gan.decoder_rate_factor": setting("decoder_rate_factor"),
     "code.rho": setting("rho"),
     **{f"gan.penalties.{name}": setting(f"{name}_weight") for name in PENALTIES},
+    "gan.energy.margin": setting("margin"),
+    "gan.energy.pulling_away": setting("pulling_away_weight"),
+    "gan.energy.gamma": setting("gamma"),
+    "gan.energy.balance_rate": setting("balance_rate"),
     "gan.generator_optimizer.learning_rate": learning_rate("generator"),
     "gan.discriminator_optimizer.learning_rate": learning_rate("discriminator"),
   },

@@ -5,12 +5,14 @@ from typing import Any
 
 import numpy as np
 
+from sgae.methods.gan.energy import ENERGIES, build_energy
 from sgae.methods.sparse_autoencoder.networks import (
   build_decoder,
   build_sparsity,
   code_shape,
 )
 from sgae.networks import dcgan, mlp, residual
+from sgae.networks.energy import first
 from sgae.networks.generator import (
   Generator,
   make_plain_generator,
@@ -30,14 +32,23 @@ def build_generator(config: Any, mean_image_hwc: np.ndarray) -> Generator:
   return GENERATORS[config.gan.generator](config, mean_image_hwc)
 
 
-def build_discriminator(config: Any, image_shape: tuple[int, ...]) -> BatchNetwork:
+def build_discriminator(
+  config: Any, image_shape: tuple[int, ...], mean_image_hwc: np.ndarray | None = None
+) -> BatchNetwork:
   """Builds the discriminator that `config.gan` describes.
 
   Args:
     config: a validated config.
     image_shape: (H, W, C).
+    mean_image_hwc: float32 [H, W, C] in [-1, 1], mean of the training images, for an
+      autoencoder; None: 0.
   """
-  build = DISCRIMINATORS[config.gan.discriminator_architecture]
+  architecture = config.gan.discriminator_architecture
+  if architecture in ENERGIES:
+    if mean_image_hwc is None:
+      mean_image_hwc = np.zeros(image_shape, np.float32)
+    return build_energy(config, mean_image_hwc).then(first)
+  build = DISCRIMINATORS[architecture]
   return computed_in(build(config.gan, image_shape), config.precision.compute)
 
 
@@ -138,7 +149,7 @@ def _residual_discriminator(gan, image_shape):
   )
 
 
-# (config.gan, image_shape) -> BatchNetwork
+# (config.gan, image_shape) -> BatchNetwork; others are in `ENERGIES`.
 DISCRIMINATORS: dict[str, Callable[..., BatchNetwork]] = {
   "mlp": _mlp_discriminator,
   "dcgan": _dcgan_discriminator,

@@ -10,13 +10,15 @@ import optax
 from sgae import randomness
 from sgae.devices import backend
 from sgae.losses.adversarial import ADVERSARIAL_LOSSES
+from sgae.losses.energy import ENERGY_LOSSES
 from sgae.losses.penalties import PENALTIES
 from sgae.losses.sparsity import SPARSITY_PENALTIES
 from sgae.methods.gan.discriminator import make_discriminator_update
+from sgae.methods.gan.energy import build_energy, energy_settings, regulate
 from sgae.methods.gan.generator import make_generator_update
 from sgae.methods.gan.networks import build_discriminator, build_generator
 from sgae.methods.gan.noise import make_draw_latents
-from sgae.methods.gan.starts import from_encoder
+from sgae.methods.gan.starts import BRANCHES, STARTS
 from sgae.methods.gan.train import (
   DrawLatents,
   GanState,
@@ -56,7 +58,7 @@ def build(
   mean = np.zeros(image_shape, np.float32) if mean_image is None else mean_image
   players = Players(
     build_generator(config, mean),
-    build_discriminator(config, image_shape),
+    build_discriminator(config, image_shape, mean),
     make_optimizer(gan.generator_optimizer, gan.steps * gan.generator_updates),
     make_optimizer(gan.discriminator_optimizer, gan.steps * gan.discriminator_updates),
   )
@@ -70,8 +72,11 @@ def build(
     inherited: Mapping[str, Params] | None = None,
   ) -> GanState:
     init_key = randomness.stream_key(key, "gan/init")
-    start = from_encoder if gan.discriminator_start == "encoder" else None
-    return init_gan_state(*players, settings, init_key, key, inherited or {}, start)
+    start = STARTS.get(gan.discriminator_start)
+    balance = 0.0 if gan.loss == "equilibrium" else None
+    return init_gan_state(
+      *players, settings, init_key, key, inherited or {}, start, balance
+    )
 
   functions = _functions(players, draw_latents)
 
@@ -79,8 +84,8 @@ def build(
     batch_shape=(max(gan.discriminator_updates, gan.generator_updates), gan.batch_size),
     settings=settings,
     init=init,
-    step=_make_step(config, players, penalties, draw_latents),
-    shown=("gan/d_loss", "gan/g_loss", "gan/code_l0"),
+    step=_make_step(config, players, penalties, draw_latents, mean),
+    shown=("gan/d_loss", "gan/g_loss", "gan/code_l0", "gan/convergence"),
     functions=functions,
     sampling=_sampling(players.generator, functions, gan.latent_dim),
     inherits=_inherits(gan),
@@ -92,7 +97,9 @@ def _inherits(gan) -> tuple[str, ...]:
   """Returns the branches that the GAN starts from: an autoencoder's, and a fit's."""
   return (
     *(("decoder", "sparsity") if gan.generator == "sparse" else ("generator",)),
-    *(("encoder",) if gan.discriminator_start == "encoder" else ()),
+    *{"encoder": ("encoder",), "autoencoder": BRANCHES}.get(
+      gan.discriminator_start, ()
+    ),
     *(("mixture",) if gan.coder == "mixture" else ()),
   )
 
@@ -102,10 +109,11 @@ def _make_step(
   players: Players,
   penalties: tuple[str, ...],
   draw_latents: DrawLatents,
+  mean_image: np.ndarray,
 ) -> Callable[..., tuple[GanState, dict[str, jax.Array]]]:
   """Returns the step: the updates of both players, composed to a round."""
   gan = config.gan
-  adversarial = ADVERSARIAL_LOSSES[gan.loss]
+  adversarial = (ADVERSARIAL_LOSSES | ENERGY_LOSSES)[gan.loss]
   omega = config.code.penalty if gan.generator == "sparse" else "none"
   return make_adversarial_step(
     make_discriminator_update(
@@ -126,11 +134,13 @@ def _make_step(
       adversarial,
       SPARSITY_PENALTIES[omega],
       config.train.microbatches,
+      build_energy(config, mean_image) if gan.energy.pulling_away else None,
     ),
     draw_latents,
     discriminator_updates=gan.discriminator_updates,
     generator_updates=gan.generator_updates,
     fixed=players.generator.fixed,
+    regulate=regulate if gan.loss == "equilibrium" else None,
   )
 
 
@@ -186,7 +196,7 @@ def _settings(config, penalties) -> dict[str, float]:
   """Returns the numbers that a user sweeps, as `GanState` names them."""
   gan = config.gan
   settings = {f"{name}_weight": gan.penalties[name] for name in penalties}
-  settings["ema_decay"] = gan.ema_decay
+  settings |= energy_settings(gan) | {"ema_decay": gan.ema_decay}
   if gan.generator == "sparse":
     settings |= {
       "sparsity_weight": gan.sparsity_weight,

@@ -32,6 +32,14 @@ _TRAINING = (
   ),
   Panel("Mean logits", (Curve("gan/d_real", "real"), Curve("gan/d_fake", "generated"))),
   Panel(
+    "Mean energies",
+    (Curve("gan/energy_real", "real"), Curve("gan/energy_fake", "generated")),
+  ),
+  Panel("Share below the margin", (Curve("gan/below_margin", "generated"),), _SHARE),
+  Panel("Convergence measure", (Curve("gan/convergence", "BEGAN's M"),)),
+  Panel("Balance", (Curve("gan/balance", "BEGAN's k"),), _SHARE),
+  Panel("Pulling-away term", (Curve("gan/pulling_away", "generated"),), _SHARE),
+  Panel(
     "Penalties",
     (
       Curve("gan/r1", "R1"),

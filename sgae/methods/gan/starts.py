@@ -1,10 +1,28 @@
-"""The discriminator that starts as the autoencoder's encoder."""
+"""The discriminator that starts from the autoencoder, or from its encoder."""
 
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import jax.numpy as jnp
 
+from sgae.methods.inheritance import replace_branches
 from sgae.networks.network import HIDDEN_GAIN, Params
+
+# Branches of an autoencoder.
+BRANCHES = ("encoder", "sparsity", "decoder")
+
+
+def from_autoencoder(params: Params, inherited: Mapping[str, Params]) -> Params:
+  """Returns a discriminator that is the trained autoencoder.
+
+  Args:
+    params: of a fresh one, by `build_energy`.
+    inherited: `BRANCHES` of the autoencoder, and perhaps others.
+
+  Raises:
+    ValueError: they differ in shape, which checks.py refuses before.
+  """
+  return replace_branches(params, {name: inherited[name] for name in BRANCHES})
 
 
 def from_encoder(params: Params, encoder: Params) -> Params:
@@ -44,3 +62,10 @@ def from_encoder(params: Params, encoder: Params) -> Params:
   if not taken:
     raise ValueError("the encoder's first layer does not fit the discriminator's")
   return params | taken
+
+
+# (fresh params, inherited) -> params
+STARTS: dict[str, Callable[[Params, Mapping[str, Params]], Params]] = {
+  "encoder": lambda params, inherited: from_encoder(params, inherited["encoder"]),
+  "autoencoder": from_autoencoder,
+}

@@ -27,9 +27,11 @@ class GanState(struct.PyTreeNode):
     ema_params: exponential moving average (EMA) of the generator's parameters, in
       buffers of its own.
     settings: float32 scalars that a user sweeps: `<penalty>_weight` for each penalty in
-      use, `ema_decay`, and for a sparse generator `sparsity_weight`, `rho` and
-      `decoder_rate_factor`.
+      use, `ema_decay`, for a sparse generator `sparsity_weight`, `rho` and
+      `decoder_rate_factor`, and those of `energy_settings`.
     key: the run's root key.
+    balance: float32 scalar, k of the loss 'equilibrium'; None: another loss, and
+      nothing in checkpoints.
   """
 
   step: jax.Array
@@ -38,6 +40,13 @@ class GanState(struct.PyTreeNode):
   ema_params: Params
   settings: dict[str, jax.Array]
   key: jax.Array
+  balance: jax.Array | None = None
+
+  @property
+  def numbers(self) -> dict[str, jax.Array]:
+    """Scalars that the losses read: the settings and the balance."""
+    balance = {} if self.balance is None else {"balance": self.balance}
+    return self.settings | balance
 
 
 def init_gan_state(
@@ -49,7 +58,8 @@ def init_gan_state(
   init_key: jax.Array,
   root_key: jax.Array,
   inherited: Mapping[str, Params],
-  start_discriminator: Callable[[Params, Params], Params] | None = None,
+  start_discriminator: Callable[[Params, Mapping[str, Params]], Params] | None = None,
+  balance: float | None = None,
 ) -> GanState:
   """Returns the state before the first round.
 
@@ -60,17 +70,16 @@ def init_gan_state(
     init_key: for the weights.
     root_key: the run's, kept in the state.
     inherited: trained branches that replace those of the fresh generator, or
-      'generator', which replaces it as a whole; and 'encoder'.
-    start_discriminator: `(fresh params, encoder) -> params`; None: it starts fresh.
+      'generator', which replaces it as a whole; and what the discriminator starts from.
+    start_discriminator: `(fresh params, inherited) -> params`; None: it starts fresh.
+    balance: see `GanState`.
   """
   generator_key, discriminator_key = jax.random.split(init_key)
   fresh = {"generator": replace_branches(generator.init(generator_key), inherited)}
   generator_params = replace_branches(fresh, inherited)["generator"]
   discriminator_params = discriminator.init(discriminator_key)
   if start_discriminator is not None and "encoder" in inherited:
-    discriminator_params = start_discriminator(
-      discriminator_params, inherited["encoder"]
-    )
+    discriminator_params = start_discriminator(discriminator_params, inherited)
   trained, _ = split_fixed(generator_params, generator.fixed)
   return GanState(
     step=jnp.int32(0),
@@ -85,6 +94,7 @@ def init_gan_state(
     ema_params=jax.tree.map(jnp.copy, generator_params),
     settings={name: jnp.float32(value) for name, value in settings.items()},
     key=root_key,
+    balance=None if balance is None else jnp.float32(balance),
   )
 
 
@@ -96,6 +106,7 @@ def make_adversarial_step(
   discriminator_updates: int,
   generator_updates: int,
   fixed: tuple[str, ...] = (),
+  regulate: Callable[..., tuple[GanState, dict[str, jax.Array]]] | None = None,
 ) -> Callable[..., tuple[GanState, dict[str, jax.Array]]]:
   """Composes the round; update i of each player takes batch i of the round.
 
@@ -105,6 +116,7 @@ def make_adversarial_step(
     draw_latents: `(key, positions_b) -> latents_bz`.
     discriminator_updates, generator_updates: updates of each player in a round.
     fixed: branches of the generator's parameters that are not trained.
+    regulate: `(state, metrics) -> (state, metrics)`, which ends each round.
 
   Returns:
     `step(state, batch, *, axis=None) -> (state, metrics)`, where batch["image"] is
@@ -130,7 +142,8 @@ def make_adversarial_step(
       discriminator=discriminator,
       ema_params=ema_params,
     )
-    return new_state, discriminator_metrics | generator_metrics
+    metrics = discriminator_metrics | generator_metrics
+    return (new_state, metrics) if regulate is None else regulate(new_state, metrics)
 
   return step
 
@@ -156,7 +169,7 @@ def _train_discriminator(
       draw_latents(latents_key, batch["position"]),
       batch["position"],
       mix_key,
-      state.settings,
+      state.numbers,
       axis,
     )
 
@@ -183,7 +196,7 @@ def _train_generator(
       state.discriminator.params,
       images_bhwc,
       draw_latents(key, batch["position"]),
-      state.settings,
+      state.numbers,
       axis,
     )
     done = state.step * updates + i

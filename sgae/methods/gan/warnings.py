@@ -8,6 +8,7 @@ from sgae.diagnostics.rules import (
   Past,
   Rule,
   Verdict,
+  above,
   above_best,
   below_best,
   diverging_loss,
@@ -37,6 +38,10 @@ UNEVEN_CLASSES = 0.5
 KEPT_CLASSES, KEPT_RECALL = 0.9, 0.5
 # A recall that never was above this says nothing by falling.
 LEAST_RECALL = 0.1
+# A share of generated images; what is left of them there no longer moves D.
+WON_SHARE = 0.01
+# The balance of BEGAN lies in [0, 1], and healthy runs stay below a half.
+LOST_BALANCE = 0.99
 # Active latents of the generator over those that the decoder was trained with.
 CODE_SHARES = (1 / 8, 4.0)
 
@@ -98,6 +103,14 @@ def _mode_collapse(now: Numbers, past: Past) -> Verdict:
   return verdict
 
 
+def _beyond_margin(now: Numbers, past: Past) -> Verdict:
+  del past
+  if "gan/below_margin" not in now:
+    return None
+  share = now["gan/below_margin"]
+  return f"gan/below_margin is {share:.3g}" if share < WON_SHARE else ""
+
+
 def _code_drift(now: Numbers, past: Past) -> Verdict:
   if "gan/code_l0" not in now:
     return None
@@ -134,6 +147,23 @@ WARNINGS: tuple[Rule, ...] = (
     3,
     "raise gan.penalties.r1 and r2, take gan.loss='relativistic', lower "
     "gan.discriminator_optimizer.learning_rate or gan.discriminator_updates",
+  ),
+  Rule(
+    "beyond_margin",
+    ("gan/below_margin",),
+    _beyond_margin,
+    5,
+    "nearly all generated images have an energy above the margin, and teach the "
+    "discriminator nothing: raise gan.energy.margin, or lower "
+    "gan.discriminator_optimizer.learning_rate",
+  ),
+  above(
+    "lost_balance",
+    "gan/balance",
+    LOST_BALANCE,
+    5,
+    "lower gan.generator_optimizer.learning_rate or gan.energy.balance_rate",
+    remark=", its largest value: the discriminator cannot keep up",
   ),
   Rule(
     "dead_generator",

@@ -19,12 +19,8 @@ def check(config: Any) -> None:
   """Refuses an impossible autoencoder, alone or with what else the config says."""
   sae, code = config.sae, config.code
   check_networks(config)
-  linear = not sae.encoder_hidden and not sae.decoder_hidden
-  if "sae" in config.phases and sae.tied_start and not linear:
-    raise UserError(
-      "sae.tied_start=True needs linear networks: set it to False, or "
-      "sae.encoder_hidden=() and sae.decoder_hidden=()"
-    )
+  if "sae" in config.phases:
+    check_tie(sae)
   for field in ("sparsity_weight", "auxiliary_weight"):
     non_negative(f"sae.{field}", sae[field])
   check_penalty("sae", config)
@@ -41,6 +37,16 @@ def check(config: Any) -> None:
     )
   check_optimizer("sae.optimizer", sae.optimizer)
   check_cadence("sae", sae)
+
+
+def check_tie(sae: Any) -> None:
+  """Refuses hidden layers where the encoder starts as the decoder's transpose."""
+  linear = not sae.encoder_hidden and not sae.decoder_hidden
+  if sae.tied_start and not linear:
+    raise UserError(
+      "sae.tied_start=True needs linear networks: set it to False, or "
+      "sae.encoder_hidden=() and sae.decoder_hidden=()"
+    )
 
 
 def check_networks(config: Any) -> None:
