@@ -105,18 +105,32 @@ def count(text: str) -> Costs:
       products.append(_product(instruction, times))
     if instruction.opcode == "dot":
       raise ValueError(f"{instruction.name} is a dot")
+    for kind, begun in _begun(instruction, fused):
+      payload = sum(array.bytes for array in begun.arrays)
+      collectives.append(Collective(kind, payload, times))
     if fused:
       continue
-    kind = instruction.opcode.removesuffix("-start")
-    if kind in COLLECTIVES:
-      payload = sum(array.bytes for array in instruction.arrays)
-      collectives.append(Collective(kind, payload, times))
     for array in _moved(instruction):
       moved += times * array.bytes
       padded += times * array.padded_bytes
     estimate = re.search(r'"estimated_cycles":"(\d+)"', instruction.rest)
     cycles += times * int(estimate[1]) if estimate else 0
   return Costs(products, moved, padded, collectives, cycles)
+
+
+def _begun(instruction: Instruction, fused: bool) -> Iterator[tuple[str, Instruction]]:
+  """Yields the exchanges that an instruction begins, by kind.
+
+  An asynchronous one is written into the fusion that begins it, into all that run
+  beside it, and into the one that ends it.
+  """
+  begins = 'target="AsyncCollectiveStart"' in instruction.rest
+  if fused and not begins:
+    return
+  for each in instruction.operands if begins else [instruction]:
+    kind = each.opcode.removesuffix("-start")
+    if kind in COLLECTIVES:
+      yield kind, each
 
 
 def _executed(
@@ -254,7 +268,8 @@ def _written(instruction: Instruction) -> Iterator[Array]:
   values = [instruction] * len(instruction.arrays)
   if instruction.opcode == "fusion":
     result = instruction.calls["calls"][-1]
-    values = result.operands if result.opcode == "tuple" else [result]
+    parts = result.operands if result.opcode == "tuple" else [result]
+    values = [part for part in parts for _ in part.arrays]
   for array, value in zip(instruction.arrays, values, strict=True):
     while value.opcode == "bitcast":
       value = value.operands[0]

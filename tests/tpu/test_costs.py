@@ -137,6 +137,33 @@ def test_the_most_expensive_branch_of_a_conditional_counts(named):
   assert costs.hbm_bytes == 3 * 8 * 8 * 4  # of the product alone
 
 
+def test_an_exchange_beside_other_work_counts_once():
+  """Its fusions repeat it, and what begins it has several results."""
+  shapes = "bf16[2,8]{1,0:T(8,128)(2,1)S(1)}", "bf16[16,8]{1,0:T(8,128)(2,1)}"
+  both = f"({shapes[0]}, {shapes[1]}, u32[]{{:S(2)}})"
+  lines = [f"  %p = {shapes[0]} parameter(0)", f"  %a = {shapes[1]} all-gather(%p)"]
+  target = 'custom_call_target="AsyncCollective{}"'.format
+  fusions = [
+    "%begin (p: bf16[2,8]) -> bf16[2,8] {",
+    *lines,
+    f"  ROOT %b = {both} custom-call(%a), {target('Start')}",
+    "}",
+    "%end (p: bf16[2,8]) -> bf16[16,8] {",
+    *lines,
+    f"  ROOT %e = {shapes[1]} custom-call(%p, %a), {target('Done')}",
+    "}",
+  ]
+  entry = program(
+    f"%x = {shapes[0]} parameter(0)",
+    f"%start = {both} fusion(%x), kind=kCustom, calls=%begin",
+    f"%rows = {shapes[0]} get-tuple-element(%start), index=0",
+    f"ROOT %done = {shapes[1]} fusion(%rows), kind=kCustom, calls=%end",
+  )
+  assert count("\n".join([*fusions, entry])).collectives == [
+    Collective("all-gather", 16 * 8 * 2, 1)
+  ]
+
+
 def test_a_program_that_cannot_be_counted_is_refused():
   with pytest.raises(ValueError, match="iterations of while.15 is not a constant"):
     count(
