@@ -1,0 +1,85 @@
+"""MNIST: GANs whose discriminator is an autoencoder, EBGAN and BEGAN.
+
+    python launch.py --config=configs/ebgan.py
+
+`configs/ebgan.py:KIND` chooses what is trained, always with dense networks:
+
+    :pt     EBGAN with the pulling-away term (Zhao et al. 2016); the default
+    :plain  EBGAN without it
+    :began  BEGAN (Berthelot et al. 2017)
+    :sae    EBGAN whose discriminator starts as a trained sparse autoencoder
+    :gan    the same generator against a discriminator with a logit
+
+`:grid-KIND-LAYERS-WIDTH`, such as `:grid-pt-2-128`, is one cell of a grid like that of
+Zhao et al.: 18 members, three rates of each player, two margins (of `gan`, `began` and
+`sae` two seeds). Layers and width of both networks are structure, and take a run each.
+"""
+
+from typing import Any
+
+from configs import base
+from sgae.errors import UserError
+
+KINDS = ("pt", "plain", "began", "sae", "gan")
+PLAYERS = ("generator", "discriminator")
+RATES = "0.0001,0.001,0.003"
+
+
+def get_config(arg: str = "") -> Any:
+  """Returns the config; `arg` as above, '' for the first kind.
+
+  Raises:
+    UserError: there is no such kind or grid.
+  """
+  grid = arg.split("-")[1:] if arg.startswith("grid-") else []
+  kind = grid[0] if grid else arg or KINDS[0]
+  is_grid = len(grid) == 3 and all(number.isdigit() for number in grid[1:])
+  if kind not in KINDS or (grid and not is_grid):
+    raise UserError(
+      f"the kind :{arg} is unknown: choose one of {', '.join(KINDS)}, or "
+      "grid-KIND-LAYERS-WIDTH, such as grid-pt-2-128"
+    )
+  config = base.get_config(("sae", "gan") if kind == "sae" else ("gan",))
+  config.data.source = "tfds"
+  config.data.name = "mnist"
+  gan = config.gan
+  gan.update(generator="plain", sparsity_weight=0.0)
+  gan.update(generator_hidden=(400, 400), discriminator_hidden=(400, 100))
+  for player in PLAYERS:
+    gan[f"{player}_optimizer"].update(schedule="constant", beta1=0.5, beta2=0.999)
+  gan.update(batch_size=128, steps=8000)
+  gan.update(log_every=100, evaluate_every=2000, save_every=4000)
+  _set_up_discriminator(config, kind)
+  if is_grid:
+    _set_up_grid(config, kind, *map(int, grid[1:]))
+  return config
+
+
+def _set_up_discriminator(config: Any, kind: str) -> None:
+  gan = config.gan
+  gan.penalties.update(r1=0.0, r2=0.0)
+  if kind == "gan":
+    gan.loss = "non_saturating"
+    return
+  gan.update(loss="margin", discriminator_architecture="autoencoder")
+  if kind == "pt":
+    gan.energy.pulling_away = 0.1
+  elif kind == "began":
+    gan.loss = "equilibrium"
+  elif kind == "sae":
+    gan.update(discriminator_architecture="sparse_autoencoder")
+    gan.update(discriminator_start="autoencoder")
+    config.sae.update(steps=1000, evaluate_every=1000, save_every=1000)
+
+
+def _set_up_grid(config: Any, kind: str, layers: int, width: int) -> None:
+  gan = config.gan
+  gan.generator_hidden = gan.discriminator_hidden = (width,) * layers
+  vary = [f"gan.{player}_optimizer.learning_rate={RATES}" for player in PLAYERS]
+  if gan.loss == "margin":
+    vary.append("gan.energy.margin=0.05,0.2")
+  else:
+    config.population.seeds = 2
+  config.population.vary = tuple(vary)
+  gan.update(steps=2000, evaluate_every=2000, save_every=2000)
+  config.evaluation.update(num_samples=500, final_samples=2000, controls=False)
