@@ -118,7 +118,8 @@ def _comments() -> dict[tuple[str, ...], str]:
       sections = _sections(tree)
       for function in ast.walk(tree):
         if isinstance(function, ast.FunctionDef):
-          section = sections.get(function.name, function.name.removesuffix("_fields"))
+          name = function.name.removesuffix("_fields").lstrip("_")
+          section = sections.get(function.name, name)
           _note(function, section, lines, found)
   return found
 

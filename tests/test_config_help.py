@@ -21,6 +21,7 @@ def test_every_field_is_listed_once_with_its_value_and_comment():
     in by_field["--config.gan.ema_decay"]
   )
   assert "Seed of everything random" in by_field["--config.seed"]
+  assert "Principal axes" in by_field["--config.gan.mixture.axes"]
   assert "'adam', 'rmsprop'" in by_field["--config.gan.generator_optimizer.name"]
   assert "--config.sae.steps" not in by_field
 
