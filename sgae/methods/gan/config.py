@@ -25,10 +25,8 @@ def defaults() -> dict[str, Any]:
     "latent_distribution": "normal",
     # 'mlp', 'dcgan' or 'residual' (as in R3GAN), for what makes the image
     # ('plain') or the code ('sparse': 'mlp' for sae.architecture='mlp', another for
-    # 'convolutional'). The discriminator may also be an energy, the mean squared error
-    # over pixels of an autoencoder: 'autoencoder', dense, with the widths of
-    # `discriminator_hidden` down to its code (the last one) and back, or
-    # 'sparse_autoencoder', that of the sections sae and code.
+    # 'convolutional'); for the discriminator also 'autoencoder' or
+    # 'sparse_autoencoder', whose errors are energies.
     "generator_architecture": "mlp",
     "discriminator_architecture": "mlp",
     # Widths between noise and code ('sparse') or noise and image ('plain'), and
@@ -36,8 +34,7 @@ def defaults() -> dict[str, Any]:
     # channels of stages, each half or twice the size of the one before.
     "generator_hidden": (512, 512),
     "generator_activation": "leaky_relu",
-    # Last activation of the 'plain' generator, and of the discriminator
-    # 'autoencoder': 'linear' or 'tanh'.
+    # Last activation of a 'plain' generator or an 'autoencoder': 'linear' or 'tanh'.
     "generator_output": "tanh",
     "discriminator_hidden": (512, 512),
     "discriminator_activation": "leaky_relu",
@@ -54,7 +51,13 @@ def defaults() -> dict[str, Any]:
     # For 'residual': blocks in each stage, and groups of the 3x3 convolutions,
     # which divide twice each width.
     "residual": {"blocks": 1, "groups": 1},
-    **_loss_fields(),
+    # 'minimax', 'non_saturating', 'least_squares', 'hinge', 'wasserstein' or
+    # 'relativistic' (pairing); for an energy 'margin' (EBGAN) or 'equilibrium' (BEGAN).
+    "loss": "relativistic",
+    "energy": _energy_fields(),
+    # Weights of the discriminator's penalties, gamma of gamma/2 |grad|^2 for r1 and
+    # r2, lambda for the gradient penalty; 0: not computed.
+    "penalties": {"r1": 1.0, "r2": 1.0, "gradient_penalty": 0.0},
     # Weight of Omega(code) in the generator's loss.
     "sparsity_weight": 1e-4,
     # Multiplies the updates of the generator's decoder; 0 freezes it.
@@ -66,33 +69,26 @@ def defaults() -> dict[str, Any]:
     "generator_updates": 1,
     # Real images per update, over all devices.
     "batch_size": 256,
-    "generator_optimizer": optimizer_fields(
-      learning_rate=6e-4, beta1=0.0, beta2=0.99, schedule="cosine"
-    ),
-    "discriminator_optimizer": optimizer_fields(
-      learning_rate=6e-4, beta1=0.0, beta2=0.99, schedule="cosine"
-    ),
+    "generator_optimizer": _optimizer(),
+    "discriminator_optimizer": _optimizer(),
     **cadence_fields(steps=2000),
   }
 
 
-def _loss_fields() -> dict[str, Any]:
-  return {
-    # 'minimax', 'non_saturating', 'least_squares', 'hinge', 'wasserstein' or
-    # 'relativistic' (pairing); for an energy 'margin' (EBGAN) or 'equilibrium' (BEGAN).
-    "loss": "relativistic",
-    "energy": _energy_fields(),
-    # Weights of the discriminator's penalties, gamma of gamma/2 |grad|^2 for r1 and
-    # r2, lambda for the gradient penalty; 0: not computed.
-    "penalties": {"r1": 1.0, "r2": 1.0, "gradient_penalty": 0.0},
-  }
+def _optimizer() -> dict[str, Any]:
+  return optimizer_fields(learning_rate=6e-4, beta1=0.0, beta2=0.99, schedule="cosine")
 
 
 def _energy_fields() -> dict[str, Any]:
-  """Returns what is for a discriminator that is an energy."""
+  """Returns what is for a discriminator that is an energy.
+
+  An 'autoencoder' is dense, with the widths of `discriminator_hidden` down to its code,
+  the last one, and back; 'sparse_autoencoder' is that of the sections sae and code. The
+  energy of an image is its mean squared error over pixels, which lie in [-1, 1].
+  """
   return {
-    # For 'margin': energy from which on generated images are left alone; in squares
-    # of pixels in [-1, 1], where the mean image of MNIST is .27 away from the images.
+    # For 'margin': energy from which on generated images are left alone. Of MNIST the
+    # mean image, in place of each image, has .27.
     "margin": 0.1,
     # Weight in the generator's loss of the mean squared cosine between the
     # discriminator's codes of generated images (pulling-away term); 0: not computed.
