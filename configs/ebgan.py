@@ -22,7 +22,7 @@ from sgae.errors import UserError
 
 KINDS = ("pt", "plain", "began", "sae", "gan")
 PLAYERS = ("generator", "discriminator")
-RATES = "0.0001,0.001,0.003"
+RATES = "0.0003,0.001,0.003"
 
 
 def get_config(arg: str = "") -> Any:
@@ -47,8 +47,8 @@ def get_config(arg: str = "") -> Any:
   gan.update(generator_hidden=(400, 400), discriminator_hidden=(400, 100))
   for player in PLAYERS:
     gan[f"{player}_optimizer"].update(schedule="constant", beta1=0.5, beta2=0.999)
-  gan.update(batch_size=128, steps=8000)
-  gan.update(log_every=100, evaluate_every=2000, save_every=4000)
+  gan.update(batch_size=128, steps=4000)
+  gan.update(log_every=100, evaluate_every=1000, save_every=2000)
   _set_up_discriminator(config, kind)
   if is_grid:
     _set_up_grid(config, kind, *map(int, grid[1:]))
@@ -81,5 +81,6 @@ def _set_up_grid(config: Any, kind: str, layers: int, width: int) -> None:
   else:
     config.population.seeds = 2
   config.population.vary = tuple(vary)
-  gan.update(steps=2000, evaluate_every=2000, save_every=2000)
-  config.evaluation.update(num_samples=500, final_samples=2000, controls=False)
+  gan.update(steps=1000, evaluate_every=1000, save_every=1000, batch_size=64)
+  config.evaluation.update(measures=(), num_samples=100)
+  config.evaluation.update(final_samples=1000, controls=False)

@@ -56,6 +56,7 @@ def poisoned_start(monkeypatch):
     ("gan", "discriminator.optimizer"),
     ("gan", "ema_params"),
     ("gan", "r1_weight"),
+    ("gan", "balance"),
     ("vae", "params"),
     ("vae", "optimizer"),
     ("vae", "beta"),
@@ -68,6 +69,9 @@ def test_a_state_that_is_not_finite_is_reported(tmp_path, poisoned_start, phase,
   config = {"vae": tiny_vae_config, "sparse_coding": tiny_dictionary_config}.get(
     phase, lambda: tiny_config(code__penalty="l1", sae__sparsity_weight=0.1)
   )()
+  if part == "balance":  # which this loss alone has
+    config.gan.loss = "equilibrium"
+    config.gan.discriminator_architecture = "sparse_autoencoder"
   with pytest.raises(TrainingDiverged) as diverged:
     train(tmp_path / "run", config)
   assert diverged.value.exit_code == 3
