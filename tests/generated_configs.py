@@ -129,6 +129,13 @@ def _draw_sae(draw, config):
   lives = code.sparsity_map in ("sigmoid", "none")
   sae.auxiliary_weight = 0.0 if lives else draw(weights)
   sae.auxiliary_k = draw(st.integers(1, code.num_latents))
+  early = draw(st.sets(st.integers(1, max(code.num_latents - 1, 1)), max_size=3))
+  sae.matryoshka = draw(
+    st.sampled_from([(), (*sorted(early - {code.num_latents}), code.num_latents)])
+  )
+  if code.penalty == "l1" and code.sparsity_map != "none":
+    sae.p_annealing = draw(rates)
+    sae.penalty_by_norms = not sae.unit_norm_atoms and draw(st.booleans())
   sae.dead_after = draw(st.integers(1, 10))
   sae.optimizer.update(draw(optimizers))
 
@@ -275,6 +282,9 @@ WRONG = {
   "sae.output": BAD_NAMES,
   "sae.tied_start": BAD_FLAGS,
   "sae.sparsity_weight": BAD_WEIGHTS,
+  "sae.matryoshka": [(5, 4, 24), *BAD_WIDTHS],
+  "sae.p_annealing": BAD_SHARES,
+  "sae.penalty_by_norms": BAD_FLAGS,
   "sae.auxiliary_weight": BAD_WEIGHTS,
   "sae.dead_after": bad_whole(1),
   "gan.generator": BAD_NAMES,

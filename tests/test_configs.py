@@ -183,6 +183,12 @@ def put(field, value):
     ("sae.activation", "relux", "leaky_relu"),
     ("sae.output", "relu", "linear, tanh"),
     ("sae.sparsity_weight", -1.0, "from 0 up"),
+    ("sae.matryoshka", (64, 32, 512), "end with code.num_latents=512"),
+    ("sae.matryoshka", (64, 256), "end with code.num_latents=512"),
+    ("sae.matryoshka", (0, 512), "whole widths"),
+    ("sae.p_annealing", 1.0, "from 0 to below 1"),
+    ("sae.p_annealing", -0.1, "from 0 to below 1"),
+    ("sae.penalty_by_norms", True, "sae.unit_norm_atoms=False"),
     ("sae.auxiliary_weight", float("nan"), "finite"),
     ("sae.auxiliary_k", 600, "code.num_latents=512"),
     ("sae.dead_after", 0, "1 or more"),
@@ -275,6 +281,21 @@ def test_statistics_of_the_whole_batch_are_not_taken_in_parts(sparsity_map, pena
   validate(config)
   config.train.microbatches = 2
   with pytest.raises(UserError, match="train.microbatches=2"):
+    validate(config)
+
+
+@pytest.mark.parametrize(
+  ("field", "value"), [("p_annealing", 0.8), ("penalty_by_norms", True)]
+)
+def test_variants_of_l1_need_it_on_a_code_that_is_never_negative(field, value):
+  config = put(f"sae.{field}", value)
+  config.sae.update(unit_norm_atoms=False, auxiliary_weight=0.0)
+  validate(config)
+  config.code.sparsity_map = "none"
+  with pytest.raises(UserError, match=f"sae.{field}={value} .*sparsity_map='none'"):
+    validate(config)
+  config.code.update(sparsity_map="jumprelu", penalty="l0")
+  with pytest.raises(UserError, match=f"sae.{field}={value} .*not 'l0'"):
     validate(config)
 
 

@@ -48,7 +48,9 @@ wide = dict(code__num_latents=128, code__k=2, sae__auxiliary_k=2,
 cases = []
 for sparsity_map, penalty, loss, weight, more in (
   ("topk", "none", "relativistic", 1.0, wide),
-  ("batch_topk", "l1", "hinge", 1.0, {}),
+  ("batch_topk", "l1", "hinge", 1.0, dict(sae__matryoshka=(6, 24))),
+  ("gated", "l1", "hinge", 1.0, dict(sae__unit_norm_atoms=False,
+                                     sae__penalty_by_norms=True, sae__p_annealing=0.8)),
   ("jumprelu", "l0", "wasserstein", 0.0, {}),
   ("sigmoid", "kl", "non_saturating", 1.0, {}),
 ):

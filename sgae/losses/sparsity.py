@@ -40,6 +40,24 @@ def kl(
   return jnp.sum(divergence)
 
 
+def raised(values_bk: jax.Array, exponent: jax.Array | float) -> jax.Array:
+  """Raises each number to a power, so that `l1` of it is sum f^p.
+
+  (f + e)^p - e^p with e = 1e-3, whose slope is finite at 0; p = 1 changes nothing.
+  p-annealing lets p fall from 1, towards a penalty that counts. Karvonen et al. 2024
+  (arXiv 2408.00113), who also scale the penalty's weight to keep its size.
+
+  >>> float(raised(jnp.float32(4.0), 0.5).round(1))
+  2.0
+
+  Args:
+    values_bk: float of any shape, non-negative.
+    exponent: p, in (0, 1].
+  """
+  floor = 1e-3
+  return (values_bk + floor) ** exponent - floor**exponent
+
+
 # (code, rho, axis) -> scalar
 Omega = Callable[[Code, jax.Array, str | None], jax.Array]
 

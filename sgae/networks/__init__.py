@@ -1,7 +1,7 @@
 """Networks as pairs of pure functions (init, apply); Flax stays behind them.
 
 `sparse_autoencoder` puts one together with one of the sparsity maps `topk`,
-`batch_topk`, `jumprelu`, `relu`, `sigmoid`.
+`batch_topk`, `jumprelu`, `gated`, `relu`, `sigmoid`.
 """
 
 from typing import TYPE_CHECKING
@@ -11,6 +11,7 @@ from sgae import lazy
 if TYPE_CHECKING:
   from sgae.networks.public import (
     batch_topk,
+    gated,
     jumprelu,
     relu,
     sigmoid,
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = [
   "batch_topk",
+  "gated",
   "jumprelu",
   "relu",
   "sigmoid",

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import jax
+import jax.numpy as jnp
 
 from sgae.networks.network import Network, Params
 from sgae.networks.sparsity import Code, SparsityMap
@@ -25,6 +26,7 @@ class Autoencoder(NamedTuple):
     sparsify: `sparsify(params, pre_bk, *, train, axis) -> Code`.
     decode: `decode(params, code) -> images_bhwc`, of a `Code` or an array of values.
     after_update: `after_update(params, code_bk, axis) -> params`.
+    gates: as in `SparsityMap`.
   """
 
   init: Callable[[jax.Array], Params]
@@ -32,6 +34,7 @@ class Autoencoder(NamedTuple):
   sparsify: Callable[..., Code]
   decode: Callable[[Params, Code | jax.Array], jax.Array]
   after_update: Callable[..., Params]
+  gates: Callable[[jax.Array], jax.Array] | None = None
 
 
 def make_autoencoder(
@@ -80,7 +83,25 @@ def make_autoencoder(
     updated = sparsity.after_update(params["sparsity"], code_bk, axis)
     return params | {"sparsity": updated}
 
-  return Autoencoder(init, encode, sparsify, decode, after_update)
+  return Autoencoder(init, encode, sparsify, decode, after_update, sparsity.gates)
+
+
+def decode_first(
+  autoencoder: Autoencoder, params: Params, code: Code, count: int
+) -> jax.Array:
+  """Returns what the first `count` latents of a code make alone: images_bhwc."""
+  decoder = params["decoder"]
+  if count == len(decoder["atoms"]):
+    return autoencoder.decode(params, code)
+  first = decoder | {"atoms": decoder["atoms"][:count]}
+  return autoencoder.decode(params | {"decoder": first}, code.values[..., :count])
+
+
+def norms_of_atoms(params: Params) -> jax.Array:
+  """Returns the Euclidean norms of the decoder's atoms, float32 [K]."""
+  atoms = params["decoder"]["atoms"]
+  squares_k = jnp.sum(atoms**2, axis=range(1, atoms.ndim))
+  return jnp.sqrt(squares_k + 1e-12)  # an atom of zeros has a gradient, too
 
 
 def reconstruct(

@@ -12,6 +12,7 @@ from sgae.networks.network import Params
 from sgae.networks.sparsity import (
   SparsityMap,
   make_batch_topk,
+  make_gated,
   make_jumprelu,
   make_relu,
   make_sigmoid,
@@ -22,6 +23,7 @@ topk = make_topk
 batch_topk = make_batch_topk
 jumprelu = make_jumprelu
 relu = make_relu
+gated = make_gated
 sigmoid = make_sigmoid
 
 

@@ -1,6 +1,6 @@
 """Maps from pre-activations to sparse, non-negative codes.
 
-`relu` and `sigmoid` leave sparsity to a penalty (losses/sparsity.py); `topk`,
+`relu`, `gated` and `sigmoid` leave sparsity to a penalty (losses/sparsity.py); `topk`,
 `batch_topk` and `jumprelu` make exact zeros by themselves. The k-th largest value is
 found by bisection over the bits of non-negative floats: exact, counts only (so it is
 summed over devices as it stands), and on a CPU quicker than `lax.top_k` unless few of
@@ -54,12 +54,16 @@ class SparsityMap(NamedTuple):
       optimizer update with the values of the training batch's code.
     selects: how many of a row's largest are all that it looks at; `apply` then takes
       `Preactivations` as well, which may hold these. None: it needs all.
+    gates: `gates(pre_bk) -> values_bk`, what a penalty is on and an auxiliary
+      reconstruction is made of, where a step that has no gradient opens the latents.
+      None: there is none, and a penalty is on the code.
   """
 
   init: Callable[[int], Params]
   apply: Callable[..., Code]
   after_update: Callable[[Params, jax.Array, str | None], Params]
   selects: int | None = None
+  gates: Callable[[jax.Array], jax.Array] | None = None
 
 
 def kth_largest(values_bk: jax.Array, k: int, axis: str | None = None) -> jax.Array:
@@ -242,6 +246,28 @@ def make_jumprelu(threshold: float, bandwidth: float) -> SparsityMap:
     apply,
     after_update,
   )
+
+
+def make_gated() -> SparsityMap:
+  """code = max(exp(r) pre + b, 0) where pre > 0, else 0; r and b learned per latent.
+
+  The gate says which latents are active, the rest how large they are, so that a
+  penalty on `gates` = max(pre, 0) does not shrink them. The step of the gate has no
+  gradient: `gates` need a reconstruction of their own. Rajamanoharan et al. 2024
+  (arXiv 2404.16014), in coordinates in which the gate is the pre-activation: the
+  encoder's bias is that of the gate, which the code's gradient reaches as well.
+  """
+
+  def init(num_latents):
+    return {"log_scale": jnp.zeros(num_latents), "bias": jnp.zeros(num_latents)}
+
+  def apply(params, pre_bk, *, train, axis=None):
+    del train, axis
+    scale, bias = (along_last(params[name], pre_bk) for name in ("log_scale", "bias"))
+    magnitudes_bk = jax.nn.relu(jnp.exp(scale) * pre_bk + bias)
+    return _counted(jnp.where(pre_bk > 0, magnitudes_bk, 0.0))
+
+  return SparsityMap(init, apply, _unchanged, gates=jax.nn.relu)
 
 
 @functools.partial(jax.custom_jvp, nondiff_argnums=(2,))

@@ -341,12 +341,14 @@ def _check_resume(config, workdir, stored, position, data, console) -> None:
       )
   for name in config.phases:
     stored_steps = stored["config"][name]["steps"]
-    decaying = any(
-      field.endswith("optimizer") and config[name][field].schedule != "constant"
-      for field in config[name]
+    falling = any(
+      (field.endswith("optimizer") and value.schedule != "constant")
+      or (field.endswith("_annealing") and value)
+      for field, value in config[name].items()
     )
-    if decaying and stored_steps != config[name].steps:
+    if falling and stored_steps != config[name].steps:
       console.line(
-        f"{name}.steps: {stored_steps} -> {config[name].steps}; the learning rate's "
-        "schedule now ends there, so the numbers differ from a new run of this length"
+        f"{name}.steps: {stored_steps} -> {config[name].steps}; what falls until then "
+        "(learning rate, exponent) now ends there, so the numbers differ from a new "
+        "run of this length"
       )

@@ -229,11 +229,12 @@ def test_same_seed_same_bits_and_other_seed_other_bits(name):
 def test_a_population_equals_single_runs(name, fields):
   """Six states that differ in every swept number, by vmap of the step."""
   members = []
-  phase = make_phase(name, small_config(**fields))
+  phase = make_phase(name, small_config(sae__p_annealing=0.1, **fields))  # keeps it in
   for i in range(6):
     config = small_config(
       seed=i,
       sae__sparsity_weight=1e-4 * i,
+      sae__p_annealing=0.1 * (i + 1),
       sae__optimizer__learning_rate=1e-3 * (i + 1),
       vae__beta=0.5 + 0.1 * i,
       vae__free_bits=0.1 * (i + 1),

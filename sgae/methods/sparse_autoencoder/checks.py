@@ -24,6 +24,7 @@ def check(config: Any) -> None:
   for field in ("sparsity_weight", "auxiliary_weight"):
     non_negative(f"sae.{field}", sae[field])
   check_penalty("sae", config)
+  _check_variants(sae, code)
   if sae.auxiliary_weight and code.sparsity_map in ("sigmoid", "none"):
     raise UserError(
       f"sae.auxiliary_weight={sae.auxiliary_weight} does nothing for code.sparsity_map="
@@ -46,6 +47,34 @@ def check_tie(sae: Any) -> None:
     raise UserError(
       "sae.tied_start=True needs linear networks: set it to False, or "
       "sae.encoder_hidden=() and sae.decoder_hidden=()"
+    )
+
+
+def _check_variants(sae, code):
+  """Refuses variants of the loss that are impossible, or do nothing."""
+  widths("sae.matryoshka", sae.matryoshka)
+  rising = sorted(set(sae.matryoshka)) == list(sae.matryoshka)
+  if sae.matryoshka and (not rising or sae.matryoshka[-1] != code.num_latents):
+    raise UserError(
+      f"sae.matryoshka={tuple(sae.matryoshka)} is not allowed: choose rising numbers "
+      f"of latents that end with code.num_latents={code.num_latents}"
+    )
+  if not 0 <= sae.p_annealing < 1:
+    raise UserError(
+      f"sae.p_annealing={sae.p_annealing} is not allowed: choose one from 0 to below "
+      "1, as the exponent ends at 1 less that"
+    )
+  for field in ("p_annealing", "penalty_by_norms"):
+    if sae[field] and (code.penalty != "l1" or code.sparsity_map == "none"):
+      raise UserError(
+        f"sae.{field}={sae[field]} needs code.penalty='l1' on a code that is never "
+        f"negative, not '{code.penalty}' with code.sparsity_map='{code.sparsity_map}': "
+        "change these, or switch it off"
+      )
+  if sae.penalty_by_norms and sae.unit_norm_atoms:
+    raise UserError(
+      "sae.penalty_by_norms=True does nothing for atoms of norm 1: set "
+      "sae.unit_norm_atoms=False, or leave it out"
     )
 
 

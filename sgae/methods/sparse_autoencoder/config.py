@@ -14,8 +14,8 @@ def code_defaults() -> dict[str, Any]:
   return {
     # Latents; at each place, for sae.architecture='convolutional'.
     "num_latents": 512,
-    # 'relu', 'sigmoid', 'topk', 'batch_topk', 'jumprelu', or 'none' for a plain
-    # autoencoder.
+    # 'relu', 'sigmoid', 'topk', 'batch_topk', 'jumprelu', 'gated' (a latent has a gate
+    # and a size; a penalty is on the gates), or 'none' for a plain autoencoder.
     "sparsity_map": "topk",
     # Active latents per example (over all places of a convolutional code), for
     # 'topk' and 'batch_topk'.
@@ -58,8 +58,18 @@ def defaults() -> dict[str, Any]:
     "tied_start": True,
     # Keep atoms at norm 1.
     "unit_norm_atoms": True,
+    # Numbers of latents, rising, the last code.num_latents: the first so many
+    # reconstruct alone as well, and their errors are added up, so that early latents
+    # are of general use (Matryoshka); (): the whole code alone.
+    "matryoshka": (),
     # Weight of Omega(code) in the autoencoder's loss.
     "sparsity_weight": 0.0,
+    # Take 'l1' of each latent times the norm of its atom, for unit_norm_atoms=False:
+    # then large atoms do not make it cheap.
+    "penalty_by_norms": False,
+    # By how much the exponent p of 'l1', the sum of f^p, falls from 1 over `steps`: .8
+    # ends at .2 (p-annealing). The weight stays as it is; 0: no powers.
+    "p_annealing": 0.0,
     # Weight of the loss that revives dead latents; 0: no such loss.
     "auxiliary_weight": 1 / 32,
     # Dead latents that one example may use in it.

@@ -28,6 +28,7 @@ METHOD = Method(
     "sae.sparsity_weight": setting("sparsity_weight"),
     "sae.auxiliary_weight": setting("auxiliary_weight"),
     "code.rho": setting("rho"),
+    "sae.p_annealing": setting("p_annealing"),
     "sae.optimizer.learning_rate": learning_rate("player"),
   },
 )

@@ -13,6 +13,7 @@ from sgae.networks.sparsity import SparsityMap
 SPARSITY_MAPS: dict[str, Callable[[Any], SparsityMap]] = {
   "none": lambda code: sparsity.make_identity(),
   "relu": lambda code: sparsity.make_relu(),
+  "gated": lambda code: sparsity.make_gated(),
   "sigmoid": lambda code: sparsity.make_sigmoid(),
   "topk": lambda code: sparsity.make_topk(code.k),
   "batch_topk": lambda code: sparsity.make_batch_topk(code.k),

@@ -10,6 +10,7 @@ from sgae import randomness
 from sgae.losses.sparsity import SPARSITY_PENALTIES
 from sgae.methods.method import Program, Settings
 from sgae.methods.optimizers import make_optimizer
+from sgae.methods.sparse_autoencoder.loss import Terms
 from sgae.methods.sparse_autoencoder.networks import build_autoencoder, code_shape
 from sgae.methods.sparse_autoencoder.train import (
   AutoencoderState,
@@ -43,6 +44,8 @@ def build(
     "auxiliary_weight": sae.auxiliary_weight,
     "rho": config.code.rho,
   }
+  if sae.p_annealing:  # which older checkpoints do not have
+    settings["p_annealing"] = sae.p_annealing
 
   def init(
     key: jax.Array,
@@ -66,10 +69,10 @@ def build(
     step=make_autoencoder_step(
       autoencoder,
       optimizer,
-      SPARSITY_PENALTIES[config.code.penalty],
+      _terms(config),
       dead_after=sae.dead_after,
-      auxiliary_k=sae.auxiliary_k if sae.auxiliary_weight else 0,
       unit_norm_atoms=sae.unit_norm_atoms,
+      annealing_steps=sae.steps,
       microbatches=config.train.microbatches,
     ),
     shown=("sae/fvu", "sae/l0", "sae/dead_fraction"),
@@ -79,6 +82,18 @@ def build(
       "decode": (code_shape(config, image_shape),),
       "reconstruct": (image_shape,),
     },
+  )
+
+
+def _terms(config: Any) -> Terms:
+  """Returns what the loss is made of."""
+  sae = config.sae
+  return Terms(
+    SPARSITY_PENALTIES[config.code.penalty],
+    auxiliary_k=sae.auxiliary_k if sae.auxiliary_weight else 0,
+    prefixes=tuple(sae.matryoshka),
+    by_norms=sae.penalty_by_norms,
+    annealed=sae.p_annealing > 0,
   )
 
 

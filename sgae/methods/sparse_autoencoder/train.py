@@ -8,14 +8,12 @@ import optax
 from flax import struct
 
 from sgae.kernels import collectives
-from sgae.losses import reconstruction
-from sgae.losses.sparsity import Omega
 from sgae.methods.gradients import apply_gradients, mean_gradient, norm
 from sgae.methods.player import Batch, PlayerState
+from sgae.methods.sparse_autoencoder.loss import Terms, make_loss
 from sgae.networks.autoencoder import Autoencoder
 from sgae.networks.mlp import unit_norm
-from sgae.networks.network import along_last
-from sgae.networks.sparsity import density, top_code
+from sgae.networks.sparsity import density
 
 Metrics = dict[str, jax.Array]
 
@@ -60,39 +58,44 @@ def init_autoencoder_state(
 def make_autoencoder_step(
   autoencoder: Autoencoder,
   optimizer: optax.GradientTransformation,
-  omega: Omega,
+  terms: Terms,
   *,
   dead_after: int,
-  auxiliary_k: int,
   unit_norm_atoms: bool,
+  annealing_steps: int,
   microbatches: int = 1,
 ) -> Callable[..., tuple[AutoencoderState, Metrics]]:
   """Binds the autoencoder's step.
 
-  loss = mse + sparsity_weight * Omega(code) + auxiliary_weight * AuxK, where
-  `sparsity_weight`, `auxiliary_weight` and `rho` are read from `state.settings`.
+  `sparsity_weight`, `auxiliary_weight`, `rho` and, where Omega is annealed,
+  `p_annealing` are read from `state.settings`.
 
   Args:
     autoencoder: the networks.
     optimizer: from `make_optimizer`.
-    omega: a value of `losses.sparsity.SPARSITY_PENALTIES`.
+    terms: of the loss.
     dead_after: a latent is dead when it has not fired in this many steps.
-    auxiliary_k: how many dead latents an example may use in the AuxK loss; 0: no such
-      loss.
     unit_norm_atoms: keep atoms at norm 1, the gradient along them projected out.
+    annealing_steps: over which the exponent of an annealed Omega falls.
     microbatches: see `mean_gradient`.
 
   Returns:
     `step(state, batch, *, axis=None) -> (state, metrics)`, metrics as scalars.
   """
 
-  loss = _make_loss(autoencoder, omega, auxiliary_k)
+  loss = make_loss(autoencoder, terms)
 
   def step(state: AutoencoderState, batch: Batch, *, axis: str | None = None):
     dead_k = state.idle_k >= dead_after
+    exponent = jnp.float32(1)
+    if terms.annealed:
+      done = jnp.minimum(state.step / max(annealing_steps - 1, 1), 1.0)
+      exponent -= state.settings["p_annealing"] * done
     gradients, metrics, code = mean_gradient(loss, axis, microbatches)(
-      state.player.params, batch["image"], dead_k, state.settings, axis
+      state.player.params, batch["image"], dead_k, exponent, state.settings, axis
     )
+    if terms.annealed:
+      metrics["sae/exponent"] = exponent
     metrics["sae/grad_norm"] = norm(gradients)
     if unit_norm_atoms:
       gradients = _on_atoms(gradients, _project_out, state.player.params)
@@ -112,48 +115,6 @@ def make_autoencoder_step(
     return new_state, metrics
 
   return step
-
-
-def _make_loss(
-  autoencoder: Autoencoder, omega: Omega, auxiliary_k: int
-) -> Callable[..., tuple]:
-  """Returns `loss(params, images_bhwc, dead_k, settings, axis) -> (loss, (metrics,
-  code))`, to be differentiated by `mean_gradient`.
-  """
-
-  def loss(params, images_bhwc, dead_k, settings, axis):
-    code, pre_bk = autoencoder.encode(params, images_bhwc, train=True, axis=axis)
-    outputs = autoencoder.decode(params, code)
-    mse = reconstruction.squared_error(images_bhwc, outputs)
-    penalty = omega(code, settings["rho"], axis)
-    value = mse + settings["sparsity_weight"] * penalty
-    metrics = {"sae/mse": mse, "sae/omega": penalty}
-    if auxiliary_k:
-      # Without dead latents the error is 1 and has no gradient: it says nothing, and
-      # is not computed. (Not a bare 0: either is to vary over devices.)
-      error = jax.lax.cond(
-        dead_k.any(),
-        lambda: _auxiliary_error(
-          autoencoder, params, images_bhwc - outputs, pre_bk, dead_k, auxiliary_k
-        ),
-        lambda: 0.0 * mse,
-      )
-      value += settings["auxiliary_weight"] * error
-      metrics["sae/auxiliary"] = error
-    variance = reconstruction.squared_error(
-      images_bhwc, jnp.broadcast_to(params["encoder"]["mean"], images_bhwc.shape)
-    )
-    return value, (metrics | {"sae/loss": value, "variance": variance}, code)
-
-  return loss
-
-
-def _auxiliary_error(autoencoder, params, residual_bhwc, pre_bk, dead_k, k):
-  """Returns what the k largest dead latents leave unexplained of the residual."""
-  dead_bk = jnp.where(along_last(dead_k, pre_bk), pre_bk, 0.0)
-  silent = autoencoder.decode(params, jnp.zeros_like(pre_bk[:1]))
-  spoken = autoencoder.decode(params, top_code(dead_bk, k))
-  return reconstruction.auxiliary_error(residual_bhwc, spoken - silent)
 
 
 def _on_atoms(tree, function, params):
