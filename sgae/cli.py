@@ -17,9 +17,9 @@ from sgae.training.signals import heeded
 
 # Flags that only some modes read; a flag without effect would mislead.
 READ_BY = {
-  **dict.fromkeys(("num_samples", "format", "seed", "indices"), ("sample",)),
+  **dict.fromkeys(("num_samples", "seed", "indices"), ("sample",)),
   **dict.fromkeys(("latents", "step", "truncation", "raw"), ("sample",)),
-  "member": ("sample", "export"),
+  **dict.fromkeys(("member", "format"), ("sample", "export")),
   "output": ("evaluate", "sample", "export"),
   "topology": ("compile",),
   "images": ("compile",),
@@ -178,6 +178,7 @@ def run(flags: Any, config: Any, overrides: dict[str, Any], name: str) -> int:
   from sgae.reporting import console
   from sgae.runs.compare_directories import compare_runs
   from sgae.runs.export import export_run
+  from sgae.runs.layouts import export_layout
   from sgae.training.run import train
 
   output = console.Console()
@@ -193,7 +194,11 @@ def run(flags: Any, config: Any, overrides: dict[str, Any], name: str) -> int:
     elif flags.mode == "evaluate":
       evaluate_run(workdir, overrides, output, flags.target, elsewhere)
     elif flags.mode == "export":
-      export_run(workdir, overrides, output, flags.member, elsewhere)
+      if flags["format"].present:
+        name, member = flags.format, flags.member
+        export_layout(workdir, overrides, output, name, member, elsewhere)
+      else:
+        export_run(workdir, overrides, output, flags.member, elsewhere)
     elif flags.mode == "compare":
       compare_runs(flags.runs, flags.target, flags.workdir, output, views.selects_by())
     else:

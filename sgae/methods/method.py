@@ -162,6 +162,25 @@ class Controls(NamedTuple):
   decode: Callable[..., Callable[[Any, jax.Array], jax.Array]]
 
 
+class Layout(NamedTuple):
+  """Files in which another package keeps its weights.
+
+  Attributes:
+    about: name of the JSON file.
+    weights: name of the safetensors file.
+    write: `write(config, state, image_shape, units) -> (JSON, {name: float32 array})`
+      raises UserError where the layout has no place for what the config says; `units`
+      are those of vectors, or None.
+    read: `read(JSON, {name: array}) -> (network, params)` raises UserError for what
+      there is none of here.
+  """
+
+  about: str
+  weights: str
+  write: Callable[..., tuple[dict[str, Any], dict[str, np.ndarray]]]
+  read: Callable[..., tuple[Any, Params]]
+
+
 def _nothing(config: Any, dataset: Any) -> None:
   del config, dataset
 
@@ -210,6 +229,7 @@ class Method(NamedTuple):
     stored_as: field of the state -> its name in checkpoints, where that is another.
     exports: `exports(state) -> {branch: Params}`, the weights that the functions of its
       program read, for `--mode=export`; None: they are what it gives.
+    layouts: name -> a layout of another package, for `--mode=export --format=NAME`.
     weights: paths in the state of all weights, such as 'player.params', which a run
       with `start_from` copies; what is not named starts anew.
   """
@@ -237,4 +257,5 @@ class Method(NamedTuple):
   controls: Controls | None = None
   stored_as: Mapping[str, str] = {}
   exports: Callable[[Any], dict[str, Params]] | None = None
+  layouts: Mapping[str, Layout] = {}
   weights: tuple[str, ...] = ()

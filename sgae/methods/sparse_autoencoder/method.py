@@ -7,6 +7,7 @@ from sgae.methods.sparse_autoencoder.controls import CONTROLS
 from sgae.methods.sparse_autoencoder.evaluate import make_evaluator
 from sgae.methods.sparse_autoencoder.program import build
 from sgae.methods.sparse_autoencoder.report import REPORT
+from sgae.methods.sparse_autoencoder.saelens import LAYOUT
 from sgae.methods.sparse_autoencoder.warnings import WARNINGS
 from sgae.methods.sweeps import learning_rate, setting
 
@@ -23,6 +24,7 @@ METHOD = Method(
   gives=lambda state: state.player.params,  # 'encoder', 'sparsity' and 'decoder'
   controls=CONTROLS,
   takes_vectors=True,
+  layouts={"saelens": LAYOUT},
   weights=("player.params",),
   swept={
     "sae.sparsity_weight": setting("sparsity_weight"),
