@@ -200,7 +200,8 @@ def run(flags: Any, config: Any, overrides: dict[str, Any], name: str) -> int:
       else:
         export_run(workdir, overrides, output, flags.member, elsewhere)
     elif flags.mode == "compare":
-      compare_runs(flags.runs, flags.target, flags.workdir, output, views.selects_by())
+      followed, traded = views.selects_by(), views.fronts()
+      compare_runs(flags.runs, flags.target, flags.workdir, output, followed, traded)
     else:
       count, format = flags.num_samples, flags.format
       chosen = Choice(*(flags[field].value for field in Choice._fields))

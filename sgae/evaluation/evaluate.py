@@ -181,6 +181,7 @@ def _measured(
       if leader:
         entry["figures"] = _plain(evaluator.measure(observed, True))
     entries.append(entry)
+  _compare_seeds(evaluator, members, state, failed_m, mesh, entries)
   whole = [entry["figures"] for entry in entries if "figures" in entry]
   figures = {}
   for figure in whole[0] if whole else ():
@@ -188,6 +189,23 @@ def _measured(
     spread = float(np.std(values, ddof=1)) if len(values) > 1 else None
     figures[figure] = {"value": float(np.mean(values)), "error": spread}
   return {"figures": figures, "members": entries}
+
+
+def _compare_seeds(evaluator, members, state, failed_m, mesh, entries) -> None:
+  """Adds to the figures of members how they agree with other seeds of their setting."""
+  whole = [member for member in members if not failed_m[member.number]]
+  by_setting: dict[str, list[population.Member]] = {}
+  for member in whole:
+    by_setting.setdefault(str(member.settings), []).append(member)
+  for same in by_setting.values():
+    if evaluator.between is None or len(same) < 2:
+      continue
+    states = [
+      fetch_local(take_member(state.members, member.number, mesh)) for member in same
+    ]
+    for member, figures in zip(same, evaluator.between(states), strict=True):
+      if "figures" in entries[member.number]:
+        entries[member.number]["figures"] |= _plain(figures)
 
 
 def note_success(name: str, entry: dict[str, Any], target: float) -> None:

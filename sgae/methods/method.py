@@ -102,6 +102,9 @@ class Evaluator(NamedTuple):
     prefix: of the figures' names among the metrics of training.
     samples: how many generated images the full figures are of; 0 where nothing is
       generated, and there is nothing to compare with a floor and controls.
+    between: `between(states) -> [{name: Estimate}]`, for each of the states, on the
+      host, that other seeds of one setting gave: how it agrees with the others. None:
+      nothing is compared between seeds.
   """
 
   observe: Callable[[Any, bool], Any]
@@ -111,6 +114,7 @@ class Evaluator(NamedTuple):
   protocol: Callable[[], dict[str, Any]]
   prefix: str = ""
   samples: int = 0
+  between: Callable[[Sequence[Any]], list[dict[str, Estimate]]] | None = None
 
   @classmethod
   def of(cls, bound: Any, prefix: str = "", samples: int = 0) -> "Evaluator":

@@ -2,7 +2,7 @@
 
 from sgae.diagnostics.rules import Rule
 from sgae.methods import METHODS
-from sgae.reporting.contents import Shown
+from sgae.reporting.contents import Front, Shown
 
 
 def shown() -> dict[str, Shown]:
@@ -18,3 +18,9 @@ def warnings() -> tuple[Rule, ...]:
 def selects_by() -> dict[str, str | None]:
   """Returns the metric whose least value marks the best state of each method."""
   return {name: method.selects_by for name, method in METHODS.items()}
+
+
+def fronts() -> dict[str, Front]:
+  """Returns the figures that are traded for each other, of methods that have any."""
+  of_all = {name: method.report.front for name, method in METHODS.items()}
+  return {name: front for name, front in of_all.items() if front is not None}

@@ -17,7 +17,7 @@ def describe(result: dict[str, Any]) -> list[str]:
   """Returns the tables of a comparison as lines of plain text.
 
   Args:
-    result: of `sgae.runs.compare.compare`.
+    result: of `sgae.runs.compare.compare`, with `fronts` of `sgae.runs.fronts`.
   """
   runs = sum(len(group["runs"]) for group in result["groups"])
   lines = [
@@ -32,6 +32,8 @@ def describe(result: dict[str, Any]) -> list[str]:
     figures = list(dict.fromkeys(named))
     for first in range(0, len(figures), COLUMNS):
       lines += ["", *_figures_table(result, phase, figures[first : first + COLUMNS])]
+  for phase, front in result.get("fronts", {}).items():
+    lines += ["", *_front_table(phase, front)]
   return lines + ["", *_target_table(result)]
 
 
@@ -57,6 +59,22 @@ def _figures_table(result, phase, figures) -> list[str]:
     if set(cells) != {"-"}:
       rows.append([name, "", *cells])
   return _table([phase, "seeds", *figures], rows)
+
+
+def _front_table(phase, front) -> list[str]:
+  rows = []
+  for curve in front["curves"]:
+    for number, point in enumerate(curve["points"]):
+      rows.append(
+        [
+          "" if number else curve["name"],
+          _statistic(point["x"]),
+          _statistic(point["y"]),
+          "yes" if point["best"] else "",
+        ]
+      )
+  header = [f"{phase}: {front['y']} against {front['x']}", front["x"], front["y"]]
+  return _table([*header, "on the front"], rows)
 
 
 def _target_table(result) -> list[str]:

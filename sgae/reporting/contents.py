@@ -28,6 +28,19 @@ class Meaning(NamedTuple):
   text: str
 
 
+class Front(NamedTuple):
+  """Two figures that are traded for each other, both better when they are smaller.
+
+  Attributes:
+    x, y: their names.
+    along: fields of the config that move a run along a curve of its kind.
+  """
+
+  x: str
+  y: str
+  along: tuple[str, ...]
+
+
 class MethodReport(NamedTuple):
   """What the report shows of one method.
 
@@ -38,6 +51,7 @@ class MethodReport(NamedTuple):
     headline: names of the figures that stand first; the others are folded away.
     while_training: figure -> (metric, metric of its error or None), which stand in for
       evaluation.json until there is one.
+    front: figures that a comparison of runs sets against each other, or None.
   """
 
   title: str
@@ -45,6 +59,7 @@ class MethodReport(NamedTuple):
   meanings: Mapping[str, Meaning] = {}
   headline: tuple[str, ...] = ()
   while_training: Mapping[str, tuple[str, str | None]] = {}
+  front: Front | None = None
 
 
 class Shown(NamedTuple):

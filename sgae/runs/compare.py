@@ -75,7 +75,7 @@ def compare(
       all, or two of them are the same.
   """
   _check(runs)
-  groups = _groups(runs)
+  groups = groups_of(runs)
   measure, curves = _curves(runs, selects_by)
   means = {
     name: {
@@ -206,12 +206,23 @@ def _experiment(run):
   return {name: value for name, value in fields.items() if is_compared(name)}
 
 
-def _groups(runs) -> dict[str, list[Run]]:
-  """Returns {name: runs of one experiment}, in the order of the runs."""
+def groups_of(runs: Sequence[Run], without: Sequence[str] = ()) -> dict[str, list[Run]]:
+  """Returns {name: runs of one experiment}, in the order of the runs.
+
+  Args:
+    runs: at least one.
+    without: fields in which runs of a group may differ besides the seed.
+  """
   by_key: dict[str, list[Run]] = {}
+  fields_of: dict[str, dict[str, Any]] = {}
   for run in runs:
-    by_key.setdefault(json.dumps(_experiment(run), sort_keys=True), []).append(run)
-  fields = [_experiment(members[0]) for members in by_key.values()]
+    own = {
+      name: value for name, value in _experiment(run).items() if name not in without
+    }
+    key = json.dumps(own, sort_keys=True)
+    by_key.setdefault(key, []).append(run)
+    fields_of[key] = own
+  fields = list(fields_of.values())
   changed = [
     sorted(name for name in own if own[name] != fields[0].get(name, own[name]))
     for own in fields

@@ -12,10 +12,12 @@ from sgae.errors import UserError
 from sgae.methods import population
 from sgae.reporting.comparison import describe, label
 from sgae.reporting.console import Console
+from sgae.reporting.contents import Front
 from sgae.reporting.files import read_json, write_atomically, write_json
 from sgae.reporting.metrics import read_metrics
 from sgae.runs import directory as run_directory
 from sgae.runs.compare import Run, compare
+from sgae.runs.fronts import fronts
 
 DIRECTORY = "runs/compare"
 
@@ -26,8 +28,9 @@ def compare_runs(
   workdir: str,
   console: Console,
   selects_by: Mapping[str, str | None],
+  traded: Mapping[str, Front],
 ) -> None:
-  """Prints how runs compare and writes compare.json and compare.png.
+  """Prints how runs compare and writes compare.json and pictures of it.
 
   Args:
     names: run directories.
@@ -36,6 +39,7 @@ def compare_runs(
     workdir: where the files go; '': runs/compare.
     console: where the tables go.
     selects_by: phase -> the metric whose least value marks its best state, or None.
+    traded: phase -> figures that are set against each other.
 
   Raises:
     UserError: no run, a directory without a run or without an evaluation, the same run
@@ -46,7 +50,9 @@ def compare_runs(
       f"--target={target} is not allowed: choose a distance above 0, or 0 for the "
       "lowest that every group reached"
     )
-  result = compare(_read(names, console), target, selects_by)
+  runs = _read(names, console)
+  result = compare(runs, target, selects_by)
+  result["fronts"] = fronts(runs, result, traded)
   for line in describe(result):
     console.line(line)
   directory = Path(os.path.expanduser(workdir or DIRECTORY))
@@ -58,6 +64,11 @@ def compare_runs(
 
     written.append(directory / "compare.png")
     write_atomically(written[-1], draw(result, label(result)))
+  if result["fronts"]:
+    from sgae.reporting.comparison_fronts import draw as draw_fronts
+
+    written.append(directory / "fronts.png")
+    write_atomically(written[-1], draw_fronts(result["fronts"]))
   console.line("Stored in " + " and ".join(map(str, written)))
 
 

@@ -1,11 +1,14 @@
 """Variants of the sparse autoencoder's loss, by hand and against plain forms."""
 
+from types import SimpleNamespace
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
 from sgae.losses import reconstruction, sparsity
+from sgae.methods.sparse_autoencoder.evaluate import stabilities
 from sgae.methods.sparse_autoencoder.loss import Terms, make_loss
 from sgae.methods.sparse_autoencoder.networks import build_autoencoder
 from sgae.networks.sparsity import make_gated
@@ -160,3 +163,20 @@ def test_the_exponent_falls_from_1_to_its_end_over_the_steps():
   _, by_l1 = run_steps(plain, plain.init({}), batches(plain, 0, 1))
   np.testing.assert_allclose(metrics["sae/omega"][0], by_l1["sae/omega"][0], rtol=1e-5)
   assert metrics["sae/omega"][1] > by_l1["sae/omega"][0]
+
+
+def test_each_seed_is_compared_with_the_others_of_its_setting():
+  def state_with(atoms):
+    params = {"decoder": {"atoms": jnp.asarray(atoms, jnp.float32)}}
+    return SimpleNamespace(player=SimpleNamespace(params=params))
+
+  square = np.eye(4).reshape(4, 2, 2, 1)  # atoms with places
+  mixed = np.concatenate([square[:2], square[2:3] + square[3:], -square[:1]])
+  found = stabilities([state_with(each) for each in (square, square[::-1], mixed)])
+  # to itself in another order; to the mixture by two atoms and half a diagonal
+  near = (1 + 1 + 0.5**0.5 + 0) / 4
+  for figures, expected in zip(
+    found, [(1 + near) / 2, (1 + near) / 2, near], strict=True
+  ):
+    value = figures["dictionary_stability"].value
+    np.testing.assert_allclose(value, expected, rtol=1e-6)

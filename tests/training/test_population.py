@@ -187,7 +187,7 @@ def test_a_member_is_sampled_and_loaded_as_a_run_is(whole):
 
 def test_the_members_are_the_seeds_of_a_comparison(whole, tmp_path):
   compare_runs(
-    [str(whole)], 0, str(tmp_path), Console(io.StringIO()), {"gan": "gan/frechet"}
+    [str(whole)], 0, str(tmp_path), Console(io.StringIO()), {"gan": "gan/frechet"}, {}
   )
   groups = json.loads((tmp_path / "compare.json").read_bytes())["groups"]
   assert [group["seeds"] for group in groups] == [[0, 1], [0, 1]]

@@ -1,5 +1,7 @@
 """Evaluates an autoencoder: reconstructions, codes and atoms, on the test split."""
 
+import itertools
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -11,11 +13,12 @@ from sgae.devices.mesh import fetch_local
 from sgae.evaluation.measures.codes import (
   active_latents,
   code_measures,
+  dictionary_stability,
   firing_rates,
   largest,
   reconstruction_measures,
 )
-from sgae.evaluation.measures.estimate import Estimate
+from sgae.evaluation.measures.estimate import Estimate, mean_estimate
 from sgae.evaluation.measures.reference import EvaluationData
 from sgae.methods.method import Evaluator
 from sgae.methods.reconstruction import (
@@ -26,6 +29,8 @@ from sgae.methods.reconstruction import (
 )
 from sgae.methods.sparse_autoencoder.networks import build_autoencoder
 from sgae.networks.autoencoder import reconstruct
+
+LATENTS_MATCHED = 4096  # of dictionaries that are matched, in tens of seconds each
 
 
 class Observation(NamedTuple):
@@ -55,7 +60,38 @@ def make_evaluator(config: Any, data: EvaluationData, mesh: Any) -> Evaluator:
     data: the data set.
     mesh: the devices of the run.
   """
-  return Evaluator.of(AutoencoderEvaluator(config, data, mesh), prefix="test_")
+  bound = AutoencoderEvaluator(config, data, mesh)
+  # behind hidden layers atoms are in a basis that each seed has for itself
+  comparable = not config.sae.decoder_hidden
+  comparable = comparable and config.code.num_latents <= LATENTS_MATCHED
+  evaluator = Evaluator.of(bound, prefix="test_")
+  return evaluator._replace(between=stabilities if comparable else None)
+
+
+def stabilities(states: Sequence[Any]) -> list[dict[str, Estimate]]:
+  """Returns how similar each dictionary is to those of the other seeds.
+
+  Args:
+    states: at least two, trained, on the host.
+
+  Returns:
+    For each `dictionary_stability`, the mean of that measure over the others, and its
+    standard error where there are several.
+  """
+  atoms = [np.asarray(state.player.params["decoder"]["atoms"]) for state in states]
+  flat = [each.reshape(len(each), -1) for each in atoms]
+  pairs = {
+    frozenset(pair): dictionary_stability(*(flat[i] for i in pair)).value
+    for pair in itertools.combinations(range(len(flat)), 2)
+  }
+  return [
+    {
+      "dictionary_stability": mean_estimate(
+        np.array([value for pair, value in pairs.items() if own in pair])
+      )
+    }
+    for own in range(len(flat))
+  ]
 
 
 class AutoencoderEvaluator:

@@ -1,6 +1,6 @@
 """What the report shows of a sparse autoencoder."""
 
-from sgae.reporting.contents import Curve, Meaning, MethodReport, Panel
+from sgae.reporting.contents import Curve, Front, Meaning, MethodReport, Panel
 
 _TRAINING = (
   Panel("FVU", (Curve("sae/fvu", "training"), Curve("sae/test_fvu", "test"))),
@@ -30,6 +30,9 @@ REPORT = MethodReport(
     "fvu": Meaning("FVU", "lower", "fraction of variance unexplained"),
     "dead_share": Meaning("Dead latents", "lower", "share that never fires"),
     "l0": Meaning("L0", "", "active latents per image"),
+    "dictionary_stability": Meaning(
+      "Dictionary stability", "higher", "cosine of atoms to those of the other seeds"
+    ),
     "probe_error": Meaning("Probe error", "lower", "of a linear classifier on codes"),
   },
   headline=("fvu", "dead_share", "l0"),
@@ -38,4 +41,5 @@ REPORT = MethodReport(
     "dead_share": ("sae/test_dead_share", None),
     "l0": ("sae/test_l0", None),
   },
+  front=Front("l0", "fvu", ("code.k", "code.rho", "sae.sparsity_weight")),
 )
