@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from ml_collections import ConfigDict
 
-from configs import base
+from configs import base, pareto
 from configs.mnist import STARTS
 from sgae.config import RESUMABLE_BASE, changed_fields, flatten, is_resumable, validate
 from sgae.errors import UserError
@@ -61,6 +61,20 @@ def test_each_start_is_named_and_what_it_says(name):
   assert [start for start, value in starts.items() if value == "encoder"] == ["encoder"]
   with pytest.raises(UserError, match="mixture, encoder, decoder, plain"):
     module.get_config("fresh")
+
+
+def test_each_kind_of_autoencoder_has_its_curve():
+  of_kind = {kind: validate(pareto.get_config(kind)) for kind in pareto.KINDS}
+  curves = {
+    json.dumps([config.code.to_dict(), config.sae.to_dict()])
+    for config in of_kind.values()
+  }
+  assert len(curves) == len(of_kind)
+  for kind, config in of_kind.items():
+    fields = [entry.partition("=")[0] for entry in config.population.vary]
+    assert fields == ([] if kind in pareto.BY_K else [pareto.VARIED[kind][0]])
+  with pytest.raises(UserError, match="topk, batch_topk, matryoshka, jumprelu, gated"):
+    pareto.get_config("lista")
 
 
 def test_every_field_is_read_somewhere():
