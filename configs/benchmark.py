@@ -2,6 +2,7 @@
 
 python -m sgae.benchmark
 python -m sgae.benchmark.growth
+python -m sgae.benchmark.dictionaries
 
 JAX is imported by the functions that need it alone: a process that imports this module
 may still set XLA's flags, and PyTorch's side runs without JAX.
@@ -11,7 +12,7 @@ import importlib
 from collections.abc import Iterator
 from typing import Any
 
-from configs import mnist, seed
+from configs import mnist, seed, sparse_coding
 from sgae.benchmark.rows import ACTIVE, PIXELS, Point, Row, Side
 
 # Ways in which the PyTorch side of a network is written; the quickest counts.
@@ -139,6 +140,24 @@ def quality_config(name: str) -> Any:
   config, default = mnist.get_config("plain"), mnist.get_config()
   for field in ("discriminator_architecture", "discriminator_hidden"):
     config.gan[field] = default.gan[field]
+  return config
+
+
+DICTIONARIES = {"patches": 100_000, "mnist": 60_000}  # training examples
+
+
+def dictionary_config(name: str, epochs: int) -> Any:
+  """Returns the config of a dictionary, of about so many epochs.
+
+  Args:
+    name: a key of `DICTIONARIES`, and a kind of configs/sparse_coding.py.
+    epochs: how often training examples are seen.
+  """
+  config = sparse_coding.get_config(name)
+  coding = config.sparse_coding
+  coding.log_every = DICTIONARIES[name] // coding.batch_size // 10
+  coding.steps = 10 * coding.log_every * epochs
+  coding.update(evaluate_every=coding.steps, save_every=coding.steps)
   return config
 
 
