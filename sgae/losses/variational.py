@@ -61,6 +61,21 @@ def gaussian_kl(means_bk: jax.Array, log_variances_bk: jax.Array) -> jax.Array:
   return 0.5 * (means_bk**2 + variances_bk - 1 - log_variances_bk)
 
 
+def laplace_kl(means_bk: jax.Array, log_scales_bk: jax.Array) -> jax.Array:
+  """KL(Laplace(mean, scale) || Laplace(0, 1)) of each latent, nats.
+
+  |m| + b exp(-|m| / b) - log b - 1; float [B, K] -> [B, K]. The density is
+  exp(-|z - m| / b) / 2b.
+
+  >>> float(laplace_kl(jnp.array([[0.0]]), jnp.array([[0.0]]))[0, 0])
+  0.0
+  """
+  require_same_shape(means_bk, log_scales_bk)
+  sizes_bk = jnp.abs(means_bk)
+  scales_bk = jnp.exp(log_scales_bk)
+  return sizes_bk + scales_bk * jnp.exp(-sizes_bk / scales_bk) - log_scales_bk - 1
+
+
 def spike_and_slab_kl(
   means_bk: jax.Array,
   log_variances_bk: jax.Array,

@@ -19,6 +19,7 @@ from sgae.errors import StoppedBySignal, UserError
 from sgae.evaluation.measures.latents import active_units
 from sgae.evaluation.measures.reference import EvaluationData
 from sgae.evaluation.sample import sample_run
+from sgae.losses.variational import laplace_kl
 from sgae.methods import METHODS
 from sgae.methods.vae import likelihoods
 from sgae.methods.vae.evaluate import make_evaluator, traversed
@@ -126,6 +127,19 @@ def test_the_kl_is_the_mean_of_the_log_ratios(name):
   np.testing.assert_allclose(latents.mean(axis=1), posterior.mean(outputs), atol=0.03)
 
 
+def test_laplace_noise_and_its_kl_are_those_of_scipy():
+  noise = POSTERIORS["laplace"]().noise(jax.random.key(0), jnp.arange(20_000), (1,))
+  drawn = np.asarray(noise["laplace"]).ravel()
+  assert stats.kstest(drawn, stats.laplace.cdf).pvalue > 0.01
+  mean, scale = 0.7, 0.3
+  points = np.linspace(-30, 30, 2_000_001)
+  density = stats.laplace.pdf(points, mean, scale)
+  log_ratio = stats.laplace.logpdf(points, mean, scale) - stats.laplace.logpdf(points)
+  expected = (density * log_ratio).sum() * (points[1] - points[0])
+  found = laplace_kl(jnp.array([[mean]]), jnp.log(jnp.array([[scale]])))
+  assert float(found[0, 0]) == pytest.approx(expected, rel=1e-4)
+
+
 def test_a_gate_that_is_off_lets_nothing_through_and_has_a_gradient():
   posterior = POSTERIORS["spike_and_slab"]()
   settings = {"gate_sharpness": jnp.float32(10)}
@@ -208,6 +222,7 @@ def test_beta_rises_and_free_bits_cost_nothing():
   [
     dict(vae__architecture="convolutional", vae__kernel_size=2),
     dict(vae__posterior="spike_and_slab", vae__pixels="fixed"),
+    dict(vae__posterior="laplace"),
     dict(vae__likelihood="gaussian", vae__pixels="dequantised"),
   ],
 )

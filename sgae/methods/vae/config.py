@@ -34,7 +34,8 @@ def defaults() -> dict[str, Any]:
     "pixels": "dynamic",
     # Mean image: 'tanh' or, for 'gaussian', 'linear'.
     "output": "tanh",
-    # q(z|x) and p(z): 'gaussian' with a standard normal prior, or 'spike_and_slab',
+    # q(z|x) and p(z): 'gaussian' with a standard normal prior, 'laplace' with a Laplace
+    # prior of scale 1, whose latents are near zero or far from it, or 'spike_and_slab',
     # where latents are exactly zero with a probability (Tonolini et al. 2019).
     "posterior": "gaussian",
     # For 'spike_and_slab': prior probability that a latent is not zero, and how steep
