@@ -9,6 +9,7 @@
     :topk         k = 32; the default
     :batch_topk   the same budget, shared by a batch
     :matryoshka   the same, and prefixes of 16, 32, 64, 128 reconstruct alone
+    :archetypal   top-k, with atoms near mixtures of 512 centres of the images
     :jumprelu     learned thresholds, a weight of L0
     :gated        gates with an L1, magnitudes of their own
     :l1           ReLU and an L1
@@ -17,7 +18,7 @@
     :kl           sigmoid units, KL to a mean activation of 8, 32 or 64 / 512; none is
                   ever zero, so that L0 is 512
 
-The first three have their L0 by `--config.code.k`, one run for each; the others train
+The first four have their L0 by `--config.code.k`, one run for each; the others train
 all their weights as one population.
 """
 
@@ -26,7 +27,7 @@ from typing import Any
 from configs import base
 from sgae.errors import UserError
 
-BY_K = ("topk", "batch_topk", "matryoshka")
+BY_K = ("topk", "batch_topk", "matryoshka", "archetypal")
 # Kind -> the field that moves it along its curve, and values of it.
 VARIED = {
   "jumprelu": ("sae.sparsity_weight", (3e-4, 1e-3, 5e-3)),
@@ -60,6 +61,10 @@ def get_config(arg: str = "") -> Any:
   if kind == "matryoshka":
     config.code.sparsity_map = "batch_topk"
     sae.matryoshka = (16, 32, 64, 128, 512)
+  elif kind == "archetypal":
+    config.code.sparsity_map = "topk"
+    # centres are alike: a tied encoder would fire on all of them at once
+    sae.update(archetypes=512, unit_norm_atoms=False, tied_start=False)
   elif kind in VARIED:
     field, values = VARIED[kind]
     config.population.vary = (f"{field}={','.join(f'{value:g}' for value in values)}",)

@@ -133,6 +133,9 @@ def _draw_sae(draw, config):
   sae.matryoshka = draw(
     st.sampled_from([(), (*sorted(early - {code.num_latents}), code.num_latents)])
   )
+  sae.relaxation = draw(weights)
+  if sae.architecture == "mlp" and not (sae.unit_norm_atoms or sae.decoder_hidden):
+    sae.archetypes = draw(st.sampled_from([0, code.num_latents, 40]))
   if code.penalty == "l1" and code.sparsity_map != "none":
     sae.p_annealing = draw(rates)
     sae.penalty_by_norms = not sae.unit_norm_atoms and draw(st.booleans())
@@ -285,6 +288,8 @@ WRONG = {
   "sae.matryoshka": [(5, 4, 24), *BAD_WIDTHS],
   "sae.p_annealing": BAD_SHARES,
   "sae.penalty_by_norms": BAD_FLAGS,
+  "sae.archetypes": [5, *bad_whole(0)],
+  "sae.relaxation": BAD_WEIGHTS,
   "sae.auxiliary_weight": BAD_WEIGHTS,
   "sae.dead_after": bad_whole(1),
   "gan.generator": BAD_NAMES,

@@ -73,7 +73,9 @@ def test_each_kind_of_autoencoder_has_its_curve():
   for kind, config in of_kind.items():
     fields = [entry.partition("=")[0] for entry in config.population.vary]
     assert fields == ([] if kind in pareto.BY_K else [pareto.VARIED[kind][0]])
-  with pytest.raises(UserError, match="topk, batch_topk, matryoshka, jumprelu, gated"):
+  with pytest.raises(
+    UserError, match="topk, batch_topk, matryoshka, archetypal, jumprelu"
+  ):
     pareto.get_config("lista")
 
 
@@ -203,6 +205,9 @@ def put(field, value):
     ("sae.p_annealing", 1.0, "from 0 to below 1"),
     ("sae.p_annealing", -0.1, "from 0 to below 1"),
     ("sae.penalty_by_norms", True, "sae.unit_norm_atoms=False"),
+    ("sae.archetypes", 511, "code.num_latents=512 or more"),
+    ("sae.archetypes", 512, "sae.unit_norm_atoms=False"),
+    ("sae.relaxation", -0.1, "from 0 up"),
     ("sae.auxiliary_weight", float("nan"), "finite"),
     ("sae.auxiliary_k", 600, "code.num_latents=512"),
     ("sae.dead_after", 0, "1 or more"),

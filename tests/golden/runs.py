@@ -37,6 +37,7 @@ NAMES = (
   "mnist:encoder",
   "mnist_dcgan",
   "pareto",
+  "pareto:archetypal",
   "pareto:gated",
   "pareto:l1_norms",
   "pareto:matryoshka",

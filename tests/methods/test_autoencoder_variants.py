@@ -7,10 +7,14 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from sgae.data.dataset import Dataset
+from sgae.errors import UserError
 from sgae.losses import reconstruction, sparsity
+from sgae.methods.sparse_autoencoder import hull
 from sgae.methods.sparse_autoencoder.evaluate import stabilities
 from sgae.methods.sparse_autoencoder.loss import Terms, make_loss
 from sgae.methods.sparse_autoencoder.networks import build_autoencoder
+from sgae.networks import archetypes
 from sgae.networks.sparsity import make_gated
 from tests.systems import (
   CONVOLUTIONAL,
@@ -25,6 +29,7 @@ from tests.systems import (
 
 IMAGES = jnp.asarray(EXAMPLES.images[:8], jnp.float32) / 127.5 - 1
 NO_WEIGHTS = {"sparsity_weight": 0.0, "auxiliary_weight": 0.0, "rho": 0.05}
+ARCHETYPAL = {"sae__archetypes": 30, "sae__unit_norm_atoms": False}
 NONE_DEAD = jnp.zeros(24, bool)
 
 
@@ -180,3 +185,44 @@ def test_each_seed_is_compared_with_the_others_of_its_setting():
   ):
     value = figures["dictionary_stability"].value
     np.testing.assert_allclose(value, expected, rtol=1e-6)
+
+
+def test_atoms_are_mixtures_of_points_and_a_little_more():
+  points = jnp.array([[3.0, 4.0], [0.0, 5.0], [-5.0, 0.0]])  # of norm 5
+  params = archetypes.init(points, 2)
+  np.testing.assert_allclose(archetypes.atoms(params), points[:2] / 5, rtol=1e-6)
+  moved = params | {
+    "mixing": jnp.array([[1.0, 3.0, -2.0], [0.5, 0.0, 0.0]]),
+    "offset": jnp.array([[3.0, 4.0], [0.0, 0.5]]),
+  }
+  bounded = archetypes.projected(moved, relaxation=0.2)  # of norm 1 at most
+  np.testing.assert_allclose(bounded["mixing"], [[0.25, 0.75, 0.0], [1.0, 0.0, 0.0]])
+  np.testing.assert_allclose(bounded["offset"], [[0.6, 0.8], [0.0, 0.5]], rtol=1e-6)
+  slopes = jax.grad(lambda params: archetypes.atoms(params).sum())(params)
+  assert not slopes["points"].any()
+  assert slopes["mixing"].all() and slopes["offset"].all()
+
+
+def test_archetypal_atoms_stay_within_their_bounds_and_learn():
+  config = small_config(**ARCHETYPAL)
+  data = Dataset("noise", EXAMPLES, EXAMPLES, 10)
+  prepared, images = hull.prepare(config, data, {})
+  assert (prepared["points"].shape, images) == ((30, 16), 256)
+  again, _ = hull.prepare(small_config(seed=1, **ARCHETYPAL), data, {})
+  np.testing.assert_array_equal(prepared["points"], again["points"])
+  phase = make_phase("sae", config)
+  start = phase.program.init_from(jax.random.key(0), prepared)
+  state, metrics = run_steps(phase, start, batches(phase, 0, 200))
+  params = state.player.params
+  np.testing.assert_array_equal(params["hull"]["points"], prepared["points"])
+  np.testing.assert_allclose(params["hull"]["mixing"].sum(axis=1), 1.0, rtol=1e-5)
+  assert (params["hull"]["mixing"] >= 0).all()
+  most = 0.1 * np.linalg.norm(prepared["points"], axis=1).mean()
+  assert (jnp.linalg.norm(params["hull"]["offset"], axis=1) <= most * 1.00001).all()
+  made = archetypes.atoms(params["hull"])
+  np.testing.assert_allclose(params["decoder"]["atoms"], made, rtol=1e-5, atol=1e-6)
+  assert (params["hull"]["mixing"] != start.player.params["hull"]["mixing"]).any()
+  fvu = metrics["sae/fvu"]  # of noise, which leaves little to learn
+  assert fvu[-50:].mean() < 0.9 * fvu[:50].mean()
+  with pytest.raises(UserError, match="sae.archetypes=300 is more than the 256"):
+    hull.check_data(small_config(**ARCHETYPAL | {"sae__archetypes": 300}), data)

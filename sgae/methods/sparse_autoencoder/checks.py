@@ -59,6 +59,21 @@ def _check_variants(sae, code):
       f"sae.matryoshka={tuple(sae.matryoshka)} is not allowed: choose rising numbers "
       f"of latents that end with code.num_latents={code.num_latents}"
     )
+  non_negative("sae.relaxation", sae.relaxation)
+  at_least("sae.archetypes", sae.archetypes, 0)
+  if sae.archetypes and sae.archetypes < code.num_latents:
+    raise UserError(
+      f"sae.archetypes={sae.archetypes} is too small: choose code.num_latents="
+      f"{code.num_latents} or more, or 0 for free atoms"
+    )
+  if sae.archetypes and (
+    sae.unit_norm_atoms or sae.architecture != "mlp" or sae.decoder_hidden
+  ):
+    raise UserError(
+      f"sae.archetypes={sae.archetypes} needs atoms that are images, of any norm: set "
+      "sae.architecture='mlp', sae.decoder_hidden=() and sae.unit_norm_atoms=False, or "
+      "sae.archetypes=0"
+    )
   if not 0 <= sae.p_annealing < 1:
     raise UserError(
       f"sae.p_annealing={sae.p_annealing} is not allowed: choose one from 0 to below "

@@ -62,6 +62,12 @@ def defaults() -> dict[str, Any]:
     # reconstruct alone as well, and their errors are added up, so that early latents
     # are of general use (Matryoshka); (): the whole code alone.
     "matryoshka": (),
+    # Points of the training images, centres of k-means, that atoms are mixtures of, at
+    # least code.num_latents. It needs decoder_hidden=() and unit_norm_atoms=False, and
+    # does better with tied_start=False, as points are alike. 0: atoms are free.
+    "archetypes": 0,
+    # How far an atom may be from such a mixture, in mean norms of the points.
+    "relaxation": 0.1,
     # Weight of Omega(code) in the autoencoder's loss.
     "sparsity_weight": 0.0,
     # Take 'l1' of each latent times the norm of its atom, for unit_norm_atoms=False:

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 
 from sgae.losses import reconstruction
 from sgae.losses.sparsity import Omega, raised
+from sgae.methods.sparse_autoencoder import hull
 from sgae.networks.autoencoder import Autoencoder, decode_first, norms_of_atoms
 from sgae.networks.network import Params, along_last
 from sgae.networks.sparsity import Code, top_code
@@ -25,6 +26,7 @@ class Terms(NamedTuple):
       et al. 2025, arXiv 2503.17547). (): the whole code alone.
     by_norms: whether Omega is of latents times the norms of their atoms.
     annealed: whether Omega is of powers.
+    archetypal: whether the branch `hull` says what the atoms are, and is trained.
   """
 
   omega: Omega
@@ -32,6 +34,7 @@ class Terms(NamedTuple):
   prefixes: tuple[int, ...] = ()
   by_norms: bool = False
   annealed: bool = False
+  archetypal: bool = False
 
 
 def make_loss(autoencoder: Autoencoder, terms: Terms) -> Callable[..., tuple]:
@@ -47,6 +50,8 @@ def make_loss(autoencoder: Autoencoder, terms: Terms) -> Callable[..., tuple]:
   """
 
   def loss(params, images_bhwc, dead_k, exponent, settings, axis):
+    if terms.archetypal:
+      params = hull.with_atoms(params)
     code, pre_bk = autoencoder.encode(params, images_bhwc, train=True, axis=axis)
     outputs = autoencoder.decode(params, code)
     mse = value = reconstruction.squared_error(images_bhwc, outputs)

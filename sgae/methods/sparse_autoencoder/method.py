@@ -5,6 +5,7 @@ from sgae.methods.sparse_autoencoder.checks import check
 from sgae.methods.sparse_autoencoder.config import SECTIONS
 from sgae.methods.sparse_autoencoder.controls import CONTROLS
 from sgae.methods.sparse_autoencoder.evaluate import make_evaluator
+from sgae.methods.sparse_autoencoder.hull import check_data, prepare
 from sgae.methods.sparse_autoencoder.program import build
 from sgae.methods.sparse_autoencoder.report import REPORT
 from sgae.methods.sparse_autoencoder.saelens import LAYOUT
@@ -21,6 +22,8 @@ METHOD = Method(
   evaluate=make_evaluator,
   report=REPORT,
   warnings=WARNINGS,
+  prepare=prepare,
+  check_data=check_data,
   gives=lambda state: state.player.params,  # 'encoder', 'sparsity' and 'decoder'
   controls=CONTROLS,
   takes_vectors=True,

@@ -4,12 +4,14 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from sgae import randomness
 from sgae.losses.sparsity import SPARSITY_PENALTIES
 from sgae.methods.method import Program, Settings
 from sgae.methods.optimizers import make_optimizer
+from sgae.methods.sparse_autoencoder import hull
 from sgae.methods.sparse_autoencoder.loss import Terms
 from sgae.methods.sparse_autoencoder.networks import build_autoencoder, code_shape
 from sgae.methods.sparse_autoencoder.train import (
@@ -17,6 +19,7 @@ from sgae.methods.sparse_autoencoder.train import (
   init_autoencoder_state,
   make_autoencoder_step,
 )
+from sgae.networks import mlp
 from sgae.networks.autoencoder import Autoencoder, reconstruct
 from sgae.networks.network import Params
 
@@ -52,14 +55,15 @@ def build(
     settings: Settings = settings,
     inherited: Mapping[str, Params] | None = None,
   ) -> AutoencoderState:
-    del inherited  # it takes nothing over
+    params = autoencoder.init(randomness.stream_key(key, "sae/init"))
+    if sae.archetypes:
+      shape = (sae.archetypes, mean.size)
+      params = hull.with_hull(params, (inherited or {}).get("points", jnp.zeros(shape)))
+      if sae.tied_start:
+        atoms = params["decoder"]["atoms"]
+        params |= {"encoder": mlp.tied_to_atoms(params["encoder"], atoms)}
     return init_autoencoder_state(
-      autoencoder,
-      optimizer,
-      config.code.num_latents,
-      settings,
-      randomness.stream_key(key, "sae/init"),
-      key,
+      params, optimizer, config.code.num_latents, settings, key
     )
 
   return Program(
@@ -73,10 +77,12 @@ def build(
       dead_after=sae.dead_after,
       unit_norm_atoms=sae.unit_norm_atoms,
       annealing_steps=sae.steps,
+      relaxation=sae.relaxation,
       microbatches=config.train.microbatches,
     ),
     shown=("sae/fvu", "sae/l0", "sae/dead_fraction"),
     functions=_functions(autoencoder),
+    inherits=("points",) if sae.archetypes else (),
     exportable={
       "encode": (image_shape,),
       "decode": (code_shape(config, image_shape),),
@@ -94,6 +100,7 @@ def _terms(config: Any) -> Terms:
     prefixes=tuple(sae.matryoshka),
     by_norms=sae.penalty_by_norms,
     annealed=sae.p_annealing > 0,
+    archetypal=sae.archetypes > 0,
   )
 
 

@@ -10,9 +10,11 @@ from flax import struct
 from sgae.kernels import collectives
 from sgae.methods.gradients import apply_gradients, mean_gradient, norm
 from sgae.methods.player import Batch, PlayerState
+from sgae.methods.sparse_autoencoder import hull
 from sgae.methods.sparse_autoencoder.loss import Terms, make_loss
 from sgae.networks.autoencoder import Autoencoder
 from sgae.networks.mlp import unit_norm
+from sgae.networks.network import Params
 from sgae.networks.sparsity import density
 
 Metrics = dict[str, jax.Array]
@@ -37,15 +39,13 @@ class AutoencoderState(struct.PyTreeNode):
 
 
 def init_autoencoder_state(
-  autoencoder: Autoencoder,
+  params: Params,
   optimizer: optax.GradientTransformation,
   num_latents: int,
   settings: Mapping[str, float],
-  init_key: jax.Array,
   root_key: jax.Array,
 ) -> AutoencoderState:
   """Returns the state before the first step; `settings` as in the step's factory."""
-  params = autoencoder.init(init_key)
   return AutoencoderState(
     step=jnp.int32(0),
     player=PlayerState(params=params, optimizer=optimizer.init(params)),
@@ -63,6 +63,7 @@ def make_autoencoder_step(
   dead_after: int,
   unit_norm_atoms: bool,
   annealing_steps: int,
+  relaxation: float,
   microbatches: int = 1,
 ) -> Callable[..., tuple[AutoencoderState, Metrics]]:
   """Binds the autoencoder's step.
@@ -77,6 +78,7 @@ def make_autoencoder_step(
     dead_after: a latent is dead when it has not fired in this many steps.
     unit_norm_atoms: keep atoms at norm 1, the gradient along them projected out.
     annealing_steps: over which the exponent of an annealed Omega falls.
+    relaxation: see `archetypes.projected`; read where atoms are archetypal.
     microbatches: see `mean_gradient`.
 
   Returns:
@@ -103,6 +105,8 @@ def make_autoencoder_step(
     params = autoencoder.after_update(player.params, code.values, axis)
     if unit_norm_atoms:
       params = _on_atoms(params, lambda atoms, _: unit_norm(atoms), params)
+    if terms.archetypal:
+      params = hull.after_update(params, relaxation)
 
     density_k = density(code, axis)
     idle_k = jnp.where(density_k > 0, 0, state.idle_k + 1)

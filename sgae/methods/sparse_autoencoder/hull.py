@@ -1,0 +1,81 @@
+"""Archetypal dictionaries: points of the training images, and atoms near mixtures."""
+
+import warnings
+from collections.abc import Mapping
+from typing import Any
+
+import jax
+import numpy as np
+from sklearn.cluster import KMeans
+from sklearn.exceptions import ConvergenceWarning
+from threadpoolctl import threadpool_limits
+
+from sgae.data import resident
+from sgae.data.dataset import Dataset
+from sgae.devices import processes
+from sgae.errors import UserError
+from sgae.networks import archetypes
+from sgae.networks.network import Params
+
+TURNS = 10  # of k-means, at most
+IMAGES_EACH = 20  # that a point is fitted to, at most
+
+
+def prepare(
+  config: Any, dataset: Dataset, inherited: Mapping[str, Params]
+) -> tuple[dict[str, Params], int]:
+  """Returns the points, where the config has any: centres of k-means, mean subtracted.
+
+  They are the same for every seed of a run, which is what makes dictionaries alike.
+
+  Args:
+    config: validated.
+    dataset: the data.
+    inherited: not used.
+
+  Returns:
+    ({'points': float32 [M, D]}, how many training images were read for them).
+  """
+  del inherited
+  if not config.sae.archetypes:
+    return {}, 0
+  train = dataset.train.images
+  count = min(len(train), IMAGES_EACH * config.sae.archetypes)
+  images = np.asarray(resident.to_model_range(train[:count]))
+  centred_nd = (images - resident.mean_image(train)[None]).reshape(count, -1)
+  kmeans: Any = KMeans  # whose annotations name the default of n_init alone
+  # one thread: the sums of several come in no fixed order
+  with threadpool_limits(1), warnings.catch_warnings():
+    warnings.simplefilter("ignore", ConvergenceWarning)  # stopping early is meant
+    fitted = kmeans(
+      config.sae.archetypes, init="random", n_init=1, max_iter=TURNS, random_state=0
+    ).fit(centred_nd)
+  points = fitted.cluster_centers_.astype(np.float32)
+  return {"points": processes.from_leader(points)}, count
+
+
+def check_data(config: Any, dataset: Dataset) -> None:
+  """Refuses more points than there are training images."""
+  if config.sae.archetypes > len(dataset.train.images):
+    raise UserError(
+      f"sae.archetypes={config.sae.archetypes} is more than the "
+      f"{len(dataset.train.images)} training images that they are centres of: choose "
+      "fewer"
+    )
+
+
+def with_hull(params: Params, points_md: jax.Array) -> Params:
+  """Returns parameters of an autoencoder with those of its atoms in a branch `hull`."""
+  hull = archetypes.init(points_md, len(params["decoder"]["atoms"]))
+  return with_atoms(params | {"hull": hull})
+
+
+def with_atoms(params: Params) -> Params:
+  """Returns parameters whose decoder has the atoms that the branch `hull` says."""
+  made = archetypes.atoms(params["hull"])
+  return params | {"decoder": params["decoder"] | {"atoms": made}}
+
+
+def after_update(params: Params, relaxation: float) -> Params:
+  """Returns parameters that an update has moved, within their bounds again."""
+  return with_atoms(params | {"hull": archetypes.projected(params["hull"], relaxation)})
