@@ -146,6 +146,7 @@ SYSTEMS = {
   "few of many": {"code__num_latents": 1024, "code__k": 4},
   "batch_topk": {"code__sparsity_map": "batch_topk"},
   "jumprelu": {"code__sparsity_map": "jumprelu"},
+  "gated": {"code__sparsity_map": "gated"},
   "convolutional": CONVOLUTIONAL,
   "convolutional jumprelu": CONVOLUTIONAL | {"code__sparsity_map": "jumprelu"},
   "residual": {

@@ -194,7 +194,7 @@ def test_the_command_writes_the_folder_or_says_in_one_line_why_not(whole_run, tm
   about = json.loads((workdir / "saelens" / "cfg.json").read_text())
   np.testing.assert_allclose(
     as_saelens(about, weights, x_bd)[0],
-    run.encode(x_bd.reshape(3, 8, 8, 1)),
+    run.encode(jnp.asarray(x_bd).reshape(3, 8, 8, 1)),
     rtol=1e-5,
     atol=1e-5,
   )

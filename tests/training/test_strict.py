@@ -19,6 +19,7 @@ from tests.systems import EXAMPLES, IMAGES, make_phase, small_config
     ("sae", "topk", "none"),
     ("sae", "batch_topk", "l1"),
     ("sae", "jumprelu", "l0"),
+    ("sae", "gated", "l1"),
     ("gan", "topk", "l1"),
     ("gan", "batch_topk", "l1"),
   ],
@@ -27,6 +28,9 @@ def test_no_key_is_used_twice_and_no_rank_is_promoted(name, sparsity_map, penalt
   config = small_config(code__sparsity_map=sparsity_map, code__penalty=penalty)
   config.sae.sparsity_weight = config.gan.sparsity_weight = 1e-3
   config.gan.penalties.gradient_penalty = 1.0
+  if sparsity_map == "gated":  # and all variants of the loss with it
+    config.sae.update(unit_norm_atoms=False, penalty_by_norms=True, p_annealing=0.5)
+    config.sae.update(matryoshka=(6, 24), archetypes=30)
   with jax.debug_key_reuse(True), jax.numpy_rank_promotion("raise"):
     phase = make_phase(name, config)
     steps = CompiledSteps(
