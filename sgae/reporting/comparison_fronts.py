@@ -47,7 +47,8 @@ def draw(fronts: dict[str, Any]) -> bytes:
       )
       shown += xs
     if min(shown) > 0:
-      axes.set_xscale("log")
+      axes.set_xscale("log", base=2)
+      axes.xaxis.set_major_formatter("{x:g}")
     axes.set_xlabel(front["x"])
     axes.set_ylabel(front["y"])
     axes.set_title(f"{phase}: filled where no other is better in both")

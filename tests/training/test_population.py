@@ -13,6 +13,7 @@ from sgae.config import validate
 from sgae.data import order, resident
 from sgae.errors import StoppedBySignal, TrainingDiverged, UserError
 from sgae.evaluation.evaluate import evaluate_run, note_success
+from sgae.evaluation.measures.codes import dictionary_stability
 from sgae.evaluation.sample import sample_run
 from sgae.methods import population
 from sgae.reporting.console import Console
@@ -192,6 +193,23 @@ def test_the_members_are_the_seeds_of_a_comparison(whole, tmp_path):
   groups = json.loads((tmp_path / "compare.json").read_bytes())["groups"]
   assert [group["seeds"] for group in groups] == [[0, 1], [0, 1]]
   assert all(group["figures"]["gan"]["frechet"]["n"] == 2 for group in groups)
+
+
+def test_dictionaries_are_compared_between_seeds_of_one_setting(whole):
+  evaluation = json.loads((whole / "evaluation.json").read_bytes())["sae"]
+  names = ("seed", "gan.penalties.r1")
+  found = {
+    tuple(member[name] for name in names): member["figures"]["dictionary_stability"]
+    for member in evaluation["members"]
+  }
+  runs = {member: load_run(whole, number) for number, member in enumerate(found)}
+  for (seed, r1), figure in found.items():
+    (other,) = {own_seed for own_seed, _ in found} - {seed}
+    assert figure == found[other, r1]  # of two dictionaries, either has the same
+    of_both = [runs[each, r1].params["sae"] for each in (seed, other)]
+    expected = dictionary_stability(*(each["decoder"]["atoms"] for each in of_both))
+    assert figure["value"] == pytest.approx(expected.value)
+  assert evaluation["figures"]["dictionary_stability"]["value"] < 0.99
 
 
 def test_evaluating_again_says_how_many_members_succeed(whole):
