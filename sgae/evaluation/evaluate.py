@@ -203,9 +203,10 @@ def _compare_seeds(evaluator, members, state, failed_m, mesh, entries) -> None:
     states = [
       fetch_local(take_member(state.members, member.number, mesh)) for member in same
     ]
+    if "figures" not in entries[same[0].number]:  # the leader alone has them
+      continue
     for member, figures in zip(same, evaluator.between(states), strict=True):
-      if "figures" in entries[member.number]:
-        entries[member.number]["figures"] |= _plain(figures)
+      entries[member.number]["figures"] |= _plain(figures)
 
 
 def note_success(name: str, entry: dict[str, Any], target: float) -> None:
