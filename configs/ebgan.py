@@ -65,7 +65,11 @@ def _set_up_discriminator(config: Any, kind: str) -> None:
   if kind == "pt":
     gan.energy.pulling_away = 0.1
   elif kind == "began":
-    gan.loss = "equilibrium"
+    gan.update(loss="equilibrium", latent_dim=16, discriminator_hidden=(400, 16))
+    gan.energy.gamma = 0.75
+    # with a wider code, or at 6e-4, all samples soon are one picture
+    for player in PLAYERS:
+      gan[f"{player}_optimizer"].learning_rate = 2e-4
   elif kind == "sae":
     gan.update(discriminator_architecture="sparse_autoencoder")
     gan.update(discriminator_start="autoencoder")

@@ -96,8 +96,8 @@ def _energy_fields() -> dict[str, Any]:
     # For 'equilibrium': energy of generated images over that of real ones that is
     # wanted, in (0, 1]; less gives sharper and less varied images.
     "gamma": 0.5,
-    # For 'equilibrium': lambda_k, how fast k goes there.
-    "balance_rate": 1e-3,
+    # For 'equilibrium': lambda_k, how fast k goes there, per unit of energy.
+    "balance_rate": 0.05,
   }
 
 
