@@ -36,6 +36,6 @@ def energy_network(autoencoder: Autoencoder) -> BatchNetwork:
   return BatchNetwork(autoencoder.init, apply, after_update)
 
 
-def first(outputs: tuple[jax.Array, jax.Array]) -> jax.Array:
+def only_logits(outputs: tuple[jax.Array, jax.Array]) -> jax.Array:
   """Returns the logits alone of what `energy_network` gives."""
   return outputs[0]

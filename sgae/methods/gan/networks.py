@@ -12,7 +12,7 @@ from sgae.methods.sparse_autoencoder.networks import (
   code_shape,
 )
 from sgae.networks import dcgan, mlp, residual
-from sgae.networks.energy import first
+from sgae.networks.energy import only_logits
 from sgae.networks.generator import (
   Generator,
   make_plain_generator,
@@ -47,7 +47,7 @@ def build_discriminator(
   if architecture in ENERGIES:
     if mean_image_hwc is None:
       mean_image_hwc = np.zeros(image_shape, np.float32)
-    return build_energy(config, mean_image_hwc).then(first)
+    return build_energy(config, mean_image_hwc).then(only_logits)
   build = DISCRIMINATORS[architecture]
   return computed_in(build(config.gan, image_shape), config.precision.compute)
 
