@@ -48,7 +48,8 @@ def get_config(arg: str = "") -> Any:
     return config
   config.data.update(source="tfds", name="mnist")
   if kind == "sae":
-    sae.update(architecture="mlp", sparsity_weight=2e-3)
+    # the same objective: a mean over pixels in place of half a sum
+    sae.update(architecture="mlp", sparsity_weight=2 * coding.alpha / 28**2)
     coding.update(dictionary="fixed", steps=50)
     coding.optimizer.learning_rate = 0.0
   if kind == "gan":
