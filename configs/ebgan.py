@@ -11,13 +11,13 @@
     :gan    the same generator against a discriminator with a logit
 
 `:grid-KIND-LAYERS-WIDTH`, such as `:grid-pt-2-128`, is one cell of a grid like that of
-Zhao et al.: 18 members, three rates of each player, two margins (of `gan`, `began` and
-`sae` two seeds). Layers and width of both networks are structure, and take a run each.
+Zhao et al.: 18 members, three rates of each player, two margins (of `gan` and `began`,
+which have none, two seeds). Layers and width are structure, and take a run each.
 
-All ten classes, and a Frechet distance of at most 400, in the cell 2-128 (1,000 samples,
-feature extractor mnist dc386622b326, floor 6.9; commit ae18943, 2 cores of an Intel Xeon
-with other work on them, 5 minutes each): 14 of 18 members of `pt`, 5 of `plain`, 4 of
-`gan`. configs/README.md says more. The kinds alone are not measured.
+In the cell 2-128 14 of 18 members of `pt`, 5 of `plain` and 4 of `gan` draw all ten
+classes within a Frechet distance of 400 (1,000 samples, feature extractor mnist
+dc386622b326, floor 6.9; commit ae18943, 2 cores of an Intel Xeon with other work on
+them, 5 minutes each). configs/README.md says more. The kinds alone are not measured.
 """
 
 from typing import Any
