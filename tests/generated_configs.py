@@ -8,6 +8,7 @@ from sgae.losses.adversarial import ADVERSARIAL_LOSSES
 from sgae.losses.energy import ENERGY_LOSSES
 from sgae.losses.penalties import PENALTIES
 from sgae.losses.sparsity import SPARSITY_PENALTIES
+from sgae.methods.gan.attention import LARGEST
 from sgae.methods.gan.energy import ENERGIES
 from sgae.methods.gan.networks import DISCRIMINATORS, GENERATOR_BODIES, GENERATORS
 from sgae.methods.gan.noise import LATENT_DISTRIBUTIONS
@@ -234,6 +235,10 @@ def _draw_architectures(draw, config, sparse):
       grouped += [EXPANSION * width for width in hidden]
     if architecture == "dcgan":
       gan[f"{player}_normalization"] = draw(one_of(NORMALIZATIONS))
+    if architecture in LARGEST and not (sparse and player == "generator"):
+      # rows of a map, in images of four rows
+      rows = 4 >> LARGEST[architecture]
+      gan[f"{player}_attention"] = draw(st.sampled_from([(), (rows,)]))
   divisors = [n for n in range(1, 19) if not any(width % n for width in grouped)]
   gan.residual.groups = draw(st.sampled_from(divisors))
 
@@ -304,6 +309,9 @@ WRONG = {
   "gan.residual.groups": bad_whole(1),
   "gan.generator_normalization": BAD_NAMES,
   "gan.discriminator_normalization": BAD_NAMES,
+  "gan.generator_attention": BAD_WIDTHS,
+  "gan.discriminator_attention": BAD_WIDTHS,
+  "gan.attention_heads": bad_whole(1),
   "gan.generator_hidden": BAD_WIDTHS,
   "gan.discriminator_hidden": BAD_WIDTHS,
   "gan.generator_activation": BAD_NAMES,

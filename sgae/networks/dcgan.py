@@ -2,13 +2,14 @@
 
 Convolutions of stride 2, a dense layer at the narrow end. Normalizations of what a
 layer puts out leave out the generator's last layer and the discriminator's first and
-last, as in the paper; spectral normalization takes all.
+last, as in the paper; spectral normalization takes all, those of attention too.
 """
 
 from collections.abc import Sequence
 from itertools import pairwise
 
 from sgae.networks import layers, network
+from sgae.networks.attention import NO_ATTENTION, Attention, attention_at
 from sgae.networks.network import BatchNetwork
 from sgae.networks.normalization import NORMALIZATIONS, at_edges
 
@@ -21,6 +22,7 @@ def dcgan_generator(
   activation: str,
   output: str,
   normalization: str,
+  attention: Attention = NO_ATTENTION,
 ) -> BatchNetwork:
   """Noise -> image, or noise -> pre-activations of a spatial code.
 
@@ -35,30 +37,34 @@ def dcgan_generator(
     activation: a name in `network.ACTIVATIONS`.
     output: a name in `network.OUTPUT_ACTIVATIONS`.
     normalization: a name in `NORMALIZATIONS`.
+    attention: which maps of hidden layers are attended, after the activation.
 
   Returns:
     BatchNetwork with latents_bz [B, latent_dim] -> float32 [B, H, W, C].
   """
   sizes = [layers.halved(image_shape, i) for i in range(len(hidden), -1, -1)]
   inner, edge = NORMALIZATIONS[normalization](), at_edges(normalization)
-  stack = {
-    "dense": layers.dense(
-      latent_dim, (*sizes[0], hidden[0]), network.HIDDEN_INIT, inner
+  act = network.ACTIVATIONS[activation]
+  first = layers.dense(latent_dim, (*sizes[0], hidden[0]), network.HIDDEN_INIT, inner)
+  stack = {"dense": first.then(act)}
+  stack |= attention_at("dense", attention, sizes[0], hidden[0], edge)
+  for i, (inputs, outputs) in enumerate(pairwise(hidden)):
+    name, size = f"transposed_{i}", sizes[i + 1]
+    layer = layers.transposed_convolution(
+      inputs, outputs, kernel_size, size, layers.TRANSPOSED_HIDDEN_INIT, inner
     )
-  }
-  widths = [*hidden, image_shape[2]]
-  for i, (inputs, outputs) in enumerate(pairwise(widths)):
-    last = i == len(hidden) - 1
-    stack[f"transposed_{i}"] = layers.transposed_convolution(
-      inputs,
-      outputs,
-      kernel_size,
-      sizes[i + 1],
-      layers.TRANSPOSED_OUTPUT_INIT if last else layers.TRANSPOSED_HIDDEN_INIT,
-      edge if last else inner,
-    )
-  body = layers.chain(stack, network.ACTIVATIONS[activation])
-  return body.then(network.OUTPUT_ACTIVATIONS[output])
+    stack[name] = layer.then(act)
+    stack |= attention_at(name, attention, size, outputs, edge)
+  stack[f"transposed_{len(hidden) - 1}"] = layers.transposed_convolution(
+    hidden[-1],
+    image_shape[2],
+    kernel_size,
+    sizes[-1],
+    layers.TRANSPOSED_OUTPUT_INIT,
+    edge,
+  )
+  # the layers hold their own activations
+  return layers.chain(stack, network.identity).then(network.OUTPUT_ACTIVATIONS[output])
 
 
 def dcgan_discriminator(
@@ -67,16 +73,20 @@ def dcgan_discriminator(
   kernel_size: int,
   activation: str,
   normalization: str,
+  attention: Attention = NO_ATTENTION,
 ) -> BatchNetwork:
   """Image -> one logit, higher for images that look real.
 
   Args:
-    image_shape, hidden, kernel_size, activation, normalization: as of `dcgan_encoder`.
+    image_shape, hidden, kernel_size, activation, normalization, attention: as of
+      `dcgan_encoder`.
 
   Returns:
     BatchNetwork with images_bhwc in [-1, 1] -> float32 [B].
   """
-  body = dcgan_encoder(image_shape, 1, hidden, kernel_size, activation, normalization)
+  body = dcgan_encoder(
+    image_shape, 1, hidden, kernel_size, activation, normalization, attention
+  )
   return body.then(network.only_channel)
 
 
@@ -87,6 +97,7 @@ def dcgan_encoder(
   kernel_size: int,
   activation: str,
   normalization: str,
+  attention: Attention = NO_ATTENTION,
 ) -> BatchNetwork:
   """Image -> a vector, with the layers of the discriminator.
 
@@ -97,14 +108,17 @@ def dcgan_encoder(
     kernel_size: side of the kernels, in pixels.
     activation: a name in `network.ACTIVATIONS`.
     normalization: a name in `NORMALIZATIONS`.
+    attention: which maps of convolutions are attended, after the activation.
 
   Returns:
     BatchNetwork with images_bhwc -> float32 [B, N].
   """
   inner, edge = NORMALIZATIONS[normalization](), at_edges(normalization)
-  widths = [image_shape[2], *hidden]
-  stack = {
-    f"convolution_{i}": layers.convolution(
+  widths, act = [image_shape[2], *hidden], network.ACTIVATIONS[activation]
+  stack = {}
+  for i, (before, after) in enumerate(pairwise(widths)):
+    name, size = f"convolution_{i}", layers.halved(image_shape, i + 1)
+    layer = layers.convolution(
       before,
       after,
       kernel_size,
@@ -112,9 +126,10 @@ def dcgan_encoder(
       inner if i else edge,
       stride=2,
     )
-    for i, (before, after) in enumerate(pairwise(widths))
-  }
+    stack[name] = layer.then(act)
+    stack |= attention_at(name, attention, size, after, edge)
   rows, columns = layers.halved(image_shape, len(hidden))
   flat = rows * columns * widths[-1]
   stack["dense"] = layers.dense(flat, (outputs,), network.OUTPUT_INIT, edge)
-  return layers.chain(stack, network.ACTIVATIONS[activation])
+  # the layers hold their own activations
+  return layers.chain(stack, network.identity)

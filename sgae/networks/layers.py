@@ -42,6 +42,7 @@ def convolution(
   *,
   stride: int = 1,
   groups: int = 1,
+  biased: bool = True,
 ) -> BatchNetwork:
   """[B, H, W, inputs] -> [B, ceil(H / stride), ceil(W / stride), outputs]."""
 
@@ -49,7 +50,7 @@ def convolution(
     return convolve(x, kernel, stride, groups)
 
   shape = (side, side, inputs // groups, outputs)
-  return _layer(product, shape, outputs, init, normalization)
+  return _layer(product, shape, outputs, init, normalization, biased)
 
 
 def transposed_convolution(
@@ -135,17 +136,20 @@ TRANSPOSED_HIDDEN_INIT, TRANSPOSED_OUTPUT_INIT = (
 )
 
 
-def _layer(product, kernel_shape, channels, kernel_init, normalization) -> BatchNetwork:
+def _layer(
+  product, kernel_shape, channels, kernel_init, normalization, biased=True
+) -> BatchNetwork:
   def init(key):
     kernel_key, normalization_key = jax.random.split(key)
     kernel = kernel_init(kernel_key, kernel_shape)
     kept = normalization.init(normalization_key, kernel, channels)
-    return {"kernel": kernel, "bias": jnp.zeros(channels)} | kept
+    bias = {"bias": jnp.zeros(channels)} if biased else {}
+    return {"kernel": kernel} | bias | kept
 
   def apply(params, x, *, train, axis=None):
     x = product(x, normalization.kernel(params))
     x, statistics = normalization.outputs(params, x, train=train, axis=axis)
-    return x + network.along_last(params["bias"], x), statistics
+    return (x + network.along_last(params["bias"], x) if biased else x), statistics
 
   linear = normalization.piecewise_linear
   return BatchNetwork(init, apply, normalization.after_update, linear)

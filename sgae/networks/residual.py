@@ -2,6 +2,7 @@
 
 No normalization: blocks start as the identity (Zhang et al. 2019, arXiv 1901.09321),
 images are resampled bilinearly between stages, and the 3x3 convolutions may be grouped.
+A stage may end with attention.
 """
 
 from collections.abc import Sequence
@@ -11,7 +12,9 @@ import jax.numpy as jnp
 from flax import linen as nn
 
 from sgae.networks import layers, network
+from sgae.networks.attention import NO_ATTENTION, Attention, attention_at
 from sgae.networks.network import BatchNetwork, Network, rowwise
+from sgae.networks.normalization import NONE
 
 EXPANSION = 2  # of the channels inside a block
 
@@ -24,6 +27,7 @@ def residual_generator(
   groups: int,
   activation: str,
   output: str,
+  attention: Attention = NO_ATTENTION,
 ) -> BatchNetwork:
   """Noise -> image, or noise -> pre-activations of a spatial code.
 
@@ -38,6 +42,7 @@ def residual_generator(
     groups: of the 3x3 convolutions; divides EXPANSION * each of `hidden`.
     activation: a name in `network.ACTIVATIONS`.
     output: a name in `network.OUTPUT_ACTIVATIONS`.
+    attention: after which stages the map is attended.
 
   Returns:
     BatchNetwork with latents_bz [B, latent_dim] -> float32 [B, H, W, C].
@@ -46,10 +51,11 @@ def residual_generator(
   smallest = layers.halved(image_shape, stages - 1)
   parts = {"basis": _basis(latent_dim, smallest, hidden[0])}
   for i, outputs in enumerate(hidden):
+    size = layers.halved(image_shape, stages - 1 - i)
     if i:
-      size = layers.halved(image_shape, stages - 1 - i)
       parts[f"enlarge_{i}"] = _transition(hidden[i - 1], outputs, size)
     parts |= _blocks(f"stage_{i}", outputs, stages * blocks, blocks, groups, activation)
+    parts |= attention_at(f"stage_{i}", attention, size, outputs, NONE)
   channels = image_shape[2]
   parts["image"] = layers.convolution(hidden[-1], channels, 1, network.OUTPUT_INIT)
   # the blocks hold their own activations
@@ -62,13 +68,14 @@ def residual_discriminator(
   blocks: int,
   groups: int,
   activation: str,
+  attention: Attention = NO_ATTENTION,
 ) -> BatchNetwork:
   """Image -> one logit: the generator's stages the other way round.
 
   Args:
     image_shape: (H, W, C).
     hidden: channels of the stages; the first one is of the image's size.
-    blocks, groups, activation: as for the generator.
+    blocks, groups, activation, attention: as for the generator.
 
   Returns:
     BatchNetwork with images_bhwc in [-1, 1] -> float32 [B].
@@ -76,10 +83,11 @@ def residual_discriminator(
   stages, channels = len(hidden), image_shape[2]
   parts = {"image": layers.convolution(channels, hidden[0], 1, network.HIDDEN_INIT)}
   for i, outputs in enumerate(hidden):
+    size = layers.halved(image_shape, i)
     if i:
-      size = layers.halved(image_shape, i)
       parts[f"reduce_{i}"] = _transition(hidden[i - 1], outputs, size)
     parts |= _blocks(f"stage_{i}", outputs, stages * blocks, blocks, groups, activation)
+    parts |= attention_at(f"stage_{i}", attention, size, outputs, NONE)
   parts["basis"] = _weighted_sum(layers.halved(image_shape, stages - 1), hidden[-1])
   parts["logit"] = layers.dense(hidden[-1], (1,), network.OUTPUT_INIT)
   body = layers.chain(parts, network.identity)

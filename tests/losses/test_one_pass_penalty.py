@@ -16,8 +16,6 @@ from sgae.networks.layers import chain
 from sgae.networks.mlp import mlp_discriminator
 from sgae.networks.network import (
   ACTIVATIONS,
-  BatchNetwork,
-  Network,
   computed_in,
   identity,
   rowwise,
@@ -30,12 +28,13 @@ WEIGHTS = {"r1": 0.7, "r2": 2.0}
 REAL, FAKE = jax.random.normal(jax.random.key(0), (2, 6, *SHAPE))
 
 
-def built(architecture, activation="leaky_relu", normalization="none"):
+def built(architecture, activation="leaky_relu", normalization="none", attention=()):
   config = small_config(
     gan__discriminator_architecture=architecture,
     gan__discriminator_activation=activation,
     gan__discriminator_normalization=normalization,
     gan__discriminator_hidden=(8, 6),
+    gan__discriminator_attention=attention,
     gan__residual__groups=2,
   )
   network = build_discriminator(config, SHAPE)
@@ -116,14 +115,15 @@ def test_logits_that_the_loss_is_done_with_are_penalised_nevertheless():
 
 @pytest.mark.parametrize("activation", ACTIVATIONS)
 @pytest.mark.parametrize(
-  ("architecture", "normalization"),
-  [(name, "none") for name in DISCRIMINATORS]
-  + [("dcgan", name) for name in NORMALIZATIONS if name != "none"],
+  ("architecture", "normalization", "attention"),
+  [(name, "none", ()) for name in DISCRIMINATORS]
+  + [("dcgan", name, ()) for name in NORMALIZATIONS if name != "none"]
+  + [("dcgan", "spectral", (2,)), ("residual", "none", (4,))],
 )
 def test_piecewise_linear_are_those_for_which_eulers_theorem_holds(
-  architecture, normalization, activation
+  architecture, normalization, attention, activation
 ):
-  network, params = built(architecture, activation, normalization)
+  network, params = built(architecture, activation, normalization, attention)
   biases, with_biases = one_pass_penalty.split_biases(params)
 
   def logits(biases, images):
@@ -154,31 +154,15 @@ def test_it_leaves_out_a_third_of_the_products():
   assert flop(True) < 0.7 * flop(False)
 
 
-def attention_discriminator(gan, image_shape) -> BatchNetwork:
-  """Mixes an image's rows by attention, which is not piecewise linear."""
-  rows, width = image_shape[0], image_shape[1] * image_shape[2]
-  last = mlp_discriminator(image_shape, gan.discriminator_hidden, "leaky_relu")
-
-  def init(key):
-    return {"query": jax.random.normal(key, (width, width)), "last": last.init(key)}
-
-  def apply(params, images):
-    tokens = images.reshape(-1, rows, width)
-    scores = jnp.einsum("btc,cd,bsd->bts", tokens, params["query"], tokens)
-    mixed = tokens + jax.nn.softmax(scores) @ tokens
-    return last.apply(params["last"], mixed.reshape(images.shape))
-
-  return rowwise(Network(init, apply))
-
-
-def test_a_network_that_does_not_say_so_is_differentiated_twice(monkeypatch):
-  monkeypatch.setitem(DISCRIMINATORS, "attention", attention_discriminator)
-  network, params = built("attention")
+def test_attention_is_differentiated_twice():
+  network, params = built("residual", attention=(4,))
   one, other = (
     judged(one_pass, network, params, "relativistic", ("r1", "r2"))
     for one_pass in (network.piecewise_linear, False)
   )
   assert_agree(one, other)
+  wrong = judged(True, network, params, "relativistic", ("r1", "r2"))
+  assert not np.allclose(wrong[0]["logit"]["kernel"], other[0]["logit"]["kernel"])
 
 
 @pytest.mark.parametrize("says", [True, False])

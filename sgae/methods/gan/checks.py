@@ -13,6 +13,7 @@ from sgae.methods.checks import (
   check_penalty,
   refuse_microbatches,
 )
+from sgae.methods.gan.attention import LARGEST
 from sgae.methods.gan.energy import ENERGIES
 from sgae.methods.gan.energy_checks import check_energy, check_whole_start
 from sgae.methods.gan.networks import DISCRIMINATORS, GENERATOR_BODIES, GENERATORS
@@ -191,8 +192,9 @@ def _check_generator_start(config):
   }
   if convolutional:
     decoder |= {"generator_normalization": "none", "kernel_size": vae.kernel_size}
-  widths_given = tuple(config.gan.generator_hidden)  # of JSON a list
-  given = config.gan.to_dict() | {"generator_hidden": widths_given}
+    decoder |= {"generator_attention": ()}
+  lists = ("generator_hidden", "generator_attention")  # of JSON
+  given = config.gan.to_dict() | {field: tuple(config.gan[field]) for field in lists}
   for field, wanted in decoder.items():
     if given[field] != wanted:
       raise UserError(
@@ -209,6 +211,7 @@ def _check_architectures(config):
   at_least("gan.kernel_size", gan.kernel_size, 1)
   at_least("gan.residual.blocks", gan.residual.blocks, 1)
   at_least("gan.residual.groups", gan.residual.groups, 1)
+  at_least("gan.attention_heads", gan.attention_heads, 1)
   for player in ("generator", "discriminator"):
     _check_player(gan, player)
   penalties = [name for name in PENALTIES if gan.penalties[name]]
@@ -234,6 +237,7 @@ def _check_player(gan, player):
         f"gan.residual.groups={gan.residual.groups} does not divide {EXPANSION} * "
         f"{width}, of gan.{player}_hidden={tuple(hidden)}: choose a divisor"
       )
+  _check_attention(gan, player)
   field = f"gan.{player}_normalization"
   normalization = gan[f"{player}_normalization"]
   choice(field, normalization, NORMALIZATIONS)
@@ -241,4 +245,20 @@ def _check_player(gan, player):
     raise UserError(
       f"{field}='{normalization}' is not for gan.{player}_architecture="
       f"'{architecture}': set it to 'none', or choose 'dcgan'"
+    )
+
+
+def _check_attention(gan, player):
+  """Refuses sizes that are no sizes, or of a network without maps.
+
+  `attention_of` refuses the others, when the size of the images is known.
+  """
+  field, architecture = f"gan.{player}_attention", gan[f"{player}_architecture"]
+  resolutions = tuple(gan[f"{player}_attention"])
+  if not all(isinstance(rows, int) and rows >= 1 for rows in resolutions):
+    raise UserError(f"{field}={resolutions} is not allowed: choose whole sizes >= 1")
+  if resolutions and architecture not in LARGEST:
+    raise UserError(
+      f"{field}={resolutions} is not for gan.{player}_architecture='{architecture}': "
+      f"set it to (), or choose {' or '.join(map(repr, LARGEST))}"
     )

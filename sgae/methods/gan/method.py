@@ -2,11 +2,13 @@
 
 from typing import Any
 
+from sgae.data.dataset import Dataset
 from sgae.losses.penalties import PENALTIES
 from sgae.methods.gan.checks import AUTOENCODERS, check
 from sgae.methods.gan.config import SECTIONS
 from sgae.methods.gan.evaluate import make_evaluator
-from sgae.methods.gan.mixture import check_data, prepare
+from sgae.methods.gan.mixture import check_examples, prepare
+from sgae.methods.gan.networks import check_networks
 from sgae.methods.gan.program import build
 from sgae.methods.gan.report import REPORT
 from sgae.methods.gan.warnings import WARNINGS
@@ -23,6 +25,12 @@ def uses(config: Any) -> tuple[str, ...]:
     or gan.discriminator_architecture == "sparse_autoencoder"
   )
   return ("gan", "sae", "code") if structured else ("gan",)
+
+
+def check_data(config: Any, dataset: Dataset) -> None:
+  """Refuses a mixture or networks that do not fit the images."""
+  check_examples(config, dataset)
+  check_networks(config, dataset.train.images.shape[1:])
 
 
 METHOD = Method(

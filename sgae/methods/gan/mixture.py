@@ -61,7 +61,7 @@ def prepare(
   return {"mixture": processes.from_leader(fitted)}, len(images)
 
 
-def check_data(config: Any, dataset: Dataset) -> None:
+def check_examples(config: Any, dataset: Dataset) -> None:
   """Refuses a mixture that is larger than the data, or than a code."""
   if config.gan.coder != "mixture":
     return

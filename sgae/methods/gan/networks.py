@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from sgae.methods.gan.attention import attention_of
 from sgae.methods.gan.energy import ENERGIES, build_energy
 from sgae.methods.sparse_autoencoder.networks import (
   build_decoder,
@@ -28,6 +29,9 @@ def build_generator(config: Any, mean_image_hwc: np.ndarray) -> Generator:
   Args:
     config: a validated config.
     mean_image_hwc: float32 [H, W, C] in [-1, 1], mean of the training images.
+
+  Raises:
+    UserError: `gan.generator_attention` names a map that the generator has not.
   """
   return GENERATORS[config.gan.generator](config, mean_image_hwc)
 
@@ -42,6 +46,9 @@ def build_discriminator(
     image_shape: (H, W, C).
     mean_image_hwc: float32 [H, W, C] in [-1, 1], mean of the training images, for an
       autoencoder; None: 0.
+
+  Raises:
+    UserError: `gan.discriminator_attention` names a map that it has not.
   """
   architecture = config.gan.discriminator_architecture
   if architecture in ENERGIES:
@@ -50,6 +57,12 @@ def build_discriminator(
     return build_energy(config, mean_image_hwc).then(only_logits)
   build = DISCRIMINATORS[architecture]
   return computed_in(build(config.gan, image_shape), config.precision.compute)
+
+
+def check_networks(config: Any, image_shape: tuple[int, ...]) -> None:
+  """Refuses networks that images of such a shape, (H, W, C), do not allow."""
+  build_generator(config, np.zeros(image_shape, np.float32))
+  build_discriminator(config, image_shape)
 
 
 def _sparse(config, mean_image_hwc):
@@ -97,6 +110,7 @@ def _dcgan_body(gan, shape, inputs, output):
     gan.generator_activation,
     output,
     gan.generator_normalization,
+    attention_of(gan, "generator", shape),
   )
 
 
@@ -109,6 +123,7 @@ def _residual_body(gan, shape, inputs, output):
     gan.residual.groups,
     gan.generator_activation,
     output,
+    attention_of(gan, "generator", shape),
   )
 
 
@@ -136,6 +151,7 @@ def _dcgan_discriminator(gan, image_shape):
     gan.kernel_size,
     gan.discriminator_activation,
     gan.discriminator_normalization,
+    attention_of(gan, "discriminator", image_shape),
   )
 
 
@@ -146,6 +162,7 @@ def _residual_discriminator(gan, image_shape):
     gan.residual.blocks,
     gan.residual.groups,
     gan.discriminator_activation,
+    attention_of(gan, "discriminator", image_shape),
   )
 
 
