@@ -8,9 +8,13 @@ from sgae.losses.adversarial import ADVERSARIAL_LOSSES
 from sgae.losses.energy import ENERGY_LOSSES
 from sgae.losses.penalties import PENALTIES
 from sgae.losses.sparsity import SPARSITY_PENALTIES
-from sgae.methods.gan.attention import LARGEST
 from sgae.methods.gan.energy import ENERGIES
-from sgae.methods.gan.networks import DISCRIMINATORS, GENERATOR_BODIES, GENERATORS
+from sgae.methods.gan.networks import (
+  DISCRIMINATORS,
+  GENERATOR_BODIES,
+  GENERATORS,
+  LARGEST,
+)
 from sgae.methods.gan.noise import LATENT_DISTRIBUTIONS
 from sgae.methods.optimizers import OPTIMIZERS, SCHEDULES
 from sgae.methods.sparse_autoencoder.networks import AUTOENCODERS, SPARSITY_MAPS
@@ -123,6 +127,10 @@ def _draw_sae(draw, config):
     sae.encoder_hidden = sae.decoder_hidden = ()
   sae.lista_iterations = draw(st.integers(1, 4))
   sae.tied_start = not sae.encoder_hidden and not sae.decoder_hidden
+  if sae.architecture == "convolutional" and sae.decoder_hidden:
+    # rows of a map, in images of four rows
+    sae.encoder_attention = draw(st.sampled_from([(), (2,)]))
+    sae.decoder_attention = draw(st.sampled_from([(), (2,)]))
   sae.unit_norm_atoms = draw(st.booleans())
   sae.activation = draw(one_of(ACTIVATIONS))
   sae.output = draw(one_of(OUTPUT_ACTIVATIONS))
@@ -211,6 +219,7 @@ def _draw_sparse_coding(draw, config):
       fields.dictionary = "online"
     config.sae.update(architecture=draw(one_of(["lista", "mlp"])), output="linear")
     config.sae.update(encoder_hidden=(), decoder_hidden=(), auxiliary_weight=0.0)
+    config.sae.update(encoder_attention=(), decoder_attention=())
     config.sae.update(tied_start=True, sparsity_weight=0.0)
     config.code.update(sparsity_map=draw(one_of(["relu", "none"])), penalty="none")
     config.gan.sparsity_weight = 0.0
@@ -288,6 +297,9 @@ WRONG = {
   "sae.decoder_hidden": BAD_WIDTHS,
   "sae.activation": BAD_NAMES,
   "sae.output": BAD_NAMES,
+  "sae.encoder_attention": BAD_WIDTHS,
+  "sae.decoder_attention": BAD_WIDTHS,
+  "sae.attention_heads": bad_whole(1),
   "sae.tied_start": BAD_FLAGS,
   "sae.sparsity_weight": BAD_WEIGHTS,
   "sae.matryoshka": [(5, 4, 24), *BAD_WIDTHS],

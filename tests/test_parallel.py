@@ -72,7 +72,8 @@ cases += [("sparse_coding", DICTIONARY | dict(sparse_coding__iterations=4))]
 cases += [  # of few channels, and of some
   ("gan", CONVOLUTIONAL | dict(gan__loss="least_squares",
     gan__generator_hidden=(12, 8), gan__discriminator_hidden=(8, 12))),
-  ("sae", CONVOLUTIONAL),
+  ("sae", CONVOLUTIONAL | dict(
+    sae__encoder_attention=(2, 1), sae__decoder_attention=(2,))),
   ("gan", CONVOLUTIONAL | dict(
     gan__discriminator_normalization="batch", gan__penalties__r1=0.0,
     gan__penalties__r2=0.0, gan__loss="minimax")),

@@ -4,7 +4,7 @@ The code is [B, h, w, K]: K latents at each place of a grid. A latent is one ato
 dictionary, wherever it fires.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 
 import jax
@@ -14,8 +14,10 @@ import numpy as np
 from sgae.kernels.convolution import convolve_transposed
 from sgae.kernels.sparse import Preactivations
 from sgae.networks import layers, network
+from sgae.networks.attention import NO_ATTENTION, Attention, attention_at
 from sgae.networks.mlp import start_of_bias, unit_norm
 from sgae.networks.network import Network, Params
+from sgae.networks.normalization import NONE
 from sgae.networks.sparsity import values_of
 
 
@@ -25,6 +27,7 @@ def spatial_encoder(
   num_latents: int,
   kernel_size: int,
   activation: str,
+  attention: Attention = NO_ATTENTION,
 ) -> Network:
   """Image -> pre-activations of the code, the data mean subtracted first.
 
@@ -36,6 +39,8 @@ def spatial_encoder(
     num_latents: latents K at each place.
     kernel_size: side of the kernels, in pixels.
     activation: a name in `network.ACTIVATIONS`.
+    attention: which maps of convolutions are attended, the pre-activations of the code
+      as well.
 
   Returns:
     Network with `apply(params, images_bhwc in [-1, 1], select=None)`, which returns
@@ -43,19 +48,16 @@ def spatial_encoder(
   """
   mean = np.asarray(mean_image_hwc, np.float32)
   widths = [mean.shape[2], *hidden, num_latents]
-  body = layers.chain(
-    {
-      f"convolution_{i}": layers.convolution(
-        inputs,
-        outputs,
-        kernel_size,
-        network.HIDDEN_INIT if i < len(hidden) else network.OUTPUT_INIT,
-        stride=2,
-      )
-      for i, (inputs, outputs) in enumerate(pairwise(widths))
-    },
-    network.ACTIVATIONS[activation],
-  )
+  act, stack = network.ACTIVATIONS[activation], {}
+  for i, (inputs, outputs) in enumerate(pairwise(widths)):
+    inner = i < len(hidden)
+    name, size = f"convolution_{i}", layers.halved(mean.shape, i + 1)
+    init_kernel = network.HIDDEN_INIT if inner else network.OUTPUT_INIT
+    layer = layers.convolution(inputs, outputs, kernel_size, init_kernel, stride=2)
+    stack[name] = layer.then(act) if inner else layer
+    stack |= attention_at(name, attention, size, outputs, NONE)
+  # the layers hold their own activations
+  body = layers.chain(stack, network.identity)
 
   def init(key):
     return {"mean": jnp.array(mean), "layers": body.init(key)}
@@ -82,6 +84,7 @@ def spatial_decoder(
   kernel_size: int,
   activation: str,
   output: str,
+  attention: Attention = NO_ATTENTION,
 ) -> Network:
   """Sparse code -> image. Each latent owns `params['atoms'][k]`, a patch.
 
@@ -97,6 +100,7 @@ def spatial_decoder(
     kernel_size: side of the kernels, in pixels.
     activation: a name in `network.ACTIVATIONS`.
     output: a name in `network.OUTPUT_ACTIVATIONS`.
+    attention: which maps of hidden layers are attended.
 
   Returns:
     Network with `apply(params, code) -> float32 [B, H, W, C]`, of a `Code` or an array
@@ -107,8 +111,8 @@ def spatial_decoder(
   sizes = [layers.halved(mean.shape, i) for i in range(len(hidden), -1, -1)]
   activate = network.ACTIVATIONS[activation]
   output_activation = network.OUTPUT_ACTIVATIONS[output]
-  tail = _tail(widths, kernel_size, sizes)
-  body = layers.chain(tail, activate) if tail else None
+  tail = _tail(widths, kernel_size, sizes, activate, attention)
+  body = layers.chain(tail, network.identity) if tail else None
 
   def init(key):
     atoms_key, tail_key = jax.random.split(key)
@@ -133,17 +137,22 @@ def spatial_decoder(
 
 
 def _tail(
-  widths: Sequence[int], kernel_size: int, sizes: Sequence[tuple[int, int]]
+  widths: Sequence[int],
+  kernel_size: int,
+  sizes: Sequence[tuple[int, int]],
+  activate: Callable[[jax.Array], jax.Array],
+  attention: Attention,
 ) -> dict[str, network.BatchNetwork]:
   """Returns the layers from the patches of atoms to the image, by name."""
-  last = len(widths) - 2
-  return {
-    f"transposed_{i}": layers.transposed_convolution(
-      inputs,
-      outputs,
-      kernel_size,
-      sizes[i + 1],
-      layers.TRANSPOSED_HIDDEN_INIT if i < last else layers.TRANSPOSED_OUTPUT_INIT,
-    )
-    for i, (inputs, outputs) in enumerate(pairwise(widths))
-  }
+  stack, hidden = {}, widths[:-1]
+  if hidden:
+    stack |= attention_at("atoms", attention, sizes[0], hidden[0], NONE)
+  for i, (inputs, outputs) in enumerate(pairwise(widths)):
+    inner = i < len(hidden) - 1
+    name, size = f"transposed_{i}", sizes[i + 1]
+    init = layers.TRANSPOSED_HIDDEN_INIT if inner else layers.TRANSPOSED_OUTPUT_INIT
+    layer = layers.transposed_convolution(inputs, outputs, kernel_size, size, init)
+    stack[name] = layer.then(activate) if inner else layer
+    if inner:
+      stack |= attention_at(name, attention, size, outputs, NONE)
+  return stack

@@ -7,16 +7,21 @@ from sgae.errors import UserError
 from sgae.losses.adversarial import ADVERSARIAL_LOSSES
 from sgae.losses.energy import ENERGY_LOSSES
 from sgae.losses.penalties import PENALTIES
+from sgae.methods.attention import check_attention
 from sgae.methods.checks import (
   check_cadence,
   check_optimizer,
   check_penalty,
   refuse_microbatches,
 )
-from sgae.methods.gan.attention import LARGEST
 from sgae.methods.gan.energy import ENERGIES
 from sgae.methods.gan.energy_checks import check_energy, check_whole_start
-from sgae.methods.gan.networks import DISCRIMINATORS, GENERATOR_BODIES, GENERATORS
+from sgae.methods.gan.networks import (
+  DISCRIMINATORS,
+  GENERATOR_BODIES,
+  GENERATORS,
+  LARGEST,
+)
 from sgae.methods.gan.noise import LATENT_DISTRIBUTIONS
 from sgae.methods.gan.starts import STARTS
 from sgae.methods.sparse_autoencoder.checks import check_networks
@@ -165,6 +170,12 @@ def _check_discriminator_start(config):
       "which gan.discriminator_start='encoder' needs: make them equal, or choose "
       "'fresh'"
     )
+  if sae.encoder_attention:
+    raise UserError(
+      f"sae.encoder_attention={tuple(sae.encoder_attention)} changes what the layers "
+      "after it see, of which gan.discriminator_start='encoder' takes the kernels "
+      "alone: set it to (), or choose 'fresh'"
+    )
   if gan.discriminator_normalization == "spectral":
     raise UserError(
       "gan.discriminator_start='encoder' sets the norms that "
@@ -237,7 +248,7 @@ def _check_player(gan, player):
         f"gan.residual.groups={gan.residual.groups} does not divide {EXPANSION} * "
         f"{width}, of gan.{player}_hidden={tuple(hidden)}: choose a divisor"
       )
-  _check_attention(gan, player)
+  check_attention("gan", gan, player, f"{player}_architecture", LARGEST)
   field = f"gan.{player}_normalization"
   normalization = gan[f"{player}_normalization"]
   choice(field, normalization, NORMALIZATIONS)
@@ -245,20 +256,4 @@ def _check_player(gan, player):
     raise UserError(
       f"{field}='{normalization}' is not for gan.{player}_architecture="
       f"'{architecture}': set it to 'none', or choose 'dcgan'"
-    )
-
-
-def _check_attention(gan, player):
-  """Refuses sizes that are no sizes, or of a network without maps.
-
-  `attention_of` refuses the others, when the size of the images is known.
-  """
-  field, architecture = f"gan.{player}_attention", gan[f"{player}_architecture"]
-  resolutions = tuple(gan[f"{player}_attention"])
-  if not all(isinstance(rows, int) and rows >= 1 for rows in resolutions):
-    raise UserError(f"{field}={resolutions} is not allowed: choose whole sizes >= 1")
-  if resolutions and architecture not in LARGEST:
-    raise UserError(
-      f"{field}={resolutions} is not for gan.{player}_architecture='{architecture}': "
-      f"set it to (), or choose {' or '.join(map(repr, LARGEST))}"
     )

@@ -5,14 +5,15 @@ from typing import Any
 
 import numpy as np
 
-from sgae.methods.gan.attention import attention_of
+from sgae.methods.attention import attention_of
 from sgae.methods.gan.energy import ENERGIES, build_energy
 from sgae.methods.sparse_autoencoder.networks import (
   build_decoder,
   build_sparsity,
   code_shape,
 )
-from sgae.networks import dcgan, mlp, residual
+from sgae.networks import dcgan, layers, mlp, residual
+from sgae.networks.attention import Attention
 from sgae.networks.energy import only_logits
 from sgae.networks.generator import (
   Generator,
@@ -65,6 +66,23 @@ def check_networks(config: Any, image_shape: tuple[int, ...]) -> None:
   build_discriminator(config, image_shape)
 
 
+# How often the largest map of a network that may be attended is halved.
+LARGEST = {"dcgan": 1, "residual": 0}
+
+
+def _attention(gan, player, shape) -> Attention:
+  """Returns where a player attends that makes, or sees, arrays of a shape (H, W, C)."""
+  hidden = tuple(gan[f"{player}_hidden"])
+  if player == "generator":
+    hidden = hidden[::-1]
+  largest = LARGEST[gan[f"{player}_architecture"]]
+  maps = [
+    (layers.halved(shape, times)[0], channels)
+    for times, channels in enumerate(hidden, largest)
+  ]
+  return attention_of("gan", gan, player, maps)
+
+
 def _sparse(config, mean_image_hwc):
   gan, shape = config.gan, code_shape(config, mean_image_hwc.shape)
   inputs, mixture = gan.latent_dim, None
@@ -110,7 +128,7 @@ def _dcgan_body(gan, shape, inputs, output):
     gan.generator_activation,
     output,
     gan.generator_normalization,
-    attention_of(gan, "generator", shape),
+    _attention(gan, "generator", shape),
   )
 
 
@@ -123,7 +141,7 @@ def _residual_body(gan, shape, inputs, output):
     gan.residual.groups,
     gan.generator_activation,
     output,
-    attention_of(gan, "generator", shape),
+    _attention(gan, "generator", shape),
   )
 
 
@@ -151,7 +169,7 @@ def _dcgan_discriminator(gan, image_shape):
     gan.kernel_size,
     gan.discriminator_activation,
     gan.discriminator_normalization,
-    attention_of(gan, "discriminator", image_shape),
+    _attention(gan, "discriminator", image_shape),
   )
 
 
@@ -162,7 +180,7 @@ def _residual_discriminator(gan, image_shape):
     gan.residual.blocks,
     gan.residual.groups,
     gan.discriminator_activation,
-    attention_of(gan, "discriminator", image_shape),
+    _attention(gan, "discriminator", image_shape),
   )
 
 

@@ -5,13 +5,18 @@ from typing import Any
 from sgae.config_checks import at_least, choice, non_negative, positive, widths
 from sgae.errors import UserError
 from sgae.losses.sparsity import SPARSITY_PENALTIES
+from sgae.methods.attention import check_attention
 from sgae.methods.checks import (
   check_cadence,
   check_optimizer,
   check_penalty,
   refuse_microbatches,
 )
-from sgae.methods.sparse_autoencoder.networks import AUTOENCODERS, SPARSITY_MAPS
+from sgae.methods.sparse_autoencoder.networks import (
+  AUTOENCODERS,
+  SPARSITY_MAPS,
+  WITH_MAPS,
+)
 from sgae.networks.network import ACTIVATIONS, OUTPUT_ACTIVATIONS
 
 
@@ -41,12 +46,12 @@ def check(config: Any) -> None:
 
 
 def check_tie(sae: Any) -> None:
-  """Refuses hidden layers where the encoder starts as the decoder's transpose."""
-  linear = not sae.encoder_hidden and not sae.decoder_hidden
+  """Refuses other layers where the encoder starts as the decoder's transpose."""
+  linear = not (sae.encoder_hidden or sae.decoder_hidden or sae.encoder_attention)
   if sae.tied_start and not linear:
     raise UserError(
       "sae.tied_start=True needs linear networks: set it to False, or "
-      "sae.encoder_hidden=() and sae.decoder_hidden=()"
+      "sae.encoder_hidden=(), sae.decoder_hidden=() and sae.encoder_attention=()"
     )
 
 
@@ -100,6 +105,9 @@ def check_networks(config: Any) -> None:
   choice("sae.architecture", sae.architecture, AUTOENCODERS)
   at_least("sae.kernel_size", sae.kernel_size, 1)
   at_least("sae.lista_iterations", sae.lista_iterations, 1)
+  at_least("sae.attention_heads", sae.attention_heads, 1)
+  for network in ("encoder", "decoder"):
+    check_attention("sae", sae, network, "architecture", WITH_MAPS)
   if sae.architecture == "lista" and (sae.encoder_hidden or sae.decoder_hidden):
     raise UserError(
       f"sae.encoder_hidden={tuple(sae.encoder_hidden)} and sae.decoder_hidden="

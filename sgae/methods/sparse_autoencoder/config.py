@@ -52,6 +52,14 @@ def defaults() -> dict[str, Any]:
     "output": "tanh",
     # Side of the kernels in pixels, for 'convolutional'.
     "kernel_size": 4,
+    # Self-attention of 'convolutional' (Zhang et al. 2019): after which maps, by their
+    # rows in pixels, as (7,). The encoder has the sizes from half the image's to the
+    # code's, at which the code is attended before it is made sparse; the decoder those
+    # of its hidden layers, and takes it along into a generator.
+    "encoder_attention": (),
+    "decoder_attention": (),
+    # Heads of each, which divide an eighth and a half of the map's channels.
+    "attention_heads": 1,
     # Iterations after the first one, for 'lista'.
     "lista_iterations": 3,
     # Start the encoder as the decoder's transpose (both must be linear).

@@ -1,16 +1,26 @@
 """What the rest of the package knows of the sparse autoencoder."""
 
+from typing import Any
+
+from sgae.data.dataset import Dataset
 from sgae.methods.method import Method
+from sgae.methods.sparse_autoencoder import hull, networks
 from sgae.methods.sparse_autoencoder.checks import check
 from sgae.methods.sparse_autoencoder.config import SECTIONS
 from sgae.methods.sparse_autoencoder.controls import CONTROLS
 from sgae.methods.sparse_autoencoder.evaluate import make_evaluator
-from sgae.methods.sparse_autoencoder.hull import check_data, prepare
 from sgae.methods.sparse_autoencoder.program import build
 from sgae.methods.sparse_autoencoder.report import REPORT
 from sgae.methods.sparse_autoencoder.saelens import LAYOUT
 from sgae.methods.sparse_autoencoder.warnings import WARNINGS
 from sgae.methods.sweeps import learning_rate, setting
+
+
+def check_data(config: Any, dataset: Dataset) -> None:
+  """Refuses points or networks that do not fit the images."""
+  hull.check_data(config, dataset)
+  networks.check_data(config, dataset)
+
 
 METHOD = Method(
   title="Sparse autoencoder",
@@ -22,7 +32,7 @@ METHOD = Method(
   evaluate=make_evaluator,
   report=REPORT,
   warnings=WARNINGS,
-  prepare=prepare,
+  prepare=hull.prepare,
   check_data=check_data,
   gives=lambda state: state.player.params,  # 'encoder', 'sparsity' and 'decoder'
   controls=CONTROLS,

@@ -5,6 +5,8 @@ from typing import Any
 
 import numpy as np
 
+from sgae.data.dataset import Dataset
+from sgae.methods.attention import attention_of
 from sgae.networks import conv_autoencoder, layers, lista, mlp, sparsity
 from sgae.networks.autoencoder import Autoencoder, Tie, make_autoencoder
 from sgae.networks.network import Network, computed_in
@@ -27,6 +29,9 @@ def build_autoencoder(config: Any, mean_image_hwc: np.ndarray) -> Autoencoder:
   Args:
     config: a validated config.
     mean_image_hwc: float32 [H, W, C] in [-1, 1], mean of the training images.
+
+  Raises:
+    UserError: the section's attention names a map that encoder or decoder has not.
   """
   build_encoder, _, tie = AUTOENCODERS[config.sae.architecture]
   encoder = build_encoder(config, mean_image_hwc)
@@ -48,6 +53,12 @@ def build_decoder(config: Any, mean_image_hwc: np.ndarray) -> Network:
   """Builds the decoder alone; arguments as for `build_autoencoder`."""
   _, build, _ = AUTOENCODERS[config.sae.architecture]
   return computed_in(build(config, mean_image_hwc), config.precision.compute)
+
+
+def check_data(config: Any, dataset: Dataset) -> None:
+  """Refuses networks that the images of the data do not allow."""
+  image_shape = dataset.train.images.shape[1:]
+  build_autoencoder(config, np.zeros(image_shape, np.float32))
 
 
 def code_shape(config: Any, image_shape: tuple[int, ...]) -> tuple[int, ...]:
@@ -87,17 +98,27 @@ def _lista_encoder(config, mean_image_hwc):
 
 def _spatial_encoder(config, mean_image_hwc):
   sae = config.sae
+  channels = (*sae.encoder_hidden, config.code.num_latents)
+  maps = [
+    (layers.halved(mean_image_hwc.shape, i + 1)[0], width)
+    for i, width in enumerate(channels)
+  ]
   return conv_autoencoder.spatial_encoder(
     mean_image_hwc,
     sae.encoder_hidden,
     config.code.num_latents,
     sae.kernel_size,
     sae.activation,
+    attention_of("sae", sae, "encoder", maps),
   )
 
 
 def _spatial_decoder(config, mean_image_hwc):
   sae = config.sae
+  maps = [
+    (layers.halved(mean_image_hwc.shape, i + 1)[0], width)
+    for i, width in enumerate(reversed(sae.decoder_hidden))
+  ]
   return conv_autoencoder.spatial_decoder(
     mean_image_hwc,
     sae.decoder_hidden,
@@ -105,8 +126,12 @@ def _spatial_decoder(config, mean_image_hwc):
     sae.kernel_size,
     sae.activation,
     sae.output,
+    attention_of("sae", sae, "decoder", maps),
   )
 
+
+# The architectures whose maps may be attended.
+WITH_MAPS = ("convolutional",)
 
 # Encoder and decoder of the autoencoder, (config, mean_image_hwc) -> Network each, and
 # what ties the one to the other, see `make_autoencoder`.
