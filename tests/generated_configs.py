@@ -36,6 +36,7 @@ PHASES = (
   ("classifier",),
   ("vae",),
   ("sparse_coding",),
+  ("vae", "vae_gan"),
 )
 
 
@@ -70,13 +71,14 @@ def sound_configs(draw):
   config.parallel.mode = draw(one_of(rules.MODES))
   config.precision.compute = draw(one_of(rules.PRECISIONS))
   config.checkpoint.keep = draw(st.integers(1, 5))
-  for name in ("sae", "gan", "classifier", "vae", "sparse_coding"):
+  for name in ("sae", "gan", "classifier", "vae", "sparse_coding", "vae_gan"):
     _draw_cadence(draw, config[name])
   _draw_code(draw, config)
   _draw_sae(draw, config)
   _draw_gan(draw, config)
   _draw_vae(draw, config)
   _draw_sparse_coding(draw, config)
+  _draw_vae_gan(draw, config)
   classifier = config.classifier
   classifier.channels = draw(st.tuples(*[st.integers(1, 6)] * len(KERNELS)))
   classifier.dropout = draw(rates)
@@ -204,6 +206,21 @@ def _draw_vae(draw, config):
   vae.beta, vae.free_bits = draw(weights), draw(weights)
   vae.beta_warmup = draw(st.integers(0, 10))
   vae.optimizer.update(draw(optimizers))
+
+
+def _draw_vae_gan(draw, config):
+  fields = config.vae_gan
+  hidden = draw(st.lists(st.integers(1, 9), min_size=2, max_size=3).map(tuple))
+  fields.discriminator_hidden = hidden
+  fields.discriminator_activation = draw(one_of(ACTIVATIONS))
+  fields.beta, fields.reconstruction_weight = draw(weights), draw(weights)
+  fields.least_cost = draw(st.floats(0, 1))
+  fields.most_cost = draw(st.floats(1, 1e9))
+  fields.ema_decay = draw(rates)
+  for player in ("autoencoder", "discriminator"):
+    fields[f"{player}_optimizer"].update(draw(optimizers))
+  if "vae_gan" in config.phases:
+    config.vae.posterior = "gaussian"
 
 
 def _draw_sparse_coding(draw, config):
@@ -371,6 +388,13 @@ WRONG = {
   "sparse_coding.iterations": bad_whole(1),
   "sparse_coding.window": bad_whole(1),
   "sparse_coding.replace_after": bad_whole(1),
+  "vae_gan.discriminator_hidden": [(), *BAD_WIDTHS],
+  "vae_gan.discriminator_activation": BAD_NAMES,
+  "vae_gan.beta": BAD_WEIGHTS,
+  "vae_gan.reconstruction_weight": BAD_WEIGHTS,
+  "vae_gan.least_cost": BAD_WEIGHTS,
+  "vae_gan.most_cost": BAD_WEIGHTS,
+  "vae_gan.ema_decay": BAD_SHARES,
   "evaluation.importance_samples": bad_whole(1),
   "evaluation.importance_examples": bad_whole(1),
   "evaluation.measures": [("bogus",), None, "frechet"],
@@ -379,7 +403,7 @@ WRONG = {
   "evaluation.patience": bad_whole(0),
   "checkpoint.keep": bad_whole(1),
 }
-for _phase in ("sae", "gan", "classifier", "vae", "sparse_coding"):
+for _phase in ("sae", "gan", "classifier", "vae", "sparse_coding", "vae_gan"):
   for _field in ("batch_size", "steps", "log_every", "evaluate_every", "save_every"):
     WRONG[f"{_phase}.{_field}"] = bad_whole(1)
 for _optimizer in (
@@ -389,6 +413,8 @@ for _optimizer in (
   "classifier.optimizer",
   "vae.optimizer",
   "sparse_coding.optimizer",
+  "vae_gan.autoencoder_optimizer",
+  "vae_gan.discriminator_optimizer",
 ):
   for _field, _values in OPTIMIZER_FIELDS.items():
     WRONG[f"{_optimizer}.{_field}"] = _values

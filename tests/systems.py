@@ -41,6 +41,7 @@ def small_config(**fields: Any) -> Any:
   config.vae.update(
     batch_size=16, latent_dim=3, encoder_hidden=(12,), decoder_hidden=(12,)
   )
+  config.vae_gan.update(batch_size=16, discriminator_hidden=(12, 8))
   for name, value in fields.items():
     *path, last = name.split("__")
     section = config
@@ -99,7 +100,8 @@ def make_phase(name: str, config: Any, mean: np.ndarray = MEAN) -> System:
 
 def all_sections() -> Any:
   """Returns the default config of ('sae', 'gan'), with the section of every method."""
-  return base.get_config(("sae", "gan"), also=("classifier", "vae", "sparse_coding"))
+  also = ("classifier", "vae", "sparse_coding", "vae_gan")
+  return base.get_config(("sae", "gan"), also=also)
 
 
 def batches(phase: System, seed: int, steps: int) -> Batch:

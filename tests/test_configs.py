@@ -137,7 +137,7 @@ def test_fields_and_sections_that_came_later_change_no_stored_config():
     ),
     (
       ("classifier", "gan"),
-      "gan can start from sae or sparse_coding or vae, not from classifier",
+      "gan can start from sae or sparse_coding or vae or vae_gan, not from classifier",
     ),
     (("sae", "vae"), "vae can start from no other method, not from sae"),
   ],

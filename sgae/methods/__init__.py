@@ -76,6 +76,7 @@ FOLDERS = {
   "sparse_coding": "sparse_coding",
   "vae": "vae",
   "gan": "gan",
+  "vae_gan": "vae_gan",
   "classifier": "classifier",
 }
 METHODS = Methods(FOLDERS)

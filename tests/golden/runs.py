@@ -54,6 +54,9 @@ NAMES = (
   "vae",
   "vae:gan",
   "vae:sparse",
+  "vae_gan:convolutional",
+  "vae_gan:small",  # by its name, since the file of `vae_gan` is that of `vae:gan`
+  "vae_gan:started",
   "vectors",
 )
 STEPS = 10  # of each phase, a record each
@@ -74,7 +77,7 @@ def small(name: str):
   if "gan" in config:
     config.gan.mixture.update(components=20, axes=16, rank=8)
   # kernels of one cell: compiling larger ones takes minutes
-  for name in ("sae", "vae", "gan"):
+  for name in ("sae", "vae", "gan", "vae_gan"):
     for field in config.get(name, {}):
       if field == "kernel_size":
         config[name][field] = 2

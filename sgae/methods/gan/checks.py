@@ -61,7 +61,7 @@ def check(config: Any) -> None:
     _check_code(config)
   _check_coder(config)
   _check_discriminator_start(config)
-  if {"vae", "gan"} <= set(config.phases):
+  if "gan" in config.phases and {"vae", "vae_gan"} & set(config.phases):
     _check_generator_start(config)
   at_least("gan.latent_dim", gan.latent_dim, 1)
   for name in PENALTIES:

@@ -52,7 +52,7 @@ METHOD = Method(
       autoencoder: {name: name for name in ("encoder", "decoder", "sparsity")}
       for autoencoder in AUTOENCODERS
     },
-    "vae": {"decoder": "generator"},
+    **{name: {"decoder": "generator"} for name in ("vae", "vae_gan")},
   },
   prepare=prepare,
   check_data=check_data,

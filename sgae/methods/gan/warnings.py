@@ -55,14 +55,26 @@ def _least_loss(name: str, value: float) -> float:
   return LEAST_POSITIVE_LOSS if worse_than_none else LEAST_LOSS
 
 
-def _discriminator_won(now: Numbers, past: Past) -> Verdict:
-  del past
-  if not {"gan/d_loss", "gan/d_real", "gan/d_fake"} <= now.keys():
-    return None
-  loss, gap = now["gan/d_loss"], now["gan/d_real"] - now["gan/d_fake"]
-  if not (0 <= loss < WON_LOSS and gap > WON_GAP):
-    return ""
-  return f"gan/d_loss is {loss:.3g} and d_real - d_fake {gap:.3g}"
+def discriminator_won(phase: str, advice: str) -> Rule:
+  """Warns where a discriminator is sure of every image.
+
+  Args:
+    phase: whose metrics are `d_loss`, `d_real` and `d_fake`.
+    advice: see `Rule`.
+  """
+  names = tuple(f"{phase}/{name}" for name in ("d_loss", "d_real", "d_fake"))
+
+  def check(now: Numbers, past: Past) -> Verdict:
+    del past
+    if not set(names) <= now.keys():
+      return None
+    loss, real, fake = (now[name] for name in names)
+    gap = real - fake
+    if not (0 <= loss < WON_LOSS and gap > WON_GAP):
+      return ""
+    return f"{names[0]} is {loss:.3g} and d_real - d_fake {gap:.3g}"
+
+  return Rule("discriminator_won", names, check, 3, advice)
 
 
 def _dead_generator(now: Numbers, past: Past) -> Verdict:
@@ -140,11 +152,8 @@ WARNINGS: tuple[Rule, ...] = (
     "with gan.loss='wasserstein')",
     _least_loss,
   ),
-  Rule(
-    "discriminator_won",
-    ("gan/d_loss", "gan/d_real", "gan/d_fake"),
-    _discriminator_won,
-    3,
+  discriminator_won(
+    "gan",
     "raise gan.penalties.r1 and r2, take gan.loss='relativistic', lower "
     "gan.discriminator_optimizer.learning_rate or gan.discriminator_updates",
   ),

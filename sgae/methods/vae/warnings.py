@@ -7,21 +7,22 @@ from sgae.diagnostics.rules import Rule, exploding_gradient
 COLLAPSED = 0.5
 
 
-def _posterior_collapse(now, past):
-  del past
-  if "vae/kl" not in now:
-    return None
-  kl = now["vae/kl"]
-  return f"vae/kl is {kl:.3g} nats per image" if kl < COLLAPSED else ""
+def posterior_collapse(name: str, advice: str) -> Rule:
+  """Warns where latents carry nothing; `name` is the metric of KL, nats per image."""
+
+  def check(now, past):
+    del past
+    if name not in now:
+      return None
+    kl = now[name]
+    return f"{name} is {kl:.3g} nats per image" if kl < COLLAPSED else ""
+
+  return Rule("posterior_collapse", (name,), check, 5, advice)
 
 
 WARNINGS: tuple[Rule, ...] = (
   exploding_gradient(("vae/grad_norm",), "lower vae.optimizer.learning_rate"),
-  Rule(
-    "posterior_collapse",
-    ("vae/kl",),
-    _posterior_collapse,
-    5,
-    "lower vae.beta, raise vae.beta_warmup or vae.free_bits",
+  posterior_collapse(
+    "vae/kl", "lower vae.beta, raise vae.beta_warmup or vae.free_bits"
   ),
 )
