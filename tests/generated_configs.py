@@ -237,7 +237,9 @@ def _draw_sparse_coding(draw, config):
     config.sae.update(architecture=draw(one_of(["lista", "mlp"])), output="linear")
     config.sae.update(encoder_hidden=(), decoder_hidden=(), auxiliary_weight=0.0)
     config.sae.update(encoder_attention=(), decoder_attention=())
-    config.sae.update(tied_start=True, sparsity_weight=0.0)
+    config.sae.update(tied_start=True, sparsity_weight=0.0, p_annealing=0.0)
+    config.sae.update(penalty_by_norms=False, archetypes=0, matryoshka=())
+    config.sae.update(encoder_attention=(), decoder_attention=())
     config.code.update(sparsity_map=draw(one_of(["relu", "none"])), penalty="none")
     config.gan.sparsity_weight = 0.0
 

@@ -256,7 +256,7 @@ def put(field, value):
     ("vae.pixels", "grey", "dynamic, fixed, dequantised, real"),
     ("vae.pixels", "real", "choose dynamic or fixed"),
     ("vae.output", "linear", "vae.likelihood='bernoulli'"),
-    ("vae.posterior", "cauchy", "gaussian, spike_and_slab"),
+    ("vae.posterior", "cauchy", "gaussian, laplace, spike_and_slab"),
     ("vae.active_share", 1.0, "between 0 and 1"),
     ("vae.gate_sharpness", 0.0, "above 0"),
     ("vae.beta", -1.0, "from 0 up"),

@@ -77,7 +77,8 @@ def test_a_decoder_that_attends_draws_one_cell_everywhere():
 
 def test_a_mixture_is_fitted_to_attended_codes():
   images = np.random.default_rng(0).integers(0, 256, (24, 8, 8, 1), np.uint8)
-  dataset = Dataset("noise", *[Split(images, None)] * 2, 1)
+  split = Split(images, np.zeros(len(images), np.int32))
+  dataset = Dataset("noise", split, split, 1)
   config = autoencoder_config(encoder_attention=(2,))
   config.gan.update(coder="mixture")
   config.gan.mixture.update(components=2, axes=4, rank=2, examples=24)
@@ -122,7 +123,8 @@ def test_a_mixture_is_fitted_to_attended_codes():
   ],
 )
 def test_an_autoencoder_without_such_a_map_is_refused(method, fields, words):
-  dataset = Dataset("zeros", *[Split(np.zeros((2, 8, 8, 1), np.uint8), None)] * 2, 1)
+  split = Split(np.zeros((2, 8, 8, 1), np.uint8), np.zeros(2, np.int32))
+  dataset = Dataset("zeros", split, split, 1)
   with pytest.raises(UserError, match=words):
     METHODS[method].check_data(
       validate(small_config(**CONVOLUTIONAL | fields)), dataset
