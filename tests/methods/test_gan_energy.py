@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from configs import ebgan
 from sgae.config import validate
 from sgae.data import resident
 from sgae.devices.mesh import local_mesh, template_on
@@ -203,6 +204,24 @@ def test_a_learnt_threshold_stays_as_the_autoencoder_found_it():
   assert threshold > 0
   _, _, state, _ = after(config, 2, {"sae": trained})
   assert state.discriminator.params["sparsity"]["threshold"] == threshold
+
+
+@pytest.mark.parametrize("arg", [*ebgan.KINDS, "grid-sae-3-64", "grid-gan-4-32"])
+def test_each_kind_of_the_config_is_what_it_says(arg):
+  config = validate(ebgan.get_config(arg))
+  kind = arg.removeprefix("grid-").split("-")[0]
+  assert (config.gan.loss == "equilibrium") == (kind == "began")
+  assert (config.gan.energy.pulling_away > 0) == (kind == "pt")
+  assert (config.phases == ("sae", "gan")) == (kind == "sae")
+  if arg != kind:
+    assert len(population.members_of(config)) == 18
+    assert len(config.gan.generator_hidden) == int(arg.split("-")[2])
+
+
+@pytest.mark.parametrize("arg", ["ebgan", "grid-pt", "grid-pt-2-wide", "grid-vae-2-8"])
+def test_a_kind_that_is_none_is_refused(arg):
+  with pytest.raises(UserError, match=f":{arg} is unknown: choose one of pt, plain"):
+    ebgan.get_config(arg)
 
 
 def test_members_of_a_population_are_single_runs():

@@ -40,7 +40,7 @@ KEPT_CLASSES, KEPT_RECALL = 0.9, 0.5
 LEAST_RECALL = 0.1
 # A share of generated images; what is left of them there no longer moves D.
 WON_SHARE = 0.01
-# The balance of BEGAN lies in [0, 1], and healthy runs stay below a half.
+# The balance of BEGAN lies in [0, 1]; at the end it can follow no further.
 LOST_BALANCE = 0.99
 # Active latents of the generator over those that the decoder was trained with.
 CODE_SHARES = (1 / 8, 4.0)
