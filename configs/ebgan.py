@@ -18,8 +18,8 @@ In the cell 2-128 14 of 18 members of `pt`, 5 of `plain` and 4 of `gan` draw all
 classes within a Frechet distance of 400 (1,000 samples, feature extractor mnist
 dc386622b326, floor 6.9; commit ae18943, 2 cores of an Intel Xeon with other work on
 them, 5 minutes each). 3,000 rounds of `:began` take 1 min 50 s of processor time, and
-end at a distance of 272 (10,000 samples, floor 1.8), still falling. The other kinds alone
-are not measured. configs/README.md says more.
+end at a distance of 272 (10,000 samples, floor 1.8), still falling. The other kinds
+alone are not measured. configs/README.md says more.
 """
 
 from typing import Any
