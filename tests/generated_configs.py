@@ -236,7 +236,6 @@ def _draw_sparse_coding(draw, config):
       fields.dictionary = "online"
     config.sae.update(architecture=draw(one_of(["lista", "mlp"])), output="linear")
     config.sae.update(encoder_hidden=(), decoder_hidden=(), auxiliary_weight=0.0)
-    config.sae.update(encoder_attention=(), decoder_attention=())
     config.sae.update(tied_start=True, sparsity_weight=0.0, p_annealing=0.0)
     config.sae.update(penalty_by_norms=False, archetypes=0, matryoshka=())
     config.sae.update(encoder_attention=(), decoder_attention=())

@@ -1,5 +1,7 @@
 """Sparse coding: its solvers, the dictionary's update, LISTA, what it hands on."""
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -42,8 +44,8 @@ def unit_atoms(count: int, width: int, seed: int = 0) -> np.ndarray:
   return atoms / np.linalg.norm(atoms, axis=1, keepdims=True)
 
 
-ATOMS = unit_atoms(40, 20)
-SIGNALS = np.random.default_rng(1).normal(size=(16, 20)).astype(np.float32)
+ATOMS: Any = unit_atoms(40, 20)
+SIGNALS: Any = np.random.default_rng(1).normal(size=(16, 20)).astype(np.float32)
 
 
 def sparse_config(**fields):
