@@ -50,7 +50,8 @@ def scikit_learns(config: Any, dataset: Dataset) -> np.ndarray:
   fields = config[name]
   signals_nd = signals_of(dataset, dataset.train.images)
   epochs = fields.steps * fields.batch_size / len(signals_nd)
-  model: Any = MiniBatchDictionaryLearning(
+  learner: Any = MiniBatchDictionaryLearning  # whose annotations know no None
+  model = learner(
     n_components=config.code.num_latents,
     alpha=fields.alpha,
     batch_size=fields.batch_size,
@@ -111,7 +112,7 @@ def measure(config: Any, dataset: Dataset, side: str) -> dict[str, Any]:
 
 def main() -> int:
   """Measures what was asked for and prints each side as it is done."""
-  parser = options.parser("sgae.benchmark.dictionaries", __doc__, DICTIONARIES)
+  parser = options.parser("sgae.benchmark.dictionaries", __doc__, tuple(DICTIONARIES))
   parser.add_argument("--epochs", type=int, default=3, help="3 by default")
   args = parser.parse_args()
   if args.epochs < 1:

@@ -1,5 +1,6 @@
 """Time to learn a dictionary: both sides learn, and are judged alike."""
 
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -37,11 +38,12 @@ def test_both_sides_learn_and_are_judged_by_the_same_objective():
     found = dictionaries.measure(config, dataset, side)
     assert found["objective"] < 0.7 * at_first
     assert found["seconds"] > 0
-  signals = dictionaries.signals_of(dataset, dataset.test.images)
+  signals = jnp.asarray(dictionaries.signals_of(dataset, dataset.test.images))
+  atoms = jnp.float32(fresh)
   codes, _ = solve_to_gap(
-    fresh, signals, 0.1, solver="fista", most=5000, tolerance=1e-5, signed=True
+    atoms, signals, 0.1, solver="fista", most=5000, tolerance=1e-5, signed=True
   )
-  expected = float(objective(signals, np.float32(fresh), codes, 0.1).mean())
+  expected = float(objective(signals, atoms, codes, 0.1).mean())
   assert at_first == pytest.approx(expected, rel=1e-3)
 
 

@@ -67,7 +67,7 @@ def test_solvers_find_the_least_objective(solver, signed):
     positive=not signed,
     max_iter=100_000,
   )
-  least = objective(SIGNALS, ATOMS, np.float32(expected), ALPHA)
+  least = objective(SIGNALS, ATOMS, jnp.float32(expected), ALPHA)
   codes, gap = solve_to_gap(
     ATOMS, SIGNALS, ALPHA, solver=solver, most=20_000, tolerance=2e-5, signed=signed
   )
@@ -82,7 +82,7 @@ def test_solvers_find_the_least_objective(solver, signed):
 
 
 def test_codes_on_orthonormal_atoms_are_shrunk_products():
-  atoms = np.linalg.qr(SIGNALS.T @ SIGNALS)[0][:5].astype(np.float32)
+  atoms: Any = np.linalg.qr(SIGNALS.T @ SIGNALS)[0][:5].astype(np.float32)
   products = SIGNALS @ atoms.T
   expected = np.sign(products) * np.maximum(np.abs(products) - ALPHA, 0)
   for solver in SOLVERS:

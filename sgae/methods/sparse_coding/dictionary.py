@@ -28,7 +28,7 @@ def averaged(
   statistics: Statistics,
   codes_bk: jax.Array,
   signals_bd: jax.Array,
-  step: jax.Array,
+  step: jax.Array | int,
   window: jax.Array | int,
   axis: str | None,
 ) -> Statistics:
