@@ -48,18 +48,7 @@ def defaults() -> dict[str, Any]:
     # take each logit for a function of its own image alone.
     "generator_normalization": "none",
     "discriminator_normalization": "none",
-    # For 'residual': blocks in each stage, and groups of the 3x3 convolutions,
-    # which divide twice each width.
-    "residual": {"blocks": 1, "groups": 1},
-    # Self-attention of 'dcgan' and 'residual' (Zhang et al. 2019): after which maps, by
-    # their rows in pixels (in cells of a sparse code that the generator makes), as
-    # (16,). 'dcgan' has the sizes between the image and the dense layer, 'residual'
-    # that of the image too. A discriminator with it is differentiated twice for R1
-    # and R2.
-    "generator_attention": (),
-    "discriminator_attention": (),
-    # Heads of each, which divide an eighth and a half of the map's channels.
-    "attention_heads": 1,
+    **gan_fields(),
     # 'minimax', 'non_saturating', 'least_squares', 'hinge', 'wasserstein' or
     # 'relativistic' (pairing); for an energy 'margin' (EBGAN) or 'equilibrium' (BEGAN).
     "loss": "relativistic",
@@ -107,6 +96,24 @@ def _energy_fields() -> dict[str, Any]:
     "gamma": 0.5,
     # For 'equilibrium': lambda_k, how fast k goes there, per unit of energy.
     "balance_rate": 0.05,
+  }
+
+
+def gan_fields() -> dict[str, Any]:
+  """Returns those of convolutions; the help finds their comments by the name."""
+  return {
+    # For 'residual': blocks in each stage, and groups of the 3x3 convolutions,
+    # which divide twice each width.
+    "residual": {"blocks": 1, "groups": 1},
+    # Self-attention of 'dcgan' and 'residual' (Zhang et al. 2019): after which maps, by
+    # their rows in pixels (in cells of a sparse code that the generator makes), as
+    # (16,). 'dcgan' has the sizes between the image and the dense layer, 'residual'
+    # that of the image too. A discriminator with it is differentiated twice for R1
+    # and R2.
+    "generator_attention": (),
+    "discriminator_attention": (),
+    # Heads of each, which divide an eighth and a half of the map's channels.
+    "attention_heads": 1,
   }
 
 
