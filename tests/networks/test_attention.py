@@ -5,7 +5,6 @@ import functools
 import jax
 import jax.numpy as jnp
 import numpy as np
-import optax
 import pytest
 
 from sgae.config import validate
@@ -166,14 +165,15 @@ def test_r1_has_the_gradient_of_its_definition():
   for name in ("query", "key", "value", "output"):
     assert jnp.any(slopes["convolution_0_attention"][name]["kernel"])
 
+  length = jnp.sqrt(sum(jnp.sum(leaf**2) for leaf in jax.tree.leaves(slopes)))
+
   @jax.jit
   def along(step):
-    length = optax.global_norm(slopes)
     at = jax.tree.map(lambda leaf, way: leaf + step * way / length, params, slopes)
     return definition(at)
 
   rise = (along(0.005) - along(-0.005)) / 0.01
-  np.testing.assert_allclose(rise, optax.global_norm(slopes), rtol=0.02)
+  np.testing.assert_allclose(rise, length, rtol=0.02)
 
 
 @pytest.mark.parametrize("architecture", ["dcgan", "residual"])
