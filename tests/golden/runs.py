@@ -21,6 +21,7 @@ from sgae.training import run
 from tests.runs import timeless
 
 NAMES = (
+  "attention",
   "cifar10",
   "cifar10:residual",
   "classifier",
