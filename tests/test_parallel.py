@@ -79,10 +79,11 @@ cases += [  # of few channels, and of some
   ("gan", CONVOLUTIONAL | dict(
     gan__discriminator_normalization="batch", gan__penalties__r1=0.0,
     gan__penalties__r2=0.0, gan__loss="minimax")),
-  ("gan", CONVOLUTIONAL | dict(
-    gan__generator="plain", gan__sparsity_weight=0.0, gan__generator_hidden=(8,),
-    gan__discriminator_hidden=(8,), gan__generator_attention=(2,),
-    gan__discriminator_attention=(2,))),
+  ("gan", dict(
+    gan__generator="plain", gan__sparsity_weight=0.0,
+    gan__generator_architecture="residual", gan__discriminator_architecture="residual",
+    gan__generator_hidden=(8,), gan__discriminator_hidden=(8,),
+    gan__generator_attention=(4,), gan__discriminator_attention=(4,))),
 ]
 cases += [  # cosines between images of different devices, and a balance
   ("gan", dict(gan__loss="equilibrium", gan__energy__pulling_away=0.5,
