@@ -132,7 +132,7 @@ def make_vae_gan_step(
     `step(state, batch, *, axis=None) -> (state, metrics)`, metrics as scalars: those of
     `Losses`, whether discriminator and decoder were updated (`discriminator_updated`,
     `decoder_updated`, 0 or 1) and each player's `grad_norm`. `pixel_nll` is
-    -log p(x|z) of images as they are, nats per image.
+    -log p(x|z), nats per image; for 'bernoulli' its mean over black and white pixels.
   """
 
   def step(state: VaeGanState, batch: Batch, *, axis: str | None = None):
