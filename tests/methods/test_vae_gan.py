@@ -242,7 +242,7 @@ def test_it_starts_from_the_autoencoder_and_starts_a_gan():
   config.vae.update(decoder_hidden=(12, 7), latent_dim=6)
   config.gan.update(generator_hidden=(12, 7), generator_activation="tanh")
   config.phases = ("vae", "vae_gan", "gan")
-  config = validate(config)
+  validate(config)
   vae, both, gan = (make_phase(name, config) for name in config.phases)
   trained, _ = run_steps(vae, vae.init({}), batches(vae, 0, 3))
   state = both.init({"vae": trained})
