@@ -62,7 +62,7 @@ def make_losses(vae: Vae, discriminator: Network) -> Losses:
     outputs_bm, latents_bk = draw(params, images_bhwc, noise, settings)
     _, reconstructed = generate(others["decoder"], latents_bk)
     kl = jnp.mean(jnp.sum(vae.posterior.kl(outputs_bm, settings), axis=1))
-    error = _error(others["discriminator"], images_bhwc, reconstructed)
+    error = _error(discriminator, others["discriminator"], images_bhwc, reconstructed)
     value = settings["beta"] * kl + error
     return value, ({"encoder_loss": value, "kl": kl, "feature_error": error}, None)
 
@@ -71,8 +71,8 @@ def make_losses(vae: Vae, discriminator: Network) -> Losses:
     _, latents_bk = draw(others["encoder"], images_bhwc, noise, settings)
     outputs_bhwc, reconstructed = generate(params, latents_bk)
     _, sampled = generate(params, prior_bk)
-    error = _error(others["discriminator"], images_bhwc, reconstructed)
-    logits_b = _logits(others["discriminator"], reconstructed, sampled)
+    error = _error(discriminator, others["discriminator"], images_bhwc, reconstructed)
+    logits_b = _logits(discriminator, others["discriminator"], reconstructed, sampled)
     adversarial = jnp.mean(softplus(-logits_b))
     value = settings["reconstruction_weight"] * error + adversarial
     fixed = jax.lax.stop_gradient(outputs_bhwc)
@@ -87,7 +87,7 @@ def make_losses(vae: Vae, discriminator: Network) -> Losses:
       generate(others["decoder"], latents)[1] for latents in (latents_bk, prior_bk)
     )
     real_b, _ = discriminator.apply(params, images_bhwc)
-    fake_b = _logits(params, reconstructed, sampled)
+    fake_b = _logits(discriminator, params, reconstructed, sampled)
     metrics = {
       "cost_real": jnp.mean(softplus(-real_b)),
       "cost_fake": jnp.mean(softplus(fake_b)),
@@ -97,13 +97,15 @@ def make_losses(vae: Vae, discriminator: Network) -> Losses:
     value = metrics["cost_real"] + metrics["cost_fake"]
     return value, (metrics | {"d_loss": value}, None)
 
-  def _error(params: Params, images_bhwc, reconstructed_bhwc):
-    of_image, of_reconstruction = (
-      discriminator.apply(params, x)[1] for x in (images_bhwc, reconstructed_bhwc)
-    )
-    return jnp.mean(feature_error(of_image, of_reconstruction))
-
-  def _logits(params: Params, *generated):
-    return jnp.concatenate([discriminator.apply(params, x)[0] for x in generated])
-
   return Losses(encoder_loss, decoder_loss, discriminator_loss)
+
+
+def _error(network: Network, params: Params, images_bhwc, others_bhwc) -> jax.Array:
+  """Returns the mean feature error of a discriminator."""
+  of_image, of_other = (network.apply(params, x)[1] for x in (images_bhwc, others_bhwc))
+  return jnp.mean(feature_error(of_image, of_other))
+
+
+def _logits(network: Network, params: Params, *generated: jax.Array) -> jax.Array:
+  """Returns the logits of several batches, one after the other."""
+  return jnp.concatenate([network.apply(params, x)[0] for x in generated])
