@@ -16,7 +16,7 @@ which have none, two seeds). Layers and width are structure, and take a run each
 
 In the cell 2-128 14 of 18 members of `pt`, 5 of `plain` and 4 of `gan` draw all ten
 classes within a Frechet distance of 400 (1,000 samples, feature extractor mnist
-dc386622b326, floor 6.9; commit ae18943, 2 cores of an Intel Xeon with other work on
+dc386622b326, floor 6.9; commit b644765, 2 cores of an Intel Xeon with other work on
 them, 5 minutes each). 3,000 rounds of `:began` take 1 min 50 s of processor time, and
 end at a distance of 272 (10,000 samples, floor 1.8), still falling. The other kinds
 alone are not measured. configs/README.md says more.

@@ -22,7 +22,7 @@ The first four have their L0 by `--config.code.k`, one run for each; the others 
 all their weights as one population.
 
 Three seeds, 400 steps, one of 2 shared cores of an Intel Xeon with other work on it (in
-brackets the processor time), commit 6edf172. Mean (standard deviation) over seeds:
+brackets the processor time), commit d721883. Mean (standard deviation) over seeds:
 
 | | time | L0 | test FVU | probe error | dictionary stability |
 |---|---|---|---|---|---|
