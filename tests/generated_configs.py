@@ -181,7 +181,7 @@ def _draw_gan(draw, config):
 def _draw_energy(draw, gan):
   gan.loss = draw(one_of(ENERGY_LOSSES))
   gan.update(discriminator_architecture=draw(one_of(ENERGIES)))
-  gan.update(discriminator_normalization="none")
+  gan.update(discriminator_normalization="none", discriminator_attention=())
   gan.discriminator_hidden = gan.discriminator_hidden or (4,)
   gan.energy.margin, gan.energy.gamma = draw(st.floats(0.01, 9)), draw(shares)
   gan.energy.balance_rate = draw(weights)

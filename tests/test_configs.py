@@ -29,7 +29,7 @@ def load(name):
 @pytest.mark.parametrize("name", CONFIGS)
 def test_config_validates_and_builds(name):
   config = validate(load(name))
-  side = config.data.image_size or 28
+  side = config.data.image_size or (32 if config.data.name == "cifar10" else 28)
   mean = np.zeros((side, side, 1), np.float32)
   for phase_name in config.phases:
     phase = make_phase(phase_name, config, mean)

@@ -249,7 +249,7 @@ def test_inspection_allows_changes_of_paths_and_nothing_else(whole_run):
 def test_a_longer_run_says_that_its_schedule_changes(tmp_path, whole_run):
   workdir, stream = copy_of(whole_run, tmp_path / "run"), io.StringIO()
   train(workdir, tiny_config(gan__steps=25), Console(stream))
-  assert "gan.steps: 20 -> 25; the learning rate's schedule" in stream.getvalue()
+  assert "gan.steps: 20 -> 25; what falls until then" in stream.getvalue()
 
 
 def test_a_full_disk_is_one_line(tmp_path, whole_run, monkeypatch):

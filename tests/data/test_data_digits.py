@@ -69,6 +69,6 @@ def test_images_of_the_right_size_are_unchanged(digits, make_config):
 def test_an_unknown_source_is_refused(make_config):
   with pytest.raises(
     UserError,
-    match=r"source='csv' is unknown; .* parquet, idx, mixture, vectors, stacked$",
+    match=r"source=.csv. is unknown; .* idx, mixture, vectors, stacked, patches$",
   ):
     sources.load(make_config(source="csv"), pytest.fail)
