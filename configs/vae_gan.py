@@ -10,8 +10,8 @@
 
 The balance of the paper's code is on: the discriminator rests while it wins clearly.
 
-`:small` in a short form (`--config.vae_gan.steps=4000`), seed 0, commit 93721a1, 2 cores
-of an Intel Xeon: 1 min 38 s, Frechet distance 270.6 (1.3) of 10,000 samples, of
+`:small` in a short form (`--config.vae_gan.steps=4000`), seed 0, commit 93721a1, 2
+cores of an Intel Xeon: 1 min 38 s, Frechet distance 270.6 (1.3) of 10,000 samples, of
 reconstructions 79.6, FVU .50. `configs/vae.py` has 198.9, 10.6 and .15: no weight or
 rate was looked for, and the others are not measured.
 """
