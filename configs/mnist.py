@@ -20,7 +20,7 @@ extractor mnist dc386622b326; floor 1.84, AE + mixture of 100: 9.93), neighbour 
 from typing import Any
 
 from configs import base
-from sgae.errors import UserError
+from sgae.config_checks import chosen
 
 STARTS = ("mixture", "encoder", "decoder", "plain")
 
@@ -55,9 +55,7 @@ def choose_start(config: Any, arg: str) -> str:
   Raises:
     UserError: there is no such start.
   """
-  start = arg or STARTS[0]
-  if start not in STARTS:
-    raise UserError(f"the start :{arg} is unknown: choose one of {', '.join(STARTS)}")
+  start = chosen("start", arg, STARTS)
   if start == "plain":
     config.phases = ("gan",)
   elif start == "encoder":

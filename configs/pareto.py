@@ -37,7 +37,7 @@ bandwidth .1, weights of .003 and .01 came to the same L0 of 76.
 from typing import Any
 
 from configs import base
-from sgae.errors import UserError
+from sgae.config_checks import chosen
 
 BY_K = ("topk", "batch_topk", "matryoshka", "archetypal")
 # Kind -> the field that moves it along its curve, and values of it.
@@ -58,9 +58,7 @@ def get_config(arg: str = "") -> Any:
   Raises:
     UserError: there is no such kind.
   """
-  kind = arg or KINDS[0]
-  if kind not in KINDS:
-    raise UserError(f"the kind :{arg} is unknown: choose one of {', '.join(KINDS)}")
+  kind = chosen("kind", arg, KINDS)
   config = base.get_config(("sae",))
   config.data.source = "tfds"
   config.data.name = "mnist"

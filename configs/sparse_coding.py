@@ -22,7 +22,7 @@ and 10.9 % (5 min 27 s), patches .1717 and 7.4 % (1 min 13 s), whitened .2567 an
 from typing import Any
 
 from configs import base
-from sgae.errors import UserError
+from sgae.config_checks import chosen
 
 KINDS = ("digits", "mnist", "patches", "whitened", "gan", "sae")
 
@@ -33,9 +33,7 @@ def get_config(arg: str = "") -> Any:
   Raises:
     UserError: there is no such kind.
   """
-  kind = arg or KINDS[0]
-  if kind not in KINDS:
-    raise UserError(f"the kind :{arg} is unknown: choose one of {', '.join(KINDS)}")
+  kind = chosen("kind", arg, KINDS)
   phases = {"gan": ("sparse_coding", "gan"), "sae": ("sae", "sparse_coding")}
   config = base.get_config(phases.get(kind, ("sparse_coding",)))
   sae, coding = config.sae, config.sparse_coding

@@ -26,7 +26,7 @@ learning: from 1 mode and a reverse KL of 6.91 to 41 (2.6) and 4.642 +- .007.
 from typing import Any
 
 from configs import base, mnist
-from sgae.errors import UserError
+from sgae.config_checks import chosen
 
 PROTOCOLS = ("best", "veegan")
 
@@ -37,11 +37,7 @@ def get_config(arg: str = "") -> Any:
   Raises:
     UserError: there is no such protocol.
   """
-  protocol = arg or PROTOCOLS[0]
-  if protocol not in PROTOCOLS:
-    raise UserError(
-      f"the protocol :{arg} is unknown: choose one of {', '.join(PROTOCOLS)}"
-    )
+  protocol = chosen("protocol", arg, PROTOCOLS)
   config = _best() if protocol == "best" else _veegan()
   config.data.source = "stacked"
   config.data.name = "mnist"

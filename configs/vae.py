@@ -30,7 +30,7 @@ distance of 10,000 samples (feature extractor mnist dc386622b326, floor 1.84):
 from typing import Any
 
 from configs import base
-from sgae.errors import UserError
+from sgae.config_checks import chosen
 
 KINDS = ("small", "published", "fixed", "sparse", "gan")
 
@@ -41,9 +41,7 @@ def get_config(arg: str = "") -> Any:
   Raises:
     UserError: there is no such kind.
   """
-  kind = arg or KINDS[0]
-  if kind not in KINDS:
-    raise UserError(f"the kind :{arg} is unknown: choose one of {', '.join(KINDS)}")
+  kind = chosen("kind", arg, KINDS)
   config = base.get_config(("vae", "gan") if kind == "gan" else ("vae",))
   config.data.source = "tfds"
   config.data.name = "mnist"

@@ -19,7 +19,7 @@ rate was looked for, and the others are not measured.
 from typing import Any
 
 from configs import base, vae
-from sgae.errors import UserError
+from sgae.config_checks import chosen
 
 KINDS = ("small", "started", "convolutional")
 
@@ -30,9 +30,7 @@ def get_config(arg: str = "") -> Any:
   Raises:
     UserError: there is no such kind.
   """
-  kind = arg or KINDS[0]
-  if kind not in KINDS:
-    raise UserError(f"the kind :{arg} is unknown: choose one of {', '.join(KINDS)}")
+  kind = chosen("kind", arg, KINDS)
   small = vae.get_config("small")
   config = base.get_config(("vae", "vae_gan"))
   for section in ("data", "evaluation", "vae"):

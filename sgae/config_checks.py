@@ -1,6 +1,6 @@
 """Checks of a single value of a config, each refusal one line that names its field."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from sgae.errors import UserError
@@ -10,6 +10,22 @@ def choice(field: str, value: Any, allowed: Collection[str]) -> None:
   """Refuses a name that is not one of those allowed."""
   if value not in allowed:
     raise UserError(f"{field}={value!r} is unknown: choose one of {', '.join(allowed)}")
+
+
+def chosen(what: str, arg: str, known: Sequence[str]) -> str:
+  """Returns what the argument of a config file chooses: '' is the first one known.
+
+  Args:
+    what: is chosen, such as 'kind', for the message.
+    arg: as `FILE.py:ARG` has it.
+    known: names.
+
+  Raises:
+    UserError: there is none of that name.
+  """
+  if arg and arg not in known:
+    raise UserError(f"the {what} :{arg} is unknown: choose one of {', '.join(known)}")
+  return arg or known[0]
 
 
 def at_least(field: str, value: int, least: int) -> None:
@@ -30,6 +46,12 @@ def non_negative(field: str, value: float) -> None:
   """Refuses all but finite numbers from 0 up."""
   if not 0 <= value < float("inf"):
     raise UserError(f"{field}={value} is not allowed: choose a finite number from 0 up")
+
+
+def below_one(field: str, value: float) -> None:
+  """Refuses all but numbers from 0 to below 1."""
+  if not 0 <= value < 1:
+    raise UserError(f"{field}={value} is not allowed: choose one from 0 to below 1")
 
 
 def widths(field: str, widths: Any) -> None:

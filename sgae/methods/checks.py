@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sgae.config_checks import at_least, choice, non_negative
+from sgae.config_checks import at_least, below_one, choice, non_negative
 from sgae.errors import UserError
 from sgae.methods.optimizers import OPTIMIZERS, SCHEDULES
 
@@ -13,10 +13,7 @@ def check_optimizer(field: str, optimizer: Any) -> None:
   choice(f"{field}.schedule", optimizer.schedule, SCHEDULES)
   non_negative(f"{field}.learning_rate", optimizer.learning_rate)
   for name in ("beta1", "beta2"):
-    if not 0 <= optimizer[name] < 1:
-      raise UserError(
-        f"{field}.{name}={optimizer[name]} is not allowed: choose one from 0 to below 1"
-      )
+    below_one(f"{field}.{name}", optimizer[name])
   at_least(f"{field}.warmup_updates", optimizer.warmup_updates, 0)
 
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sgae.config_checks import at_least, choice, widths
+from sgae.config_checks import at_least, below_one, choice, widths
 from sgae.errors import UserError
 from sgae.methods.checks import check_cadence, check_optimizer
 from sgae.methods.classifier.tasks import TASKS, TURNS, task_of
@@ -26,11 +26,7 @@ def check(config: Any) -> None:
       f"classifier.num_classes={classifier.num_classes} does not fit "
       f"classifier.task='rotation': set it to {TURNS}"
     )
-  if not 0 <= classifier.dropout < 1:
-    raise UserError(
-      f"classifier.dropout={classifier.dropout} is not allowed: choose one from 0 to "
-      "below 1"
-    )
+  below_one("classifier.dropout", classifier.dropout)
   check_optimizer("classifier.optimizer", classifier.optimizer)
   check_cadence("classifier", classifier)
 

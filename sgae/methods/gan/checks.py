@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sgae.config_checks import at_least, choice, non_negative, widths
+from sgae.config_checks import at_least, below_one, choice, non_negative, widths
 from sgae.errors import UserError
 from sgae.losses.adversarial import ADVERSARIAL_LOSSES
 from sgae.losses.energy import ENERGY_LOSSES
@@ -68,10 +68,7 @@ def check(config: Any) -> None:
     non_negative(f"gan.penalties.{name}", gan.penalties[name])
   for field in ("sparsity_weight", "decoder_rate_factor"):
     non_negative(f"gan.{field}", gan[field])
-  if not 0 <= gan.ema_decay < 1:
-    raise UserError(
-      f"gan.ema_decay={gan.ema_decay} is not allowed: choose one from 0 to below 1"
-    )
+  below_one("gan.ema_decay", gan.ema_decay)
   refuse_microbatches(config, "gan.generator_normalization", "batch")
   refuse_microbatches(config, "gan.discriminator_normalization", "batch")
   check_cadence("gan", gan)

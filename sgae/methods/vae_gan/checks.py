@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sgae.config_checks import choice, non_negative, widths
+from sgae.config_checks import below_one, choice, non_negative, widths
 from sgae.errors import UserError
 from sgae.methods.checks import check_cadence, check_optimizer
 from sgae.methods.vae import checks as autoencoder
@@ -36,11 +36,7 @@ def check(config: Any) -> None:
       f"vae_gan.most_cost={fields.most_cost} is below vae_gan.least_cost="
       f"{fields.least_cost}: choose a larger one"
     )
-  if not 0 <= fields.ema_decay < 1:
-    raise UserError(
-      f"vae_gan.ema_decay={fields.ema_decay} is not allowed: choose one from 0 to "
-      "below 1"
-    )
+  below_one("vae_gan.ema_decay", fields.ema_decay)
   for player in ("autoencoder", "discriminator"):
     check_optimizer(f"vae_gan.{player}_optimizer", fields[f"{player}_optimizer"])
   check_cadence("vae_gan", fields)
