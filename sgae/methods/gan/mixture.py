@@ -5,14 +5,11 @@ sgae/methods/sparse_autoencoder/controls.py), and adversarial training goes on f
 there.
 """
 
-import warnings
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from sklearn.cluster import KMeans
 from sklearn.decomposition import PCA
-from sklearn.exceptions import ConvergenceWarning
 from threadpoolctl import threadpool_limits
 
 from sgae.data import resident
@@ -21,6 +18,7 @@ from sgae.devices import processes
 from sgae.devices.batched_apply import batched_apply
 from sgae.devices.mesh import local_mesh
 from sgae.errors import UserError
+from sgae.methods.clusters import k_means
 from sgae.methods.sparse_autoencoder.networks import build_autoencoder, code_shape
 from sgae.networks.network import Params
 
@@ -96,15 +94,10 @@ def fit(
     float32 arrays, as `Mixture.init` names them.
   """
   # one thread: the sums of several come in no fixed order
-  with threadpool_limits(1), warnings.catch_warnings():
-    # with fewer different codes than clusters some stay empty; stopping early is meant
-    warnings.simplefilter("ignore", ConvergenceWarning)
+  with threadpool_limits(1):
     principal: Any = PCA(axes, random_state=seed).fit(pre_nk)
     coordinates_np = principal.transform(pre_nk)
-    kmeans: Any = KMeans  # whose annotations name the default of n_init alone
-    labels_n = kmeans(
-      components, init="random", n_init=1, max_iter=TURNS, random_state=seed
-    ).fit_predict(coordinates_np)
+    labels_n = k_means(coordinates_np, components, TURNS, seed).labels_
     means = np.zeros((components, axes), np.float32)
     factors = np.zeros((components, axes, rank), np.float32)
     order = np.argsort(labels_n, kind="stable")

@@ -1,19 +1,16 @@
 """Archetypal dictionaries: points of the training images, and atoms near mixtures."""
 
-import warnings
 from collections.abc import Mapping
 from typing import Any
 
 import jax
 import numpy as np
-from sklearn.cluster import KMeans
-from sklearn.exceptions import ConvergenceWarning
-from threadpoolctl import threadpool_limits
 
 from sgae.data import resident
 from sgae.data.dataset import Dataset
 from sgae.devices import processes
 from sgae.errors import UserError
+from sgae.methods.clusters import k_means
 from sgae.networks import archetypes
 from sgae.networks.network import Params
 
@@ -43,13 +40,7 @@ def prepare(
   count = min(len(train), IMAGES_EACH * config.sae.archetypes)
   images = np.asarray(resident.to_model_range(train[:count]))
   centred_nd = (images - resident.mean_image(train)[None]).reshape(count, -1)
-  kmeans: Any = KMeans  # whose annotations name the default of n_init alone
-  # one thread: the sums of several come in no fixed order
-  with threadpool_limits(1), warnings.catch_warnings():
-    warnings.simplefilter("ignore", ConvergenceWarning)  # stopping early is meant
-    fitted = kmeans(
-      config.sae.archetypes, init="random", n_init=1, max_iter=TURNS, random_state=0
-    ).fit(centred_nd)
+  fitted = k_means(centred_nd, config.sae.archetypes, TURNS, seed=0)
   points = fitted.cluster_centers_.astype(np.float32)
   return {"points": processes.from_leader(points)}, count
 
