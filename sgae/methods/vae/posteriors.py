@@ -47,31 +47,7 @@ def gaussian() -> Posterior:
   def noise(key, positions_b, shape):
     return {"normal": randomness.normal(key, positions_b, shape)}
 
-  def draw(outputs_bm, noise, settings):
-    del settings
-    means, log_variances = jnp.split(outputs_bm, 2, axis=-1)
-    return _moved(means, log_variances, noise["normal"])
-
-  def kl(outputs_bm, settings):
-    del settings
-    means, log_variances = jnp.split(outputs_bm, 2, axis=-1)
-    return gaussian_kl(means, log_variances)
-
-  def weigh(outputs_bm, noise, settings):
-    del settings
-    means, log_variances = jnp.split(outputs_bm[:, None], 2, axis=-1)
-    latents_bsk = _moved(means, log_variances, noise["normal"])
-    ratios_bsk = _slab_ratios(latents_bsk, log_variances, noise["normal"])
-    return latents_bsk, ratios_bsk.sum(axis=-1)
-
-  def mean(outputs_bm):
-    return jnp.split(outputs_bm, 2, axis=-1)[0]
-
-  def prior(noise, settings):
-    del settings
-    return noise["normal"]
-
-  return Posterior(2, noise, draw, kl, weigh, mean, mean, prior)
+  return _moved_and_scaled("normal", noise, _moved, gaussian_kl, _slab_ratios)
 
 
 def laplace() -> Posterior:
@@ -87,27 +63,55 @@ def laplace() -> Posterior:
     side = randomness.uniform(key, positions_b, shape) + 2**-24 - 0.5
     return {"laplace": -jnp.sign(side) * jnp.log1p(-2 * jnp.abs(side))}
 
+  def moved(means, log_scales, noise):
+    return means + jnp.exp(log_scales) * noise
+
+  def ratios(latents, log_scales, noise):
+    return jnp.abs(noise) + log_scales - jnp.abs(latents)
+
+  return _moved_and_scaled("laplace", noise, moved, laplace_kl, ratios)
+
+
+def _moved_and_scaled(
+  name: str,
+  noise: Callable[..., dict[str, jax.Array]],
+  moved: Callable[..., jax.Array],
+  kl_of: Callable[..., jax.Array],
+  ratios: Callable[..., jax.Array],
+) -> Posterior:
+  """Returns a posterior of means and widths, whose prior is the noise itself.
+
+  Args:
+    name: of the noise.
+    noise: see `Posterior`.
+    moved: `(means, widths, noise) -> latents`.
+    kl_of: `(means, widths) -> nats [B, K]`.
+    ratios: `(latents, widths, noise) -> log p(z) - log q(z|x)` of each latent.
+  """
+
+  def halves(outputs_bm):
+    return jnp.split(outputs_bm, 2, axis=-1)
+
   def draw(outputs_bm, noise, settings):
     del settings
-    means, log_scales = jnp.split(outputs_bm, 2, axis=-1)
-    return means + jnp.exp(log_scales) * noise["laplace"]
+    return moved(*halves(outputs_bm), noise[name])
 
   def kl(outputs_bm, settings):
     del settings
-    return laplace_kl(*jnp.split(outputs_bm, 2, axis=-1))
+    return kl_of(*halves(outputs_bm))
 
   def weigh(outputs_bm, noise, settings):
-    latents_bsk = draw(outputs_bm[:, None], noise, settings)
-    log_scales = jnp.split(outputs_bm[:, None], 2, axis=-1)[1]
-    ratios_bsk = jnp.abs(noise["laplace"]) + log_scales - jnp.abs(latents_bsk)
-    return latents_bsk, ratios_bsk.sum(axis=-1)
+    del settings
+    means, widths = halves(outputs_bm[:, None])
+    latents_bsk = moved(means, widths, noise[name])
+    return latents_bsk, ratios(latents_bsk, widths, noise[name]).sum(axis=-1)
 
   def mean(outputs_bm):
-    return jnp.split(outputs_bm, 2, axis=-1)[0]
+    return halves(outputs_bm)[0]
 
   def prior(noise, settings):
     del settings
-    return noise["laplace"]
+    return noise[name]
 
   return Posterior(2, noise, draw, kl, weigh, mean, mean, prior)
 
