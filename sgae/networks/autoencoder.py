@@ -9,6 +9,8 @@ import jax.numpy as jnp
 from sgae.networks.network import Network, Params
 from sgae.networks.sparsity import Code, SparsityMap
 
+# Branches of an autoencoder's parameters.
+BRANCHES = ("encoder", "decoder", "sparsity")
 # (encoder's params, decoder's atoms) -> encoder's params
 Tie = Callable[[Params, jax.Array], Params]
 

@@ -58,7 +58,7 @@ class Pair:
     """Our networks for the same config."""
     config = validate(self.config)
     mean = np.moveaxis(self.mean, 0, 2)
-    return build_generator(config, mean), build_discriminator(config, (28, 28, 1))
+    return build_generator(config, mean), build_discriminator(config, mean)
 
 
 @pytest.fixture(scope="module", params=["plain", "convolutional"])

@@ -37,7 +37,7 @@ def built(architecture, activation="leaky_relu", normalization="none", attention
     gan__discriminator_attention=attention,
     gan__residual__groups=2,
   )
-  network = build_discriminator(config, SHAPE)
+  network = build_discriminator(config, np.zeros(SHAPE, np.float32))
   params = network.init(jax.random.key(1))
   # biases, and a block's last product, start from zero
   noise = np.random.default_rng(2)

@@ -55,7 +55,7 @@ def after(config, steps, finished=None):
 
 
 def test_the_energy_of_the_dense_one_by_hand():
-  network = build_discriminator(energetic(DENSE), MEAN.shape, MEAN)
+  network = build_discriminator(energetic(DENSE), MEAN)
   params = network.init(jax.random.key(0))
   logits = network.apply(params, IN_UNITS[:5], train=True)[0]
   encoder, decoder = params["encoder"], params["decoder"]
@@ -95,7 +95,7 @@ def penalised(network, params):
 def test_its_penalty_is_that_of_a_linear_autoencoder():
   config = energetic(DENSE)
   config.gan.update(discriminator_hidden=(5,), generator_output="linear")
-  network = build_discriminator(config, MEAN.shape, MEAN)
+  network = build_discriminator(config, MEAN)
   params = network.init(jax.random.key(0))
 
   def residuals(params, images):
@@ -121,7 +121,7 @@ def test_its_penalty_is_that_of_a_linear_autoencoder():
 def test_the_penalty_of_a_sparse_one_is_that_of_plain_kernels():
   """Of few active latents of many, whose products are gathered sums."""
   config = small_config(**SPARSE, code__num_latents=128, code__k=2)
-  network = build_discriminator(config, MEAN.shape, MEAN)
+  network = build_discriminator(config, MEAN)
   params = network.init(jax.random.key(0))
 
   def gradient():

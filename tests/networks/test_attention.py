@@ -131,7 +131,7 @@ def test_r1_has_the_gradient_of_its_definition():
     kernel_size=2,
   )
   shape = (8, 8, 1)
-  network = build_discriminator(config, shape)
+  network = build_discriminator(config, np.zeros(shape, np.float32))
   assert not network.piecewise_linear
   params = moved(fresh(network))
   images = jax.random.normal(KEY, (3, *shape))
@@ -208,7 +208,7 @@ def test_a_fresh_pair_is_the_pair_without(architecture):
 
 NETWORKS = {
   "generator": lambda config: build_generator(config, np.zeros((8, 8, 1), np.float32)),
-  "discriminator": lambda config: build_discriminator(config, (8, 8, 1)),
+  "discriminator": lambda config: build_discriminator(config, np.zeros((8, 8, 1))),
 }
 
 

@@ -19,7 +19,7 @@ def test_the_seed_article_shapes():
   config, mean = seed.get_config(), np.zeros((28, 28, 1), np.float32)
   autoencoder = build_autoencoder(config, mean)
   generator = build_generator(config, mean)
-  discriminator = build_discriminator(config, mean.shape)
+  discriminator = build_discriminator(config, mean)
   shapes = {
     name: [
       leaf.shape

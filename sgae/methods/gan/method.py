@@ -14,6 +14,7 @@ from sgae.methods.gan.report import REPORT
 from sgae.methods.gan.warnings import WARNINGS
 from sgae.methods.method import Method
 from sgae.methods.sweeps import learning_rate, setting
+from sgae.networks.autoencoder import BRANCHES
 
 
 def uses(config: Any) -> tuple[str, ...]:
@@ -48,10 +49,7 @@ METHOD = Method(
   # encoder, or all of it, is for the mixture's fit and the discriminator. A plain one
   # is a variational autoencoder's decoder, and its noise that one's prior.
   takes={
-    **{
-      autoencoder: {name: name for name in ("encoder", "decoder", "sparsity")}
-      for autoencoder in AUTOENCODERS
-    },
+    **{method: {name: name for name in BRANCHES} for method in AUTOENCODERS},
     **{name: {"decoder": "generator"} for name in ("vae", "vae_gan")},
   },
   prepare=prepare,

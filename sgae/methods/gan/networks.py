@@ -37,33 +37,28 @@ def build_generator(config: Any, mean_image_hwc: np.ndarray) -> Generator:
   return GENERATORS[config.gan.generator](config, mean_image_hwc)
 
 
-def build_discriminator(
-  config: Any, image_shape: tuple[int, ...], mean_image_hwc: np.ndarray | None = None
-) -> BatchNetwork:
+def build_discriminator(config: Any, mean_image_hwc: np.ndarray) -> BatchNetwork:
   """Builds the discriminator that `config.gan` describes.
 
   Args:
     config: a validated config.
-    image_shape: (H, W, C).
-    mean_image_hwc: float32 [H, W, C] in [-1, 1], mean of the training images, for an
-      autoencoder; None: 0.
+    mean_image_hwc: float32 [H, W, C] in [-1, 1], mean of the training images; of all
+      but autoencoders its shape alone counts.
 
   Raises:
     UserError: `gan.discriminator_attention` names a map that it has not.
   """
   architecture = config.gan.discriminator_architecture
   if architecture in ENERGIES:
-    if mean_image_hwc is None:
-      mean_image_hwc = np.zeros(image_shape, np.float32)
     return build_energy(config, mean_image_hwc).then(only_logits)
   build = DISCRIMINATORS[architecture]
-  return computed_in(build(config.gan, image_shape), config.precision.compute)
+  return computed_in(build(config.gan, mean_image_hwc.shape), config.precision.compute)
 
 
 def check_networks(config: Any, image_shape: tuple[int, ...]) -> None:
   """Refuses networks that images of such a shape, (H, W, C), do not allow."""
-  build_generator(config, np.zeros(image_shape, np.float32))
-  build_discriminator(config, image_shape)
+  for build in (build_generator, build_discriminator):
+    build(config, np.zeros(image_shape, np.float32))
 
 
 # How often the largest map of a network that may be attended is halved.

@@ -18,7 +18,7 @@ from sgae.methods.gan.energy import build_energy, energy_settings, regulate
 from sgae.methods.gan.generator import make_generator_update
 from sgae.methods.gan.networks import build_discriminator, build_generator
 from sgae.methods.gan.noise import make_draw_latents
-from sgae.methods.gan.starts import BRANCHES, STARTS
+from sgae.methods.gan.starts import STARTS
 from sgae.methods.gan.train import (
   DrawLatents,
   GanState,
@@ -27,6 +27,7 @@ from sgae.methods.gan.train import (
 )
 from sgae.methods.method import Program, Sampling, Settings
 from sgae.methods.optimizers import make_optimizer
+from sgae.networks.autoencoder import BRANCHES
 from sgae.networks.generator import Generator
 from sgae.networks.network import BatchNetwork, Params
 
@@ -58,7 +59,7 @@ def build(
   mean = np.zeros(image_shape, np.float32) if mean_image is None else mean_image
   players = Players(
     build_generator(config, mean),
-    build_discriminator(config, image_shape, mean),
+    build_discriminator(config, mean),
     make_optimizer(gan.generator_optimizer, gan.steps * gan.generator_updates),
     make_optimizer(gan.discriminator_optimizer, gan.steps * gan.discriminator_updates),
   )

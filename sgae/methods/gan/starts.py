@@ -6,10 +6,8 @@ from typing import Any
 import jax.numpy as jnp
 
 from sgae.methods.inheritance import replace_branches
+from sgae.networks.autoencoder import BRANCHES
 from sgae.networks.network import HIDDEN_GAIN, Params
-
-# Branches of an autoencoder.
-BRANCHES = ("encoder", "sparsity", "decoder")
 
 
 def from_autoencoder(params: Params, inherited: Mapping[str, Params]) -> Params:

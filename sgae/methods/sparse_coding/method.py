@@ -8,6 +8,7 @@ from sgae.methods.sparse_coding.program import build
 from sgae.methods.sparse_coding.report import REPORT
 from sgae.methods.sparse_coding.warnings import WARNINGS
 from sgae.methods.sweeps import learning_rate, setting
+from sgae.networks.autoencoder import BRANCHES
 
 METHOD = Method(
   title="Sparse coding",
@@ -20,7 +21,7 @@ METHOD = Method(
   report=REPORT,
   warnings=WARNINGS,
   gives=lambda state: state.player.params,  # 'encoder', 'sparsity' and 'decoder'
-  takes={"sae": {name: name for name in ("encoder", "decoder", "sparsity")}},
+  takes={"sae": {name: name for name in BRANCHES}},
   takes_vectors=True,
   weights=("player.params",),
   swept={

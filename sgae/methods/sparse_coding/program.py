@@ -17,7 +17,7 @@ from sgae.methods.sparse_coding.train import (
   make_sparse_coding_step,
   signals_of,
 )
-from sgae.networks.autoencoder import Autoencoder
+from sgae.networks.autoencoder import BRANCHES, Autoencoder
 from sgae.networks.network import Params
 
 
@@ -75,7 +75,7 @@ def build(
       "decode": (code_shape(config, image_shape),),
       "reconstruct": (image_shape,),
     },
-    inherits=("encoder", "decoder", "sparsity"),
+    inherits=BRANCHES,
   )
 
 
