@@ -48,10 +48,10 @@ def main() -> int:
     parser.error(f"--only={QUALITY} is measured with --precision={PRECISIONS[0]} alone")
   with_pytorch = importlib.util.find_spec("torch") is not None
   machine = describe_machine(with_pytorch)
-  _say(" | ".join(f"{name}: {value}" for name, value in machine.items()))
+  options.say(" | ".join(f"{name}: {value}" for name, value in machine.items()))
   rows, notes = [], []
   if set(args.only) != {QUALITY}:
-    _say(table.line(table.HEAD))
+    options.say(table.line(table.HEAD))
   for row in ROWS:
     if row.line not in args.only:
       continue
@@ -61,12 +61,12 @@ def main() -> int:
       notes.append(f"{row.name}: {failure}")
       continue
     rows.append(table.figures(measured))
-    _say(table.line(table.cells(rows[-1])))
+    options.say(table.line(table.cells(rows[-1])))
   sides = (
     compare_quality(args.limit, with_pytorch, notes) if QUALITY in args.only else []
   )
   for note in notes:
-    _say(f"note: {note}")
+    options.say(f"note: {note}")
   if args.json:
     found = {"machine": machine, "precision": args.precision, "rows": rows}
     found |= {"quality": sides, "notes": notes}
@@ -87,13 +87,13 @@ def compare_quality(
   ours = [side for side in SIDES if side.module == "quality_ours"]
   sides = SIDES if with_pytorch else ours
   try:
-    found = quality.measure(sides, limit, Worker, _say, notes)
+    found = quality.measure(sides, limit, Worker, options.say, notes)
   except Failed as failure:
     notes.append(f"{QUALITY}: {failure}")
     return []
   figures = [quality.figures(name, looks) for name, looks in found.items()]
   for line in quality.lines(figures, [side.name for side in ours]):
-    _say(line)
+    options.say(line)
   return figures
 
 
@@ -217,11 +217,6 @@ def _processor() -> str:
     if line.startswith("model name"):
       return line.partition(":")[2].strip()
   return platform.processor() or platform.machine()
-
-
-def _say(text: str) -> None:
-  sys.stdout.write(f"{text}\n")
-  sys.stdout.flush()
 
 
 if __name__ == "__main__":

@@ -120,23 +120,18 @@ def main() -> int:
   found = []
   for name in args.only:
     config = validate(dictionary_config(name, args.epochs))
-    dataset = sources.load(config.data, _say)
+    dataset = sources.load(config.data, options.say)
     for side in SIDES:
       found.append({"data": name} | measure(config, dataset, side))
-      _say(
+      options.say(
         "{data}: {side} {seconds:.1f} s, held-out objective {objective:.5f} +- "
         "{error:.5f}".format(**found[-1])
       )
     mine, theirs = found[-2:]
-    _say(f"{name}: {theirs['seconds'] / mine['seconds']:.1f} times as fast")
+    options.say(f"{name}: {theirs['seconds'] / mine['seconds']:.1f} times as fast")
   if args.json:
     Path(args.json).write_text(json.dumps(found, indent=2) + "\n")
   return 0
-
-
-def _say(text: str) -> None:
-  sys.stdout.write(f"{text}\n")
-  sys.stdout.flush()
 
 
 if __name__ == "__main__":

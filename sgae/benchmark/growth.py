@@ -9,7 +9,6 @@ chooses curves, `--json=PATH` keeps the points, which stand in configs/benchmark
 import json
 import multiprocessing
 import os
-import sys
 import tempfile
 from pathlib import Path
 from time import perf_counter
@@ -70,8 +69,7 @@ def main() -> None:
       if point.compiles:
         figures["second_start_seconds"] = alone(point, cache)["start_seconds"]
       found.append({"curve": point.curve, "at": point.at} | figures)
-      sys.stdout.write(f"{describe(found[-1])}\n")
-      sys.stdout.flush()
+      options.say(describe(found[-1]))
   if args.json:
     Path(args.json).write_text(json.dumps(found, indent=2) + "\n")
 

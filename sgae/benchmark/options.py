@@ -1,6 +1,7 @@
 """The command line of the benchmarks."""
 
 import argparse
+import sys
 from collections.abc import Sequence
 
 
@@ -29,6 +30,12 @@ def parser(
   result.add_argument("--only", type=selection, default=parts, help=", ".join(known))
   result.add_argument("--json", metavar="PATH", help="write the results to this file")
   return result
+
+
+def say(text: str) -> None:
+  """Prints a line at once, wherever it goes."""
+  sys.stdout.write(f"{text}\n")
+  sys.stdout.flush()
 
 
 def seconds(text: str) -> float:
