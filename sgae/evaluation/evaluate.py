@@ -193,12 +193,14 @@ def _measured(
 
 def _compare_seeds(evaluator, members, state, failed_m, mesh, entries) -> None:
   """Adds to the figures of members how they agree with other seeds of their setting."""
-  whole = [member for member in members if not failed_m[member.number]]
+  if evaluator.between is None:
+    return
   by_setting: dict[str, list[population.Member]] = {}
-  for member in whole:
-    by_setting.setdefault(str(member.settings), []).append(member)
+  for member in members:
+    if not failed_m[member.number]:
+      by_setting.setdefault(str(member.settings), []).append(member)
   for same in by_setting.values():
-    if evaluator.between is None or len(same) < 2:
+    if len(same) < 2:
       continue
     states = [
       fetch_local(take_member(state.members, member.number, mesh)) for member in same

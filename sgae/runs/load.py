@@ -180,7 +180,7 @@ def load_run(workdir: str | Path, member: int = -1) -> Run:
   >>> codes = run.encode(images)
   >>> run.decode(codes.at[:, 17].set(3.0)).shape == images.shape
   True
-  >>> float(run.metrics("sae")["step"][0])
+  >>> float(run.metrics()["step"][0])
   0.0
 
   Args:
