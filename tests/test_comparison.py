@@ -11,88 +11,23 @@ from ml_collections import ConfigDict
 from PIL import Image
 
 from sgae.errors import UserError
-from sgae.methods import views
-from sgae.reporting import comparison_fronts
 from sgae.reporting.comparison import describe
 from sgae.reporting.console import Console
 from sgae.runs import compare as comparison
 from sgae.runs import directory
-from sgae.runs.compare import Run
 from sgae.runs.compare_directories import compare_runs
-from sgae.runs.fronts import fronts
-from tests.systems import all_sections, launch
-
-SELECTS_BY = views.selects_by()
+from tests.comparison_runs import (
+  SELECTS_BY,
+  compare,
+  config_of,
+  evaluation_of,
+  run_of,
+  two_groups,
+  with_images,
+)
+from tests.systems import launch
 
 ROOT = Path(__file__).parents[1]
-
-
-def compare(runs, target):
-  return comparison.compare(runs, target, SELECTS_BY)
-
-
-def config_of(**fields):
-  config = all_sections()
-  for name, value in fields.items():
-    section, _, field = name.partition("__")
-    if field:
-      config[section][field] = value
-    else:
-      config[section] = value
-  return config
-
-
-def records_of(phases, distances, seconds_per_step=1.0):
-  """10 images a step; an evaluation every 100 steps of `gan`, from step 0 on."""
-  records = []
-  if "sae" in phases:
-    for step in (0, 50, 100):
-      records.append(
-        {"phase": "sae", "step": step, "images_seen": 10 * step, "seconds": step / 10}
-      )
-  for index, distance in enumerate(distances):
-    step = 100 * index
-    records.append(
-      {
-        "phase": "gan",
-        "step": step,
-        "images_seen": 10 * step,
-        "seconds": step * seconds_per_step,
-        "gan/frechet": distance,
-      }
-    )
-    records.append({"phase": "gan", "step": step + 50, "gan/d_loss": 1.0})
-  return records
-
-
-def evaluation_of(distance, **parts):
-  figures = {"frechet": {"value": distance, "error": 0.1}, "recall": {"value": 0.5}}
-  return {"gan": {"figures": figures, "protocol": {"samples": 1000}, **parts}}
-
-
-def run_of(name, distances, phases=("gan",), seconds_per_step=1.0, **fields):
-  return Run(
-    name,
-    config_of(phases=phases, **fields).to_dict(),
-    [16, 16, 1],
-    records_of(phases, distances, seconds_per_step),
-    evaluation_of(distances[-1] if distances else 1.0),
-  )
-
-
-def with_images(run, index, images):
-  records = list(run.records)
-  records[index] = records[index] | {"images_seen": images}
-  return run._replace(records=records)
-
-
-def two_groups():
-  """A baseline of two seeds, and one pretrained run (1,000 images, 10 s before)."""
-  return [
-    run_of("a", [100.0, 20.0, 10.0], seed=0),
-    run_of("b", [100.0, 40.0, 14.0], seed=1),
-    run_of("c", [60.0, 12.0, 8.0, 6.0], phases=("sae", "gan"), seconds_per_step=2.0),
-  ]
 
 
 def test_groups_are_seeds_of_one_experiment_and_named_by_what_differs():
@@ -362,41 +297,3 @@ def test_the_command_prints_and_writes(tmp_path):
   assert written["target"] == 20.0
   assert [group["runs"] for group in written["groups"]] == [["a", "b"], ["c"]]
   assert np.asarray(Image.open(tmp_path / "out" / "compare.png")).std() > 0
-
-
-def sparse_run(name, seed, l0, fvu, **fields):
-  run = run_of(name, [], phases=("sae",), seed=seed, **fields)
-  figures = {"l0": {"value": l0}, "fvu": {"value": fvu}}
-  return run._replace(evaluation={"sae": {"figures": figures, "protocol": {}}})
-
-
-def test_kinds_of_autoencoders_are_curves_and_the_best_of_them_a_front(tmp_path):
-  runs = [
-    sparse_run("a", 0, 8.0, 0.30, code__k=8),
-    sparse_run("b", 1, 8.0, 0.34, code__k=8),
-    sparse_run("c", 0, 32.0, 0.10, code__k=32),
-    sparse_run("d", 0, 40.0, 0.20, code__k=64, code__sparsity_map="relu"),
-    sparse_run("e", 0, 6.0, 0.50, code__k=64, code__sparsity_map="relu", code__rho=0.1),
-  ]
-  result = compare(runs, 0)
-  (phase, front), *others = fronts(runs, result, views.fronts()).items()
-  assert (phase, front["x"], front["y"], others) == ("sae", "l0", "fvu", [])
-  assert [curve["name"] for curve in front["curves"]] == [
-    "code.sparsity_map='topk'",
-    "code.sparsity_map='relu'",
-  ]
-  topk, relu = (curve["points"] for curve in front["curves"])
-  assert [point["x"]["mean"] for point in topk] == [8.0, 32.0]
-  assert topk[0]["y"] == {
-    "mean": pytest.approx(0.32),
-    "spread": pytest.approx(0.04 / 2**0.5),
-    "n": 2,
-  }
-  assert [point["best"] for point in topk + relu] == [True, True, True, False]
-  assert [point["x"]["mean"] for point in relu] == [6.0, 40.0]
-  text = "\n".join(describe(result | {"fronts": {phase: front}}))
-  assert re.search(r"'topk' +8 \+- 0 \(2\) +0.32 \+- 0.0283 \(2\) +yes$", text, re.M)
-  assert re.search(r"^ +40 \+- - \(1\) +0.2 \+- - \(1\)$", text, re.M)
-  picture = Image.open(io.BytesIO(comparison_fronts.draw({phase: front})))
-  assert np.asarray(picture).std() > 0
-  assert fronts(runs[:1], compare(runs[:1], 0), views.fronts()) == {}  # no curve

@@ -19,8 +19,9 @@ from sgae.errors import TrainingDiverged, UserError
 from sgae.reporting.console import Console
 from sgae.training import run
 from tests.commands import Forked
-from tests.generated_configs import faults, sound_configs
+from tests.generated_configs import sound_configs
 from tests.systems import blank_batch, make_phase, small_config
+from tests.wrong_fields import faults
 
 MEAN = np.zeros((4, 4, 1), np.float32)
 QUICK = settings(
