@@ -10,6 +10,7 @@ from itertools import pairwise
 
 from sgae.networks import layers, network
 from sgae.networks.attention import NO_ATTENTION, Attention, attention_at
+from sgae.networks.conditional import modulated_chain
 from sgae.networks.network import BatchNetwork
 from sgae.networks.normalization import NORMALIZATIONS, at_edges
 
@@ -23,6 +24,7 @@ def dcgan_generator(
   output: str,
   normalization: str,
   attention: Attention = NO_ATTENTION,
+  classes: int = 0,
 ) -> BatchNetwork:
   """Noise -> image, or noise -> pre-activations of a spatial code.
 
@@ -38,22 +40,28 @@ def dcgan_generator(
     output: a name in `network.OUTPUT_ACTIVATIONS`.
     normalization: a name in `NORMALIZATIONS`.
     attention: which maps of hidden layers are attended, after the activation.
+    classes: K, of which each has gains and shifts of its own in all hidden layers.
 
   Returns:
-    BatchNetwork with latents_bz [B, latent_dim] -> float32 [B, H, W, C].
+    BatchNetwork with latents_bz [B, latent_dim] -> float32 [B, H, W, C]; with classes
+    of (latents_bz, weights [B, K]).
   """
   sizes = [layers.halved(image_shape, i) for i in range(len(hidden), -1, -1)]
   inner, edge = NORMALIZATIONS[normalization](), at_edges(normalization)
   act = network.ACTIVATIONS[activation]
+
+  def hidden_layer(layer):
+    return layer if classes else layer.then(act)  # the class comes before it
+
   first = layers.dense(latent_dim, (*sizes[0], hidden[0]), network.HIDDEN_INIT, inner)
-  stack = {"dense": first.then(act)}
+  stack, modulated = {"dense": hidden_layer(first)}, {"dense": hidden[0]}
   stack |= attention_at("dense", attention, sizes[0], hidden[0], edge)
   for i, (inputs, outputs) in enumerate(pairwise(hidden)):
     name, size = f"transposed_{i}", sizes[i + 1]
     layer = layers.transposed_convolution(
       inputs, outputs, kernel_size, size, layers.TRANSPOSED_HIDDEN_INIT, inner
     )
-    stack[name] = layer.then(act)
+    stack[name], modulated[name] = hidden_layer(layer), outputs
     stack |= attention_at(name, attention, size, outputs, edge)
   stack[f"transposed_{len(hidden) - 1}"] = layers.transposed_convolution(
     hidden[-1],
@@ -63,8 +71,11 @@ def dcgan_generator(
     layers.TRANSPOSED_OUTPUT_INIT,
     edge,
   )
-  # the layers hold their own activations
-  return layers.chain(stack, network.identity).then(network.OUTPUT_ACTIVATIONS[output])
+  if classes:
+    body = modulated_chain(stack, modulated, classes, act)
+  else:  # the layers hold their own activations
+    body = layers.chain(stack, network.identity)
+  return body.then(network.OUTPUT_ACTIVATIONS[output])
 
 
 def dcgan_discriminator(

@@ -198,10 +198,35 @@ def mlp_discriminator(
   Returns:
     Network with `apply(params, images_bhwc in [-1, 1]) -> float32 [B]`.
   """
-  body = _flat_network(int(np.prod(image_shape)), hidden, 1, activation)
+  body = mlp_outputs(image_shape, 1, hidden, activation)
 
   def apply(params, images_bhwc):
-    return network.only_channel(body.apply(params, _flatten(images_bhwc)))
+    return network.only_channel(body.apply(params, images_bhwc))
+
+  return Network(body.init, apply, body.piecewise_linear)
+
+
+def mlp_outputs(
+  image_shape: tuple[int, int, int],
+  outputs: int,
+  hidden: Sequence[int],
+  activation: str,
+) -> Network:
+  """Image -> a vector, with the layers of the discriminator.
+
+  Args:
+    image_shape: (H, W, C).
+    outputs: length N of the vector.
+    hidden: widths between image and vector.
+    activation: a name in `network.ACTIVATIONS`.
+
+  Returns:
+    Network with `apply(params, images_bhwc) -> float32 [B, N]`.
+  """
+  body = _flat_network(int(np.prod(image_shape)), hidden, outputs, activation)
+
+  def apply(params, images_bhwc):
+    return body.apply(params, _flatten(images_bhwc))
 
   return Network(body.init, apply, body.piecewise_linear)
 

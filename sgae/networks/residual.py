@@ -13,6 +13,7 @@ from flax import linen as nn
 
 from sgae.networks import layers, network
 from sgae.networks.attention import NO_ATTENTION, Attention, attention_at
+from sgae.networks.conditional import modulated_chain
 from sgae.networks.network import BatchNetwork, Network, rowwise
 from sgae.networks.normalization import NONE
 
@@ -28,6 +29,7 @@ def residual_generator(
   activation: str,
   output: str,
   attention: Attention = NO_ATTENTION,
+  classes: int = 0,
 ) -> BatchNetwork:
   """Noise -> image, or noise -> pre-activations of a spatial code.
 
@@ -43,9 +45,11 @@ def residual_generator(
     activation: a name in `network.ACTIVATIONS`.
     output: a name in `network.OUTPUT_ACTIVATIONS`.
     attention: after which stages the map is attended.
+    classes: K, of which each has gains and shifts of its own after each stage's blocks.
 
   Returns:
-    BatchNetwork with latents_bz [B, latent_dim] -> float32 [B, H, W, C].
+    BatchNetwork with latents_bz [B, latent_dim] -> float32 [B, H, W, C]; with classes
+    of (latents_bz, weights [B, K]).
   """
   stages = len(hidden)
   smallest = layers.halved(image_shape, stages - 1)
@@ -59,7 +63,12 @@ def residual_generator(
   channels = image_shape[2]
   parts["image"] = layers.convolution(hidden[-1], channels, 1, network.OUTPUT_INIT)
   # the blocks hold their own activations
-  return layers.chain(parts, network.identity).then(network.OUTPUT_ACTIVATIONS[output])
+  if classes:
+    ends = {f"stage_{i}_block_{blocks - 1}": width for i, width in enumerate(hidden)}
+    body = modulated_chain(parts, ends, classes, network.identity)
+  else:
+    body = layers.chain(parts, network.identity)
+  return body.then(network.OUTPUT_ACTIVATIONS[output])
 
 
 def residual_discriminator(
@@ -73,25 +82,47 @@ def residual_discriminator(
   """Image -> one logit: the generator's stages the other way round.
 
   Args:
-    image_shape: (H, W, C).
-    hidden: channels of the stages; the first one is of the image's size.
-    blocks, groups, activation, attention: as for the generator.
+    image_shape, hidden, blocks, groups, activation, attention: as of
+      `residual_encoder`.
 
   Returns:
     BatchNetwork with images_bhwc in [-1, 1] -> float32 [B].
   """
+  body = residual_encoder(image_shape, 1, hidden, blocks, groups, activation, attention)
+  return body.then(network.only_channel)
+
+
+def residual_encoder(
+  image_shape: tuple[int, int, int],
+  outputs: int,
+  hidden: Sequence[int],
+  blocks: int,
+  groups: int,
+  activation: str,
+  attention: Attention = NO_ATTENTION,
+) -> BatchNetwork:
+  """Image -> a vector, with the layers of the discriminator.
+
+  Args:
+    image_shape: (H, W, C).
+    outputs: length N of the vector.
+    hidden: channels of the stages; the first one is of the image's size.
+    blocks, groups, activation, attention: as for the generator.
+
+  Returns:
+    BatchNetwork with images_bhwc -> float32 [B, N].
+  """
   stages, channels = len(hidden), image_shape[2]
   parts = {"image": layers.convolution(channels, hidden[0], 1, network.HIDDEN_INIT)}
-  for i, outputs in enumerate(hidden):
+  for i, width in enumerate(hidden):
     size = layers.halved(image_shape, i)
     if i:
-      parts[f"reduce_{i}"] = _transition(hidden[i - 1], outputs, size)
-    parts |= _blocks(f"stage_{i}", outputs, stages * blocks, blocks, groups, activation)
-    parts |= attention_at(f"stage_{i}", attention, size, outputs, NONE)
+      parts[f"reduce_{i}"] = _transition(hidden[i - 1], width, size)
+    parts |= _blocks(f"stage_{i}", width, stages * blocks, blocks, groups, activation)
+    parts |= attention_at(f"stage_{i}", attention, size, width, NONE)
   parts["basis"] = _weighted_sum(layers.halved(image_shape, stages - 1), hidden[-1])
-  parts["logit"] = layers.dense(hidden[-1], (1,), network.OUTPUT_INIT)
-  body = layers.chain(parts, network.identity)
-  return body.then(network.only_channel)
+  parts["logit"] = layers.dense(hidden[-1], (outputs,), network.OUTPUT_INIT)
+  return layers.chain(parts, network.identity)
 
 
 def _basis(latent_dim, size, channels) -> BatchNetwork:
