@@ -18,7 +18,7 @@ from threadpoolctl import threadpool_limits
 
 from sgae.data import order, resident
 from sgae.data.cache import place_of, require_writable
-from sgae.data.dataset import Dataset
+from sgae.data.dataset import Dataset, Split
 from sgae.data.fingerprint import digest_of
 from sgae.devices.batched_apply import batched_apply
 from sgae.devices.mesh import local_mesh
@@ -52,16 +52,20 @@ class Baselines(NamedTuple):
   controls: dict[str, Estimates]
 
 
+def floor_examples(dataset: Dataset, count: int) -> Split:
+  """Returns `count` training examples, drawn without replacement."""
+  images, labels = dataset.train
+  indices = order.batch_indices(0, "floor", 0, 1, (count,), len(images)).ravel()
+  return Split(images[indices], labels[indices])
+
+
 def floor_figures(data: EvaluationData, count: int) -> Estimates:
   """Returns the figures of `count` training images, drawn without replacement.
 
   Memorisation is left out: each training image is a copy of itself.
   """
-  dataset = data.dataset
-  indices = order.batch_indices(
-    0, "floor", 0, 1, (count,), len(dataset.train.images)
-  ).ravel()
-  extracted = data.extract_features(local_mesh())(dataset.train.images[indices])
+  images = floor_examples(data.dataset, count).images
+  extracted = data.extract_features(local_mesh())(images)
   names = [name for name in suite.MEASURES if name != "memorisation"]
   return suite.measure(extracted, data.reference, names)
 

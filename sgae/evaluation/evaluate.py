@@ -1,6 +1,6 @@
 """The full evaluation of a run: figures with their protocol, floor and controls."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ from sgae.data.reading import describe_data
 from sgae.devices import processes
 from sgae.devices.mesh import fetch_local, make_mesh, take_member
 from sgae.diagnostics.health import events
-from sgae.evaluation import baselines, feature_extractor
+from sgae.evaluation import baselines, conditional, feature_extractor
 from sgae.evaluation.measures.estimate import Estimate
 from sgae.evaluation.measures.reference import EvaluationData
 from sgae.methods import METHODS, population, views
@@ -128,25 +128,16 @@ def evaluate_states(
     if not processes.any_of_us(leader and due):
       continue
     evaluator = METHODS[name].evaluate(config, data, mesh)
-    measured = _measured(evaluator, config, state, mesh, leader)
+    scored = afresh and config.evaluation.controls
+    figures_of = _make_figures(evaluator, config, data, scored, console)
+    measured = _measured(evaluator, config, state, mesh, figures_of if leader else None)
     if not leader:
       continue
     entry = {"protocol": evaluator.protocol(), "floor": {}, "controls": {}}
     entry |= measured | _cost(workdir, config.phases, name, step)
     note_success(name, entry, target)
     if evaluator.samples:
-      known_baselines = baselines.obtain(
-        config,
-        data,
-        evaluator.samples,
-        cache_root(config.data.cache_directory),
-        console,
-        controls=afresh and config.evaluation.controls,
-      )
-      entry["floor"] = _plain(known_baselines.floor)
-      entry["controls"] = {
-        key: _plain(value) for key, value in known_baselines.controls.items()
-      }
+      entry |= _baselines(evaluator, config, data, afresh, console)
     results[name] = {"step": step, **entry}
     for line in describe(name, results[name]):
       console.line(line)
@@ -156,8 +147,53 @@ def evaluate_states(
     console.line(f"Stored in {path}")
 
 
+def _make_figures(
+  evaluator: Evaluator,
+  config: Any,
+  data: EvaluationData,
+  scored: bool,
+  console: Console,
+) -> Callable[[Any], dict[str, Any]]:
+  """Returns `figures_of(observed)`, with the score of chosen classes if `scored`."""
+
+  def figures_of(observed):
+    figures = evaluator.measure(observed, True)
+    if scored and evaluator.labelled is not None:
+      samples = evaluator.labelled(observed)
+      figures |= conditional.classification_accuracy(
+        config, data.dataset, samples, "samples", console
+      )
+    return _plain(figures)
+
+  return figures_of
+
+
+def _baselines(
+  evaluator: Evaluator,
+  config: Any,
+  data: EvaluationData,
+  afresh: bool,
+  console: Console,
+) -> dict[str, Any]:
+  """Returns `floor` and `controls` of evaluation.json."""
+  cache, count = cache_root(config.data.cache_directory), evaluator.samples
+  train = afresh and config.evaluation.controls
+  known = baselines.obtain(config, data, count, cache, console, controls=train)
+  floor = _plain(known.floor)
+  if evaluator.labelled is not None:
+    floor |= _plain(
+      conditional.class_floor(config, data, count, cache, console, score=train)
+    )
+  controls = {key: _plain(value) for key, value in known.controls.items()}
+  return {"floor": floor, "controls": controls}
+
+
 def _measured(
-  evaluator: Evaluator, config: Any, state: Any, mesh: Any, leader: bool
+  evaluator: Evaluator,
+  config: Any,
+  state: Any,
+  mesh: Any,
+  figures_of: Callable[[Any], dict[str, Any]] | None,
 ) -> dict[str, Any]:
   """Returns `figures`, and of a population `members` with those of each.
 
@@ -168,7 +204,7 @@ def _measured(
   members = population.members_of(config)
   if not members:
     observed = evaluator.observe(state, True)
-    return {"figures": _plain(evaluator.measure(observed, True))} if leader else {}
+    return {"figures": figures_of(observed)} if figures_of else {}
   failed_m = np.asarray(fetch_local(state.failed_at))
   entries: list[dict[str, Any]] = []
   for member in members:
@@ -178,8 +214,8 @@ def _measured(
     else:
       own = take_member(state.members, member.number, mesh)
       observed = evaluator.observe(own, True)
-      if leader:
-        entry["figures"] = _plain(evaluator.measure(observed, True))
+      if figures_of:
+        entry["figures"] = figures_of(observed)
     entries.append(entry)
   _compare_seeds(evaluator, members, state, failed_m, mesh, entries)
   whole = [entry["figures"] for entry in entries if "figures" in entry]

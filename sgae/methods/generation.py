@@ -31,6 +31,20 @@ SAMPLE_MEANINGS = {
     "Classifier score", "higher", "the inception score, with this classifier"
   ),
   "class_kl": Meaning("Class KL", "lower", "from the reference's classes [nats]"),
+  "class_accuracy": Meaning(
+    "Class accuracy", "higher", "share of samples that show the class asked for"
+  ),
+  "class_frechet": Meaning(
+    "Fréchet within classes", "lower", "mean over the classes of the distance in each"
+  ),
+  "class_frechet_worst": Meaning(
+    "Fréchet of the worst class", "lower", "largest distance within a class"
+  ),
+  "classification_accuracy": Meaning(
+    "Classification accuracy score",
+    "higher",
+    "accuracy on real images of a classifier trained on samples",
+  ),
   "copies": Meaning("Copies", "lower", "samples that repeat a training image"),
 }
 

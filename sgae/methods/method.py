@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
+from sgae.data.dataset import Split
 from sgae.diagnostics.rules import Rule
 from sgae.evaluation.measures.estimate import Estimate
 from sgae.networks.network import Params
@@ -39,6 +40,8 @@ class Sampling(NamedTuple):
     decode: `decode(state, codes) -> images`; None: `generate`.
     last: `last(state) -> state` that generates by the parameters of the last step in
       place of their average. None: it has no average.
+    classes: K, how many classes it draws; the class of sample i is i modulo K, and the
+      last K numbers of a latent are the weights of the classes. 0: none.
   """
 
   latent_shape: tuple[int, ...]
@@ -47,6 +50,7 @@ class Sampling(NamedTuple):
   code: Callable[[Any, jax.Array], jax.Array] = _latents_themselves
   decode: Callable[[Any, jax.Array], jax.Array] | None = None
   last: Callable[[Any], Any] | None = None
+  classes: int = 0
 
 
 class Program(NamedTuple):
@@ -105,6 +109,8 @@ class Evaluator(NamedTuple):
     between: `between(states) -> [{name: Estimate}]`, for each of the states, on the
       host, that other seeds of one setting gave: how it agrees with the others. None:
       nothing is compared between seeds.
+    labelled: `labelled(observed) -> Split` of generated images, uint8, with the classes
+      that they were asked for. None: it is asked for none.
   """
 
   observe: Callable[[Any, bool], Any]
@@ -115,6 +121,7 @@ class Evaluator(NamedTuple):
   prefix: str = ""
   samples: int = 0
   between: Callable[[Sequence[Any]], list[dict[str, Estimate]]] | None = None
+  labelled: Callable[[Any], Split] | None = None
 
   @classmethod
   def of(cls, bound: Any, prefix: str = "", samples: int = 0) -> "Evaluator":

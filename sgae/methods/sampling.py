@@ -12,11 +12,29 @@ from sgae.methods.method import Program, Sampling
 from sgae.reporting import pictures
 
 ROWS, COLUMNS = 4, 10  # of the grids that are drawn
+CLASS_ROWS = 10  # of grids with a row for each class, at most
 ROWS_PER_CALL = 2048  # of samples, where these are small
 STREAM = "samples"  # of random numbers
 CENTRE_STREAM, CENTRE_LATENTS = "centre", 1024  # of the mean that samples move towards
 
 Generate = Callable[[Any, np.ndarray], np.ndarray]
+
+
+def grid_cells(classes: int, count: int) -> tuple[np.ndarray, int]:
+  """Returns the numbers of the samples in a grid, row by row, and its columns.
+
+  With classes each row is of one, of the first ten at most.
+
+  Args:
+    classes: see `Sampling.classes`.
+    count: samples that there are.
+  """
+  if not classes or count < classes:
+    return np.arange(min(ROWS * COLUMNS, count)), COLUMNS
+  columns = min(COLUMNS, count // classes)
+  rows = np.arange(min(classes, CLASS_ROWS))
+  cells = rows[:, None] + classes * np.arange(columns)[None]
+  return cells.ravel(), columns
 
 
 def make_sampler(program: Program, mesh: Any) -> Callable[[Any, int], np.ndarray]:

@@ -71,8 +71,9 @@ class EvaluationData:
     """
     extract_features = self.extract_features(local_mesh())
     mixture = self.dataset.mixture
+    images, labels = (part[:REFERENCE_EXAMPLES] for part in self.dataset.test)
     return Reference(
-      extract_features(self.dataset.test.images[:REFERENCE_EXAMPLES]),
+      extract_features(images)._replace(labels=labels),
       self.dataset.train.images,
       None if mixture is None else mixture.means_k2,
       None if mixture is None else mixture.sigma,

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from sgae.evaluation.measures.classes import class_figures, mode_figures
+from sgae.evaluation.measures.conditional import class_accuracy, class_frechet
 from sgae.evaluation.measures.estimate import Estimate
 from sgae.evaluation.measures.frechet import Gaussian, fit_gaussian, frechet
 from sgae.evaluation.measures.kernel import kernel_distance
@@ -30,11 +31,14 @@ class Extracted(NamedTuple):
     features: float32 [N, D], or None without a feature extractor.
     probabilities: of the classes, float32 [N, K]; [N, S, K] for S stacked digits; None
       without a feature extractor that learnt them.
+    labels: integers [N], classes of real examples or those that samples were asked for;
+      None: there are none.
   """
 
   images: np.ndarray
   features: np.ndarray | None
   probabilities: np.ndarray | None
+  labels: np.ndarray | None = None
 
 
 @dataclass(frozen=True)
@@ -70,7 +74,13 @@ class Reference:
 
 
 def _frechet(extracted, reference):
-  return {"frechet": frechet(extracted.features, reference.gaussian)}
+  figures = {"frechet": frechet(extracted.features, reference.gaussian)}
+  test = reference.test
+  if extracted.labels is not None and test.labels is not None:
+    figures |= class_frechet(
+      extracted.features, extracted.labels, test.features, test.labels
+    )
+  return figures
 
 
 def _kernel(extracted, reference):
@@ -86,7 +96,10 @@ def _manifold(extracted, reference):
 
 
 def _classes(extracted, reference):
-  return class_figures(extracted.probabilities, reference.test.probabilities)
+  figures = class_figures(extracted.probabilities, reference.test.probabilities)
+  if extracted.labels is not None:
+    figures |= class_accuracy(extracted.probabilities, extracted.labels)
+  return figures
 
 
 def _modes(extracted, reference):

@@ -14,6 +14,7 @@ from sgae.methods.checks import (
   check_penalty,
   refuse_microbatches,
 )
+from sgae.methods.gan.conditional_checks import check_conditional
 from sgae.methods.gan.energy import ENERGIES
 from sgae.methods.gan.energy_checks import check_energy, check_whole_start
 from sgae.methods.gan.networks import (
@@ -57,6 +58,7 @@ def check(config: Any) -> None:
     check_optimizer(f"gan.{player}_optimizer", gan[f"{player}_optimizer"])
   _check_architectures(config)
   check_energy(config)
+  check_conditional(config)
   if gan.generator == "sparse":
     _check_code(config)
   _check_coder(config)

@@ -53,6 +53,7 @@ def defaults() -> dict[str, Any]:
     # 'relativistic' (pairing); for an energy 'margin' (EBGAN) or 'equilibrium' (BEGAN).
     "loss": "relativistic",
     "energy": _energy_fields(),
+    "conditional": _conditional_fields(),
     # Weights of the discriminator's penalties, gamma of gamma/2 |grad|^2 for r1 and
     # r2, lambda for the gradient penalty; 0: not computed.
     "penalties": {"r1": 1.0, "r2": 1.0, "gradient_penalty": 0.0},
@@ -99,6 +100,24 @@ def _energy_fields() -> dict[str, Any]:
   }
 
 
+def _conditional_fields() -> dict[str, Any]:
+  """Returns what is for a generator that is told a class, and its discriminator."""
+  return {
+    # Classes of the data; 0: unlabelled, images of no class in particular.
+    "classes": 0,
+    # Length of the generator's embedding of the class, joined to the noise.
+    "embedding": 32,
+    # How the class is judged: 'projection' (in the logit), 'concatenation' (a plane
+    # beside the image), or by a term of its own: 'auxiliary' (logits of the classes,
+    # ACGAN), 'adc' (of real and of generated classes) or 'reacgan' (data to data).
+    "discriminator": "projection",
+    # Weight of that term in both players' losses.
+    "weight": 1.0,
+    # Length of the vectors that 'reacgan' compares.
+    "width": 512,
+  }
+
+
 def gan_fields() -> dict[str, Any]:
   """Returns those of convolutions; the help finds their comments by the name."""
   return {
@@ -119,7 +138,7 @@ def gan_fields() -> dict[str, Any]:
 
 def _mixture_fields() -> dict[str, Any]:
   return {
-    # Gaussians.
+    # Gaussians; with classes as many for each of them, which divide them.
     "components": 300,
     # Principal axes of the codes that they lie in.
     "axes": 128,

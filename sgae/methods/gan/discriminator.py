@@ -9,6 +9,7 @@ import optax
 from sgae import randomness
 from sgae.losses import penalties
 from sgae.losses.adversarial import AdversarialLoss
+from sgae.methods.gan.conditional import UNLABELLED, Labelled
 from sgae.methods.gradients import apply_gradients, mean_gradient, norm
 from sgae.networks.generator import Generator
 from sgae.networks.network import BatchNetwork
@@ -23,6 +24,7 @@ def make_discriminator_update(
   microbatches: int = 1,
   piecewise_linear: bool = False,
   joined: bool = False,
+  labelled: Labelled = UNLABELLED,
 ) -> Callable[..., tuple]:
   """Binds the discriminator's update.
 
@@ -39,6 +41,8 @@ def make_discriminator_update(
       another, so that gradients which cancel in two passes (of a bias before a
       relativistic loss) may leave rounding noise, which Adam enlarges; D's logits then
       shift together, and the loss does not.
+    labelled: how the discriminator takes images and classes, and its term of classes,
+      which is added by its weight.
 
   Returns:
     `update(player, generator_params, images_bhwc, latents_bz, positions_b, key,
@@ -47,8 +51,11 @@ def make_discriminator_update(
   """
 
   def loss(params, examples, weights, numbers, axis):
+    *images, latents_bz = examples
+
     def discriminate(params, images_bhwc):
-      return discriminator.apply(params, images_bhwc, train=True, axis=axis)
+      inputs = labelled.inputs(images_bhwc, latents_bz)
+      return discriminator.apply(params, inputs, train=True, axis=axis)
 
     penalised = penalties.penalised(
       functools.partial(adversarial.discriminator, **numbers),
@@ -56,7 +63,7 @@ def make_discriminator_update(
       weights,
       discriminate,
       params,
-      *examples,
+      *images,
       piecewise_linear=piecewise_linear,
       joined=joined,
     )
@@ -64,17 +71,26 @@ def make_discriminator_update(
     metrics["gan/d_loss"] = penalised.loss
     shown = adversarial.measures(penalised.real_b, penalised.fake_b, **numbers)
     metrics |= {f"gan/{name}": value for name, value in shown.items()}
+    objective = penalised.objective
+    if labelled.term is not None:
+      half, batch = labelled.term.discriminator, (*images[:2], latents_bz)
+      said = labelled.loss(half, params, *batch, axis)
+      objective += weights["class"] * said
+      metrics["gan/d_loss"] += weights["class"] * said
+      metrics["gan/d_class"] = said
     # among the metrics, since they are means over devices and microbatches as well
-    return penalised.objective, (metrics | {"statistics": penalised.statistics}, None)
+    return objective, (metrics | {"statistics": penalised.statistics}, None)
 
   def update(
     player, generator_params, images_bhwc, latents_bz, positions_b, key, settings, axis
   ):
     generated = generator.apply(generator_params, latents_bz, train=True, axis=axis)
     mix_b = randomness.uniform(key, positions_b, ())
-    weights = {name: settings[f"{name}_weight"] for name in names}
+    weighted = (*names, *labelled.weights)
+    weights = {name: settings[f"{name}_weight"] for name in weighted}
     numbers = {name: settings[name] for name in adversarial.numbers}
-    examples = (images_bhwc, jax.lax.stop_gradient(generated.images), mix_b)
+    fake_bhwc = jax.lax.stop_gradient(generated.images)
+    examples = (images_bhwc, fake_bhwc, mix_b, latents_bz)
     gradients, metrics, _ = mean_gradient(loss, axis, microbatches)(
       player.params, examples, weights, numbers, axis
     )

@@ -10,6 +10,7 @@ import numpy as np
 
 from sgae import randomness
 from sgae.data import resident
+from sgae.data.dataset import Split
 from sgae.devices.batched_apply import batched_apply
 from sgae.evaluation.measures import suite
 from sgae.evaluation.measures.estimate import Estimate
@@ -19,7 +20,7 @@ from sgae.evaluation.measures.suite import Extracted
 from sgae.methods.gan.program import build
 from sgae.methods.generation import class_detail, full_count, sample_protocol
 from sgae.methods.method import Evaluator, Program
-from sgae.methods.sampling import COLUMNS, ROWS, STREAM, make_sampler
+from sgae.methods.sampling import COLUMNS, ROWS, STREAM, grid_cells, make_sampler
 from sgae.reporting import pictures
 
 
@@ -32,7 +33,9 @@ def make_evaluator(config: Any, data: EvaluationData, mesh: Any) -> Evaluator:
     mesh: the devices of the run.
   """
   bound = GanEvaluator(config, data, mesh)
-  return Evaluator.of(bound, samples=bound.full_count)
+  evaluator = Evaluator.of(bound, samples=bound.full_count)
+  chosen = bound.classes and data.extractor is not None
+  return evaluator._replace(labelled=bound.labelled) if chosen else evaluator
 
 
 class Observation(NamedTuple):
@@ -56,6 +59,7 @@ class GanEvaluator:
     images = self.dataset.train.images
     mean_image = resident.mean_image(images)
     program = build(config, mean_image.shape, mean_image)
+    self.classes = config.gan.conditional.classes
     self.sample = make_sampler(program, mesh)
     self.interpolate = make_interpolator(config, program, mesh)
     self.extract_features = data.extract_features(mesh)
@@ -65,9 +69,15 @@ class GanEvaluator:
   def observe(self, state: Any, full: bool) -> Observation:
     """Generates samples and interpolations."""
     count = self.full_count if full else self.config.evaluation.num_samples
-    return Observation(
-      self.extract_features(self.sample(state, count)), self.interpolate(state)
-    )
+    samples = self.extract_features(self.sample(state, count))
+    if self.classes:
+      samples = samples._replace(labels=np.arange(count) % self.classes)
+    return Observation(samples, self.interpolate(state))
+
+  def labelled(self, observed: Observation) -> Split:
+    """Returns the samples with their classes."""
+    samples: Any = observed.samples
+    return Split(samples.images, samples.labels.astype(np.int32))
 
   def measure(self, observed: Observation, full: bool) -> dict[str, Estimate]:
     """Measures the samples; in training with statistics of their pixels."""
@@ -91,8 +101,9 @@ class GanEvaluator:
     if pictures.are_points(images.shape[1:]):
       points = images[: pictures.POINTS_SHOWN]
       return {"samples": pictures.points(self.dataset.test.images, points)}
+    cells, columns = grid_cells(self.classes, len(images))
     drawn = {
-      "samples": pictures.grid(images[: ROWS * COLUMNS], COLUMNS),
+      "samples": pictures.grid(images[cells], columns),
       "interpolations": pictures.grid(observed.interpolations, COLUMNS),
     }
     if "memorisation" in suite.allowed(self.data.reference):
@@ -119,18 +130,23 @@ def make_interpolator(
 ) -> Callable[[Any], np.ndarray]:
   """Returns `interpolate(state)`: rows of images between two latents each.
 
-  Along the great circle for normal latents, along a line for uniform ones; float32
-  [ROWS * COLUMNS, H, W, C].
+  Along the great circle for normal latents, along a line for uniform ones. With classes
+  between two of them at one noise, along a line. float32 [ROWS * COLUMNS, H, W, C].
   """
   draw_latents, generate = program.functions["latents"], program.functions["generate"]
   normal = config.gan.latent_distribution == "normal"
   between = _on_great_circle if normal else _on_line
+  classes = config.gan.conditional.classes
 
   def interpolate_cells(state, cells_b3):
     key = randomness.stream_key(state.key, STREAM)
     first, second = (
       draw_latents(state, key, cells_b3[:, i].astype(jnp.int32)) for i in (0, 1)
     )
+    if classes:
+      ends = [each[:, -classes:] for each in (first, second)]
+      weights_bk = _on_line(*ends, cells_b3[:, 2:])
+      return generate(state, jnp.concatenate([first[:, :-classes], weights_bk], axis=1))
     return generate(state, between(first, second, cells_b3[:, 2:]))
 
   run = batched_apply(interpolate_cells, mesh, ROWS * COLUMNS)

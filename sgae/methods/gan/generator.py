@@ -9,6 +9,7 @@ import optax
 from sgae.losses.adversarial import AdversarialLoss
 from sgae.losses.energy import pulling_away
 from sgae.losses.sparsity import Omega
+from sgae.methods.gan.conditional import UNLABELLED, Labelled
 from sgae.methods.gradients import apply_gradients, mean_gradient, norm
 from sgae.networks.generator import Generator
 from sgae.networks.network import BatchNetwork, Params
@@ -23,6 +24,7 @@ def make_generator_update(
   omega: Omega,
   microbatches: int = 1,
   energy: BatchNetwork | None = None,
+  labelled: Labelled = UNLABELLED,
 ) -> Callable[..., tuple]:
   """Binds the generator's update.
 
@@ -36,13 +38,14 @@ def make_generator_update(
     microbatches: see `mean_gradient`.
     energy: the discriminator as `energy_network`, whose codes of generated images are
       pulled away from each other; None: they are not.
+    labelled: as for `make_discriminator_update`.
 
   Returns:
     `update(player, discriminator_params, images_bhwc, latents_bz, settings, axis) ->
     (player, metrics)`.
   """
 
-  loss = _make_loss(generator, discriminator, adversarial, omega, energy)
+  loss = _make_loss(generator, discriminator, adversarial, omega, energy, labelled)
 
   def update(player, discriminator_params, images_bhwc, latents_bz, settings, axis):
     examples = (images_bhwc, latents_bz)
@@ -74,6 +77,7 @@ def _make_loss(
   adversarial: AdversarialLoss,
   omega: Omega,
   energy: BatchNetwork | None,
+  labelled: Labelled,
 ) -> Callable[..., tuple]:
   """Returns `loss(trained, examples, fixed, discriminator_params, settings, axis) ->
   (loss, (metrics, code))`, to be differentiated by `mean_gradient`.
@@ -85,8 +89,8 @@ def _make_loss(
     code = generated.code
 
     def judge(network, images_bhwc):
-      params = discriminator_params
-      return network.apply(params, images_bhwc, train=True, axis=axis)[0]
+      inputs = labelled.inputs(images_bhwc, latents_bz)
+      return network.apply(discriminator_params, inputs, train=True, axis=axis)[0]
 
     real_b, repulsion = judge(discriminator, real_bhwc), None
     if energy is None:
@@ -100,6 +104,11 @@ def _make_loss(
     if repulsion is not None:
       value += settings["pulling_away_weight"] * repulsion
       metrics["gan/pulling_away"] = repulsion
+    if labelled.term is not None:
+      half, batch = labelled.term.generator, (real_bhwc, generated.images, latents_bz)
+      said = labelled.loss(half, discriminator_params, *batch, axis)
+      value += settings["class_weight"] * said
+      metrics["gan/g_class"] = said
     if code is not None:
       penalty = omega(code, settings["rho"], axis)
       value += settings["sparsity_weight"] * penalty

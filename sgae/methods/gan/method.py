@@ -5,6 +5,7 @@ from typing import Any
 from sgae.data.dataset import Dataset
 from sgae.losses.penalties import PENALTIES
 from sgae.methods.gan.checks import AUTOENCODERS, check
+from sgae.methods.gan.conditional import check_labels
 from sgae.methods.gan.config import SECTIONS
 from sgae.methods.gan.evaluate import make_evaluator
 from sgae.methods.gan.mixture import check_examples, prepare
@@ -29,7 +30,8 @@ def uses(config: Any) -> tuple[str, ...]:
 
 
 def check_data(config: Any, dataset: Dataset) -> None:
-  """Refuses a mixture or networks that do not fit the images."""
+  """Refuses a mixture, networks or classes that do not fit the data."""
+  check_labels(config, dataset)
   check_examples(config, dataset)
   check_networks(config, dataset.train.images.shape[1:])
 
@@ -39,7 +41,7 @@ METHOD = Method(
   sections=SECTIONS,
   uses=uses,
   check=check,
-  inputs=("image",),
+  inputs=("image", "label"),  # which one without classes does not look at
   build=build,
   evaluate=make_evaluator,
   report=REPORT,
@@ -64,6 +66,7 @@ METHOD = Method(
     "gan.energy.pulling_away": setting("pulling_away_weight"),
     "gan.energy.gamma": setting("gamma"),
     "gan.energy.balance_rate": setting("balance_rate"),
+    "gan.conditional.weight": setting("class_weight"),
     "gan.generator_optimizer.learning_rate": learning_rate("generator"),
     "gan.discriminator_optimizer.learning_rate": learning_rate("discriminator"),
   },

@@ -49,12 +49,15 @@ def prepare(
     return autoencoder.encode(params, images, train=False)[1]
 
   pre_nk = batched_apply(encode, local_mesh())(inherited, images)
+  classes = config.gan.conditional.classes
   fitted = fit(
     pre_nk.reshape(len(images), -1),
     mixture.components,
     mixture.axes,
     mixture.rank,
     config.seed,
+    dataset.train.labels[: len(images)] if classes else None,
+    classes,
   )
   return {"mixture": processes.from_leader(fitted)}, len(images)
 
@@ -75,10 +78,25 @@ def check_examples(config: Any, dataset: Dataset) -> None:
         f"gan.mixture.{field}={mixture[field]} is more than {of} allow: choose {most} "
         "or fewer"
       )
+  if classes := config.gan.conditional.classes:
+    own = mixture.components // classes
+    least = np.bincount(dataset.train.labels[:count], minlength=classes).min()
+    if own > least:
+      raise UserError(
+        f"gan.mixture.components={mixture.components} has {own} for each class, and a "
+        f"class has {least} of {count} training images: choose {least * classes} or "
+        "fewer"
+      )
 
 
 def fit(
-  pre_nk: np.ndarray, components: int, axes: int, rank: int, seed: int
+  pre_nk: np.ndarray,
+  components: int,
+  axes: int,
+  rank: int,
+  seed: int,
+  labels_n: np.ndarray | None = None,
+  classes: int = 0,
 ) -> dict[str, np.ndarray]:
   """Fits a Gaussian of low rank to each k-means cluster of pre-activations.
 
@@ -89,6 +107,9 @@ def fit(
     pre_nk: float32 [N, K], N at least `components`.
     components, axes, rank: as in `sgae.networks.mixture.Mixture`.
     seed: of k-means and of the principal axes.
+    labels_n: int [N]; each class has clusters of its own, as many. None: all images
+      share them.
+    classes: K, which divides `components`.
 
   Returns:
     float32 arrays, as `Mixture.init` names them.
@@ -97,25 +118,39 @@ def fit(
   with threadpool_limits(1):
     principal: Any = PCA(axes, random_state=seed).fit(pre_nk)
     coordinates_np = principal.transform(pre_nk)
-    labels_n = k_means(coordinates_np, components, TURNS, seed).labels_
+    clusters_n = _clusters(coordinates_np, components, seed, labels_n, classes)
     means = np.zeros((components, axes), np.float32)
     factors = np.zeros((components, axes, rank), np.float32)
-    order = np.argsort(labels_n, kind="stable")
-    sizes = np.bincount(labels_n, minlength=components)
+    order = np.argsort(clusters_n, kind="stable")
+    sizes = np.bincount(clusters_n, minlength=components)
     for cluster, members in enumerate(np.split(order, np.cumsum(sizes)[:-1])):
       if len(members):
         points_mp = coordinates_np[members]
         means[cluster] = points_mp.mean(axis=0)
         deviations, directions = _principal_axes(points_mp - means[cluster], rank)
         factors[cluster, :, : len(deviations)] = directions.T * deviations
+  rows = sizes.reshape(classes, -1) if classes else sizes
+  shares = rows / rows.sum(axis=-1, keepdims=True)
   return {
-    "cumulative": np.cumsum(sizes / len(labels_n)).astype(np.float32),
+    "cumulative": np.cumsum(shares, axis=-1).astype(np.float32),
     "means": means,
     "factors": factors,
     "basis": principal.components_.astype(np.float32),
     "mean": principal.mean_.astype(np.float32),
     "scale": np.maximum(coordinates_np.std(axis=0), 1e-6).astype(np.float32),
   }
+
+
+def _clusters(coordinates_np, components, seed, labels_n, classes) -> np.ndarray:
+  """Returns the cluster of each example; those of a class are in a row."""
+  if labels_n is None:
+    return k_means(coordinates_np, components, TURNS, seed).labels_
+  clusters_n, own = np.zeros(len(labels_n), int), components // classes
+  for number in range(classes):
+    members = labels_n == number
+    found = k_means(coordinates_np[members], own, TURNS, seed).labels_
+    clusters_n[members] = number * own + found
+  return clusters_n
 
 
 def _principal_axes(centred_mp: np.ndarray, rank: int) -> tuple[np.ndarray, np.ndarray]:

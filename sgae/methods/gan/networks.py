@@ -1,5 +1,6 @@
 """From a config to the networks of the GAN."""
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -12,7 +13,7 @@ from sgae.methods.sparse_autoencoder.networks import (
   build_sparsity,
   code_shape,
 )
-from sgae.networks import dcgan, layers, mlp, residual
+from sgae.networks import conditional, dcgan, layers, mlp, residual
 from sgae.networks.attention import Attention
 from sgae.networks.energy import only_logits
 from sgae.networks.generator import (
@@ -21,7 +22,7 @@ from sgae.networks.generator import (
   make_sparse_generator,
 )
 from sgae.networks.mixture import Mixture
-from sgae.networks.network import BatchNetwork, computed_in, rowwise
+from sgae.networks.network import BatchNetwork, computed_in, only_channel, rowwise
 
 
 def build_generator(config: Any, mean_image_hwc: np.ndarray) -> Generator:
@@ -45,14 +46,43 @@ def build_discriminator(config: Any, mean_image_hwc: np.ndarray) -> BatchNetwork
     mean_image_hwc: float32 [H, W, C] in [-1, 1], mean of the training images; of all
       but autoencoders its shape alone counts.
 
+  Returns:
+    BatchNetwork with images_bhwc, or with classes (images_bhwc, weights [B, K]), ->
+    float32 [B].
+
   Raises:
     UserError: `gan.discriminator_attention` names a map that it has not.
   """
   architecture = config.gan.discriminator_architecture
   if architecture in ENERGIES:
     return build_energy(config, mean_image_hwc).then(only_logits)
-  build = DISCRIMINATORS[architecture]
-  return computed_in(build(config.gan, mean_image_hwc.shape), config.precision.compute)
+  judge = build_judge(config, mean_image_hwc.shape)
+  if judge is not None:
+    return conditional.without_classes(judge)
+  network = DISCRIMINATORS[architecture](config.gan, mean_image_hwc.shape, 1)
+  return computed_in(network.then(only_channel), config.precision.compute)
+
+
+def build_judge(config: Any, image_shape: tuple[int, ...]) -> BatchNetwork | None:
+  """Builds the discriminator with what it says of classes; None where there are none.
+
+  Args:
+    config: a validated config.
+    image_shape: (H, W, C).
+  """
+  fields = config.gan.conditional
+  if not fields.classes:
+    return None
+  network = conditional.conditional_discriminator(
+    functools.partial(
+      DISCRIMINATORS[config.gan.discriminator_architecture], config.gan
+    ),
+    image_shape,
+    conditional.JUDGEMENTS[fields.discriminator],
+    fields.classes,
+    fields.width,
+  )
+  return computed_in(network, config.precision.compute)
 
 
 def check_networks(config: Any, image_shape: tuple[int, ...]) -> None:
@@ -80,11 +110,12 @@ def _attention(gan, player, shape) -> Attention:
 
 def _sparse(config, mean_image_hwc):
   gan, shape = config.gan, code_shape(config, mean_image_hwc.shape)
-  inputs, mixture = gan.latent_dim, None
+  mixture, fields = None, gan.mixture
   if gan.coder == "mixture":
-    mixture = Mixture(shape, gan.mixture.components, gan.mixture.axes, gan.mixture.rank)
-    inputs += mixture.axes  # the coder sees what was drawn
-  coder = GENERATOR_BODIES[gan.generator_architecture](gan, shape, inputs, "linear")
+    classes = gan.conditional.classes
+    mixture = Mixture(shape, fields.components, fields.axes, fields.rank, classes)
+  # the coder sees what was drawn
+  coder = _body(gan, shape, mixture.axes if mixture else 0, "linear")
   return make_sparse_generator(
     computed_in(coder, config.precision.compute),
     build_sparsity(config),
@@ -96,11 +127,22 @@ def _sparse(config, mean_image_hwc):
 
 
 def _plain(config, mean_image_hwc):
-  gan = config.gan
-  network = GENERATOR_BODIES[gan.generator_architecture](
-    gan, mean_image_hwc.shape, gan.latent_dim, gan.generator_output
-  )
+  network = _body(config.gan, mean_image_hwc.shape, 0, config.gan.generator_output)
   return make_plain_generator(computed_in(network, config.precision.compute))
+
+
+def _body(gan, shape, more, output):
+  """Returns what makes an array of latents with `more` numbers after them."""
+  build, fields = GENERATOR_BODIES[gan.generator_architecture], gan.conditional
+  if not fields.classes:
+    return build(gan, shape, gan.latent_dim + more, output)
+  return conditional.embedded(
+    build(gan, shape, gan.latent_dim + fields.embedding + more, output),
+    gan.latent_dim,
+    fields.classes,
+    fields.embedding,
+    modulated=gan.generator_architecture != "mlp",
+  )
 
 
 GENERATORS: dict[str, Callable[..., Generator]] = {"sparse": _sparse, "plain": _plain}
@@ -124,6 +166,7 @@ def _dcgan_body(gan, shape, inputs, output):
     output,
     gan.generator_normalization,
     _attention(gan, "generator", shape),
+    gan.conditional.classes,
   )
 
 
@@ -137,11 +180,13 @@ def _residual_body(gan, shape, inputs, output):
     gan.generator_activation,
     output,
     _attention(gan, "generator", shape),
+    gan.conditional.classes,
   )
 
 
 # Noise -> an array of a given shape: an image, or the pre-activations of a code;
-# (config.gan, shape, length of the input, output activation) -> BatchNetwork.
+# (config.gan, shape, length of the input, output activation) -> BatchNetwork. Those of
+# convolutions take (noise, weights of the classes) where there are classes.
 GENERATOR_BODIES: dict[str, Callable[..., BatchNetwork]] = {
   "mlp": _mlp_body,
   "dcgan": _dcgan_body,
@@ -149,17 +194,18 @@ GENERATOR_BODIES: dict[str, Callable[..., BatchNetwork]] = {
 }
 
 
-def _mlp_discriminator(gan, image_shape):
+def _mlp_discriminator(gan, image_shape, outputs):
   return rowwise(
-    mlp.mlp_discriminator(
-      image_shape, gan.discriminator_hidden, gan.discriminator_activation
+    mlp.mlp_outputs(
+      image_shape, outputs, gan.discriminator_hidden, gan.discriminator_activation
     )
   )
 
 
-def _dcgan_discriminator(gan, image_shape):
-  return dcgan.dcgan_discriminator(
+def _dcgan_discriminator(gan, image_shape, outputs):
+  return dcgan.dcgan_encoder(
     image_shape,
+    outputs,
     gan.discriminator_hidden,
     gan.kernel_size,
     gan.discriminator_activation,
@@ -168,9 +214,10 @@ def _dcgan_discriminator(gan, image_shape):
   )
 
 
-def _residual_discriminator(gan, image_shape):
-  return residual.residual_discriminator(
+def _residual_discriminator(gan, image_shape, outputs):
+  return residual.residual_encoder(
     image_shape,
+    outputs,
     gan.discriminator_hidden,
     gan.residual.blocks,
     gan.residual.groups,
@@ -179,7 +226,8 @@ def _residual_discriminator(gan, image_shape):
   )
 
 
-# (config.gan, image_shape) -> BatchNetwork; others are in `ENERGIES`.
+# (config.gan, image_shape, N) -> BatchNetwork with images_bhwc -> float32 [B, N]; those
+# of energies are in `ENERGIES`.
 DISCRIMINATORS: dict[str, Callable[..., BatchNetwork]] = {
   "mlp": _mlp_discriminator,
   "dcgan": _dcgan_discriminator,

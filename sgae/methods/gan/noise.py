@@ -6,6 +6,7 @@ from typing import Any
 import jax
 
 from sgae import randomness
+from sgae.methods.gan.conditional import with_classes
 
 # (key, positions_b, shape) -> latents [B, *shape]
 LATENT_DISTRIBUTIONS: dict[str, Callable[..., jax.Array]] = {
@@ -14,9 +15,18 @@ LATENT_DISTRIBUTIONS: dict[str, Callable[..., jax.Array]] = {
 }
 
 
-def make_draw_latents(config: Any) -> Callable[[jax.Array, jax.Array], jax.Array]:
-  """Returns `(key, positions_b) -> latents_bz` for the config's noise."""
+def make_draw_latents(config: Any) -> Callable[..., jax.Array]:
+  """Returns `(key, positions_b, labels_b=None) -> latents_bz` for the config's noise.
+
+  Labels are for a conditional GAN, see `with_classes`.
+  """
   distribution = LATENT_DISTRIBUTIONS[config.gan.latent_distribution]
-  return lambda key, positions_b: distribution(
-    key, positions_b, (config.gan.latent_dim,)
-  )
+  size, classes = config.gan.latent_dim, config.gan.conditional.classes
+
+  def draw(key, positions_b, labels_b=None):
+    noise_bz = distribution(key, positions_b, (size,))
+    if not classes:
+      return noise_bz
+    return with_classes(noise_bz, positions_b, labels_b, classes)
+
+  return draw

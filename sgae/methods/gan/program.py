@@ -4,19 +4,26 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import optax
 
 from sgae import randomness
 from sgae.devices import backend
 from sgae.losses.adversarial import ADVERSARIAL_LOSSES
+from sgae.losses.classification import CLASS_TERMS
 from sgae.losses.energy import ENERGY_LOSSES
 from sgae.losses.penalties import PENALTIES
 from sgae.losses.sparsity import SPARSITY_PENALTIES
+from sgae.methods.gan.conditional import make_labelled
 from sgae.methods.gan.discriminator import make_discriminator_update
 from sgae.methods.gan.energy import build_energy, energy_settings, regulate
 from sgae.methods.gan.generator import make_generator_update
-from sgae.methods.gan.networks import build_discriminator, build_generator
+from sgae.methods.gan.networks import (
+  build_discriminator,
+  build_generator,
+  build_judge,
+)
 from sgae.methods.gan.noise import make_draw_latents
 from sgae.methods.gan.starts import STARTS
 from sgae.methods.gan.train import (
@@ -48,7 +55,9 @@ def build(
 
   Its functions take a state: `generate(state, latents_bz) -> images_bhwc` by the EMA of
   the generator, `latents(state, key, positions_b) -> latents_bz`, and
-  `discriminate(state, images_bhwc) -> logits_b`; images float32 in [-1, 1].
+  `discriminate(state, images_bhwc) -> logits_b`; images float32 in [-1, 1]. With
+  classes, latents are [B, Z + K], see conditional.py, and `discriminate` takes their
+  weights [B, K] as well.
 
   Args:
     config: validated.
@@ -79,7 +88,7 @@ def build(
       *players, settings, init_key, key, inherited or {}, start, balance
     )
 
-  functions = _functions(players, draw_latents)
+  functions, classes = _functions(players, draw_latents), gan.conditional.classes
 
   return Program(
     batch_shape=(max(gan.discriminator_updates, gan.generator_updates), gan.batch_size),
@@ -88,9 +97,12 @@ def build(
     step=_make_step(config, players, penalties, draw_latents, mean),
     shown=("gan/d_loss", "gan/g_loss", "gan/code_l0", "gan/convergence"),
     functions=functions,
-    sampling=_sampling(players.generator, functions, gan.latent_dim),
+    sampling=_sampling(players.generator, functions, gan.latent_dim, classes),
     inherits=_inherits(gan),
-    exportable={"generate": ((gan.latent_dim,),), "discriminate": (image_shape,)},
+    exportable={
+      "generate": ((gan.latent_dim + classes,),),
+      "discriminate": (image_shape, *([(classes,)] if classes else [])),
+    },
   )
 
 
@@ -116,6 +128,7 @@ def _make_step(
   gan = config.gan
   adversarial = (ADVERSARIAL_LOSSES | ENERGY_LOSSES)[gan.loss]
   omega = config.code.penalty if gan.generator == "sparse" else "none"
+  labelled = make_labelled(config, build_judge(config, mean_image.shape))
   return make_adversarial_step(
     make_discriminator_update(
       players.generator,
@@ -127,6 +140,7 @@ def _make_step(
       piecewise_linear=backend.full_float32_products()
       and players.discriminator.piecewise_linear,
       joined=backend.targets_gpu() and gan.discriminator_normalization != "batch",
+      labelled=labelled,
     ),
     make_generator_update(
       players.generator,
@@ -136,6 +150,7 @@ def _make_step(
       SPARSITY_PENALTIES[omega],
       config.train.microbatches,
       build_energy(config, mean_image) if gan.energy.pulling_away else None,
+      labelled,
     ),
     draw_latents,
     discriminator_updates=gan.discriminator_updates,
@@ -158,30 +173,38 @@ def _functions(
     del state
     return draw_latents(key, positions_b)
 
-  def discriminate(state, images_bhwc):
-    return discriminator.apply(state.discriminator.params, images_bhwc, train=False)[0]
+  def discriminate(state, images_bhwc, *weights_bk):
+    inputs = (images_bhwc, *weights_bk) if weights_bk else images_bhwc
+    return discriminator.apply(state.discriminator.params, inputs, train=False)[0]
 
   return {"generate": generate, "latents": latents, "discriminate": discriminate}
 
 
 def _sampling(
-  generator: Generator, functions: Mapping[str, Callable[..., jax.Array]], size: int
+  generator: Generator,
+  functions: Mapping[str, Callable[..., jax.Array]],
+  size: int,
+  classes: int,
 ) -> Sampling:
   """Returns how samples are made; truncated are sparse codes, or without them latents.
 
   Args:
     generator: the network.
     functions: the public ones.
-    size: of a latent.
+    size: of the noise.
+    classes: K, whose weights follow it in a latent; 0: none.
   """
 
   def last(state):
     return state.replace(ema_params=state.generator.params)
 
-  sampling = Sampling((size,), functions["latents"], functions["generate"], last=last)
+  draw, generate = functions["latents"], functions["generate"]
+  sampling = Sampling((size + classes,), draw, generate, last=last, classes=classes)
   decode = generator.decode
   if decode is None:
-    return sampling
+    return sampling._replace(
+      decode=_of_likeliest(generate, classes) if classes else None
+    )
 
   def code_of(state, latents_bz):
     code: Any = generator.apply(state.ema_params, latents_bz, train=False).code
@@ -193,11 +216,27 @@ def _sampling(
   return sampling._replace(code=code_of, decode=images_of)
 
 
+def _of_likeliest(generate: Callable[..., jax.Array], classes: int):
+  """Returns `generate`, for latents whose class is that of the largest weight.
+
+  Truncation moves a latent's noise towards the mean, and would mix the classes.
+  """
+
+  def decode(state, latents_bz):
+    noise_bz, weights_bk = latents_bz[:, :-classes], latents_bz[:, -classes:]
+    one_hot_bk = jax.nn.one_hot(jnp.argmax(weights_bk, axis=1), classes)
+    return generate(state, jnp.concatenate([noise_bz, one_hot_bk], axis=1))
+
+  return decode
+
+
 def _settings(config, penalties) -> dict[str, float]:
   """Returns the numbers that a user sweeps, as `GanState` names them."""
   gan = config.gan
   settings = {f"{name}_weight": gan.penalties[name] for name in penalties}
   settings |= energy_settings(gan) | {"ema_decay": gan.ema_decay}
+  if gan.conditional.classes and gan.conditional.discriminator in CLASS_TERMS:
+    settings["class_weight"] = gan.conditional.weight
   if gan.generator == "sparse":
     settings |= {
       "sparsity_weight": gan.sparsity_weight,

@@ -17,6 +17,18 @@ _SAMPLES = (
   ),
   Panel("Class KL [nats]", (Curve("gan/class_kl", "samples to reference"),)),
   Panel(
+    "Class accuracy",
+    (Curve("gan/class_accuracy", "samples", "gan/class_accuracy_error"),),
+    _SHARE,
+  ),
+  Panel(
+    "Fréchet distance within classes",
+    (
+      Curve("gan/class_frechet", "mean", "gan/class_frechet_error"),
+      Curve("gan/class_frechet_worst", "worst class", "gan/class_frechet_worst_error"),
+    ),
+  ),
+  Panel(
     "Distance between pairs",
     (
       Curve("gan/pair_distance_generated", "generated"),
@@ -39,6 +51,10 @@ _TRAINING = (
   Panel("Convergence measure", (Curve("gan/convergence", "BEGAN's M"),)),
   Panel("Balance", (Curve("gan/balance", "BEGAN's k"),), _SHARE),
   Panel("Pulling-away term", (Curve("gan/pulling_away", "generated"),), _SHARE),
+  Panel(
+    "Terms of classes",
+    (Curve("gan/d_class", "discriminator"), Curve("gan/g_class", "generator")),
+  ),
   Panel(
     "Penalties",
     (
@@ -65,6 +81,9 @@ REPORT = MethodReport(
     "frechet",
     "precision",
     "recall",
+    "class_accuracy",
+    "class_frechet",
+    "classification_accuracy",
     "classes_covered",
     "modes_covered",
     "neighbour_ratio",
@@ -79,6 +98,9 @@ REPORT = MethodReport(
       "modes_covered",
       "high_quality",
       "class_kl",
+      "class_accuracy",
+      "class_frechet",
+      "class_frechet_worst",
     )
   },
 )

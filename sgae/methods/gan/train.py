@@ -15,7 +15,7 @@ from sgae.methods.player import Batch, PlayerState
 from sgae.networks.generator import Generator
 from sgae.networks.network import BatchNetwork, Params
 
-DrawLatents = Callable[[jax.Array, jax.Array], jax.Array]
+DrawLatents = Callable[..., jax.Array]
 
 
 class GanState(struct.PyTreeNode):
@@ -28,7 +28,7 @@ class GanState(struct.PyTreeNode):
       buffers of its own.
     settings: float32 scalars that a user sweeps: `<penalty>_weight` for each penalty in
       use, `ema_decay`, for a sparse generator `sparsity_weight`, `rho` and
-      `decoder_rate_factor`, and those of `energy_settings`.
+      `decoder_rate_factor`, those of `energy_settings`, and `class_weight`.
     key: the run's root key.
     balance: float32 scalar, k of the loss 'equilibrium'; None: another loss, and
       nothing in checkpoints.
@@ -113,14 +113,15 @@ def make_adversarial_step(
   Args:
     update_discriminator: from `make_discriminator_update`.
     update_generator: from `make_generator_update`.
-    draw_latents: `(key, positions_b) -> latents_bz`.
+    draw_latents: `(key, positions_b, labels_b) -> latents_bz`.
     discriminator_updates, generator_updates: updates of each player in a round.
     fixed: branches of the generator's parameters that are not trained.
     regulate: `(state, metrics) -> (state, metrics)`, which ends each round.
 
   Returns:
     `step(state, batch, *, axis=None) -> (state, metrics)`, where batch["image"] is
-    [max(updates), B, H, W, C] and metrics are means over the round's updates.
+    [max(updates), B, H, W, C], batch["label"], which classes alone need, int32
+    [max(updates), B], and metrics are means over the round's updates.
   """
 
   def step(state: GanState, batch: Batch, *, axis: str | None = None):
@@ -158,22 +159,22 @@ def _train_discriminator(
 ) -> tuple[PlayerState, dict[str, jax.Array]]:
   """Returns the discriminator after its updates of a round, and their mean metrics."""
 
-  def update_once(player, numbered_images):
-    i, images_bhwc = numbered_images
+  def update_once(player, numbered_examples):
+    i, images_bhwc, labels_b = numbered_examples
     key = _key_of_update(state, "discriminator", updates, i)
     latents_key, mix_key = (randomness.fold_in(key, number) for number in (0, 1))
     return update(
       player,
       state.generator.params,
       images_bhwc,
-      draw_latents(latents_key, batch["position"]),
+      draw_latents(latents_key, batch["position"], labels_b),
       batch["position"],
       mix_key,
       state.numbers,
       axis,
     )
 
-  return _repeat(update_once, state.discriminator, batch["image"], updates)
+  return _repeat(update_once, state.discriminator, batch, updates)
 
 
 def _train_generator(
@@ -187,15 +188,15 @@ def _train_generator(
 ) -> tuple[PlayerState, Params, dict[str, jax.Array]]:
   """Returns the generator after its updates of a round, its EMA and mean metrics."""
 
-  def update_once(carry, numbered_images):
+  def update_once(carry, numbered_examples):
     player, ema_params = carry
-    i, images_bhwc = numbered_images
+    i, images_bhwc, labels_b = numbered_examples
     key = _key_of_update(state, "generator", updates, i)
     player, metrics = update(
       player,
       state.discriminator.params,
       images_bhwc,
-      draw_latents(key, batch["position"]),
+      draw_latents(key, batch["position"], labels_b),
       state.numbers,
       axis,
     )
@@ -205,7 +206,7 @@ def _train_generator(
     return (player, ema), metrics
 
   start = (state.generator, state.ema_params)
-  (player, ema_params), metrics = _repeat(update_once, start, batch["image"], updates)
+  (player, ema_params), metrics = _repeat(update_once, start, batch, updates)
   return player, ema_params, metrics
 
 
@@ -214,11 +215,9 @@ def _key_of_update(state: GanState, name: str, updates: int, i: jax.Array):
   return randomness.stream_key(state.key, name, state.step * updates + i)
 
 
-def _repeat(
-  update, carry: Any, images_ubhwc: jax.Array, times: int
-) -> tuple[Any, dict]:
+def _repeat(update, carry: Any, batch: Batch, times: int) -> tuple[Any, dict]:
   """Applies `update` to the first `times` batches; returns carry and mean metrics."""
-  carry, metrics = jax.lax.scan(
-    update, carry, (jnp.arange(times), images_ubhwc[:times])
-  )
+  examples = (batch["image"], batch.get("label"))
+  examples = jax.tree.map(lambda leaf: leaf[:times], examples)
+  carry, metrics = jax.lax.scan(update, carry, (jnp.arange(times), *examples))
   return carry, jax.tree.map(lambda values: values.mean(axis=0), metrics)

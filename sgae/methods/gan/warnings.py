@@ -45,8 +45,13 @@ LOST_BALANCE = 0.99
 # Active latents of the generator over those that the decoder was trained with.
 CODE_SHARES = (1 / 8, 4.0)
 
+# Times the accuracy by chance among the classes that are covered; one that follows its
+# class in half of the samples has several times that.
+FOLLOWED_CLASS = 1.5
+
 _PLAYERS = ("generator/grad_norm", "discriminator/grad_norm")
 _DEVIATIONS = ("gan/std_generated", "gan/std_real")
+_CLASSES = ("gan/class_accuracy", "gan/classes_covered")
 _PAIRS = ("gan/pair_distance_generated", "gan/pair_distance_real")
 
 
@@ -121,6 +126,17 @@ def _beyond_margin(now: Numbers, past: Past) -> Verdict:
     return None
   share = now["gan/below_margin"]
   return f"gan/below_margin is {share:.3g}" if share < WON_SHARE else ""
+
+
+def _ignored_class(now: Numbers, past: Past) -> Verdict:
+  del past
+  if not set(_CLASSES) <= now.keys():
+    return None
+  accuracy, covered = (now[name] for name in _CLASSES)
+  # of one class alone, collapse says more
+  if covered < 2 or accuracy > FOLLOWED_CLASS / covered:
+    return ""
+  return f"{_CLASSES[0]} is {accuracy:.3g}, and {1 / covered:.3g} by chance"
 
 
 def _code_drift(now: Numbers, past: Past) -> Verdict:
@@ -211,6 +227,15 @@ WARNINGS: tuple[Rule, ...] = (
     "gan/frechet_error",
     "lower both learning rates or let them decay (schedule='cosine'), raise "
     "gan.penalties.r1 and r2, or raise gan.ema_decay",
+  ),
+  Rule(
+    "ignored_class",
+    _CLASSES,
+    _ignored_class,
+    2,
+    "the generator does not follow the class that it is given: take "
+    "gan.conditional.discriminator='projection', raise gan.conditional.weight where "
+    "the discriminator has a term of classes, or gan.conditional.embedding",
   ),
   Rule(
     "code_drift",

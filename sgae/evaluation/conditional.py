@@ -1,0 +1,114 @@
+"""The classification accuracy score, and what measures within classes are beside.
+
+A network learns to classify labelled samples and is tested on real images. Ravuri &
+Vinyals 2019, "Classification accuracy score for conditional generative models" (arXiv
+1905.10887).
+"""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from ml_collections import ConfigDict, FrozenConfigDict
+
+from sgae.data.cache import place_of, require_writable
+from sgae.data.dataset import Dataset, Split
+from sgae.data.fingerprint import digest_of
+from sgae.devices.mesh import local_mesh
+from sgae.evaluation.baselines import floor_examples
+from sgae.evaluation.feature_extractor import FeatureExtractor, accuracy
+from sgae.evaluation.measures import suite
+from sgae.evaluation.measures.conditional import class_accuracy
+from sgae.evaluation.measures.estimate import Estimate
+from sgae.evaluation.measures.reference import EvaluationData
+from sgae.methods import METHODS
+from sgae.reporting.console import Console
+from sgae.reporting.files import read_json, write_json
+from sgae.training.calls import train_in_memory
+
+VERSION = 1  # increase it when figures change: otherwise old cached ones are used
+SCORE = "classification_accuracy"
+
+
+def classification_accuracy(
+  config: Any, dataset: Dataset, examples: Split, what: str, console: Console
+) -> dict[str, Estimate]:
+  """Returns the accuracy on the test split of a network trained on other images.
+
+  Args:
+    config: validated; the section of the method that provides feature extractors says
+      how to train one, as far as it has one.
+    dataset: with the test split and the classes.
+    examples: what it is trained on, uint8 images with labels.
+    what: they are, in words.
+    console: where progress goes.
+  """
+  count = len(examples.images)
+  console.line(f"Training a network on {count:,} {what}, to classify test images")
+  name, serving = METHODS.providing("extractor")
+  own: Any = ConfigDict(config.to_dict())
+  own.evaluation.features = "labels"
+  taught = dataset._replace(train=examples)
+  own = serving.configure(FrozenConfigDict(own), taught)
+  state = train_in_memory(name, own, taught, console)
+  about = {
+    serving.section: own[serving.section].to_dict(),
+    "image_shape": examples.images.shape[1:],
+  }
+  share = accuracy(FeatureExtractor(about, serving.params(state)), dataset)
+  error = np.sqrt(share * (1 - share) / len(dataset.test.images))
+  return {SCORE: Estimate(share, float(error))}
+
+
+def class_floor(
+  config: Any,
+  data: EvaluationData,
+  count: int,
+  cache: Path,
+  console: Console,
+  *,
+  score: bool,
+) -> dict[str, Estimate]:
+  """Returns what real images have in place of samples, from the cache if it is known.
+
+  Args:
+    config, console: as for `classification_accuracy`.
+    data: the data set with its feature extractor.
+    count: training images that stand for as many samples.
+    cache: the folder that stores the figures.
+    score: whether to train the network of the score if that is not known yet.
+
+  Returns:
+    Distances within classes of training images, the feature network's accuracy on test
+    images, and the score of a network trained on real images.
+  """
+  digest = data.extractor.about["sha256"] if data.extractor else ""
+  path = place_of(
+    cache, "references", digest_of(data.dataset), ("classes", VERSION, count, digest)
+  )
+  known = read_json(path)
+  if not known:
+    require_writable(path.parent)
+    known = _plain(_floor(data, count))
+    write_json(path, known)
+  if score and SCORE not in known:
+    examples = floor_examples(data.dataset, count)
+    known |= _plain(
+      classification_accuracy(config, data.dataset, examples, "real images", console)
+    )
+    write_json(path, known)
+  return {name: Estimate(*values) for name, values in known.items()}
+
+
+def _floor(data: EvaluationData, count: int) -> dict[str, Estimate]:
+  images, labels = floor_examples(data.dataset, count)
+  extracted = data.extract_features(local_mesh())(images)._replace(labels=labels)
+  figures = suite.measure(extracted, data.reference, ("frechet",))
+  test = data.reference.test
+  if test.probabilities is not None and test.labels is not None:
+    figures |= class_accuracy(test.probabilities, test.labels)
+  return {name: value for name, value in figures.items() if name.startswith("class_")}
+
+
+def _plain(figures: dict[str, Estimate]) -> dict[str, Any]:
+  return {name: list(estimate) for name, estimate in figures.items()}

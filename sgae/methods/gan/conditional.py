@@ -1,0 +1,135 @@
+"""What both players' updates, and sampling, know of classes.
+
+A latent of a conditional GAN is its noise z and K weights of the classes, float32
+[B, Z + K], one-hot for a single class. In training, real image i and generated image i
+of a batch are of one class, so that losses of pairs and penalties between both compare
+images of one class.
+"""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from sgae.errors import UserError
+from sgae.losses.classification import CLASS_TERMS, ClassTerm
+from sgae.networks.network import BatchNetwork, Params
+
+PENALTY = "class"  # name of the terms' weight among the settings, `<name>_weight`
+
+
+class Labelled(NamedTuple):
+  """How a discriminator takes images, and the terms that its loss has besides.
+
+  Attributes:
+    inputs: `inputs(images_bhwc, latents_bz)`, what the discriminator takes; there may
+      be several times as many images as latents, those of one latent side by side.
+    term: what is said of classes, as a loss; None: nothing is.
+    judge: the discriminator with what it says of the class; None without a term.
+    classes: K.
+  """
+
+  inputs: Callable[[jax.Array, jax.Array], Any] = lambda images, latents: images
+  term: ClassTerm | None = None
+  judge: BatchNetwork | None = None
+  classes: int = 0
+
+  @property
+  def weights(self) -> tuple[str, ...]:
+    """Names of the terms' weights."""
+    return (PENALTY,) if self.term else ()
+
+  def loss(
+    self,
+    half: Callable[..., jax.Array],
+    params: Params,
+    real_bhwc: jax.Array,
+    fake_bhwc: jax.Array,
+    latents_bz: jax.Array,
+    axis: str | None,
+  ) -> jax.Array:
+    """Returns one half of the term for a batch, a scalar.
+
+    Args:
+      half: `term.discriminator` or `term.generator`.
+      params: of the discriminator.
+      real_bhwc, fake_bhwc: images of the same classes.
+      latents_bz: of the generated ones.
+      axis: mapped axis over which the batch is spread, or None.
+    """
+    judge: Any = self.judge
+    said = [
+      judge.apply(params, self.inputs(images, latents_bz), train=True, axis=axis)[0][1]
+      for images in (real_bhwc, fake_bhwc)
+    ]
+    return half(*said, latents_bz[:, -self.classes :], axis)
+
+
+UNLABELLED = Labelled()
+
+
+def make_labelled(config: Any, judge: BatchNetwork | None) -> Labelled:
+  """Returns how the config's discriminator takes images, and its terms of classes.
+
+  Args:
+    config: validated.
+    judge: from `networks.build_judge`; None where there are no classes.
+  """
+  conditional = config.gan.conditional
+  if judge is None:
+    return UNLABELLED
+
+  def inputs(images_bhwc, latents_bz):
+    weights_bk = latents_bz[:, -conditional.classes :]
+    times = len(images_bhwc) // len(latents_bz)
+    return images_bhwc, jnp.repeat(weights_bk, times, axis=0)
+
+  term = CLASS_TERMS.get(conditional.discriminator)
+  return Labelled(inputs, term, judge if term else None, conditional.classes)
+
+
+def with_classes(
+  noise_bz: jax.Array, positions_b: jax.Array, labels_b: jax.Array | None, classes: int
+) -> jax.Array:
+  """Returns latents [B, Z + K] of noise and classes.
+
+  Args:
+    noise_bz: float32 [B, Z].
+    positions_b: int32 [B]; without labels, example i is of the class i modulo K, so
+      that every class is drawn as often, whatever the shares of the data: samples need
+      no data.
+    labels_b: int32 [B], or None.
+    classes: K.
+  """
+  labels_b = positions_b % classes if labels_b is None else labels_b
+  return jnp.concatenate([noise_bz, jax.nn.one_hot(labels_b, classes)], axis=1)
+
+
+def check_labels(config: Any, dataset: Any) -> None:
+  """Refuses data whose classes are not those that the config names.
+
+  Raises:
+    UserError: the data have no labels, not for all images, or of other classes.
+  """
+  classes = config.gan.conditional.classes
+  if not classes:
+    return
+  setting, name = f"gan.conditional.classes={classes}", dataset.name
+  if dataset.num_classes < 2:
+    raise UserError(
+      f"{setting} needs labels, and {name} has none: give it data with classes, or set "
+      "it to 0"
+    )
+  if dataset.num_classes != classes:
+    raise UserError(
+      f"{setting}, but {name} has {dataset.num_classes} classes: set it to "
+      f"{dataset.num_classes}, or to 0"
+    )
+  missing = int(np.sum(dataset.train.labels < 0))
+  if missing:
+    raise UserError(
+      f"{setting} needs a label of each image, and {missing:,} training images of "
+      f"{name} have none (-1): leave them out, or set it to 0"
+    )

@@ -1,0 +1,62 @@
+"""What a config may say of classes."""
+
+from typing import Any
+
+from sgae.config_checks import at_least, choice, non_negative
+from sgae.errors import UserError
+from sgae.losses.classification import CLASS_TERMS
+from sgae.methods.gan.energy import ENERGIES
+from sgae.networks.conditional import JUDGEMENTS
+
+
+def check_conditional(config: Any) -> None:
+  """Refuses classes that the networks, the loss or the start cannot have."""
+  gan, conditional = config.gan, config.gan.conditional
+  classes = conditional.classes
+  at_least("gan.conditional.classes", classes, 0)
+  for field in ("embedding", "width"):
+    at_least(f"gan.conditional.{field}", conditional[field], 1)
+  choice("gan.conditional.discriminator", conditional.discriminator, JUDGEMENTS)
+  non_negative("gan.conditional.weight", conditional.weight)
+  if not classes:
+    return
+  if classes == 1:
+    raise UserError(
+      "gan.conditional.classes=1 leaves nothing to choose: set it to the number of "
+      "classes of the data, or to 0"
+    )
+  if gan.discriminator_architecture in ENERGIES:
+    raise UserError(
+      f"gan.conditional.classes={classes} needs logits, which gan.discriminator_"
+      f"architecture='{gan.discriminator_architecture}', an energy, has not: set it to "
+      "0, or choose 'mlp', 'dcgan' or 'residual'"
+    )
+  _check_discriminator(config)
+  components = gan.mixture.components
+  if gan.coder == "mixture" and components % classes:
+    raise UserError(
+      f"gan.mixture.components={components} cannot be shared evenly by gan.conditional."
+      f"classes={classes}: choose a multiple"
+    )
+  if "gan" in config.phases and {"vae", "vae_gan"} & set(config.phases):
+    raise UserError(
+      f"gan.conditional.classes={classes} is not for a generator that starts from a "
+      "decoder of noise alone: set it to 0, or choose phases=('gan',)"
+    )
+
+
+def _check_discriminator(config):
+  gan, kind = config.gan, config.gan.conditional.discriminator
+  if kind == "concatenation" and gan.discriminator_start == "encoder":
+    raise UserError(
+      "gan.conditional.discriminator='concatenation' has one more channel than the "
+      "encoder of gan.discriminator_start='encoder' sees: choose 'projection', or "
+      "'fresh'"
+    )
+  pairs = kind in CLASS_TERMS and CLASS_TERMS[kind].pairs
+  if pairs and config.train.microbatches > 1:
+    raise UserError(
+      f"train.microbatches={config.train.microbatches} would change what "
+      f"gan.conditional.discriminator='{kind}' means, which compares all images of a "
+      "batch: set it to 1, or choose another"
+    )
