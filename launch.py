@@ -17,6 +17,7 @@ flags.DEFINE_string("output", "", "Where evaluation, samples, export go; '': wor
 flags.DEFINE_integer("num_samples", 0, "Samples beside the grid.")
 flags.DEFINE_integer("seed", -1, "Of the samples; -1: the run's.")
 flags.DEFINE_string("indices", "", "Which samples, such as 0-9,42.")
+flags.DEFINE_string("classes", "", "Of the samples, such as 7 or 0-9x10; '': all.")
 flags.DEFINE_string("latents", "", "FILE.npz of latents to make images of.")
 flags.DEFINE_integer("step", -1, "Checkpoint to sample; -1: the best or newest.")
 flags.DEFINE_float("truncation", 1, "Distance of samples to the mean code; 1: whole.")

@@ -19,6 +19,7 @@ from sgae.training.signals import heeded
 READ_BY = {
   **dict.fromkeys(("num_samples", "seed", "indices"), ("sample",)),
   **dict.fromkeys(("latents", "step", "truncation", "raw"), ("sample",)),
+  "classes": ("sample",),
   **dict.fromkeys(("member", "format"), ("sample", "export")),
   "output": ("evaluate", "sample", "export"),
   "topology": ("compile",),

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from sgae.data.dataset import Dataset
+from sgae.data.dataset import Dataset, names_of_classes
 from sgae.data.stacked import Endless
 from sgae.data.vectors import Vectors
 
@@ -48,13 +48,15 @@ def fingerprint(dataset: Dataset) -> dict[str, Any]:
   """Returns what tells a data set from all others, in what JSON can hold.
 
   Every byte counts: `train` and `test` are shapes [N, H, W, C], `num_classes` is a
-  number, `sha256` the digest of all images and labels. A start reads all of them
-  anyway; MNIST takes 0.06 s on a core of an Intel Xeon.
+  number, `class_names` are what samples are asked for by, `sha256` is the digest of all
+  images and labels. A start reads all of them anyway; MNIST takes 0.06 s on a core of
+  an Intel Xeon.
   """
   return {
     "train": list(dataset.train.images.shape),
     "test": list(dataset.test.images.shape),
     "num_classes": dataset.num_classes,
+    "class_names": list(names_of_classes(dataset)),
     "sha256": digest_of(dataset, most=0),
   }
 

@@ -14,6 +14,7 @@ from sgae.devices import machine
 from sgae.errors import UserError
 
 MOST = 10_000_000  # samples of one command
+EACH = 10  # samples of a class where no number is given: a row of the grid
 LARGEST = 2**31 - 1  # number of a sample
 
 
@@ -27,6 +28,7 @@ class Choice(NamedTuple):
     step: of the checkpoint; -1: the best where it is kept, else the newest.
     truncation: psi, by which codes keep their distance to the mean code; 1: all of it.
     raw: whether the parameters of the last step generate, and not their average.
+    classes: of the samples, such as '7' or '0-9x10'; '': all in turn.
   """
 
   seed: int = -1
@@ -35,6 +37,7 @@ class Choice(NamedTuple):
   step: int = -1
   truncation: float = 1.0
   raw: bool = False
+  classes: str = ""
 
 
 def check(choice: Choice, num_samples: int) -> None:
@@ -52,6 +55,11 @@ def check(choice: Choice, num_samples: int) -> None:
   if choice.indices and num_samples:
     raise UserError(
       "--indices and --num_samples both say which samples: give one of them"
+    )
+  if choice.classes and (choice.indices or num_samples or choice.latents):
+    raise UserError(
+      f"--classes={choice.classes} says which samples and how many of each: leave out "
+      "--indices, --num_samples and --latents"
     )
   if choice.latents and (choice.indices or num_samples or choice.seed != -1):
     raise UserError(
@@ -86,6 +94,59 @@ def numbers_of(indices: str) -> np.ndarray:
   if len(np.unique(numbers)) < len(numbers):
     raise UserError(f"--indices={indices!r} names a sample twice: name each once")
   return numbers
+
+
+def numbers_of_classes(text: str, names: Sequence[str]) -> np.ndarray:
+  """Returns the numbers of the first samples of some classes, int32 [N], in order.
+
+  Sample i is of the class i modulo K.
+
+  Args:
+    text: parts such as 'Sandal', '7', '0-9' or '0-9x100', split by commas: classes, or
+      ranges of them, by their names or numbers, and how many samples of each.
+    names: of the K classes.
+
+  Raises:
+    UserError: it cannot be read, or names a class that there is not, or one twice.
+  """
+  chosen: dict[int, int] = {}
+  for part in map(str.strip, text.split(",")):
+    classes, count = _span(part, names), EACH
+    if not classes:
+      span, _, times = part.rpartition("x")
+      if times.isdecimal() and 0 < int(times) <= MOST:
+        classes, count = _span(span, names), int(times)
+    if not classes:
+      shown = ", ".join(names[:20]) + (", ..." if len(names) > 20 else "")
+      raise UserError(
+        f"--classes={text!r} cannot be read at {part!r}: give classes or ranges of "
+        f"{shown}, and how many of each after an x, such as {names[0]}x10"
+      )
+    if chosen.keys() & set(classes):
+      raise UserError(f"--classes={text!r} names a class twice: name each once")
+    chosen |= dict.fromkeys(classes, count)
+  if sum(chosen.values()) > MOST or max(chosen.values()) * len(names) > LARGEST:
+    raise UserError(f"--classes={text!r} asks for too many samples: ask for fewer")
+  return np.concatenate(
+    [number + len(names) * np.arange(count) for number, count in chosen.items()]
+  ).astype(np.int32)
+
+
+def _span(text: str, names: Sequence[str]) -> range:
+  """Returns the numbers of a class, or of a range of classes; empty for neither."""
+  number = _class_number(text, names)
+  if number is not None:
+    return range(number, number + 1)
+  first, _, last = (_class_number(end, names) for end in text.partition("-"))
+  return range(0) if first is None or last is None else range(first, last + 1)
+
+
+def _class_number(text: str, names: Sequence[str]) -> int | None:
+  """Returns the number of a class by its name, or else by its number."""
+  if text in names:
+    return list(names).index(text)
+  known = text.isdecimal() and int(text) < len(names)
+  return int(text) if known else None
 
 
 def read_latents(file: str, shape: Sequence[int]) -> np.ndarray:

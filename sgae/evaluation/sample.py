@@ -12,7 +12,13 @@ from sgae.data.local import absolute
 from sgae.data.mixture import named
 from sgae.devices.mesh import local_mesh, make_mesh, replicate
 from sgae.errors import UserError
-from sgae.evaluation.choice import Choice, check, numbers_of, read_latents
+from sgae.evaluation.choice import (
+  Choice,
+  check,
+  numbers_of,
+  numbers_of_classes,
+  read_latents,
+)
 from sgae.methods import METHODS
 from sgae.methods.method import Sampling
 from sgae.methods.population import chosen_member, state_of
@@ -20,6 +26,7 @@ from sgae.methods.sampling import (
   COLUMNS,
   ROWS,
   centre_of,
+  grid_cells,
   make_draw,
   make_generate,
   make_truncated,
@@ -41,12 +48,16 @@ class Samples(NamedTuple):
     images: [N, H, W, C] as stored.
     single: how many of them, from the first on, are written one by one; the others are
       for the grid alone.
+    cells: rows of `images` that the grid shows.
+    names: of the classes that latents have weights of; () where they have none.
   """
 
   numbers: np.ndarray
   latents: np.ndarray
   images: np.ndarray
   single: int
+  cells: np.ndarray
+  names: tuple[str, ...] = ()
 
 
 def sample_run(
@@ -85,17 +96,21 @@ def sample_run(
   mesh = make_mesh(config.parallel.devices) if chosen is None else local_mesh()
   name, step, state, sampling = _generator(workdir, config, mesh, choice, console)
   points = config.data.source == "mixture"
-  shown = pictures.POINTS_SHOWN if points else ROWS * COLUMNS
+  names = _names_of_classes(workdir, sampling)
+  if points:
+    shown, columns = np.arange(pictures.POINTS_SHOWN), COLUMNS
+  else:
+    shown, columns = grid_cells(len(names), max(len(names), ROWS) * COLUMNS)
   samples = _sampled(
-    sampling, state_of(state, chosen), mesh, choice, num_samples, shown
+    sampling, state_of(state, chosen), mesh, choice, num_samples, shown, names
   )
   images = samples.images
   if points:
     real = sources.load(config.data, console.line).test.images
-    picture = pictures.points(real, images[:shown])
+    picture = pictures.points(real, images[samples.cells])
     images = (images * named(config.data.name).scale).reshape(-1, 2)
   else:
-    picture = pictures.grid(images[:shown], COLUMNS)
+    picture = pictures.grid(images[samples.cells], columns)
   folder, of = output or workdir, ""
   own_seed = config.seed if chosen is None else chosen.seed
   about = {"phase": name, "step": step, **_how(choice, own_seed)}
@@ -128,21 +143,38 @@ def _generator(
   return name, *restored, sampling
 
 
+def _names_of_classes(workdir: Path, sampling: Sampling) -> tuple[str, ...]:
+  if not sampling.classes:
+    return ()
+  return tuple(run_directory.read(workdir)["data"]["class_names"])
+
+
 def _sampled(
   sampling: Sampling,
   state: Any,
   mesh: Any,
   choice: Choice,
   num_samples: int,
-  shown: int,
+  shown: np.ndarray,
+  names: tuple[str, ...],
 ) -> Samples:
-  """Returns the chosen samples of a state, and at least as many as are shown."""
+  """Returns the chosen samples of a state; without a choice those that are shown, too.
+
+  Args:
+    sampling: how they are made.
+    state: on the mesh.
+    mesh: the devices.
+    choice, num_samples: as for `sample_run`.
+    shown: their numbers, int [S].
+    names: of the classes that latents have weights of; () for none.
+  """
   if choice.raw:
     if sampling.last is None:
       raise UserError("--raw has no meaning here: the method keeps no average")
     state = sampling.last(state)
   # before the seed is another one: the mean code belongs to the state
   centre = centre_of(sampling, mesh, state) if choice.truncation != 1 else None
+  cells = np.arange(len(shown))
   if choice.latents:
     latents = read_latents(choice.latents, sampling.latent_shape)
     numbers, single = np.arange(len(latents), dtype=np.int32), len(latents)
@@ -150,18 +182,27 @@ def _sampled(
     if choice.seed != -1:
       key = randomness.root_key(choice.seed)
       state = state.replace(key=replicate(key, mesh))
-    if choice.indices:
-      numbers = numbers_of(choice.indices)
+    if choice.classes and not names:
+      raise UserError(
+        f"--classes={choice.classes} is for a conditional run, and this one is told no "
+        "class: leave it out, or give --workdir of a run with classes"
+      )
+    if choice.classes or choice.indices:
+      numbers = (
+        numbers_of_classes(choice.classes, names)
+        if choice.classes
+        else numbers_of(choice.indices)
+      )
       single = len(numbers)
     else:
-      numbers = np.arange(max(num_samples, shown), dtype=np.int32)
-      single = num_samples
+      numbers = np.union1d(np.arange(num_samples), shown).astype(np.int32)
+      single, cells = num_samples, np.searchsorted(numbers, shown)
     latents = make_draw(sampling, mesh)(state, numbers)
   if centre is None:
     images = make_generate(sampling, mesh)(state, latents)
   else:
     images = make_truncated(sampling, mesh)(state, latents, centre, choice.truncation)
-  return Samples(numbers, latents, images, single)
+  return Samples(numbers, latents, images, single, cells[cells < len(images)], names)
 
 
 def _how(choice: Choice, own_seed: int) -> dict[str, Any]:
@@ -177,6 +218,14 @@ def _how(choice: Choice, own_seed: int) -> dict[str, Any]:
   return {**origin, "truncation": choice.truncation, "raw": choice.raw}
 
 
+def _class_of(samples: Samples, row: int) -> dict[str, Any]:
+  """Returns the class of a sample, that of the largest weight in its latent."""
+  if not samples.names:
+    return {}
+  number = int(samples.latents[row, -len(samples.names) :].argmax())
+  return {"class": number, "class_name": samples.names[number]}
+
+
 def _write(
   directory: Path, samples: Samples, images: np.ndarray, format: str, about: dict
 ) -> Path:
@@ -188,7 +237,7 @@ def _write(
     np.savez(folder / "latents.npz", latents=samples.latents[:count])
     own = {"seed": about["seed"]} if "seed" in about else {}
     entries = [
-      {"file": file, "row": row, "index": number, **own}
+      {"file": file, "row": row, "index": number, **own, **_class_of(samples, row)}
       for row, (file, number) in enumerate(zip(names, numbers, strict=True))
     ]
     write_json(

@@ -1,0 +1,95 @@
+"""Measures of samples whose class was chosen, and which samples a choice names."""
+
+import numpy as np
+import pytest
+
+from sgae.errors import UserError
+from sgae.evaluation.choice import Choice, check, numbers_of_classes
+from sgae.evaluation.measures import suite
+from sgae.evaluation.measures.conditional import class_accuracy, class_frechet
+from sgae.evaluation.measures.suite import Extracted, Reference
+from sgae.methods.sampling import grid_cells
+
+NAMES = ("T-shirt/top", "Box2", "Bag")
+
+
+def examples(seed, count=600):
+  """Returns three classes that lie 10 apart, and their labels."""
+  random = np.random.default_rng(seed)
+  labels = np.arange(count) % 3
+  return random.normal(size=(count, 4)) + 10 * labels[:, None], labels
+
+
+def test_distances_within_classes_see_classes_that_are_mixed_up():
+  real, labels = examples(0)
+  samples, asked = examples(1)
+  found = class_frechet(samples, asked, real, labels)
+  assert found["class_frechet"].value < found["class_frechet_worst"].value < 0.5
+  # two classes swapped: 10 in each of 4 coordinates, squared, for two of three
+  swapped = np.array([1, 0, 2])[asked]
+  found = class_frechet(samples, swapped, real, labels)
+  np.testing.assert_allclose(found["class_frechet_worst"].value, 400, rtol=0.1)
+  np.testing.assert_allclose(found["class_frechet"].value, 800 / 3, rtol=0.1)
+  one_of_each = class_frechet(samples[:3], asked[:3], real, labels)
+  assert one_of_each == {}
+
+
+def test_accuracy_is_of_the_class_asked_for():
+  probabilities = np.eye(4)[[0, 1, 2, 2]]
+  found = class_accuracy(probabilities, np.array([0, 1, 2, 3]))["class_accuracy"]
+  assert found.value == 0.75
+
+
+def test_samples_have_them_where_a_class_was_asked_for():
+  real, labels = examples(0)
+  images = np.zeros((len(labels), 1, 1, 1), np.uint8)
+  test = Extracted(images, real, np.eye(3)[labels], labels)
+  reference, names = Reference(test, images), ("frechet", "classes")
+  asked = suite.measure(test, reference, names)
+  assert asked["class_accuracy"].value == 1
+  unasked = suite.measure(test._replace(labels=None), reference, names)
+  assert asked.keys() - unasked.keys() == {
+    "class_accuracy",
+    "class_frechet",
+    "class_frechet_worst",
+  }
+
+
+@pytest.mark.parametrize(
+  ("text", "numbers"),
+  [
+    ("2x3", [2, 5, 8]),
+    ("Box2x2", [1, 4]),
+    ("T-shirt/topx1,Bagx2", [0, 2, 5]),
+    ("1-2x2", [1, 4, 2, 5]),
+    ("Box2", [1 + 3 * j for j in range(10)]),
+    ("Box2-Bagx1", [1, 2]),
+  ],
+)
+def test_classes_are_named_by_names_and_numbers(text, numbers):
+  assert numbers_of_classes(text, NAMES).tolist() == numbers
+
+
+@pytest.mark.parametrize("text", ["3", "Shoe", "0x0", "2-1", "0,0x2", "", "0x99999999"])
+def test_classes_that_there_are_not_are_refused_in_one_line(text):
+  with pytest.raises(UserError, match="^--classes=.*$"):
+    numbers_of_classes(text, NAMES)
+
+
+def test_a_choice_of_classes_excludes_other_choices():
+  check(Choice(classes="7", seed=3), 0)
+  for other, count in (({"indices": "1"}, 0), ({"latents": "a.npz"}, 0), ({}, 5)):
+    with pytest.raises(UserError, match="--classes=7 says which"):
+      check(Choice(classes="7", **other), count)
+
+
+def test_a_grid_has_a_row_for_each_class():
+  cells, columns = grid_cells(10, 2000)
+  assert columns == 10
+  rows = cells.reshape(-1, columns)
+  assert (rows % 10 == np.arange(10)[:, None]).all()
+  assert len(np.unique(rows)) == 100
+  few, columns = grid_cells(10, 43)
+  assert (columns, few.max()) == (4, 39)
+  assert grid_cells(0, 2000)[0].tolist() == list(range(40))
+  assert grid_cells(1000, 400)[1] == 10
