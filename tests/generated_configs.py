@@ -24,6 +24,7 @@ from sgae.methods.vae.likelihoods import LIKELIHOODS
 from sgae.methods.vae.networks import ARCHITECTURES
 from sgae.methods.vae.posteriors import POSTERIORS
 from sgae.networks.classifier import KERNELS
+from sgae.networks.conditional import JUDGEMENTS
 from sgae.networks.network import ACTIVATIONS, OUTPUT_ACTIVATIONS
 from sgae.networks.normalization import NORMALIZATIONS
 from sgae.networks.residual import EXPANSION
@@ -175,7 +176,16 @@ def _draw_gan(draw, config):
     gan.penalties[name] = draw(weights) if apart else 0.0
   if config.code.sparsity_map != "batch_topk" and draw(st.booleans()):
     _draw_energy(draw, gan)
+  else:
+    _draw_classes(draw, config)
   gan.ema_decay = draw(rates)
+
+
+def _draw_classes(draw, config):
+  conditional = config.gan.conditional
+  conditional.classes = draw(st.sampled_from([0, 0, 10]))
+  conditional.embedding, conditional.width = draw(st.integers(1, 5)), 4
+  conditional.update(discriminator=draw(one_of(JUDGEMENTS)), weight=draw(weights))
 
 
 def _draw_energy(draw, gan):

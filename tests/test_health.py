@@ -94,6 +94,7 @@ WARNED = [
   ),
   ("mode_collapse", "gan", {"gan/pair_distance_generated": 4.5}, 11),
   ("mode_collapse", "gan", {"gan/class_kl": math.log(2)}, 11),
+  ("ignored_class", "gan", {"gan/class_accuracy": 0.12}, 11),
   ("lost_modes", "gan", {"gan/classes_covered": 9}, 10),
   ("lost_modes", "gan", {"gan/recall": 0.29}, 10),
   ("worse_samples", "gan", {"gan/frechet": 8.1}, 10),

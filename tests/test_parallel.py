@@ -91,6 +91,10 @@ cases += [  # cosines between images of different devices, and a balance
     gan__discriminator_architecture="sparse_autoencoder", gan__energy__balance_rate=0.5,
     gan__energy__gamma=1.0)),
 ]
+cases += [  # classes, of which images of different devices are compared
+  ("gan", dict(gan__conditional__classes=10, gan__conditional__discriminator="reacgan",
+    gan__conditional__width=6, gan__loss="least_squares")),
+]
 worst = 0.0
 for number, (name, fields) in enumerate(cases):
   config = small_config(**fields)

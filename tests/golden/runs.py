@@ -26,6 +26,8 @@ NAMES = (
   "cifar10:residual",
   "classifier",
   "classifier:fashion_mnist",
+  "conditional",
+  "conditional:adc",
   "digits",
   "ebgan",
   "ebgan:began",

@@ -1,0 +1,88 @@
+"""A whole run that is told classes: trained, sampled by class, its samples scored."""
+
+import io
+import json
+
+import numpy as np
+import pytest
+
+from sgae.config import validate
+from sgae.data import sources
+from sgae.errors import UserError
+from sgae.evaluation.choice import Choice
+from sgae.evaluation.conditional import SCORE, classification_accuracy
+from sgae.evaluation.sample import sample_run
+from sgae.reporting.console import Console
+from sgae.reporting.metrics import read_metrics
+from sgae.training import run
+from tests.runs import tiny_config
+
+
+def conditional_config():
+  config = tiny_config()
+  config.phases = ("gan",)
+  config.gan.update(generator="plain", sparsity_weight=0.0)
+  config.gan.update(steps=5, evaluate_every=5, save_every=5)
+  config.gan.conditional.classes = 10
+  return config
+
+
+@pytest.fixture(scope="module")
+def conditional_run(tmp_path_factory):
+  workdir = tmp_path_factory.mktemp("conditional") / "run"
+  run.train(validate(conditional_config()), workdir, Console(io.StringIO()))
+  return workdir
+
+
+def sampled(run, output, count=0, **choice):
+  """Returns the single samples and what samples.json says of them."""
+  console = Console(io.StringIO())
+  sample_run(run, {}, count, "npz", console, choice=Choice(**choice), output=output)
+  folder = output / "samples"
+  about = json.loads((folder / "samples.json").read_text())
+  return np.load(folder / "samples.npz")["arr_0"], about["samples"]
+
+
+def test_samples_of_a_class_are_those_of_its_numbers(conditional_run, tmp_path):
+  images, entries = sampled(conditional_run, tmp_path, classes="3x2,7-8x1")
+  assert [entry["index"] for entry in entries] == [3, 13, 7, 8]
+  assert [entry["class"] for entry in entries] == [3, 3, 7, 8]
+  assert entries[2]["class_name"] == "7"
+  first, entries = sampled(conditional_run, tmp_path, count=14)
+  assert [entry["class"] for entry in entries] == [*range(10), *range(4)]
+  np.testing.assert_array_equal(images, first[[3, 13, 7, 8]])
+  again, entries = sampled(
+    conditional_run, tmp_path, latents=str(tmp_path / "samples" / "latents.npz")
+  )
+  np.testing.assert_array_equal(again, first)
+  assert entries[13]["class"] == 3
+
+
+def test_a_class_that_there_is_not_is_refused(conditional_run, whole_run, tmp_path):
+  with pytest.raises(UserError, match="^--classes='12' cannot be read .* 9, .*$"):
+    sampled(conditional_run, tmp_path, classes="12")
+  with pytest.raises(UserError, match="^--classes=7 is for a conditional run.*$"):
+    sampled(whole_run, tmp_path, classes="7")
+
+
+def test_training_measures_the_classes(conditional_run):
+  *_, last = [r for r in read_metrics(conditional_run) if "gan/frechet" in r]
+  assert 0 <= last["gan/class_accuracy"] <= 1
+  assert last["gan/class_frechet"] <= last["gan/class_frechet_worst"]
+  figures = json.loads((conditional_run / "evaluation.json").read_text())["gan"]
+  assert figures["figures"].keys() >= figures["floor"].keys() >= {"class_accuracy"}
+
+
+def test_a_network_that_learns_from_wrong_labels_has_no_score():
+  config = conditional_config()
+  config.classifier.update(steps=100, channels=(16, 16, 16), dropout=0.0)
+  config.classifier.num_features = 32
+  config = validate(config)
+  dataset = sources.load(config.data, lambda line: None)
+  examples = dataset.train
+  console = Console(io.StringIO())
+  right, wrong = (
+    classification_accuracy(config, dataset, of, "images", console)[SCORE].value
+    for of in (examples, examples._replace(labels=(examples.labels + 1) % 10))
+  )
+  assert wrong < 0.2 and right > 0.3, (wrong, right)
