@@ -1,6 +1,23 @@
-"""MNIST, told which digit to draw.
+"""MNIST by class: configs/mnist.py, told which digit to draw.
 
-python launch.py --config=configs/conditional.py
+    python launch.py --config=configs/conditional.py
+    python launch.py --workdir=runs/conditional --mode=sample --classes=0-9x10
+
+`configs/conditional.py:ARGUMENT`, or several joined by '-':
+
+    :mnist, :fashion_mnist    the data; MNIST is the default
+    :projection, :auxiliary, :concatenation, :adc, :reacgan
+                              how the discriminator judges the class
+    :unconditional            the control: the same without classes
+
+The autoencoder's codes of each class have 40 Gaussians of their own, so that the
+generator draws the class that it is told from the first round on.
+
+Seed 0, commit a9f0bcc, 6 minutes 50 seconds on one of 2 shared cores of an Intel Xeon
+next to other work (4 minutes 46 seconds of processor time): Frechet distance 3.26
+(standard error .13; 10,000 samples, feature extractor mnist dc386622b326; floor 1.84,
+configs/mnist.py 4.65), class accuracy 98.8 % (test images 99.5 %), Frechet distance
+within classes 8.2, of the worst class 13.0 (floor 4.7 and 7.3).
 """
 
 from typing import Any
@@ -10,20 +27,21 @@ from sgae.config_checks import chosen
 from sgae.networks.conditional import JUDGEMENTS
 
 CLASSES = 10  # of both data sets
-KINDS = ("projection", *sorted(set(JUDGEMENTS) - {"projection"}))
-ARGUMENTS = ("mnist", "fashion_mnist", "unlabelled", *KINDS)
+DATA = ("mnist", "fashion_mnist")
+ARGUMENTS = (*DATA, *JUDGEMENTS, "unconditional")
 
 
 def get_config(arg: str = "") -> Any:
   """Returns the config; `arg` is of `ARGUMENTS`, or several joined by '-'."""
   config = mnist.get_config()
-  config.gan.conditional.classes = CLASSES
+  conditional = config.gan.conditional
+  conditional.classes = CLASSES
   for part in arg.split("-"):
     name = chosen("argument", part, ARGUMENTS)
-    if name in KINDS:
-      config.gan.conditional.discriminator = name
-    elif name == "unlabelled":
-      config.gan.conditional.classes = 0
-    else:
+    if name in DATA:
       config.data.name = name
+    elif name == "unconditional":
+      conditional.classes = 0
+    else:
+      conditional.discriminator = name
   return config

@@ -209,7 +209,8 @@ def _evaluation_fields() -> dict[str, Any]:
     "importance_samples": 5000,
     "importance_examples": 1000,
     # Train the controls of the data set (an autoencoder with a Gaussian mixture on
-    # its codes) in the first `--mode=evaluate` that meets it.
+    # its codes) in the first `--mode=evaluate` that meets it, and in each one of
+    # a generator with classes the network of the classification accuracy score.
     "controls": True,
     # Keep the state of least Frechet distance in training apart, and sample from
     # it and evaluate it.

@@ -6,12 +6,14 @@ import json
 import numpy as np
 import pytest
 
+import sgae
 from sgae.config import validate
 from sgae.data import sources
 from sgae.errors import UserError
 from sgae.evaluation.choice import Choice
 from sgae.evaluation.conditional import SCORE, classification_accuracy
 from sgae.evaluation.sample import sample_run
+from sgae.methods import METHODS
 from sgae.reporting.console import Console
 from sgae.reporting.metrics import read_metrics
 from sgae.training import run
@@ -56,6 +58,20 @@ def test_samples_of_a_class_are_those_of_its_numbers(conditional_run, tmp_path):
   )
   np.testing.assert_array_equal(again, first)
   assert entries[13]["class"] == 3
+
+
+def test_a_run_is_read_back_with_its_classes(conditional_run):
+  read = sgae.load_run(conditional_run)
+  rows, state = np.eye(10, dtype=np.float32)[:3], read.states["gan"]
+  images = read.generate(np.concatenate([np.zeros((3, 64)), rows], axis=1))
+  own, other = (
+    read.discriminate(images, rows[order]) for order in ([0, 1, 2], [1, 2, 0])
+  )
+  assert (own != other).all()
+  program = METHODS["gan"].build(read.config, read.image_shape)
+  for name, shapes in program.exportable.items():
+    given = [np.ones((2, *shape), np.float32) for shape in shapes]
+    assert len(program.functions[name](state, *given)) == 2
 
 
 def test_a_class_that_there_is_not_is_refused(conditional_run, whole_run, tmp_path):

@@ -9,10 +9,11 @@ import jax
 import numpy as np
 import pytest
 
-from configs import base, pareto
+from configs import base, conditional, pareto
 from configs.mnist import STARTS
 from sgae.config import RESUMABLE_BASE, changed_fields, flatten, is_resumable, validate
 from sgae.errors import UserError
+from sgae.networks.conditional import JUDGEMENTS
 from tests.systems import all_sections, blank_batch, make_phase
 
 ROOT = Path(__file__).parents[1]
@@ -60,6 +61,20 @@ def test_each_start_is_named_and_what_it_says(name):
   assert [start for start, value in starts.items() if value == "encoder"] == ["encoder"]
   with pytest.raises(UserError, match="mixture, encoder, decoder, plain"):
     module.get_config("fresh")
+
+
+def test_each_argument_of_classes_says_what_it_is():
+  kinds = {arg: validate(conditional.get_config(arg)) for arg in conditional.ARGUMENTS}
+  of_classes = {arg: config.gan.conditional for arg, config in kinds.items()}
+  assert all(of_classes[kind].discriminator == kind for kind in JUDGEMENTS)
+  assert [arg for arg in kinds if not of_classes[arg].classes] == ["unconditional"]
+  both = conditional.get_config("fashion_mnist-adc")
+  assert (both.data.name, both.gan.conditional.discriminator) == (
+    "fashion_mnist",
+    "adc",
+  )
+  with pytest.raises(UserError, match="the argument :mnist2 is unknown"):
+    conditional.get_config("mnist2-adc")
 
 
 def test_each_kind_of_autoencoder_has_its_curve():

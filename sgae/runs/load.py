@@ -146,9 +146,16 @@ class Run:
     """Returns the images of latents [B, Z], float32 [B, H, W, C] in [-1, 1]."""
     return self.function("generate")(jnp.asarray(latents))
 
-  def discriminate(self, images: jax.Array) -> jax.Array:
-    """Returns the discriminator's logits [B], higher for images that look real."""
-    return self.function("discriminate")(to_model_range(images))
+  def discriminate(self, images: jax.Array, *weights: jax.Array) -> jax.Array:
+    """Returns the discriminator's logits [B], higher for images that look real.
+
+    Args:
+      images: [B, H, W, C].
+      weights: of the classes, [B, K], one-hot for a single class; only of a run with
+        classes.
+    """
+    given = map(jnp.asarray, weights)
+    return self.function("discriminate")(to_model_range(images), *given)
 
   def encode(self, images: jax.Array) -> jax.Array:
     """Returns sparse codes, float32 [B, K], or with places [B, h, w, K]."""

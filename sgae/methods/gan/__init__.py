@@ -2,8 +2,9 @@
 
 `config` (its fields), `checks`, `networks`, `noise`, `mixture` (fitted to codes before
 the first round), `starts` (the discriminator from the encoder), `discriminator` and
-`generator` (one update each), `train` (state and round), `program` (all of them bound),
-`evaluate`, `report`, `warnings`, `method` (what the rest of the package knows).
+`generator` (one update each), `conditional` (classes in both), `train` (state and
+round), `program` (all of them bound), `evaluate`, `report`, `warnings`, `method` (what
+the rest of the package knows).
 """
 
 from sgae import lazy

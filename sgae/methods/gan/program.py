@@ -88,7 +88,8 @@ def build(
       *players, settings, init_key, key, inherited or {}, start, balance
     )
 
-  functions, classes = _functions(players, draw_latents), gan.conditional.classes
+  classes = gan.conditional.classes
+  functions = _functions(players, draw_latents, classes)
 
   return Program(
     batch_shape=(max(gan.discriminator_updates, gan.generator_updates), gan.batch_size),
@@ -161,7 +162,7 @@ def _make_step(
 
 
 def _functions(
-  players: Players, draw_latents: DrawLatents
+  players: Players, draw_latents: DrawLatents, classes: int
 ) -> dict[str, Callable[..., jax.Array]]:
   """Returns the public functions; `build` says what they take and return."""
   generator, discriminator = players.generator, players.discriminator
@@ -173,11 +174,14 @@ def _functions(
     del state
     return draw_latents(key, positions_b)
 
-  def discriminate(state, images_bhwc, *weights_bk):
-    inputs = (images_bhwc, *weights_bk) if weights_bk else images_bhwc
-    return discriminator.apply(state.discriminator.params, inputs, train=False)[0]
+  def discriminate(state, images_bhwc):
+    return discriminator.apply(state.discriminator.params, images_bhwc, train=False)[0]
 
-  return {"generate": generate, "latents": latents, "discriminate": discriminate}
+  def discriminate_class(state, images_bhwc, weights_bk):
+    return discriminate(state, (images_bhwc, weights_bk))
+
+  judge = discriminate_class if classes else discriminate
+  return {"generate": generate, "latents": latents, "discriminate": judge}
 
 
 def _sampling(
