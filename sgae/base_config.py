@@ -164,6 +164,9 @@ def _data_fields() -> dict[str, Any]:
     # Evaluation, and what is fitted before the first step, see images as they are.
     # [fixed]
     "augment": (),
+    # Whether the classes of each batch are as equal as possible, which shows the images
+    # of a small class more often. The data need labels for that. [fixed]
+    "balance": False,
     # For 'stacked': digits in an image, which are its channels, 2, 3 or 4. [fixed]
     "stacked_digits": 3,
     # For 'stacked': training images, the same ones in each epoch (128,000: the

@@ -1,5 +1,6 @@
 """Our side of a row: `python -m sgae.benchmark.ours ROW PRECISION`."""
 
+import functools
 import itertools
 import sys
 from typing import Any
@@ -13,7 +14,7 @@ from sgae import randomness
 from sgae.benchmark import worker
 from sgae.benchmark.rows import ACTIVE, EXAMPLES, Row
 from sgae.benchmark.worker import Work
-from sgae.data import resident
+from sgae.data import order, resident
 from sgae.data.dataset import Split
 from sgae.data.placement import PLACEMENTS
 from sgae.devices.mesh import compute_on, make_mesh, replicate
@@ -69,11 +70,12 @@ def training_of(
   mesh = make_mesh(devices, members=len(program.members))
   compiled = compile_steps(program, PLACEMENTS["resident"], mesh, "jit")
   source = replicate(Split(images, np.zeros(EXAMPLES, np.int32)), mesh)
+  ordered = functools.partial(order.batch_indices, num_examples=EXAMPLES)
 
   def examples():
     for call in itertools.count():
       first, rows = call * steps, compiled.rows
-      yield indices_of(name, config.seed, program, first, steps, EXAMPLES, rows)
+      yield indices_of(name, config.seed, program, first, steps, ordered, rows)
 
   key = randomness.root_key(config.seed)
   state = compute_on(program.init, mesh, key, members=len(program.members))

@@ -6,7 +6,8 @@ wrong fields, `cache.py` keeps decoded data sets, and `order.py` is the stateles
 shuffle. What the sources of a user's own files share: `store.py` (folders, archives),
 `layout.py` and `splits.py` (names of splits and classes), `label_files.py` and
 `labels.py` (labels), `pixels.py` (decoding) and `holdout.py` (the test split);
-`reading.py` says what was read. Training images are resident on the devices
-(`resident.py`) or streamed (`stream.py`); `placement.py` chooses, and `augment.py`
-mirrors and moves them. `prepare.py` is the only file that imports TensorFlow.
+`reading.py` says what was read, `new_images.py` reads images that belong to no data
+set. Training images are resident on the devices (`resident.py`) or streamed
+(`stream.py`); `placement.py` chooses, and `augment.py` mirrors and moves them.
+`prepare.py` is the only file that imports TensorFlow.
 """

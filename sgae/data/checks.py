@@ -4,6 +4,7 @@ from typing import Any
 
 from sgae.config_checks import at_least, choice
 from sgae.data.augment import AUGMENTATIONS
+from sgae.data.dataset import UNLABELLED, Dataset
 from sgae.data.mixture import named
 from sgae.data.pixels import check_background
 from sgae.data.placement import PLACEMENTS
@@ -17,6 +18,8 @@ from sgae.data.stacked import DIGITS
 from sgae.data.vectors import ARRAY
 from sgae.errors import UserError
 
+# The sources whose batches cannot be balanced.
+WITHOUT_CLASSES = ("vectors", "patches", "stacked")
 # Fields of one data source -> (its name, the value that all others have to keep).
 OF_ONE_SOURCE = {
   "stacked_digits": ("stacked", 3),
@@ -42,6 +45,7 @@ def check(data: Any) -> None:
   at_least("data.image_size", data.image_size, 0)
   _check_path(data)
   _check_augment(data)
+  _check_balance(data)
   _check_vectors(data)
   _check_stacked(data)
   _check_fields_of_one_source(data)
@@ -75,6 +79,31 @@ def _check_augment(data):
     raise UserError(
       f"data.augment={tuple(data.augment)} has no meaning for data.source="
       f"{data.source!r}: set it to ()"
+    )
+
+
+def _check_balance(data):
+  if data.balance and data.source in WITHOUT_CLASSES:
+    raise UserError(
+      f"data.balance=True needs labels, which data.source={data.source!r} has not of "
+      "its own: set it to False"
+    )
+
+
+def check_labels(data: Any, dataset: Dataset) -> None:
+  """Refuses balanced batches of data that have no labels for all training images.
+
+  Raises:
+    UserError: says how many have none.
+  """
+  if not data.balance:
+    return
+  missing = int((dataset.train.labels == UNLABELLED).sum())
+  if missing or dataset.num_classes < 2:
+    lacking = f"{missing:,} training images of" if missing else "all images of"
+    raise UserError(
+      f"data.balance=True needs a label for each training image, but {lacking} "
+      f"{dataset.name} have none: give them labels, or set it to False"
     )
 
 

@@ -12,11 +12,24 @@ class Split(NamedTuple):
   Attributes:
     images: uint8 [N, H, W, C] in 0..255; or, for vectors, float32 [N, 1, 1, D] in model
       range, D = 2 for points of the plane.
-    labels: int32 [N], each a class in [0, num_classes).
+    labels: int32 [N], each a class in [0, num_classes), or `UNLABELLED`.
   """
 
   images: np.ndarray
   labels: np.ndarray
+
+
+UNLABELLED = -1  # the label of an example whose class is unknown
+
+
+def labelled(split: Split) -> Split:
+  """Returns the examples of a split that have a label: the split itself if all have.
+
+  >>> labelled(Split(np.zeros((3, 1, 1, 1)), np.array([1, -1, 0]))).labels
+  array([1, 0])
+  """
+  known = split.labels != UNLABELLED
+  return split if known.all() else Split(split.images[known], split.labels[known])
 
 
 class Mixture(NamedTuple):

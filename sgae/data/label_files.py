@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from sgae.data.dataset import UNLABELLED
 from sgae.data.labels import as_array
 from sgae.data.local import shortened
 from sgae.errors import UserError
@@ -107,7 +108,8 @@ def _csv(text: str) -> list[tuple[str, str]] | None:
   labels = [columns[name] for name in _LABELS if name in columns]
   if not files or not labels:
     return None
-  return [(row[files[0]].strip(), row[labels[0]].strip()) for row in rows]
+  none = str(UNLABELLED)  # an empty cell
+  return [(row[files[0]].strip(), row[labels[0]].strip() or none) for row in rows]
 
 
 def look_up(what: str, stored: Table, names: Sequence[str]) -> Labels:

@@ -5,14 +5,18 @@ from typing import NamedTuple
 
 import numpy as np
 
+from sgae.data.dataset import UNLABELLED
 from sgae.errors import UserError
 
 MOST_CLASSES = 2**15  # data of more do not fit in memory with enough images of each
-_ALLOWED = "whole numbers from 0 up, one-hot rows, or names"
+_ALLOWED = "whole numbers from 0 up, one-hot rows, or names, and -1 where there is none"
 
 
 class Classes(NamedTuple):
-  """Labels int32 [N] in [0, K) with the K names, and what was converted, in words."""
+  """Labels int32 [N] with the names of the K classes, and what was converted, in words.
+
+  A label is in [0, K), or `UNLABELLED`.
+  """
 
   labels: np.ndarray
   names: tuple[str, ...]
@@ -29,11 +33,14 @@ def as_array(what: str, values: Sequence) -> np.ndarray:
 
   Args:
     what: the labels in messages.
-    values: numbers, texts, or lists of numbers.
+    values: numbers, texts, or lists of numbers; None where there is none.
 
   Raises:
     UserError: they have different forms.
   """
+  texts = any(isinstance(value, str) for value in values)
+  none = str(UNLABELLED) if texts else UNLABELLED
+  values = [none if value is None else value for value in values]
   # NumPy would make texts of numbers beside texts
   if len({isinstance(value, str) for value in values}) < 2:
     try:
@@ -43,8 +50,8 @@ def as_array(what: str, values: Sequence) -> np.ndarray:
     except (ValueError, OverflowError):  # lists of different lengths, large numbers
       pass
   raise UserError(
-    f"{what} has labels of different forms, or none for some images; allowed is one "
-    "number or name for each image: write it again, or leave the labels out"
+    f"{what} has labels of different forms; allowed is one number or name for each "
+    "image, or none: write it again, or leave the labels out"
   )
 
 
@@ -52,7 +59,8 @@ def number_classes(what: str, values: np.ndarray) -> Classes:
   """Numbers the classes that occur, from 0, in the order of their labels.
 
   The labels as they were are the names of the classes. Names that are all whole numbers
-  are sorted as numbers.
+  are sorted as numbers. Where a part of the labels is -1, as a number or a name, these
+  examples are unlabelled, and are counted in what was converted.
 
   Args:
     what: the labels in messages, such as "faces.npz: 'labels'".
@@ -60,10 +68,18 @@ def number_classes(what: str, values: np.ndarray) -> Classes:
       or [N, K], one-hot.
 
   Raises:
-    UserError: the labels have another form, are negative, or are too many classes.
+    UserError: the labels have another form, are all -1 or below it, or are too many
+      classes.
   """
   whole, changed = _whole(what, values)
-  kinds, labels = np.unique(whole, return_inverse=True)
+  none = UNLABELLED if whole.dtype.kind == "i" else str(UNLABELLED)
+  known = whole != none
+  if not known.any():
+    raise UserError(f"{what} has no label but -1: leave the labels out")
+  labels = np.full(len(whole), UNLABELLED, np.int32)
+  kinds, labels[known] = np.unique(whole[known], return_inverse=True)
+  if not known.all():
+    changed.append(f"{(~known).sum():,} of {len(known):,} images have no label (-1)")
   if len(kinds) > MOST_CLASSES:
     raise UserError(
       f"{what} has {len(kinds):,} classes; allowed are at most {MOST_CLASSES:,}: merge "
@@ -73,15 +89,14 @@ def number_classes(what: str, values: np.ndarray) -> Classes:
   if kinds.dtype.kind == "i":
     if kinds[0] < 0:
       raise UserError(
-        f"{what} has values from {kinds[0]} to {kinds[-1]}; allowed are {_ALLOWED}; "
-        "negative ones often mean that the labels are missing: leave these images or "
-        "all labels out"
+        f"{what} has values from {kinds[0]} to {kinds[-1]}; allowed are {_ALLOWED}: "
+        "write -1 where the label is missing, or leave the labels out"
       )
     if kinds[-1] >= len(kinds):
       changed.append(
         f"labels {kinds[0]} to {kinds[-1]} are numbered from 0 and keep their names"
       )
-  return Classes(labels.reshape(-1).astype(np.int32), names, tuple(changed))
+  return Classes(labels, names, tuple(changed))
 
 
 def _whole(what: str, values: np.ndarray) -> tuple[np.ndarray, list[str]]:
@@ -131,7 +146,9 @@ def _from_text(values: np.ndarray) -> np.ndarray:
            for value in values.tolist()]  # fmt: skip
   # 007 and 7 are two names, so that only what is written as a number prints is one
   if all(
-    text.isdecimal() and len(text) < 18 and str(int(text)) == text for text in texts
+    text == str(UNLABELLED)
+    or (text.isdecimal() and len(text) < 18 and str(int(text)) == text)
+    for text in texts
   ):
     return np.array([int(text) for text in texts], np.int64)
   return np.array(texts)

@@ -4,7 +4,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
-from sgae.data.dataset import Dataset, names_of_classes
+from sgae.data.dataset import Dataset, labelled, names_of_classes
 from sgae.data.decode import one_line
 from sgae.errors import UserError
 
@@ -78,8 +78,9 @@ def explained(path: str, what: str, advice: str = "replace it") -> Iterator[None
 
 def warn_of_one_class(dataset: Dataset, report: Callable[[str], None]) -> None:
   """Warns if all labels are the same; not an error, since no loss needs labels."""
-  first = dataset.train.labels[0]
-  if all((split.labels == first).all() for split in (dataset.train, dataset.test)):
+  splits = (labelled(dataset.train), labelled(dataset.test))
+  first = next(label for split in splits for label in split.labels[:1])
+  if all((split.labels == first).all() for split in splits):
     name = shown(names_of_classes(dataset)[first])
     report(
       f"Warning: all labels of {dataset.name} are one class ({name}); training "

@@ -3,6 +3,7 @@
 import functools
 import math
 import zlib
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -54,6 +55,109 @@ def batch_indices(
     order = _permutation(seed, stream, epoch, num_examples)
     pieces.append(order[max(start - offset, 0) : stop - offset])
   return np.concatenate(pieces).reshape(num_steps, *batch_shape)
+
+
+def pooled_indices(
+  seed: int,
+  stream: str,
+  first_step: int,
+  num_steps: int,
+  batch_shape: tuple[int, ...],
+  pools: Sequence[np.ndarray],
+) -> np.ndarray:
+  """Returns the examples of steps whose batches are drawn from parts of the data.
+
+  Each pool has an order of its own, as `batch_indices` gives one.
+
+  Args:
+    seed, stream, first_step, num_steps: as for `batch_indices`.
+    batch_shape: shape of the batch of one step; (U, B) for U pools, any for a single
+      one (examples).
+    pools: the examples that each batch is drawn from, each int [P], P >= 1.
+
+  Returns:
+    int32 [num_steps, *batch_shape], each a member of its pool.
+  """
+  if len(pools) == 1:
+    size = len(pools[0])
+    drawn = batch_indices(seed, stream, first_step, num_steps, batch_shape, size)
+    return pools[0][drawn].astype(np.int32)
+  batches = [
+    pool[
+      batch_indices(
+        seed, f"{stream}/{number}", first_step, num_steps, batch_shape[1:], len(pool)
+      )
+    ]
+    for number, pool in enumerate(pools)
+  ]
+  return np.stack(batches, axis=1).astype(np.int32)
+
+
+def balanced_indices(
+  seed: int,
+  stream: str,
+  first_step: int,
+  num_steps: int,
+  batch_shape: tuple[int, ...],
+  labels: np.ndarray,
+) -> np.ndarray:
+  """Returns the examples of steps whose batches have classes as equal as possible.
+
+  Position p holds class p % K, so that the counts of two classes in a batch differ by
+  at most 1; the places within a batch are then shuffled. The examples of each class
+  come in an endless sequence of epochs of their own: those of a small class are seen
+  more often. An example of a label below 0 is never drawn.
+
+  Args:
+    seed, stream, first_step, num_steps: as for `batch_indices`.
+    batch_shape: shape of the batches of one step; the last axis is a batch (examples).
+    labels: int [N] of all examples.
+
+  Returns:
+    int32 [num_steps, *batch_shape], each in [0, N).
+  """
+  per_step, size = math.prod(batch_shape), batch_shape[-1]
+  start, stop = first_step * per_step, (first_step + num_steps) * per_step
+  classes = np.unique(labels[labels >= 0])
+  positions = np.arange(start, stop)
+  drawn = np.empty(stop - start, np.int32)
+  for number, label in enumerate(classes):
+    members = np.flatnonzero(labels == label)
+    mine = positions % len(classes) == number
+    turns = positions[mine] // len(classes)
+    if not len(turns):
+      continue
+    order = batch_indices(
+      seed, f"{stream}/class {label}", int(turns[0]), len(turns), (), len(members)
+    )
+    drawn[mine] = members[order]
+  words = _numbers(seed, f"{stream}/places", start, stop).reshape(-1, size)
+  places = np.argsort(words, axis=1, kind="stable")
+  shuffled = np.take_along_axis(drawn.reshape(-1, size), places, axis=1)
+  return shuffled.reshape(num_steps, *batch_shape)
+
+
+def draw_of_classes(labels: np.ndarray, per_class: int, draw: int) -> np.ndarray:
+  """Returns as many examples of each class, chosen by a seed, in ascending order.
+
+  A draw of fewer is part of the draw of more with the same seed.
+
+  Args:
+    labels: int [N]; those below 0 are of no class.
+    per_class: examples of each class, at most all of it; 0: all that have a label.
+    draw: the seed, in [0, 2**64).
+
+  Returns:
+    int64 [per_class * K] for the K classes that occur.
+  """
+  if not per_class:
+    return np.flatnonzero(labels >= 0)
+  chosen = []
+  for label in np.unique(labels[labels >= 0]):
+    members = np.flatnonzero(labels == label)
+    order = _permutation(draw, f"labels of class {label}", 0, len(members))
+    chosen.append(members[order[:per_class]])
+  return np.sort(np.concatenate(chosen))
 
 
 def stack_indices(numbers: np.ndarray, digits: int, num_examples: int) -> np.ndarray:

@@ -5,7 +5,13 @@ from collections.abc import Sequence
 import numpy as np
 
 from sgae.data.augment import describe
-from sgae.data.dataset import Dataset, are_vectors, names_of_classes, noun_of
+from sgae.data.dataset import (
+  Dataset,
+  are_vectors,
+  labelled,
+  names_of_classes,
+  noun_of,
+)
 from sgae.data.local import shortened
 from sgae.data.order import ENDLESS
 
@@ -67,7 +73,7 @@ def _classes(dataset: Dataset) -> list[str]:
   for kind, split in (("training", dataset.train), ("test", dataset.test)):
     if len(split.labels) == ENDLESS:
       continue
-    counts = np.bincount(split.labels, minlength=number)
+    counts = np.bincount(labelled(split).labels, minlength=number)
     missing = [names[k] for k in np.flatnonzero(counts == 0)]
     if missing:
       parts.append(f"no {kind} images of {shortened(missing, _OTHERS_NAMED)}")

@@ -20,7 +20,7 @@ from ml_collections import ConfigDict
 
 from sgae.data import resident, sources
 from sgae.data.cache import place_of, require_writable
-from sgae.data.dataset import Dataset
+from sgae.data.dataset import Dataset, labelled
 from sgae.data.fingerprint import digest_of
 from sgae.devices import processes
 from sgae.devices.batched_apply import batched_apply
@@ -148,9 +148,10 @@ def accuracy(extractor: FeatureExtractor, dataset: Dataset) -> float:
   def answer(params, images):
     return network(params, resident.to_model_range(images))
 
+  test = labelled(dataset.test) if extractor.task == "labels" else dataset.test
   run = batched_apply(answer, mesh)
-  answers = run(replicate(extractor.params, mesh), dataset.test.images)
-  right = answers == serving.right_answers(extractor.task, dataset.test.labels)
+  answers = run(replicate(extractor.params, mesh), test.images)
+  right = answers == serving.right_answers(extractor.task, test.labels)
   return float(right.mean())
 
 

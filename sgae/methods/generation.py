@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sgae.data.dataset import names_of_classes
+from sgae.data.dataset import labelled, names_of_classes
 from sgae.evaluation.measures.classes import class_shares
 from sgae.evaluation.measures.reference import EvaluationData
 from sgae.evaluation.measures.suite import Extracted
@@ -64,7 +64,7 @@ def class_detail(samples: Extracted, data: EvaluationData) -> dict[str, Any]:
   if probabilities is None or probabilities.ndim == 3 or num_classes > CLASSES_SHOWN:
     return {}
   shares = class_shares(probabilities.argmax(axis=1), num_classes)
-  reference_shares = class_shares(data.dataset.test.labels, num_classes)
+  reference_shares = class_shares(labelled(data.dataset.test).labels, num_classes)
   return {
     "class_names": list(names_of_classes(data.dataset)),
     "class_share": shares.tolist(),

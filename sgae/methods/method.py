@@ -203,6 +203,11 @@ def _nothing_prepared(
   return {}, 0
 
 
+def _all_examples(config: Any, train: Split) -> tuple[np.ndarray, ...]:
+  del config, train
+  return ()
+
+
 class Method(NamedTuple):
   """All that the package knows of a method.
 
@@ -229,6 +234,8 @@ class Method(NamedTuple):
       time as time of the phase.
     swept: field of the config -> `(state, value) -> state`, for the numbers that a step
       reads from its state; they may differ among the members of a population.
+    pools: `pools(config, train) -> (int [P], ...)`, the training examples that each of
+      the U batches of a step is drawn from, or one for all; (): all examples.
     selects_by: the metric whose least value marks the best state; None: the last one.
     generates: whether it makes images, which need a feature extractor and are sampled
       by `--mode=sample`; its program has `sampling`, its evaluator `samples`.
@@ -260,6 +267,7 @@ class Method(NamedTuple):
     _nothing_prepared
   )
   swept: Mapping[str, Callable[[Any, jax.Array], Any]] = {}
+  pools: Callable[[Any, Split], tuple[np.ndarray, ...]] = _all_examples
   selects_by: str | None = None
   generates: bool = False
   takes_vectors: bool = False

@@ -2,9 +2,10 @@
 
 import numpy as np
 
-from sgae.data.dataset import Dataset, Split, are_vectors
-from sgae.evaluation.measures.codes import largest, probe_error
+from sgae.data.dataset import Dataset, Split, are_vectors, labelled
+from sgae.evaluation.measures.codes import largest
 from sgae.evaluation.measures.estimate import Estimate
+from sgae.evaluation.measures.probes import probe_error
 from sgae.methods.sampling import COLUMNS
 from sgae.reporting import pictures
 
@@ -19,8 +20,9 @@ def probed(train: Split) -> np.ndarray | None:
 
   None where there is nothing to tell apart, or too much.
   """
-  classes = len(np.unique(train.labels[:EXAMPLES_PROBED]))
-  return train.images[:EXAMPLES_PROBED] if 1 < classes <= MOST_CLASSES else None
+  first = _first_labelled(train)
+  classes = len(np.unique(first.labels))
+  return first.images if 1 < classes <= MOST_CLASSES else None
 
 
 def probe_of(
@@ -33,12 +35,13 @@ def probe_of(
     train_codes_nk: float [N, K], of the images that `probed` gives.
     test_codes: float [M, K] or, with places, [M, h, w, K], of the test images.
   """
-  return probe_error(
-    train_codes_nk,
-    dataset.train.labels[:EXAMPLES_PROBED],
-    largest(test_codes),
-    dataset.test.labels,
-  )
+  test = labelled(Split(test_codes, dataset.test.labels))
+  labels = _first_labelled(dataset.train).labels
+  return probe_error(train_codes_nk, labels, largest(test.images), test.labels)
+
+
+def _first_labelled(train: Split) -> Split:
+  return labelled(Split(train.images[:EXAMPLES_PROBED], train.labels[:EXAMPLES_PROBED]))
 
 
 def draw_reconstructions(

@@ -24,6 +24,7 @@ _NOT_COMPARED = (
   "evaluation.final_samples",  # in the protocol
   "evaluation.controls",
 )
+_COMPARED = ("data.augment", "data.balance")  # what is done with what is read
 # A group that differs in more fields than these is named by its first run.
 _MOST_FIELDS = 3
 # What makes figures comparable, in the protocol of an evaluation.
@@ -195,7 +196,7 @@ def _experiment(run):
   lengths = {f"{phase}.steps" for phase in run.config["phases"]}
 
   def is_compared(field):
-    if field.startswith(_NOT_COMPARED) and field != "data.augment":
+    if field.startswith(_NOT_COMPARED) and field not in _COMPARED:
       return False
     # a resume may change these, but the figures depend on them
     if field in lengths or field.startswith("evaluation."):

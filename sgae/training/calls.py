@@ -1,6 +1,7 @@
 """The iterator over compiled calls, used by runs, `train_in_memory` and benchmarks."""
 
-from collections.abc import Iterator, Mapping
+import functools
+from collections.abc import Callable, Iterator, Mapping
 from time import perf_counter
 from typing import Any
 
@@ -8,7 +9,7 @@ import numpy as np
 
 from sgae import randomness
 from sgae.data import order
-from sgae.data.dataset import Dataset
+from sgae.data.dataset import Dataset, Split
 from sgae.data.placement import Placement, choose
 from sgae.data.resident import mean_image
 from sgae.devices.compiled_steps import CompiledSteps
@@ -17,6 +18,9 @@ from sgae.methods import METHODS
 from sgae.methods.method import Program
 from sgae.networks.network import Params
 from sgae.reporting.console import Console
+
+# (seed, stream, first step, number of steps, batch shape) -> examples
+Order = Callable[..., np.ndarray]
 
 
 def iterate(
@@ -87,12 +91,21 @@ def examples_of_calls(
   """
   train = dataset.train
   chunk, steps = config[name].log_every, config[name].steps
+  ordered = order_of(name, config, train)
 
   def indices(call):
-    first, count = call * chunk, len(train.images)
-    return indices_of(name, config.seed, program, first, chunk, count, rows)
+    return indices_of(name, config.seed, program, call * chunk, chunk, ordered, rows)
 
   return placement.examples(train, indices, step // chunk, steps // chunk)
+
+
+def order_of(name: str, config: Any, train: Split) -> Order:
+  """Returns the order in which a method sees the training examples."""
+  if config.data.balance:
+    return functools.partial(order.balanced_indices, labels=train.labels)
+  if pools := METHODS[name].pools(config, train):
+    return functools.partial(order.pooled_indices, pools=pools)
+  return functools.partial(order.batch_indices, num_examples=len(train.images))
 
 
 def indices_of(
@@ -101,7 +114,7 @@ def indices_of(
   program: Program,
   first: int,
   steps: int,
-  count: int,
+  ordered: Order,
   rows: np.ndarray,
 ) -> np.ndarray:
   """Returns the examples of some steps.
@@ -112,7 +125,7 @@ def indices_of(
     program: of the method.
     first: the first step.
     steps: how many.
-    count: size of the training split (examples).
+    ordered: the order of the training examples.
     rows: as for `examples_of_calls`.
 
   Returns:
@@ -120,7 +133,7 @@ def indices_of(
   """
 
   def of_seed(seed):
-    return order.batch_indices(seed, name, first, steps, program.batch_shape, count)
+    return ordered(seed, name, first, steps, program.batch_shape)
 
   if program.members:
     return np.stack([of_seed(program.members[row]) for row in rows], axis=1)

@@ -8,6 +8,7 @@ from typing import Any
 from sgae.config import replaced_fields
 from sgae.data import resident, sources
 from sgae.data.cache import cache_root, ensure_root
+from sgae.data.checks import check_labels
 from sgae.data.dataset import Dataset, noun_of
 from sgae.data.fingerprint import fingerprint
 from sgae.data.order import ENDLESS
@@ -78,6 +79,7 @@ def train(config: Any, workdir: Path, console: Console) -> None:
   check_examples(config, len(dataset.train.images))
   _check_variety(dataset)
   _check_choice(config, dataset)
+  check_labels(config.data, dataset)
   for name in config.phases:
     METHODS[name].check_data(config, dataset)
     _check_inputs(name)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from sgae.data.labels import MOST_CLASSES, number_classes
+from sgae.data.labels import MOST_CLASSES, as_array, number_classes
 from sgae.errors import UserError
 
 
@@ -23,6 +23,12 @@ from sgae.errors import UserError
     (["10", "9", "1"], [2, 1, 0], "1 9 10", "labels 1 to 10"),
     (["10", "09"], [1, 0], "09 10", ""),
     (np.array([b"b", b"a"]), [1, 0], "a b", ""),
+    ([3, -1, 5, -1], [0, -1, 1, -1], "3 5", "2 of 4 images have no label (-1)"),
+    ([-1.0, 0.0, 1.0], [-1, 0, 1], "0 1", "1 of 3 images have no label"),
+    (["-1", "cat", "ant"], [-1, 1, 0], "ant cat", "1 of 3 images have no label"),
+    (["-1", "10", "9"], [-1, 1, 0], "9 10", "1 of 3 images have no label"),
+    (as_array("x", [None, 1, 0]), [-1, 1, 0], "0 1", "1 of 3 images have no label"),
+    (as_array("x", ["a", None]), [0, -1], "a", "1 of 2 images have no label"),
   ],
 )
 def test_what_labels_become(values, labels, names, said):
@@ -37,7 +43,8 @@ def test_what_labels_become(values, labels, names, said):
 @pytest.mark.parametrize(
   ("values", "words"),
   [
-    ([0, -1], "values from -1 to 0"),
+    ([0, -2], "values from -2 to 0"),
+    ([-1, -1], "no label but -1: leave the labels out"),
     ([0.5, 1.0], "no whole numbers"),
     ([np.nan, 1.0], "no whole numbers"),
     ([1e300, 1.0], "values up to 1e+300"),

@@ -258,7 +258,7 @@ GOOD = pixels(12, 4, 4)
       {"images": GOOD, "labels": np.full(12, 0.5)},
       "is float64 with values that are no",
     ),
-    ({"images": GOOD, "labels": np.arange(12) - 1}, "values from -1 to 10"),
+    ({"images": GOOD, "labels": np.arange(12) - 2}, "values from -2 to 9"),
     ({"images": GOOD, "labels": np.zeros(12, complex)}, "is complex128; allowed are"),
     ({"images": GOOD.astype(object)}, "'images' cannot be read"),
     ({"images": GOOD, "labels": np.array(["a"] * 12, object)}, "that need no pickle"),

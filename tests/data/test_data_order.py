@@ -4,7 +4,13 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from sgae.data.order import ENDLESS, batch_indices, stack_indices
+from sgae.data.order import (
+  ENDLESS,
+  balanced_indices,
+  batch_indices,
+  pooled_indices,
+  stack_indices,
+)
 
 
 @pytest.mark.parametrize("num_examples", [1, 5, 7, 64])
@@ -77,6 +83,41 @@ def test_examples_are_uniform_over_positions():
   epochs = batch_indices(0, "sae", 0, 20_000, (5,), 5)
   counts = np.bincount(epochs[:, 0], minlength=5)
   assert np.abs(counts - 4000).max() < 5 * 57
+
+
+def test_balanced_batches_have_classes_as_equal_as_possible():
+  labels = np.repeat([0, 1, 2, -1], [70, 20, 10, 30])
+  batches = balanced_indices(3, "gan", 0, 60, (2, 7), labels).reshape(120, 7)
+  counts = np.stack([np.bincount(labels[batch], minlength=3) for batch in batches])
+  assert set(counts.ravel()) == {2, 3}
+  assert (labels[batches] >= 0).all()
+  # each class in epochs of its own: the first 70 of class 0 are all of it
+  drawn = batches.ravel()
+  for label, size in ((0, 70), (1, 20), (2, 10)):
+    mine = [np.sort(drawn[labels[drawn] == label][: size // 7 * 7])]
+    assert len(np.unique(mine)) == pytest.approx(size, abs=7)
+  # no class has a place of its own in a batch
+  assert all(len(np.unique(labels[column])) == 3 for column in batches.T)
+
+
+def test_balanced_batches_do_not_depend_on_how_steps_are_split():
+  labels = np.arange(50) % 3
+  whole = balanced_indices(7, "gan", 0, 30, (2, 5), labels)
+  for cut in (1, 7, 29):
+    parts = [
+      balanced_indices(7, "gan", 0, cut, (2, 5), labels),
+      balanced_indices(7, "gan", cut, 30 - cut, (2, 5), labels),
+    ]
+    np.testing.assert_array_equal(np.concatenate(parts), whole)
+  assert (balanced_indices(8, "gan", 0, 30, (2, 5), labels) != whole).any()
+
+
+def test_a_pool_of_all_examples_is_the_usual_order():
+  pools = (np.arange(17),)
+  usual = batch_indices(7, "gan", 3, 4, (2, 3), 17)
+  np.testing.assert_array_equal(pooled_indices(7, "gan", 3, 4, (2, 3), pools), usual)
+  chosen = pooled_indices(7, "gan", 3, 4, (2, 3), (np.array([5, 9]), np.arange(17)))
+  assert set(chosen[:, 0].ravel()) == {5, 9} and chosen.shape == (4, 2, 3)
 
 
 def test_empty_data_are_refused():

@@ -9,6 +9,7 @@ import pyarrow.parquet
 import pytest
 
 from sgae.data import sources
+from sgae.data.reading import describe_data
 from sgae.devices import machine
 from sgae.errors import UserError
 from tests.data.containers import idx_bytes, write_parquet
@@ -97,11 +98,21 @@ def test_images_as_bytes_names_as_labels_and_a_background(load, tmp_path):
 GOOD = [encode(image) for image in IMAGES[:2]]
 
 
+def test_rows_without_a_label_are_unlabelled(load, tmp_path):
+  table = pa.table({"image": GOOD * 3, "label": [4, None, 7, 4, -1, 7]})
+  pyarrow.parquet.write_table(table, tmp_path / "a.parquet")
+  dataset = load("parquet")
+  labels = np.concatenate([dataset.train.labels, dataset.test.labels])
+  assert sorted(labels) == [-1, -1, 0, 0, 1, 1]
+  assert dataset.class_names == ("4", "7") and dataset.num_classes == 2
+  assert "2 of 6 images have no label (-1)" in describe_data(dataset)
+
+
 @pytest.mark.parametrize(
   ("columns", "words"),
   [
-    ({"image": GOOD, "label": [0, None]}, "of different forms, or none for some"),
-    ({"image": GOOD, "label": [-1, -1]}, "values from -1 to -1"),
+    ({"image": GOOD, "label": [None, None]}, "no label but -1"),
+    ({"image": GOOD, "label": [-2, -1]}, "values from -2 to -2"),
     ({"image": GOOD, "label": [[0, 1], [1]]}, "'label' has labels of different forms"),
     ({"image": [GOOD[0], None]}, "row 1 has no image"),
     ({"image": [{"bytes": None}, {"bytes": GOOD[0]}]}, "row 0 has no image"),

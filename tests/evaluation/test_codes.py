@@ -5,12 +5,13 @@ import itertools
 import numpy as np
 import pytest
 
+from sgae.data.order import draw_of_classes
 from sgae.evaluation.measures.codes import (
   dictionary_stability,
   firing_rates,
-  probe_error,
   reconstruction_measures,
 )
+from sgae.evaluation.measures.probes import probe_error
 
 
 def test_firing_rates_by_hand():
@@ -30,6 +31,20 @@ def sparse_codes(random, count):
   return codes.astype(np.float32), labels
 
 
+@pytest.mark.parametrize("probe", ["nearest", "mlp"])
+def test_other_probes_find_classes_with_few_labels(probe):
+  random = np.random.default_rng(0)
+  train, train_labels = sparse_codes(random, 300)
+  test, test_labels = sparse_codes(random, 200)
+  assert probe_error(train, train_labels, test, test_labels, probe).value < 0.05
+  chance = random.permutation(train_labels)
+  assert probe_error(train, chance, test, test_labels, probe).value > 0.7
+  one = draw_of_classes(train_labels, 1, 0)  # as few neighbours as there are labels
+  assert (
+    probe_error(train[one], train_labels[one], test, test_labels, probe).value < 0.7
+  )
+
+
 def test_the_probe_finds_classes_only_in_their_codes():
   random = np.random.default_rng(0)
   train, train_labels = sparse_codes(random, 2000)
@@ -43,7 +58,7 @@ def test_the_probe_finds_classes_only_in_their_codes():
 
 
 def test_a_probe_that_stops_early_does_not_warn(monkeypatch):
-  monkeypatch.setattr("sgae.evaluation.measures.codes._PROBE_ITERATIONS", 1)
+  monkeypatch.setattr("sgae.evaluation.measures.probes._ITERATIONS", 1)
   codes, labels = sparse_codes(np.random.default_rng(1), 200)
   assert probe_error(codes, labels, codes, labels).value < 0.9
 

@@ -1,17 +1,11 @@
-"""Measures of a sparse autoencoder: reconstruction, L0, linear probe, dictionary."""
+"""Measures of a sparse autoencoder: reconstruction, L0, dictionary."""
 
-import warnings
 from typing import Any
 
 import numpy as np
 from scipy.optimize import linear_sum_assignment
-from sklearn.exceptions import ConvergenceWarning
-from sklearn.linear_model import LogisticRegression
-from threadpoolctl import threadpool_limits
 
 from sgae.evaluation.measures.estimate import Estimate, mean_estimate
-
-_PROBE_ITERATIONS = 100
 
 
 def reconstruction_measures(
@@ -77,38 +71,6 @@ def largest(code_nk: Any) -> Any:
   For NumPy arrays, and for JAX arrays inside compiled functions.
   """
   return code_nk.max(axis=tuple(range(1, code_nk.ndim - 1)))
-
-
-def probe_error(
-  train_codes_nk: np.ndarray,
-  train_labels_n: np.ndarray,
-  test_codes_mk: np.ndarray,
-  test_labels_m: np.ndarray,
-) -> Estimate:
-  """Returns the test error of a linear probe that predicts labels from codes.
-
-  Logistic regression (scikit-learn, L-BFGS) with an L2 penalty; codes are divided by
-  each latent's largest training value.
-
-  Args:
-    train_codes_nk, test_codes_mk: float [N, K] and [M, K].
-    train_labels_n, test_labels_m: integers [N] and [M].
-
-  Returns:
-    The error rate and its binomial standard error over test examples.
-  """
-  scale_k = np.abs(train_codes_nk).max(axis=0)
-  scale_k = np.where(scale_k > 0, scale_k, 1).astype(np.float32)
-  probe = LogisticRegression(max_iter=_PROBE_ITERATIONS)
-  # The products are too small to gain from threads, and with more than one, several
-  # runs on a machine would wait for each other.
-  with warnings.catch_warnings(), threadpool_limits(1):
-    # Stopping early is intended: it bounds the time, and on MNIST it changes the error
-    # by less than its standard error.
-    warnings.simplefilter("ignore", ConvergenceWarning)
-    probe.fit(np.float32(train_codes_nk) / scale_k, train_labels_n)
-  predicted_m = probe.predict(np.float32(test_codes_mk) / scale_k)
-  return mean_estimate(np.not_equal(predicted_m, test_labels_m))
 
 
 def dictionary_stability(atoms_kd: np.ndarray, other_kd: np.ndarray) -> Estimate:

@@ -3,6 +3,7 @@
 from typing import Any
 
 from sgae.data import resident
+from sgae.data.dataset import labelled
 from sgae.devices.batched_apply import batched_apply
 from sgae.evaluation.measures.estimate import mean_estimate
 from sgae.evaluation.measures.reference import EvaluationData
@@ -28,20 +29,21 @@ def make_evaluator(config: Any, data: EvaluationData, mesh: Any) -> Evaluator:
     return answers(resident.to_model_range(images))
 
   run = batched_apply(classify, mesh)
+  test = labelled(dataset.test) if task == "labels" else dataset.test
 
   def measure(answers, full):
     del full
-    right = answers == expected(task, dataset.test.labels)
+    right = answers == expected(task, test.labels)
     return {"accuracy": mean_estimate(right.mean(axis=1))}
 
   return Evaluator(
-    observe=lambda state, full: run(state, dataset.test.images),
+    observe=lambda state, full: run(state, test.images),
     measure=measure,
     draw=lambda answers: {},
     detail=lambda answers: {},
     protocol=lambda: {
       "reference": f"test split of {dataset.name}",
-      "reference_samples": len(dataset.test.images),
+      "reference_samples": len(test.images),
       "task": task_of(config.classifier, image_shape),
     },
     prefix="test_",

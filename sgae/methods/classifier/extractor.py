@@ -31,7 +31,8 @@ def configure(config: Any, dataset: Dataset) -> Any:
   own: Any = ConfigDict(
     {"classifier": defaults()} | config.to_dict(), convert_dict=True
   )
-  own.seed, own.train.microbatches, own.data.augment = 0, 1, ()
+  own.seed, own.train.microbatches = 0, 1
+  own.data.update(augment=(), balance=False)
   labelled, task = dataset.num_classes > 1, config.evaluation.features
   if task == "labels" and not labelled:
     raise UserError(

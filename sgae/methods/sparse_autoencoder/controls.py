@@ -54,7 +54,7 @@ def configure(config: Any, kind: str, batch_size: int) -> Any:
   fields = config.to_dict() | {"sae": defaults(), "code": code_defaults()}
   own: Any = ConfigDict(fields)
   own.update(seed=0, phases=("sae",))
-  own.train.microbatches = 1
+  own.train.microbatches, own.data.balance = 1, False
   own.precision.compute = "float32"
   for section, values in MODELS[kind].items():
     own[section].update(values)
