@@ -38,6 +38,7 @@ PHASES = (
   ("vae",),
   ("sparse_coding",),
   ("vae", "vae_gan"),
+  ("recognition",),
 )
 
 
@@ -72,7 +73,15 @@ def sound_configs(draw):
   config.parallel.mode = draw(one_of(rules.MODES))
   config.precision.compute = draw(one_of(rules.PRECISIONS))
   config.checkpoint.keep = draw(st.integers(1, 5))
-  for name in ("sae", "gan", "classifier", "vae", "sparse_coding", "vae_gan"):
+  for name in (
+    "sae",
+    "gan",
+    "classifier",
+    "vae",
+    "sparse_coding",
+    "vae_gan",
+    "recognition",
+  ):
     _draw_cadence(draw, config[name])
   _draw_code(draw, config)
   _draw_sae(draw, config)
@@ -80,6 +89,7 @@ def sound_configs(draw):
   _draw_vae(draw, config)
   _draw_sparse_coding(draw, config)
   _draw_vae_gan(draw, config)
+  _draw_recognition(draw, config)
   classifier = config.classifier
   classifier.channels = draw(st.tuples(*[st.integers(1, 6)] * len(KERNELS)))
   classifier.dropout = draw(rates)
@@ -231,6 +241,19 @@ def _draw_vae_gan(draw, config):
     fields[f"{player}_optimizer"].update(draw(optimizers))
   if "vae_gan" in config.phases:
     config.vae.posterior = "gaussian"
+
+
+def _draw_recognition(draw, config):
+  fields = config.recognition
+  fields.labels_per_class = draw(st.integers(0, 5))
+  fields.label_draw = draw(st.integers(0, 2**32 - 1))
+  fields.latent_dim = draw(st.integers(1, 9))
+  fields.unlabelled_weight = draw(weights)
+  fields.input_noise, fields.hidden_noise = draw(rates), draw(rates)
+  fields.ema_decay = draw(rates)
+  for player in ("generator", "discriminator"):
+    fields[f"{player}_hidden"] = (*draw(widths), draw(st.integers(1, 9)))
+    fields[f"{player}_optimizer"].update(draw(optimizers))
 
 
 def _draw_sparse_coding(draw, config):

@@ -42,6 +42,10 @@ def small_config(**fields: Any) -> Any:
     batch_size=16, latent_dim=3, encoder_hidden=(12,), decoder_hidden=(12,)
   )
   config.vae_gan.update(batch_size=16, discriminator_hidden=(12, 8))
+  config.recognition.update(
+    batch_size=16, latent_dim=6, labels_per_class=2, generator_hidden=(12,)
+  )
+  config.recognition.discriminator_hidden = (12, 8)
   for name, value in fields.items():
     *path, last = name.split("__")
     section = config
@@ -100,7 +104,7 @@ def make_phase(name: str, config: Any, mean: np.ndarray = MEAN) -> System:
 
 def all_sections() -> Any:
   """Returns the default config of ('sae', 'gan'), with the section of every method."""
-  also = ("classifier", "vae", "sparse_coding", "vae_gan")
+  also = ("classifier", "vae", "sparse_coding", "vae_gan", "recognition")
   return base.get_config(("sae", "gan"), also=also)
 
 

@@ -69,6 +69,7 @@ cases += [
 ]
 # a balance that leaves players out of some steps
 cases += [("vae_gan", dict(vae_gan__least_cost=0.6, vae_gan__most_cost=0.75))]
+cases += [("recognition", {})]
 # a gap that is not small: it is the difference of two numbers that are nearly the same
 cases += [("sparse_coding", DICTIONARY | dict(sparse_coding__iterations=4))]
 cases += [  # of few channels, and of some

@@ -137,6 +137,18 @@ WRONG = {
   "vae_gan.least_cost": BAD_WEIGHTS,
   "vae_gan.most_cost": BAD_WEIGHTS,
   "vae_gan.ema_decay": BAD_SHARES,
+  "recognition.num_classes": bad_whole(2),
+  "recognition.labels_per_class": bad_whole(0),
+  "recognition.label_draw": bad_whole(0),
+  "recognition.discriminator_start": BAD_NAMES,
+  "recognition.discriminator_hidden": [(), *BAD_WIDTHS],
+  "recognition.generator_hidden": [(), *BAD_WIDTHS],
+  "recognition.latent_dim": bad_whole(1),
+  "recognition.input_noise": BAD_WEIGHTS,
+  "recognition.hidden_noise": BAD_WEIGHTS,
+  "recognition.unlabelled_weight": BAD_WEIGHTS,
+  "recognition.ema_decay": BAD_SHARES,
+  "data.balance": BAD_FLAGS,
   "evaluation.importance_samples": bad_whole(1),
   "evaluation.importance_examples": bad_whole(1),
   "evaluation.measures": [("bogus",), None, "frechet"],
@@ -145,7 +157,8 @@ WRONG = {
   "evaluation.patience": bad_whole(0),
   "checkpoint.keep": bad_whole(1),
 }
-for _phase in ("sae", "gan", "classifier", "vae", "sparse_coding", "vae_gan"):
+PHASES = ("sae", "gan", "classifier", "vae", "sparse_coding", "vae_gan", "recognition")
+for _phase in PHASES:
   for _field in ("batch_size", "steps", "log_every", "evaluate_every", "save_every"):
     WRONG[f"{_phase}.{_field}"] = bad_whole(1)
 for _optimizer in (
@@ -157,6 +170,8 @@ for _optimizer in (
   "sparse_coding.optimizer",
   "vae_gan.autoencoder_optimizer",
   "vae_gan.discriminator_optimizer",
+  "recognition.generator_optimizer",
+  "recognition.discriminator_optimizer",
 ):
   for _field, _values in OPTIMIZER_FIELDS.items():
     WRONG[f"{_optimizer}.{_field}"] = _values

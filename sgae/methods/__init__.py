@@ -77,6 +77,7 @@ FOLDERS = {
   "vae": "vae",
   "gan": "gan",
   "vae_gan": "vae_gan",
+  "recognition": "recognition",
   "classifier": "classifier",
 }
 METHODS = Methods(FOLDERS)

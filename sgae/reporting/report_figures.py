@@ -148,7 +148,8 @@ def protocol_line(protocol: Mapping[str, Any]) -> str:
 
   Args:
     protocol: {"samples", "reference", "reference_samples", "features",
-      "features_task", "features_sha256", "features_accuracy"}, any of them missing.
+      "features_task", "features_sha256", "features_accuracy", "labels",
+      "permutation_invariant"}, any of them missing.
   """
   count = {
     key: f"{value:,.0f} "
@@ -173,6 +174,9 @@ def protocol_line(protocol: Mapping[str, Any]) -> str:
     accuracy = finite(protocol.get("features_accuracy"))
     if accuracy is not None:
       line += f", accuracy {100 * accuracy:.2f} %"
+  if labels := finite(protocol.get("labels")):
+    line += f"; {labels:,.0f} labels"
+    line += ", permutation-invariant" if protocol.get("permutation_invariant") else ""
   return line.removeprefix("; ")
 
 

@@ -45,6 +45,8 @@ NAMES = (
   "pareto:l1_norms",
   "pareto:matryoshka",
   "pareto:p_annealing",
+  "recognition",
+  "recognition:sae",
   "ring",
   "seed",
   "sparse_coding",
@@ -79,8 +81,10 @@ def small(name: str):
     config[phase].update(save_every=STEPS, batch_size=16)
   if "gan" in config:
     config.gan.mixture.update(components=20, axes=16, rank=8)
+  if "recognition" in config:
+    config.recognition.labels_per_class = 4
   # kernels of one cell: compiling larger ones takes minutes
-  for name in ("sae", "vae", "gan", "vae_gan"):
+  for name in ("sae", "vae", "gan", "vae_gan", "recognition"):
     for field in config.get(name, {}):
       if field == "kernel_size":
         config[name][field] = 2
