@@ -1,4 +1,4 @@
-"""Trains, evaluates, samples, exports, compiles, compares; `--help` lists fields."""
+"""Trains, evaluates, samples, probes, predicts, exports; `--help` lists fields."""
 
 import shlex
 import sys
@@ -10,10 +10,11 @@ from ml_collections import ConfigDict, config_flags
 from sgae import cli
 
 DEFAULT_CONFIG = str(Path(__file__).parent / "configs" / "digits.py")
-MODES = ["train", "evaluate", "sample", "export", "compile", "compare"]
+MODES = ["train", "evaluate", "sample", "probe", "predict", "export", "compile"]
+MODES += ["compare"]
 flags.DEFINE_string("workdir", "", "Run directory; '': runs/<config name>.")
 flags.DEFINE_enum("mode", "train", MODES, "What to do.")
-flags.DEFINE_string("output", "", "Where evaluation, samples, export go; '': workdir.")
+flags.DEFINE_string("output", "", "Where results go; '': workdir.")
 flags.DEFINE_integer("num_samples", 0, "Samples beside the grid.")
 flags.DEFINE_integer("seed", -1, "Of the samples; -1: the run's.")
 flags.DEFINE_string("indices", "", "Which samples, such as 0-9,42.")
@@ -22,14 +23,18 @@ flags.DEFINE_string("latents", "", "FILE.npz of latents to make images of.")
 flags.DEFINE_integer("step", -1, "Checkpoint to sample; -1: the best or newest.")
 flags.DEFINE_float("truncation", 1, "Distance of samples to the mean code; 1: whole.")
 flags.DEFINE_bool("raw", False, "Sample the last step's generator, not its average.")
-flags.DEFINE_integer("member", -1, "Of a population, to sample or export.")
+flags.DEFINE_integer(
+  "member", -1, "Of a population, to sample or export, probe, predict."
+)
 flags.DEFINE_string("coordinator", "", "host:port of process 0.")
 flags.DEFINE_integer("num_processes", 0, "Processes; 0: found out.")
 flags.DEFINE_integer("process_id", -1, "Which one this is, from 0.")
 FORMATS = ["png", "npz", "saelens"]
 flags.DEFINE_enum("format", "png", FORMATS, "Of samples: png, npz; export: saelens.")
 flags.DEFINE_string("topology", "", "TPU slice to compile for: v5e:2x4.")
-flags.DEFINE_string("images", "", "NxHxWxC to compile for, without the data.")
+flags.DEFINE_string(
+  "images", "", "compile: NxHxWxC, without the data; predict: the images."
+)
 flags.DEFINE_list("runs", [], "Run directories to compare, split by commas.")
 flags.DEFINE_float("target", 0, "Distance to reach; compare: 0 for the lowest.")
 

@@ -20,10 +20,11 @@ READ_BY = {
   **dict.fromkeys(("num_samples", "seed", "indices"), ("sample",)),
   **dict.fromkeys(("latents", "step", "truncation", "raw"), ("sample",)),
   "classes": ("sample",),
-  **dict.fromkeys(("member", "format"), ("sample", "export")),
-  "output": ("evaluate", "sample", "export"),
+  "format": ("sample", "export"),
+  "member": ("sample", "export", "probe", "predict"),
+  "output": ("evaluate", "sample", "export", "probe", "predict"),
   "topology": ("compile",),
-  "images": ("compile",),
+  "images": ("compile", "predict"),
   "runs": ("compare",),
   "target": ("evaluate", "compare"),
 }
@@ -174,6 +175,8 @@ def run(flags: Any, config: Any, overrides: dict[str, Any], name: str) -> int:
   from sgae.devices import processes
   from sgae.evaluation.choice import Choice
   from sgae.evaluation.evaluate import evaluate_run
+  from sgae.evaluation.predict import predict_run
+  from sgae.evaluation.probe import probe_run
   from sgae.evaluation.sample import sample_run
   from sgae.methods import views
   from sgae.reporting import console
@@ -194,6 +197,10 @@ def run(flags: Any, config: Any, overrides: dict[str, Any], name: str) -> int:
       train(validate(config), workdir, output)
     elif flags.mode == "evaluate":
       evaluate_run(workdir, overrides, output, flags.target, elsewhere)
+    elif flags.mode == "probe":
+      probe_run(workdir, overrides, output, flags.member, elsewhere)
+    elif flags.mode == "predict":
+      predict_run(workdir, overrides, flags.images, output, flags.member, elsewhere)
     elif flags.mode == "export":
       if flags["format"].present:
         name, member = flags.format, flags.member

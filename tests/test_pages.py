@@ -32,6 +32,8 @@ EXCEPTED = {
   "gcloud": "takes a cloud",
   "python launch.py --coordinator=": "takes several processes: tests/test_processes.py",
   "python -m sgae.benchmark": "takes minutes: tests/benchmark",
+  "python launch.py --mode=probe": "takes a minute: tests/evaluation",
+  "python launch.py --mode=predict": "takes a run with classes: tests/evaluation",
   "python -m sgae.pretrained": "writes the files that are shipped",
   "python -m tests.golden": "writes the records that tests compare with",
   "python3 -m venv": "makes the environment that these tests run in",

@@ -80,6 +80,26 @@ def load(config: Any, report: Callable[[str], None]) -> Dataset:
   )
 
 
+def images_of(path: str) -> np.ndarray:
+  """Returns the images of a file whatever its labels are: of its test split, if any.
+
+  Args:
+    path: absolute, of a file as `load` takes it.
+
+  Returns:
+    uint8 [N, H, W, C].
+
+  Raises:
+    UserError: as `load`.
+  """
+  file = local.shown(path)
+  with opened(path, file, _HOW_TO_WRITE) as stored:
+    layout = _layout(file, stored.files)
+    name, _ = layout.test or layout.train
+    array = array_of(file, stored, name, _HOW_TO_WRITE)
+  return _images(f"{file}: {name!r}", array)
+
+
 def _read(path: str, file: str) -> tuple[_Layout, dict[str, np.ndarray]]:
   """Returns the layout and its arrays; `file` is the path in messages."""
   with opened(path, file, _HOW_TO_WRITE) as stored:

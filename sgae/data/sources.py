@@ -19,7 +19,7 @@ from sgae.data import (
   tfds,
   vectors,
 )
-from sgae.data.dataset import Dataset, Split
+from sgae.data.dataset import Dataset
 from sgae.errors import UserError
 
 # The allowed values of config.data.source.
@@ -86,9 +86,11 @@ def load(config: Any, report: Callable[[str], None]) -> Dataset:
     local.warn_of_one_class(dataset, report)
   side = config.image_size
   if side:
-    dataset = dataset._replace(
-      train=_resize(dataset.train, side), test=_resize(dataset.test, side)
+    train, test = (
+      split._replace(images=resized(split.images, side))
+      for split in (dataset.train, dataset.test)
     )
+    dataset = dataset._replace(train=train, test=test)
   if config.source == "stacked":
     return stacked.stack(dataset, config.stacked_digits, config.stacked_examples)
   if config.source == "patches":
@@ -116,15 +118,16 @@ def train_shape(config: Any) -> tuple[int, int, int, int]:
   return SHAPES[config.source](config)
 
 
-def _resize(split: Split, side: int) -> Split:
-  count, height, width, channels = split.images.shape
+def resized(images: np.ndarray, side: int) -> np.ndarray:
+  """Returns images uint8 [N, H, W, C] as squares of a side in pixels, bilinear."""
+  count, height, width, channels = images.shape
   if (height, width) == (side, side):
-    return split
-  resized = np.empty((count, side, side, channels), np.uint8)
-  for source, target in zip(split.images, resized, strict=True):
+    return images
+  result = np.empty((count, side, side, channels), np.uint8)
+  for source, target in zip(images, result, strict=True):
     # Channel by channel: Pillow would mix alpha into the other channels.
     for channel in range(channels):
       image = Image.fromarray(source[..., channel])
       image = image.resize((side, side), Image.Resampling.BILINEAR)
       target[..., channel] = np.asarray(image)
-  return split._replace(images=resized)
+  return result

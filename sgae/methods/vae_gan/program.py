@@ -31,8 +31,9 @@ def build(
   """Returns the program of `config.vae_gan`.
 
   Its functions take a state: those of the variational autoencoder (`encode`, `decode`,
-  `generate`, `reconstruct`, `latents`), with the EMA of the decoder, and
-  `discriminate(state, images_bhwc) -> logits_b`; images float32 in [-1, 1].
+  `generate`, `reconstruct`, `latents`), with the EMA of the decoder, and of the
+  discriminator `discriminate(state, images_bhwc) -> logits_b` and `features(state,
+  images_bhwc) -> float32 [B, F]`; images float32 in [-1, 1].
 
   Args:
     config: validated.
@@ -66,6 +67,9 @@ def build(
   def discriminate(state, images_bhwc):
     return discriminator.apply(state.discriminator.params, images_bhwc)[0]
 
+  def features(state, images_bhwc):
+    return discriminator.apply(state.discriminator.params, images_bhwc)[1]
+
   of_vae = autoencoder.build(config, image_shape, mean)
   functions = {name: _seen_as_vae(f) for name, f in of_vae.functions.items()}
   return Program(
@@ -79,14 +83,18 @@ def build(
       microbatches=config.train.microbatches,
     ),
     shown=("vae_gan/d_loss", "vae_gan/feature_error", "vae_gan/kl"),
-    functions=functions | {"discriminate": discriminate},
+    functions=functions | {"discriminate": discriminate, "features": features},
     sampling=Sampling(
       (vae.latent_dim,),
       functions["latents"],
       functions["generate"],
       last=lambda state: state.replace(ema_params=state.decoder.params),
     ),
-    exportable={**of_vae.exportable, "discriminate": (image_shape,)},
+    exportable={
+      **of_vae.exportable,
+      "discriminate": (image_shape,),
+      "features": (image_shape,),
+    },
     inherits=("encoder", "decoder", "likelihood"),
   )
 

@@ -1,0 +1,82 @@
+"""Images that belong to no data set, such as those that classes are predicted for."""
+
+import os
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from sgae.data import local, npz, pixels
+from sgae.data.sources import resized
+from sgae.data.store import is_archive, open_store
+from sgae.errors import UserError
+
+
+class NewImages(NamedTuple):
+  """Images uint8 [N, H, W, C] in the order of their names, one name each."""
+
+  names: list[str]
+  images: np.ndarray
+
+
+def read_images(
+  place: str, config: Any, image_shape: tuple[int, ...], report: Callable[[str], None]
+) -> NewImages:
+  """Returns all images of a folder, an archive or a .npz file, whatever their classes.
+
+  They are read as the data of the run were: with its image_size and background. Those
+  of a .npz file are called by their numbers.
+
+  Args:
+    place: a folder, a .zip, .tar, .tar.gz or .tgz of one, or a .npz file.
+    config: the ConfigDict `config.data` of the run.
+    image_shape: (H, W, C) that they have to have.
+    report: shows one plain line to the user.
+
+  Raises:
+    UserError: it cannot be read, holds no images, or these have another shape.
+  """
+  root = local.absolute(place)
+  what = local.shown(root)
+  if root.lower().endswith(".npz"):
+    images = npz.images_of(root)
+    if config.image_size:
+      images = resized(images, config.image_size)
+    names = list(map(str, range(len(images))))
+  elif os.path.isdir(root) or is_archive(root):
+    names, images = _decoded(root, what, config, report)
+  else:
+    raise UserError(
+      f"--images={place!r} is no folder, archive or .npz file of images: choose one"
+    )
+  if images.shape[1:] != tuple(image_shape):
+    found, wanted = (
+      f"{shape[1]}x{shape[0]} pixels with {shape[2]} channels"
+      for shape in (images.shape[1:], image_shape)
+    )
+    raise UserError(
+      f"the images of {what} have {found}, but the run was trained on {wanted}: "
+      "convert them"
+    )
+  return NewImages(names, images)
+
+
+def _decoded(root, what, config, report) -> tuple[list[str], np.ndarray]:
+  store = open_store(root)
+  names = [f.name for f in store.files if f.name.lower().endswith(pixels.SUFFIXES)]
+  if not names:
+    raise UserError(
+      f"{what} holds no images ({', '.join(pixels.SUFFIXES)}): choose another place"
+    )
+  rows = {name: row for row, name in enumerate(names)}
+  if others := [f.name for f in store.files if f.name not in rows]:
+    report(f"Left out of {what}: {local.shortened(others, 3)}")
+  for line in store.unread:
+    report(f"Left out of {what}: {line}")
+
+  def items() -> Iterator[pixels.Encoded]:
+    for name, content in store.contents(names):
+      yield pixels.Encoded(rows[name], store.shown(name), content)
+
+  decoded = pixels.decode_all(what, items, len(names), config, report)
+  return names, decoded.images

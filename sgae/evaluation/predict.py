@@ -1,0 +1,134 @@
+"""`--mode=predict`: classes with probabilities for new images, by a trained run."""
+
+import csv
+import io
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+
+from sgae.data import resident
+from sgae.data.new_images import read_images
+from sgae.devices.batched_apply import batched_apply
+from sgae.devices.mesh import local_mesh, make_mesh
+from sgae.errors import UserError
+from sgae.methods import METHODS
+from sgae.methods.population import chosen_member, state_of
+from sgae.reporting.console import Console
+from sgae.reporting.files import require_writable, write_atomically
+from sgae.runs import directory as run_directory
+from sgae.runs.load import stored_config
+from sgae.runs.states import read_state
+
+FUNCTION = "logits"  # of a program that names classes
+TABLE, ARRAYS = "predictions.csv", "predictions.npz"
+
+
+def predict_run(
+  workdir: Path,
+  overrides: dict[str, Any],
+  images: str,
+  console: Console,
+  member: int = -1,
+  output: Path | None = None,
+) -> None:
+  """Writes the classes of new images; needs nothing but the run directory.
+
+  `predictions.csv` has a row for each image: `file`, `class`, and the probability of
+  each class by its name. `predictions.npz` has `files`, `class_names`, `classes`
+  int [N] and `probabilities` float32 [N, K].
+
+  Args:
+    workdir: a run directory; its last phase that names classes is used.
+    overrides: as for `evaluate_run`.
+    images: a folder, an archive or a .npz file, see `data.new_images`.
+    console: where the counts and the names of the files go.
+    member: of a population; -1: the first one.
+    output: the directory that files go to; None: the run directory.
+
+  Raises:
+    UserError: there is no run, nothing in it names classes, there is no checkpoint, or
+      the images do not fit.
+  """
+  if not images:
+    raise UserError(
+      "--mode=predict needs images: give --images=FOLDER, an archive or a .npz file"
+    )
+  config = stored_config(workdir, overrides, console.line)
+  place = output or workdir
+  require_writable(place)
+  stored = run_directory.read(workdir)
+  shape = tuple(stored["image_shape"])
+  phase = _naming_phase(workdir, config, shape)
+  chosen = chosen_member(config, member)
+  mesh = make_mesh(config.parallel.devices) if chosen is None else local_mesh()
+  restored = read_state(config, workdir, phase, shape, mesh, console.line)
+  if restored is None:
+    raise UserError(f"{workdir} has no checkpoint of the {phase} phase: train first")
+  step, state = restored
+  found = read_images(images, config.data, shape, console.line)
+  logits = METHODS[phase].build(config, shape).functions[FUNCTION]
+
+  def classify(state, images_bhwc):
+    return jax.nn.softmax(logits(state, resident.to_model_range(images_bhwc)), axis=1)
+
+  run = batched_apply(classify, mesh)
+  probabilities_nk = run(state_of(state, chosen), found.images)
+  names = class_names(stored, probabilities_nk.shape[1])
+  _write(place, found.names, names, probabilities_nk)
+  counts = np.bincount(probabilities_nk.argmax(axis=1), minlength=len(names))
+  shown = [f"{name} {count:,}" for name, count in zip(names, counts, strict=True)]
+  console.line(
+    f"{len(found.names):,} images by {phase} of step {step}: {', '.join(shown)}"
+  )
+  console.line(f"Stored in {place / TABLE} and {place / ARRAYS}")
+
+
+def class_names(stored: dict[str, Any], count: int) -> list[str]:
+  """Returns the names of a run's classes, their numbers where it keeps no others.
+
+  Args:
+    stored: what `directory.read` returns.
+    count: how many there are.
+  """
+  names = stored.get("data", {}).get("class_names") or []
+  return names if len(names) == count else list(map(str, range(count)))
+
+
+def _naming_phase(workdir: Path, config: Any, shape: tuple[int, ...]) -> str:
+  """Returns the last phase that names the classes of the data."""
+  for name in reversed(config.phases):
+    method = METHODS[name]
+    if FUNCTION not in method.build(config, shape).functions:
+      continue
+    serving = method.extractor
+    if serving and serving.task(config[serving.section], shape) != "labels":
+      continue  # it names something else than classes
+    return name
+  raise UserError(
+    f"{workdir} names no classes (phases={tuple(config.phases)}): choose a run that "
+    "learnt labels"
+  )
+
+
+def _write(
+  place: Path, files: Sequence[str], names: Sequence[str], probabilities_nk: np.ndarray
+) -> None:
+  classes_n = probabilities_nk.argmax(axis=1)
+  text = io.StringIO()
+  table = csv.writer(text, lineterminator="\n")
+  table.writerow(["file", "class", *(f"p({name})" for name in names)])
+  for file, label, row in zip(files, classes_n, probabilities_nk, strict=True):
+    table.writerow([file, names[label], *(f"{value:.6g}" for value in row)])
+  write_atomically(place / TABLE, text.getvalue().encode("utf-8", "surrogateescape"))
+  arrays = io.BytesIO()
+  np.savez(
+    arrays,
+    files=np.array(files),
+    class_names=np.array(names),
+    classes=classes_n,
+    probabilities=probabilities_nk,
+  )
+  write_atomically(place / ARRAYS, arrays.getvalue())
