@@ -10,6 +10,7 @@ from threadpoolctl import threadpool_limits
 
 from sgae.data import resident, sources
 from sgae.data.dataset import Dataset, Split, labelled
+from sgae.data.fingerprint import fingerprint
 from sgae.data.order import draw_of_classes
 from sgae.data.reading import describe_data
 from sgae.devices.batched_apply import batched_apply
@@ -30,6 +31,7 @@ from sgae.reporting.files import (
 )
 from sgae.reporting.metrics import read_metrics
 from sgae.reporting.report import write_report
+from sgae.runs import directory as run_directory
 from sgae.runs.load import stored_config
 from sgae.runs.states import read_states
 
@@ -73,8 +75,7 @@ def probe_run(
   require_writable(place)  # early: probing may take minutes
   chosen = chosen_member(config, member)
   mesh = make_mesh(config.parallel.devices) if chosen is None else local_mesh()
-  dataset = sources.load(config.data, console.line)
-  console.line(f"Data: {describe_data(dataset, config.data.augment)}")
+  dataset = _data(workdir, config, console)
   train, test = probed_splits(dataset)
   shape = dataset.train.images.shape[1:]
   found = read_states(config, workdir, shape, mesh, console.line)
@@ -108,6 +109,15 @@ def probe_run(
   console.line(f"Stored in {place / FILE_NAME} and {picture}")
   found_events = events(read_metrics(workdir), views.warnings())
   write_report(workdir, found_events, views.shown(), output)
+
+
+def _data(workdir: Path, config: Any, console: Console) -> Dataset:
+  """Returns the data that the run was trained on, and says what they are."""
+  dataset = sources.load(config.data, console.line)
+  console.line(f"Data: {describe_data(dataset, config.data.augment)}")
+  stored, found = run_directory.read(workdir), fingerprint(dataset)
+  run_directory.check_data(workdir, config, stored, found, console.line)
+  return dataset
 
 
 def probed_splits(dataset: Dataset) -> tuple[Split, Split]:

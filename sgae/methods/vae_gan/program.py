@@ -20,7 +20,7 @@ from sgae.methods.vae_gan.train import (
   init_vae_gan_state,
   make_vae_gan_step,
 )
-from sgae.networks.network import Params
+from sgae.networks.network import Network, Params
 
 SETTINGS = ("beta", "reconstruction_weight", "least_cost", "most_cost", "ema_decay")
 
@@ -31,9 +31,8 @@ def build(
   """Returns the program of `config.vae_gan`.
 
   Its functions take a state: those of the variational autoencoder (`encode`, `decode`,
-  `generate`, `reconstruct`, `latents`), with the EMA of the decoder, and of the
-  discriminator `discriminate(state, images_bhwc) -> logits_b` and `features(state,
-  images_bhwc) -> float32 [B, F]`; images float32 in [-1, 1].
+  `generate`, `reconstruct`, `latents`), with the EMA of the decoder, and the
+  discriminator's, see `_functions`; images float32 in [-1, 1].
 
   Args:
     config: validated.
@@ -53,6 +52,7 @@ def build(
     for name in PLAYERS
   }
   settings = {name: fields[name] for name in SETTINGS}
+  of_vae = autoencoder.build(config, image_shape, mean)
 
   def init(
     key: jax.Array,
@@ -64,13 +64,6 @@ def build(
       vae, discriminator, optimizers, settings, init_key, key, inherited or {}
     )
 
-  def discriminate(state, images_bhwc):
-    return discriminator.apply(state.discriminator.params, images_bhwc)[0]
-
-  def features(state, images_bhwc):
-    return discriminator.apply(state.discriminator.params, images_bhwc)[1]
-
-  of_vae = autoencoder.build(config, image_shape, mean)
   functions = {name: _seen_as_vae(f) for name, f in of_vae.functions.items()}
   return Program(
     batch_shape=(fields.batch_size,),
@@ -83,7 +76,7 @@ def build(
       microbatches=config.train.microbatches,
     ),
     shown=("vae_gan/d_loss", "vae_gan/feature_error", "vae_gan/kl"),
-    functions=functions | {"discriminate": discriminate, "features": features},
+    functions=functions | _functions(discriminator),
     sampling=Sampling(
       (vae.latent_dim,),
       functions["latents"],
@@ -97,6 +90,22 @@ def build(
     },
     inherits=("encoder", "decoder", "likelihood"),
   )
+
+
+def _functions(discriminator: Network) -> dict[str, Callable[..., jax.Array]]:
+  """Returns the functions of the discriminator.
+
+  `discriminate(state, images_bhwc) -> logits_b` and `features(state, images_bhwc) ->
+  float32 [B, F]`, which these are linear in.
+  """
+
+  def discriminate(state, images_bhwc):
+    return discriminator.apply(state.discriminator.params, images_bhwc)[0]
+
+  def features(state, images_bhwc):
+    return discriminator.apply(state.discriminator.params, images_bhwc)[1]
+
+  return {"discriminate": discriminate, "features": features}
 
 
 def _seen_as_vae(function: Callable[..., jax.Array]) -> Callable[..., jax.Array]:
