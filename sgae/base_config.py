@@ -167,6 +167,11 @@ def _data_fields() -> dict[str, Any]:
     # Whether the classes of each batch are as equal as possible, which shows the images
     # of a small class more often. The data need labels for that. [fixed]
     "balance": False,
+    # How many training images are trained on, of each class as many; 0 = all. The test
+    # split, the feature extractor and the floor are those of all images. [fixed]
+    "examples": 0,
+    # Which ones: another number chooses others. [fixed]
+    "examples_seed": 0,
     # For 'stacked': digits in an image, which are its channels, 2, 3 or 4. [fixed]
     "stacked_digits": 3,
     # For 'stacked': training images, the same ones in each epoch (128,000: the

@@ -3,6 +3,7 @@
 from hypothesis import strategies as st
 
 from sgae import config as rules
+from sgae.data.augment import ALTERATIONS
 from sgae.data.placement import PLACEMENTS
 from sgae.losses.adversarial import ADVERSARIAL_LOSSES
 from sgae.losses.energy import ENERGY_LOSSES
@@ -16,6 +17,7 @@ from sgae.methods.gan.networks import (
   LARGEST,
 )
 from sgae.methods.gan.noise import LATENT_DISTRIBUTIONS
+from sgae.methods.gan.overfitting_checks import WITH_TARGETS
 from sgae.methods.optimizers import OPTIMIZERS, SCHEDULES
 from sgae.methods.sparse_autoencoder.networks import AUTOENCODERS, SPARSITY_MAPS
 from sgae.methods.sparse_coding.checks import DICTIONARIES
@@ -189,6 +191,31 @@ def _draw_gan(draw, config):
   else:
     _draw_classes(draw, config)
   gan.ema_decay = draw(rates)
+  _draw_overfitting(draw, gan)
+
+
+def _draw_overfitting(draw, gan):
+  augmentation, is_energy = gan.augmentation, gan.loss in ENERGY_LOSSES
+  kinds = st.sets(one_of(ALTERATIONS)).map(lambda names: tuple(sorted(names)))
+  augmentation.kinds = draw(kinds)
+  augmentation.probability = draw(st.floats(0, 1))
+  augmentation.speed = draw(st.integers(1, 10**6))
+  if augmentation.kinds and not is_energy:
+    augmentation.target = draw(rates)
+  gan.consistency.update(real=draw(weights), fake=draw(weights))
+  gan.lecam.update(decay=draw(rates), start=draw(st.integers(0, 3)))
+  gan.lecam.weight = 0.0 if is_energy else draw(weights)
+  if gan.loss in WITH_TARGETS:
+    gan.update(label_smoothing=draw(rates), label_noise=draw(rates))
+  if not is_energy:
+    sizes = [
+      (packing, group)
+      for packing in (1, 2, 3)
+      for group in (0, 2, 3)
+      if gan.batch_size % (packing * max(group, 1)) == 0
+    ]
+    gan.packing, group = draw(st.sampled_from(sizes))
+    gan.deviation_group = group if gan.discriminator_hidden else 0
 
 
 def _draw_classes(draw, config):

@@ -3,6 +3,7 @@
 import io
 import json
 
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -62,10 +63,11 @@ def test_samples_of_a_class_are_those_of_its_numbers(conditional_run, tmp_path):
 
 def test_a_run_is_read_back_with_its_classes(conditional_run):
   read = sgae.load_run(conditional_run)
-  rows, state = np.eye(10, dtype=np.float32)[:3], read.states["gan"]
-  images = read.generate(np.concatenate([np.zeros((3, 64)), rows], axis=1))
+  rows, state = jnp.eye(10)[:3], read.states["gan"]
+  images = read.generate(jnp.concatenate([jnp.zeros((3, 64)), rows], axis=1))
   own, other = (
-    read.discriminate(images, rows[order]) for order in ([0, 1, 2], [1, 2, 0])
+    read.discriminate(images, rows[jnp.array(order)])
+    for order in ([0, 1, 2], [1, 2, 0])
   )
   assert (own != other).all()
   program = METHODS["gan"].build(read.config, read.image_shape)

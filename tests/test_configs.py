@@ -9,7 +9,7 @@ import jax
 import numpy as np
 import pytest
 
-from configs import base, conditional, pareto
+from configs import base, conditional, few_images, packing, pareto
 from configs.mnist import STARTS
 from sgae.config import RESUMABLE_BASE, changed_fields, flatten, is_resumable, validate
 from sgae.errors import UserError
@@ -168,3 +168,25 @@ def test_phases_are_a_chain_whose_links_the_methods_allow(phases, words):
 def put_phases(config, phases):
   config.phases = phases
   return config
+
+
+def test_each_kind_of_few_images_and_of_packing_is_what_it_says():
+  for kind in few_images.KINDS:
+    for data in few_images.DATA:
+      config = validate(few_images.get_config(f"{data}-200-{kind}"))
+      assert (config.data.name, config.data.examples) == (data, 200)
+      augmentation = config.gan.augmentation
+      assert bool(augmentation.kinds) == (kind != "none")
+      assert (augmentation.target > 0) == (kind == "ada")
+      assert ("colour" in augmentation.kinds) == (kind != "none" and data == "cifar10")
+  for data in packing.DATA:
+    for count in range(1, 5):
+      config = validate(packing.get_config(f"{data}-{count}"))
+      assert config.gan.packing == count
+      assert config.gan.penalties.r1 == 0
+      other = validate(packing.get_config(f"{data}-{count}-default"))
+      assert other.gan.loss == "relativistic"
+      assert other.gan.penalties.r1 > 0
+  for module, arg in ((few_images, "mnist-few-ada"), (packing, "ring-5")):
+    with pytest.raises(UserError, match=f":{arg} is unknown: choose DATA-"):
+      module.get_config(arg)

@@ -57,6 +57,7 @@ def poisoned_start(monkeypatch):
     ("gan", "ema_params"),
     ("gan", "r1_weight"),
     ("gan", "balance"),
+    ("gan", "augment_probability"),
     ("vae", "params"),
     ("vae", "optimizer"),
     ("vae", "beta"),
@@ -72,6 +73,8 @@ def test_a_state_that_is_not_finite_is_reported(tmp_path, poisoned_start, phase,
   if part == "balance":  # which this loss alone has
     config.gan.loss = "equilibrium"
     config.gan.discriminator_architecture = "sparse_autoencoder"
+  if part == "augment_probability":
+    config.gan.augmentation.update(kinds=("shift",), target=0.6)
   with pytest.raises(TrainingDiverged) as diverged:
     train(tmp_path / "run", config)
   assert diverged.value.exit_code == 3

@@ -16,7 +16,7 @@ from sgae.methods import METHODS
 from sgae.reporting.console import Console
 from sgae.reporting.metrics import read_metrics
 from sgae.runs import directory
-from sgae.training import run
+from sgae.training import batches
 from tests.runs import (
   CALLS,
   copy_of,
@@ -331,10 +331,10 @@ def test_divergence_names_the_metric_and_keeps_the_last_good_checkpoint(tmp_path
 
 def test_batches_that_the_devices_do_not_divide_are_refused():
   with pytest.raises(UserError, match="sae.batch_size=16 is not divisible by 3"):
-    run.check_batches(tiny_config(), 3)
+    batches.check_batches(tiny_config(), 3)
   with pytest.raises(UserError, match="8 devices x train.microbatches=4"):
-    run.check_batches(tiny_config(train__microbatches=4), 8)
-  run.check_batches(tiny_config(train__microbatches=2), 8)
+    batches.check_batches(tiny_config(train__microbatches=4), 8)
+  batches.check_batches(tiny_config(train__microbatches=2), 8)
 
 
 def test_a_batch_larger_than_the_data_is_refused(tmp_path):

@@ -13,7 +13,7 @@ from sgae.aot.roofline import Slice, parse_slice
 from sgae.data import sources
 from sgae.errors import UserError
 from sgae.methods import population
-from sgae.training.run import check_batches, check_examples
+from sgae.training.batches import check_batches, check_examples
 
 
 def compile_for(config: Any, topology: str, images: str) -> int:

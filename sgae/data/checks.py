@@ -43,6 +43,7 @@ def check(data: Any) -> None:
   choice("data.source", data.source, SOURCES)
   choice("data.placement", data.placement, ["auto", *PLACEMENTS])
   at_least("data.image_size", data.image_size, 0)
+  _check_examples(data)
   _check_path(data)
   _check_augment(data)
   _check_balance(data)
@@ -69,6 +70,16 @@ def _check_path(data):
       f"data.background={data.background!r} is not read by "
       f"data.source={data.source!r}: set it to '', or choose data.source from "
       f"{', '.join(SOURCES_WITH_BACKGROUND)}"
+    )
+
+
+def _check_examples(data):
+  for field in ("examples", "examples_seed"):
+    at_least(f"data.{field}", data[field], 0)
+  if data.examples and data.source in (*SOURCES_OF_VECTORS, "stacked"):
+    raise UserError(
+      f"data.examples={data.examples} is for images that are stored one by one, not "
+      f"for data.source={data.source!r}: set it to 0"
     )
 
 

@@ -87,6 +87,7 @@ class Dataset(NamedTuple):
   from a file; None for images.
   `class_names` are the names of the classes in order; () where they have no names but
   their numbers, or where there are no labels.
+  `stored_train` is the training split as it is stored, where `train` is a part of it.
   """
 
   name: str
@@ -97,6 +98,14 @@ class Dataset(NamedTuple):
   class_names: tuple[str, ...] = ()
   read: Reading = Reading()
   units: Units | None = None
+  stored_train: Split | None = None
+
+  @property
+  def everything(self) -> "Dataset":
+    """The data set with all training images: what a run is measured with."""
+    if self.stored_train is None:
+      return self
+    return self._replace(train=self.stored_train, stored_train=None)
 
 
 def names_of_classes(dataset: Dataset) -> tuple[str, ...]:

@@ -16,6 +16,7 @@ from sgae.data import (
   parquet,
   patches,
   stacked,
+  subset,
   tfds,
   vectors,
 )
@@ -65,8 +66,8 @@ def load(config: Any, report: Callable[[str], None]) -> Dataset:
   Args:
     config: the ConfigDict `config.data`: source (a key of SOURCES), name, directory,
       path, array, background, cache_directory, image_size (0 = as stored; else images
-      are resized to a square of this side, bilinear, pixels), stacked_digits and
-      stacked_examples.
+      are resized to a square of this side, bilinear, pixels), examples (of the training
+      images, so many; 0 = all) and examples_seed, stacked_digits and stacked_examples.
     report: shows one plain line to the user; called before anything slow.
 
   Returns:
@@ -95,6 +96,8 @@ def load(config: Any, report: Callable[[str], None]) -> Dataset:
     return stacked.stack(dataset, config.stacked_digits, config.stacked_examples)
   if config.source == "patches":
     return patches.cut(dataset, config.patch_size, config.patches, config.whitened)
+  if config.examples:
+    return subset.take(dataset, config.examples, config.examples_seed)
   return dataset
 
 
@@ -115,7 +118,8 @@ def train_shape(config: Any) -> tuple[int, int, int, int]:
       f"data.source={config.source!r} has no metadata with the shape of its images: "
       "give that of the training images, such as --images=60000x28x28x1"
     )
-  return SHAPES[config.source](config)
+  count, height, width, channels = SHAPES[config.source](config)
+  return min(count, config.examples or count), height, width, channels
 
 
 def resized(images: np.ndarray, side: int) -> np.ndarray:

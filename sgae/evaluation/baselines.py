@@ -53,8 +53,11 @@ class Baselines(NamedTuple):
 
 
 def floor_examples(dataset: Dataset, count: int) -> Split:
-  """Returns `count` training examples, drawn without replacement."""
-  images, labels = dataset.train
+  """Returns `count` training examples, drawn without replacement.
+
+  They are drawn from all that are stored, of which a run may have few.
+  """
+  images, labels = dataset.everything.train
   indices = order.batch_indices(0, "floor", 0, 1, (count,), len(images)).ravel()
   return Split(images[indices], labels[indices])
 

@@ -88,7 +88,7 @@ def obtain(
   Args:
     config: validated; the section of the method that provides extractors says how to
       train one that is not shipped.
-    dataset: the data.
+    dataset: the data; all their training images are learnt, whatever a run takes.
     cache: the folder that keeps trained extractors.
     console: where progress goes.
 
@@ -108,6 +108,7 @@ def obtain(
     digits = ConfigDict(config.data.to_dict())
     digits.source = "tfds"
     dataset = sources.load(digits, console.line)
+  dataset = dataset.everything
   name, serving = METHODS.providing("extractor")
   extractor_config = serving.configure(config, dataset)
   fields = extractor_config[serving.section].to_dict()

@@ -32,12 +32,18 @@ class AdversarialLoss(NamedTuple):
     numbers: names of the scalars that both take besides.
     measures: `measures(real_b, fake_b, **numbers) -> {name: scalar}`, what is shown of
       the discriminator's logits.
+    cost: `cost(logits_b, targets_b) -> [B]`, where the discriminator learns a target
+      for each image, 1 if it is real and 0 if not; None: it learns no targets.
+    middle: the logit of an image that it cannot tell; None: a constant that is added to
+      all logits changes nothing, and there is no such logit.
   """
 
   discriminator: Callable[..., jax.Array]
   generator: Callable[..., jax.Array]
   numbers: tuple[str, ...] = ()
   measures: Callable[..., dict[str, jax.Array]] = mean_logits
+  cost: Callable[[jax.Array, jax.Array], jax.Array] | None = None
+  middle: float | None = None
 
 
 def mean_of(function: Callable[..., jax.Array]) -> Callable[..., jax.Array]:
@@ -62,27 +68,44 @@ def _cross_entropy(real, fake):
   return softplus(-real) + softplus(fake)
 
 
+def _entropy_of_target(logits, targets):
+  return targets * softplus(-logits) + (1 - targets) * softplus(logits)
+
+
+def _squared_distance(logits, targets):
+  return 0.5 * (logits - targets) ** 2
+
+
 # Goodfellow et al. 2014 (arXiv 1406.2661), equation 1: the generator minimises
 # log(1 - sigmoid(fake)), whose gradient fades when the discriminator wins.
 minimax = AdversarialLoss(
-  mean_of(_cross_entropy), mean_of(lambda real, fake: -softplus(fake))
+  mean_of(_cross_entropy),
+  mean_of(lambda real, fake: -softplus(fake)),
+  cost=_entropy_of_target,
+  middle=0.0,
 )
 
 # The same paper, section 3: -log sigmoid(fake).
 non_saturating = AdversarialLoss(
-  mean_of(_cross_entropy), mean_of(lambda real, fake: softplus(-fake))
+  mean_of(_cross_entropy),
+  mean_of(lambda real, fake: softplus(-fake)),
+  cost=_entropy_of_target,
+  middle=0.0,
 )
 
 # Mao et al. 2017 (arXiv 1611.04076), equation 9: targets 0 and 1, halves.
 least_squares = AdversarialLoss(
   mean_of(lambda real, fake: 0.5 * (real - 1) ** 2 + 0.5 * fake**2),
   mean_of(lambda real, fake: 0.5 * (fake - 1) ** 2),
+  cost=_squared_distance,
+  middle=0.5,
 )
 
 # Lim & Ye 2017 (arXiv 1705.02894); Miyato et al. 2018 (arXiv 1802.05957).
 hinge = AdversarialLoss(
   mean_of(lambda real, fake: relu(1 - real) + relu(1 + fake)),
   mean_of(lambda real, fake: -fake),
+  middle=0.0,
 )
 
 # Arjovsky et al. 2017 (arXiv 1701.07875); needs a gradient penalty.

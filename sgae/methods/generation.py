@@ -52,9 +52,11 @@ SAMPLE_MEANINGS = {
 def full_count(config: Any, data: EvaluationData) -> int:
   """Returns how many samples the full figures are of.
 
-  No more than there are training images, since the floor compares as many of these.
+  No more than there are training images, since the floor compares as many of these;
+  `data.examples` leaves these as they are.
   """
-  return min(config.evaluation.final_samples, len(data.dataset.train.images))
+  stored = data.dataset.everything.train.images
+  return min(config.evaluation.final_samples, len(stored))
 
 
 def class_detail(samples: Extracted, data: EvaluationData) -> dict[str, Any]:

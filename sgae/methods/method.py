@@ -192,6 +192,11 @@ class Layout(NamedTuple):
   read: Callable[..., tuple[Any, Params]]
 
 
+def _one(config: Any) -> int:
+  del config
+  return 1
+
+
 def _nothing(config: Any, dataset: Any) -> None:
   del config, dataset
 
@@ -250,6 +255,8 @@ class Method(NamedTuple):
     layouts: name -> a layout of another package, for `--mode=export --format=NAME`.
     weights: paths in the state of all weights, such as 'player.params', which a run
       with `start_from` copies; what is not named starts anew.
+    together: `together(config)`: examples that a step looks at together, neighbours in
+      the batch; divides each device's share of it.
   """
 
   title: str
@@ -278,3 +285,4 @@ class Method(NamedTuple):
   exports: Callable[[Any], dict[str, Params]] | None = None
   layouts: Mapping[str, Layout] = {}
   weights: tuple[str, ...] = ()
+  together: Callable[[Any], int] = _one

@@ -11,13 +11,13 @@ import jax
 Put = Callable[[Any, jax.Array], Any]
 
 
-def setting(name: str) -> Put:
-  """Returns what puts a value among the state's `settings`, where it is in use."""
+def setting(*names: str) -> Put:
+  """Returns what puts a value among the state's `settings`, by the names in use."""
 
   def put(state, value):
-    if name not in state.settings:  # a term that no member has
-      return state
-    return state.replace(settings=state.settings | {name: value})
+    # a term that no member has is not among them
+    own = {name: value for name in names if name in state.settings}
+    return state.replace(settings=state.settings | own)
 
   return put
 

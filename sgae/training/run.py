@@ -41,6 +41,7 @@ from sgae.runs.checkpoints import (
 )
 from sgae.runs.states import read_state
 from sgae.training import start_from
+from sgae.training.batches import check_batches, check_examples
 from sgae.training.loop import Phase, train_phase
 from sgae.training.recorder import Sinks
 from sgae.training.signals import noted_signals, stopped
@@ -233,30 +234,6 @@ def _describe_result(config: Any, workdir: Path, console: Console) -> None:
   for mode in modes:
     quoted = shlex.quote(str(workdir))
     console.line(f"Next: python launch.py --workdir={quoted} --mode={mode}")
-
-
-def check_batches(config: Any, devices: int) -> None:
-  """Raises UserError if devices x microbatches does not divide a batch size."""
-  if population.members_of(config):
-    devices = 1  # each takes whole members, and not parts of a batch
-  parts = devices * config.train.microbatches
-  for name in config.phases:
-    if config[name].batch_size % parts:
-      raise UserError(
-        f"{name}.batch_size={config[name].batch_size} is not divisible by {devices} "
-        f"devices x train.microbatches={config.train.microbatches}: choose a multiple "
-        f"of {parts}, or fewer devices or microbatches"
-      )
-
-
-def check_examples(config: Any, count: int) -> None:
-  """Raises UserError if a batch is larger than the training split."""
-  for name in config.phases:
-    if config[name].batch_size > count:
-      raise UserError(
-        f"{name}.batch_size={config[name].batch_size} is more than the {count} "
-        "training images: choose a smaller one"
-      )
 
 
 def _check_variety(dataset: Dataset) -> None:

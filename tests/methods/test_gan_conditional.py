@@ -44,13 +44,19 @@ def moved(params, size=0.3):
   )
 
 
+def sampling_of(phase):
+  """Returns how a phase's program samples."""
+  assert phase.program.sampling is not None
+  return phase.program.sampling
+
+
 def test_a_latent_is_noise_and_a_class_that_follows_from_the_number_alone():
-  sampling = make_phase("gan", conditional()).program.sampling
+  sampling = sampling_of(make_phase("gan", conditional()))
   key, numbers = jax.random.key(3), jnp.array([12, 3, 40])
   latents = sampling.draw(None, key, numbers)
   assert latents.shape == (3, *sampling.latent_shape)
   assert latents[:, NOISE:].argmax(axis=1).tolist() == [2, 3, 0]
-  unlabelled = make_phase("gan", small_config()).program.sampling
+  unlabelled = sampling_of(make_phase("gan", small_config()))
   alone = unlabelled.draw(None, key, numbers)
   np.testing.assert_array_equal(latents[:, :NOISE], alone)
 
@@ -201,10 +207,11 @@ def test_a_mixture_draws_what_its_class_has():
 
 def test_a_truncated_plain_sample_keeps_its_class():
   phase = make_phase("gan", conditional(**PLAIN))
-  state, sampling = phase.init({}), phase.program.sampling
+  state, sampling = phase.init({}), sampling_of(phase)
   latents = sampling.draw(state, jax.random.key(0), jnp.arange(12))
   shrunk = jnp.concatenate([latents[:, :NOISE], latents[:, NOISE:] / 2 + 0.05], axis=1)
   whole = sampling.generate(state, latents)
+  assert sampling.decode is not None
   np.testing.assert_allclose(sampling.decode(state, shrunk), whole, atol=1e-6)
 
 

@@ -24,6 +24,7 @@ from sgae.methods.gan.networks import (
   LARGEST,
 )
 from sgae.methods.gan.noise import LATENT_DISTRIBUTIONS
+from sgae.methods.gan.overfitting_checks import check_overfitting
 from sgae.methods.gan.starts import STARTS
 from sgae.methods.sparse_autoencoder.checks import check_networks
 from sgae.networks.network import ACTIVATIONS, OUTPUT_ACTIVATIONS
@@ -65,6 +66,7 @@ def check(config: Any) -> None:
   _check_discriminator_start(config)
   if "gan" in config.phases and {"vae", "vae_gan"} & set(config.phases):
     _check_generator_start(config)
+  check_overfitting(config)
   at_least("gan.latent_dim", gan.latent_dim, 1)
   for name in PENALTIES:
     non_negative(f"gan.penalties.{name}", gan.penalties[name])

@@ -17,8 +17,6 @@ from sgae.errors import UserError
 from sgae.losses.classification import CLASS_TERMS, ClassTerm
 from sgae.networks.network import BatchNetwork, Params
 
-PENALTY = "class"  # name of the terms' weight among the settings, `<name>_weight`
-
 
 class Labelled(NamedTuple):
   """How a discriminator takes images, and the terms that its loss has besides.
@@ -35,11 +33,6 @@ class Labelled(NamedTuple):
   term: ClassTerm | None = None
   judge: BatchNetwork | None = None
   classes: int = 0
-
-  @property
-  def weights(self) -> tuple[str, ...]:
-    """Names of the terms' weights."""
-    return (PENALTY,) if self.term else ()
 
   def loss(
     self,

@@ -31,6 +31,11 @@ def check_conditional(config: Any) -> None:
       f"architecture='{gan.discriminator_architecture}', an energy, has not: set it to "
       "0, or choose 'mlp', 'dcgan' or 'residual'"
     )
+  if gan.packing > 1:
+    raise UserError(
+      f"gan.conditional.classes={classes} is for a discriminator of single images, and "
+      f"gan.packing={gan.packing} gives it several: set one of them to its default"
+    )
   _check_discriminator(config)
   components = gan.mixture.components
   if gan.coder == "mixture" and components % classes:

@@ -78,6 +78,51 @@ def _optimizer() -> dict[str, Any]:
   return optimizer_fields(learning_rate=6e-4, beta1=0.0, beta2=0.99, schedule="cosine")
 
 
+def _augmentation_fields() -> dict[str, Any]:
+  """Returns how images are altered before the discriminator, real and generated ones.
+
+  In the updates of both players (DiffAugment, Zhao et al. 2020); by an adaptive chance
+  this is ADA (Karras et al. 2020). Losses and penalties see altered images.
+  """
+  return {
+    # Some of 'mirror', 'shift' (by up to an eighth of the shorter side, edges
+    # repeated), 'cutout' (a square of half the side becomes grey) and 'colour'
+    # (brightness, saturation, contrast). For digits 'shift' and 'cutout' alone.
+    "kinds": (),
+    # How likely each kind is, for each image; with a target the most that it rises to.
+    "probability": 1.0,
+    # ADA: the chance starts at 0, rises while r_t is above this, and falls below it;
+    # .6 in the paper. 0: the chance is fixed.
+    "target": 0.0,
+    # ADA: real images in which the chance goes from 0 to 1.
+    "speed": 500_000,
+  }
+
+
+def _consistency_fields() -> dict[str, Any]:
+  """Returns how logits are held alike where images are altered once more (bCR)."""
+  return {
+    # Kinds as those of augmentation, always applied.
+    "kinds": ("shift",),
+    # Weights of the squared difference of logits, of real and of generated images; 10
+    # in the paper. 0: not computed.
+    "real": 0.0,
+    "fake": 0.0,
+  }
+
+
+def _lecam_fields() -> dict[str, Any]:
+  """Returns the pull of logits to averages of the other kind of images (LeCam)."""
+  return {
+    # In the discriminator's loss; .3 in the paper for CIFAR-10. 0: not computed.
+    "weight": 0.0,
+    # Of the averages, per round; those that ADA reads too.
+    "decay": 0.99,
+    # Rounds before it begins.
+    "start": 1000,
+  }
+
+
 def _energy_fields() -> dict[str, Any]:
   """Returns what is for a discriminator that is an energy.
 
@@ -119,7 +164,10 @@ def _conditional_fields() -> dict[str, Any]:
 
 
 def gan_fields() -> dict[str, Any]:
-  """Returns those of convolutions; the help finds their comments by the name."""
+  """Returns those of convolutions, and of what keeps a discriminator from overfitting.
+
+  The help finds their comments by the function's name.
+  """
   return {
     # For 'residual': blocks in each stage, and groups of the 3x3 convolutions,
     # which divide twice each width.
@@ -133,6 +181,20 @@ def gan_fields() -> dict[str, Any]:
     "discriminator_attention": (),
     # Heads of each, which divide an eighth and a half of the map's channels.
     "attention_heads": 1,
+    "augmentation": _augmentation_fields(),
+    "consistency": _consistency_fields(),
+    "lecam": _lecam_fields(),
+    # Images that the discriminator judges as one, in its channels (PacGAN); divides a
+    # device's share of the batch.
+    "packing": 1,
+    # Neighbours in the batch (packs of them) of which the discriminator sees how much
+    # they differ (minibatch standard deviation); divides a device's share. 0: none.
+    "deviation_group": 0,
+    # For 'minimax', 'non_saturating' and 'least_squares': the discriminator's target of
+    # real images is this far below 1.
+    "label_smoothing": 0.0,
+    # For the same: share of images, real and generated, whose targets are swapped.
+    "label_noise": 0.0,
   }
 
 

@@ -17,6 +17,7 @@ from sgae.evaluation.measures.estimate import Estimate
 from sgae.evaluation.measures.reference import EvaluationData
 from sgae.evaluation.measures.samples import sample_statistics
 from sgae.evaluation.measures.suite import Extracted
+from sgae.methods.gan.held_out import Logits, make_judge, overfitting_figures
 from sgae.methods.gan.program import build
 from sgae.methods.generation import class_detail, full_count, sample_protocol
 from sgae.methods.method import Evaluator, Program
@@ -44,10 +45,12 @@ class Observation(NamedTuple):
   Attributes:
     samples: generated images with their features.
     interpolations: see `make_interpolator`.
+    logits: of `make_judge`, in training; else none.
   """
 
   samples: Extracted
   interpolations: np.ndarray
+  logits: Logits
 
 
 class GanEvaluator:
@@ -62,17 +65,19 @@ class GanEvaluator:
     self.classes = config.gan.conditional.classes
     self.sample = make_sampler(program, mesh)
     self.interpolate = make_interpolator(config, program, mesh)
+    self.judge = make_judge(config, program, self.dataset, mesh)
     self.extract_features = data.extract_features(mesh)
     self.full_count = full_count(config, data)
     self.real_statistics = functools.cache(self._real_statistics)
 
   def observe(self, state: Any, full: bool) -> Observation:
-    """Generates samples and interpolations."""
+    """Generates samples and interpolations; in training the discriminator judges."""
     count = self.full_count if full else self.config.evaluation.num_samples
     samples = self.extract_features(self.sample(state, count))
     if self.classes:
       samples = samples._replace(labels=np.arange(count) % self.classes)
-    return Observation(samples, self.interpolate(state))
+    logits = {} if full else self.judge(state, samples)
+    return Observation(samples, self.interpolate(state), logits)
 
   def labelled(self, observed: Observation) -> Split:
     """Returns the samples with their classes."""
@@ -80,7 +85,7 @@ class GanEvaluator:
     return Split(samples.images, samples.labels.astype(np.int32))
 
   def measure(self, observed: Observation, full: bool) -> dict[str, Estimate]:
-    """Measures the samples; in training with statistics of their pixels."""
+    """Measures the samples; in training also their pixels, and the discriminator."""
     samples, reference = observed.samples, self.data.reference
     if full:
       return suite.measure(samples, reference, suite.MEASURES)
@@ -93,7 +98,7 @@ class GanEvaluator:
       figures |= {
         f"{name}_{origin}": Estimate(value) for name, value in numbers.items()
       }
-    return figures
+    return figures | overfitting_figures(observed.logits)
 
   def draw(self, observed: Observation) -> dict[str, np.ndarray]:
     """Draws samples, interpolations and the samples' nearest training images."""
@@ -144,8 +149,8 @@ def make_interpolator(
       draw_latents(state, key, cells_b3[:, i].astype(jnp.int32)) for i in (0, 1)
     )
     if classes:
-      ends = [each[:, -classes:] for each in (first, second)]
-      weights_bk = _on_line(*ends, cells_b3[:, 2:])
+      ends = (first[:, -classes:], second[:, -classes:], cells_b3[:, 2:])
+      weights_bk = _on_line(*ends)
       return generate(state, jnp.concatenate([first[:, :-classes], weights_bk], axis=1))
     return generate(state, between(first, second, cells_b3[:, 2:]))
 

@@ -10,6 +10,7 @@ from sgae.losses.adversarial import AdversarialLoss
 from sgae.losses.energy import pulling_away
 from sgae.losses.sparsity import Omega
 from sgae.methods.gan.conditional import UNLABELLED, Labelled
+from sgae.methods.gan.presentation import AS_THEY_ARE, NOTHING, Presentation
 from sgae.methods.gradients import apply_gradients, mean_gradient, norm
 from sgae.networks.generator import Generator
 from sgae.networks.network import BatchNetwork, Params
@@ -25,6 +26,7 @@ def make_generator_update(
   microbatches: int = 1,
   energy: BatchNetwork | None = None,
   labelled: Labelled = UNLABELLED,
+  presentation: Presentation = AS_THEY_ARE,
 ) -> Callable[..., tuple]:
   """Binds the generator's update.
 
@@ -38,17 +40,21 @@ def make_generator_update(
     microbatches: see `mean_gradient`.
     energy: the discriminator as `energy_network`, whose codes of generated images are
       pulled away from each other; None: they are not.
-    labelled: as for `make_discriminator_update`.
+    labelled, presentation: as for `make_discriminator_update`.
 
   Returns:
-    `update(player, discriminator_params, images_bhwc, latents_bz, settings, axis) ->
-    (player, metrics)`.
+    `update(player, discriminator_params, images_bhwc, latents_bz, settings, axis,
+    drawn) -> (player, metrics)`; `drawn` is from `presentation.draw`.
   """
 
-  loss = _make_loss(generator, discriminator, adversarial, omega, energy, labelled)
+  loss = _make_loss(
+    generator, discriminator, adversarial, omega, energy, labelled, presentation
+  )
 
-  def update(player, discriminator_params, images_bhwc, latents_bz, settings, axis):
-    examples = (images_bhwc, latents_bz)
+  def update(
+    player, discriminator_params, images_bhwc, latents_bz, settings, axis, drawn=NOTHING
+  ):
+    examples = (images_bhwc, latents_bz, drawn)
     trained, fixed = split_fixed(player.params, generator.fixed)
     gradients, metrics, code = mean_gradient(loss, axis, microbatches)(
       trained, examples, fixed, discriminator_params, settings, axis
@@ -78,25 +84,31 @@ def _make_loss(
   omega: Omega,
   energy: BatchNetwork | None,
   labelled: Labelled,
+  presentation: Presentation,
 ) -> Callable[..., tuple]:
   """Returns `loss(trained, examples, fixed, discriminator_params, settings, axis) ->
   (loss, (metrics, code))`, to be differentiated by `mean_gradient`.
   """
 
   def loss(trained, examples, fixed, discriminator_params, settings, axis):
-    real_bhwc, latents_bz = examples
+    real_bhwc, latents_bz, drawn = examples
     generated = generator.apply(trained | fixed, latents_bz, train=True, axis=axis)
     code = generated.code
 
-    def judge(network, images_bhwc):
-      inputs = labelled.inputs(images_bhwc, latents_bz)
+    shown = {
+      side: presentation.show(side, images, drawn, settings)
+      for side, images in (("real", real_bhwc), ("fake", generated.images))
+    }
+
+    def judge(network, side):
+      inputs = labelled.inputs(shown[side], latents_bz)
       return network.apply(discriminator_params, inputs, train=True, axis=axis)[0]
 
-    real_b, repulsion = judge(discriminator, real_bhwc), None
+    real_b, repulsion = judge(discriminator, "real"), None
     if energy is None:
-      fake_b = judge(discriminator, generated.images)
+      fake_b = judge(discriminator, "fake")
     else:
-      fake_b, of_discriminator = judge(energy, generated.images)
+      fake_b, of_discriminator = judge(energy, "fake")
       repulsion = pulling_away(of_discriminator, axis)
     numbers = {name: settings[name] for name in adversarial.numbers}
     value = adversarial.generator(real_b, fake_b, **numbers)
@@ -105,10 +117,10 @@ def _make_loss(
       value += settings["pulling_away_weight"] * repulsion
       metrics["gan/pulling_away"] = repulsion
     if labelled.term is not None:
-      half, batch = labelled.term.generator, (real_bhwc, generated.images, latents_bz)
-      said = labelled.loss(half, discriminator_params, *batch, axis)
-      value += settings["class_weight"] * said
-      metrics["gan/g_class"] = said
+      half, both = labelled.term.generator, (shown["real"], shown["fake"])
+      of_class = labelled.loss(half, discriminator_params, *both, latents_bz, axis)
+      value += settings["class_weight"] * of_class
+      metrics["gan/g_class"] = of_class
     if code is not None:
       penalty = omega(code, settings["rho"], axis)
       value += settings["sparsity_weight"] * penalty

@@ -15,6 +15,7 @@ from sgae.methods.sparse_autoencoder.networks import (
 )
 from sgae.networks import conditional, dcgan, layers, mlp, residual
 from sgae.networks.attention import Attention
+from sgae.networks.deviation import with_deviation
 from sgae.networks.energy import only_logits
 from sgae.networks.generator import (
   Generator,
@@ -44,7 +45,8 @@ def build_discriminator(config: Any, mean_image_hwc: np.ndarray) -> BatchNetwork
   Args:
     config: a validated config.
     mean_image_hwc: float32 [H, W, C] in [-1, 1], mean of the training images; of all
-      but autoencoders its shape alone counts.
+      but autoencoders its shape alone counts. The network has `gan.packing` times as
+      many channels.
 
   Returns:
     BatchNetwork with images_bhwc, or with classes (images_bhwc, weights [B, K]), ->
@@ -54,13 +56,14 @@ def build_discriminator(config: Any, mean_image_hwc: np.ndarray) -> BatchNetwork
     UserError: `gan.discriminator_attention` names a map that it has not.
   """
   architecture = config.gan.discriminator_architecture
+  mean_image_hwc = np.tile(mean_image_hwc, config.gan.packing)
   if architecture in ENERGIES:
     return build_energy(config, mean_image_hwc).then(only_logits)
   judge = build_judge(config, mean_image_hwc.shape)
   if judge is not None:
     return conditional.without_classes(judge)
-  network = DISCRIMINATORS[architecture](config.gan, mean_image_hwc.shape, 1)
-  return computed_in(network.then(only_channel), config.precision.compute)
+  network = _discriminator_body(config.gan)(mean_image_hwc.shape, 1).then(only_channel)
+  return computed_in(network, config.precision.compute)
 
 
 def build_judge(config: Any, image_shape: tuple[int, ...]) -> BatchNetwork | None:
@@ -74,15 +77,29 @@ def build_judge(config: Any, image_shape: tuple[int, ...]) -> BatchNetwork | Non
   if not fields.classes:
     return None
   network = conditional.conditional_discriminator(
-    functools.partial(
-      DISCRIMINATORS[config.gan.discriminator_architecture], config.gan
-    ),
+    _discriminator_body(config.gan),
     image_shape,
     conditional.JUDGEMENTS[fields.discriminator],
     fields.classes,
     fields.width,
   )
   return computed_in(network, config.precision.compute)
+
+
+def _discriminator_body(
+  gan: Any,
+) -> Callable[[tuple[int, ...], int], BatchNetwork]:
+  """Returns `build((H, W, C), N)`, a discriminator images_bhwc -> float32 [B, N]."""
+  build = functools.partial(DISCRIMINATORS[gan.discriminator_architecture], gan)
+  if not gan.deviation_group:
+    return build
+  features = gan.discriminator_hidden[-1]
+
+  def with_group(image_shape, outputs):
+    body = build(image_shape, features)
+    return with_deviation(body, features, outputs, gan.deviation_group)
+
+  return with_group
 
 
 def check_networks(config: Any, image_shape: tuple[int, ...]) -> None:
@@ -115,7 +132,7 @@ def _sparse(config, mean_image_hwc):
     classes = gan.conditional.classes
     mixture = Mixture(shape, fields.components, fields.axes, fields.rank, classes)
   # the coder sees what was drawn
-  coder = _body(gan, shape, mixture.axes if mixture else 0, "linear")
+  coder = _generator_body(gan, shape, mixture.axes if mixture else 0, "linear")
   return make_sparse_generator(
     computed_in(coder, config.precision.compute),
     build_sparsity(config),
@@ -127,11 +144,13 @@ def _sparse(config, mean_image_hwc):
 
 
 def _plain(config, mean_image_hwc):
-  network = _body(config.gan, mean_image_hwc.shape, 0, config.gan.generator_output)
+  network = _generator_body(
+    config.gan, mean_image_hwc.shape, 0, config.gan.generator_output
+  )
   return make_plain_generator(computed_in(network, config.precision.compute))
 
 
-def _body(gan, shape, more, output):
+def _generator_body(gan, shape, more, output):
   """Returns what makes an array of latents with `more` numbers after them."""
   build, fields = GENERATOR_BODIES[gan.generator_architecture], gan.conditional
   if not fields.classes:

@@ -10,9 +10,7 @@ import optax
 
 from sgae import randomness
 from sgae.devices import backend
-from sgae.losses.adversarial import ADVERSARIAL_LOSSES
 from sgae.losses.classification import CLASS_TERMS
-from sgae.losses.energy import ENERGY_LOSSES
 from sgae.losses.penalties import PENALTIES
 from sgae.losses.sparsity import SPARSITY_PENALTIES
 from sgae.methods.gan.conditional import make_labelled
@@ -25,6 +23,13 @@ from sgae.methods.gan.networks import (
   build_judge,
 )
 from sgae.methods.gan.noise import make_draw_latents
+from sgae.methods.gan.overfitting import (
+  build_loss,
+  first_numbers,
+  make_regulate,
+  overfitting_settings,
+)
+from sgae.methods.gan.presentation import make_presentation
 from sgae.methods.gan.starts import STARTS
 from sgae.methods.gan.train import (
   DrawLatents,
@@ -37,6 +42,9 @@ from sgae.methods.optimizers import make_optimizer
 from sgae.networks.autoencoder import BRANCHES
 from sgae.networks.generator import Generator
 from sgae.networks.network import BatchNetwork, Params
+
+# On the progress bar: numbers that rounds move, where they do.
+SHOWN_IF_MOVED = ("gan/convergence", "gan/augment_probability")
 
 
 class Players(NamedTuple):
@@ -55,9 +63,10 @@ def build(
 
   Its functions take a state: `generate(state, latents_bz) -> images_bhwc` by the EMA of
   the generator, `latents(state, key, positions_b) -> latents_bz`, and
-  `discriminate(state, images_bhwc) -> logits_b`; images float32 in [-1, 1]. With
-  classes, latents are [B, Z + K], see conditional.py, and `discriminate` takes their
-  weights [B, K] as well.
+  `discriminate(state, images_bhwc) -> logits_b`; images float32 in [-1, 1], of
+  `discriminate` with `gan.packing` of them in the channels of each. With classes,
+  latents are [B, Z + K], see conditional.py, and `discriminate` takes their weights
+  [B, K] as well.
 
   Args:
     config: validated.
@@ -82,27 +91,26 @@ def build(
     inherited: Mapping[str, Params] | None = None,
   ) -> GanState:
     init_key = randomness.stream_key(key, "gan/init")
-    start = STARTS.get(gan.discriminator_start)
     balance = 0.0 if gan.loss == "equilibrium" else None
-    return init_gan_state(
-      *players, settings, init_key, key, inherited or {}, start, balance
-    )
+    start = (STARTS.get(gan.discriminator_start), balance, first_numbers(gan))
+    return init_gan_state(*players, settings, init_key, key, inherited or {}, *start)
 
   classes = gan.conditional.classes
   functions = _functions(players, draw_latents, classes)
+  shown = (*image_shape[:2], image_shape[2] * gan.packing)
 
   return Program(
     batch_shape=(max(gan.discriminator_updates, gan.generator_updates), gan.batch_size),
     settings=settings,
     init=init,
     step=_make_step(config, players, penalties, draw_latents, mean),
-    shown=("gan/d_loss", "gan/g_loss", "gan/code_l0", "gan/convergence"),
+    shown=("gan/d_loss", "gan/g_loss", "gan/code_l0", *SHOWN_IF_MOVED),
     functions=functions,
     sampling=_sampling(players.generator, functions, gan.latent_dim, classes),
     inherits=_inherits(gan),
     exportable={
       "generate": ((gan.latent_dim + classes,),),
-      "discriminate": (image_shape, *([(classes,)] if classes else [])),
+      "discriminate": (shown, *([(classes,)] if classes else [])),
     },
   )
 
@@ -127,7 +135,7 @@ def _make_step(
 ) -> Callable[..., tuple[GanState, dict[str, jax.Array]]]:
   """Returns the step: the updates of both players, composed to a round."""
   gan = config.gan
-  adversarial = (ADVERSARIAL_LOSSES | ENERGY_LOSSES)[gan.loss]
+  adversarial, presentation = build_loss(gan), make_presentation(gan)
   omega = config.code.penalty if gan.generator == "sparse" else "none"
   labelled = make_labelled(config, build_judge(config, mean_image.shape))
   return make_adversarial_step(
@@ -140,8 +148,12 @@ def _make_step(
       config.train.microbatches,
       piecewise_linear=backend.full_float32_products()
       and players.discriminator.piecewise_linear,
-      joined=backend.targets_gpu() and gan.discriminator_normalization != "batch",
+      # as one batch they would share statistics
+      joined=backend.targets_gpu()
+      and gan.discriminator_normalization != "batch"
+      and not gan.deviation_group,
       labelled=labelled,
+      presentation=presentation,
     ),
     make_generator_update(
       players.generator,
@@ -152,12 +164,15 @@ def _make_step(
       config.train.microbatches,
       build_energy(config, mean_image) if gan.energy.pulling_away else None,
       labelled,
+      presentation,
     ),
     draw_latents,
     discriminator_updates=gan.discriminator_updates,
     generator_updates=gan.generator_updates,
     fixed=players.generator.fixed,
-    regulate=regulate if gan.loss == "equilibrium" else None,
+    # the numbers of both are never in use together
+    regulate=regulate if gan.loss == "equilibrium" else make_regulate(gan),
+    presentation=presentation,
   )
 
 
@@ -238,7 +253,8 @@ def _settings(config, penalties) -> dict[str, float]:
   """Returns the numbers that a user sweeps, as `GanState` names them."""
   gan = config.gan
   settings = {f"{name}_weight": gan.penalties[name] for name in penalties}
-  settings |= energy_settings(gan) | {"ema_decay": gan.ema_decay}
+  settings |= energy_settings(gan) | overfitting_settings(gan)
+  settings |= {"ema_decay": gan.ema_decay}
   if gan.conditional.classes and gan.conditional.discriminator in CLASS_TERMS:
     settings["class_weight"] = gan.conditional.weight
   if gan.generator == "sparse":

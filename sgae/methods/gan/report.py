@@ -50,6 +50,33 @@ _TRAINING = (
   Panel("Share below the margin", (Curve("gan/below_margin", "generated"),), _SHARE),
   Panel("Convergence measure", (Curve("gan/convergence", "BEGAN's M"),)),
   Panel("Balance", (Curve("gan/balance", "BEGAN's k"),), _SHARE),
+  Panel(
+    "Overfitting of the discriminator",
+    (Curve("gan/overfitting", "held-out images", "gan/overfitting_error"),),
+  ),
+  Panel(
+    "Logits at evaluation",
+    (
+      Curve("gan/d_training", "training images"),
+      Curve("gan/d_held_out", "held-out images"),
+      Curve("gan/d_generated", "generated"),
+    ),
+  ),
+  Panel(
+    "Adaptive augmentation",
+    (
+      Curve("gan/augment_probability", "chance of each alteration"),
+      Curve("gan/r_t", "r_t"),
+    ),
+  ),
+  Panel(
+    "Consistency",
+    (
+      Curve("gan/consistency_real", "real"),
+      Curve("gan/consistency_fake", "generated"),
+    ),
+  ),
+  Panel("LeCam", (Curve("gan/lecam", "penalty"),)),
   Panel("Pulling-away term", (Curve("gan/pulling_away", "generated"),), _SHARE),
   Panel(
     "Terms of classes",

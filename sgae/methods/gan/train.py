@@ -10,6 +10,7 @@ from flax import struct
 
 from sgae import randomness
 from sgae.methods.gan.generator import split_fixed, update_ema
+from sgae.methods.gan.presentation import AS_THEY_ARE, Presentation
 from sgae.methods.inheritance import replace_branches
 from sgae.methods.player import Batch, PlayerState
 from sgae.networks.generator import Generator
@@ -28,10 +29,12 @@ class GanState(struct.PyTreeNode):
       buffers of its own.
     settings: float32 scalars that a user sweeps: `<penalty>_weight` for each penalty in
       use, `ema_decay`, for a sparse generator `sparsity_weight`, `rho` and
-      `decoder_rate_factor`, those of `energy_settings`, and `class_weight`.
+      `decoder_rate_factor`, those of `energy_settings` and `overfitting_settings`, and
+      `class_weight`.
     key: the run's root key.
     balance: float32 scalar, k of the loss 'equilibrium'; None: another loss, and
       nothing in checkpoints.
+    moving: float32 scalars of `first_numbers` in overfitting.py; None: there are none.
   """
 
   step: jax.Array
@@ -41,12 +44,13 @@ class GanState(struct.PyTreeNode):
   settings: dict[str, jax.Array]
   key: jax.Array
   balance: jax.Array | None = None
+  moving: dict[str, jax.Array] | None = None
 
   @property
   def numbers(self) -> dict[str, jax.Array]:
-    """Scalars that the losses read: the settings and the balance."""
+    """Scalars that the losses read: the settings, and those that rounds move."""
     balance = {} if self.balance is None else {"balance": self.balance}
-    return self.settings | balance
+    return self.settings | balance | (self.moving or {})
 
 
 def init_gan_state(
@@ -60,6 +64,7 @@ def init_gan_state(
   inherited: Mapping[str, Params],
   start_discriminator: Callable[[Params, Mapping[str, Params]], Params] | None = None,
   balance: float | None = None,
+  moving: Mapping[str, float] | None = None,
 ) -> GanState:
   """Returns the state before the first round.
 
@@ -72,7 +77,7 @@ def init_gan_state(
     inherited: trained branches that replace those of the fresh generator, or
       'generator', which replaces it as a whole; and what the discriminator starts from.
     start_discriminator: `(fresh params, inherited) -> params`; None: it starts fresh.
-    balance: see `GanState`.
+    balance, moving: see `GanState`.
   """
   generator_key, discriminator_key = jax.random.split(init_key)
   fresh = {"generator": replace_branches(generator.init(generator_key), inherited)}
@@ -95,6 +100,7 @@ def init_gan_state(
     settings={name: jnp.float32(value) for name, value in settings.items()},
     key=root_key,
     balance=None if balance is None else jnp.float32(balance),
+    moving=None if moving is None else jax.tree.map(jnp.float32, dict(moving)),
   )
 
 
@@ -107,6 +113,7 @@ def make_adversarial_step(
   generator_updates: int,
   fixed: tuple[str, ...] = (),
   regulate: Callable[..., tuple[GanState, dict[str, jax.Array]]] | None = None,
+  presentation: Presentation = AS_THEY_ARE,
 ) -> Callable[..., tuple[GanState, dict[str, jax.Array]]]:
   """Composes the round; update i of each player takes batch i of the round.
 
@@ -117,6 +124,7 @@ def make_adversarial_step(
     discriminator_updates, generator_updates: updates of each player in a round.
     fixed: branches of the generator's parameters that are not trained.
     regulate: `(state, metrics) -> (state, metrics)`, which ends each round.
+    presentation: which draws random numbers for each update.
 
   Returns:
     `step(state, batch, *, axis=None) -> (state, metrics)`, where batch["image"] is
@@ -126,7 +134,13 @@ def make_adversarial_step(
 
   def step(state: GanState, batch: Batch, *, axis: str | None = None):
     discriminator, discriminator_metrics = _train_discriminator(
-      update_discriminator, draw_latents, discriminator_updates, state, batch, axis
+      update_discriminator,
+      draw_latents,
+      discriminator_updates,
+      state,
+      batch,
+      axis,
+      presentation,
     )
     generator, ema_params, generator_metrics = _train_generator(
       update_generator,
@@ -136,6 +150,7 @@ def make_adversarial_step(
       batch,
       axis,
       fixed,
+      presentation,
     )
     new_state = state.replace(
       step=state.step + 1,
@@ -156,6 +171,7 @@ def _train_discriminator(
   state: GanState,
   batch: Batch,
   axis: str | None,
+  presentation: Presentation,
 ) -> tuple[PlayerState, dict[str, jax.Array]]:
   """Returns the discriminator after its updates of a round, and their mean metrics."""
 
@@ -172,6 +188,11 @@ def _train_discriminator(
       mix_key,
       state.numbers,
       axis,
+      presentation.draw(
+        _key_of_update(state, "discriminator/shown", updates, i),
+        batch["position"],
+        "discriminator",
+      ),
     )
 
   return _repeat(update_once, state.discriminator, batch, updates)
@@ -185,6 +206,7 @@ def _train_generator(
   batch: Batch,
   axis: str | None,
   fixed: tuple[str, ...],
+  presentation: Presentation,
 ) -> tuple[PlayerState, Params, dict[str, jax.Array]]:
   """Returns the generator after its updates of a round, its EMA and mean metrics."""
 
@@ -199,6 +221,11 @@ def _train_generator(
       draw_latents(key, batch["position"], labels_b),
       state.numbers,
       axis,
+      presentation.draw(
+        _key_of_update(state, "generator/shown", updates, i),
+        batch["position"],
+        "generator",
+      ),
     )
     done = state.step * updates + i
     decay = state.settings["ema_decay"]

@@ -42,6 +42,10 @@ LEAST_RECALL = 0.1
 WON_SHARE = 0.01
 # The balance of BEGAN lies in [0, 1]; at the end it can follow no further.
 LOST_BALANCE = 0.99
+# Half way from training to generated images: held-out ones look no more real than
+# generated.
+OVERFITTED = 0.5
+CERTAIN = 2.0  # standard errors
 # Active latents of the generator over those that the decoder was trained with.
 CODE_SHARES = (1 / 8, 4.0)
 
@@ -52,6 +56,7 @@ FOLLOWED_CLASS = 1.5
 _PLAYERS = ("generator/grad_norm", "discriminator/grad_norm")
 _DEVIATIONS = ("gan/std_generated", "gan/std_real")
 _CLASSES = ("gan/class_accuracy", "gan/classes_covered")
+_OVERFITTING = ("gan/overfitting", "gan/overfitting_error")
 _PAIRS = ("gan/pair_distance_generated", "gan/pair_distance_real")
 
 
@@ -137,6 +142,19 @@ def _ignored_class(now: Numbers, past: Past) -> Verdict:
   if covered < 2 or accuracy > FOLLOWED_CLASS / covered:
     return ""
   return f"{_CLASSES[0]} is {accuracy:.3g}, and {1 / covered:.3g} by chance"
+
+
+def _overfitting(now: Numbers, past: Past) -> Verdict:
+  del past
+  if not set(_OVERFITTING) <= now.keys():
+    return None
+  share, error = (now[name] for name in _OVERFITTING)
+  if not share - CERTAIN * error > OVERFITTED:
+    return ""
+  return (
+    f"{_OVERFITTING[0]} is {share:.3g}: held-out images look nearer to generated than "
+    "to training images"
+  )
 
 
 def _code_drift(now: Numbers, past: Past) -> Verdict:
@@ -236,6 +254,15 @@ WARNINGS: tuple[Rule, ...] = (
     "the generator does not follow the class that it is given: take "
     "gan.conditional.discriminator='projection', raise gan.conditional.weight where "
     "the discriminator has a term of classes, or gan.conditional.embedding",
+  ),
+  Rule(
+    "overfitting_discriminator",
+    _OVERFITTING,
+    _overfitting,
+    2,
+    "take more training images, or alter what the discriminator sees: "
+    "gan.augmentation.kinds=('shift','cutout') with gan.augmentation.target=0.6 (with "
+    "'colour' and 'mirror' for photographs), or gan.lecam.weight=0.3",
   ),
   Rule(
     "code_drift",
