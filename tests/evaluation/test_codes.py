@@ -11,7 +11,7 @@ from sgae.evaluation.measures.codes import (
   firing_rates,
   reconstruction_measures,
 )
-from sgae.evaluation.measures.probes import probe_error
+from sgae.evaluation.measures.probes import PROBES, probe_error
 
 
 def test_firing_rates_by_hand():
@@ -55,6 +55,16 @@ def test_the_probe_finds_classes_only_in_their_codes():
   share, error = probe_error(train, random.permutation(train_labels), test, test_labels)
   assert share == pytest.approx(0.9, abs=0.06)
   assert error == pytest.approx((share * (1 - share) / 999) ** 0.5)
+
+
+@pytest.mark.parametrize("probe", PROBES)
+def test_signed_codes_keep_the_spread_of_their_latents(probe):
+  """One coordinate tells the classes, and fifty are faint noise."""
+  random = np.random.default_rng(0)
+  labels = np.arange(60) % 2
+  codes = random.normal(0, 1e-3, (60, 51))
+  codes[:, 0] = 2 * labels - 1 + random.normal(0, 0.1, 60)
+  assert probe_error(codes[:20], labels[:20], codes[20:], labels[20:], probe).value == 0
 
 
 def test_a_probe_that_stops_early_does_not_warn(monkeypatch):

@@ -53,7 +53,9 @@ def probe_error(
 ) -> Estimate:
   """Returns the test error of a probe that predicts labels from codes.
 
-  Codes are divided by each latent's largest training value.
+  Codes that are never negative are divided by each latent's largest training value,
+  others by the largest of all: the spread of principal components, or of latents that a
+  variational autoencoder does not use, says how much they matter.
 
   Args:
     train_codes_nk, test_codes_mk: float [N, K] and [M, K].
@@ -63,7 +65,8 @@ def probe_error(
   Returns:
     The error rate and its binomial standard error over test examples.
   """
-  scale_k = np.abs(train_codes_nk).max(axis=0)
+  signed = train_codes_nk.min() < 0
+  scale_k = np.abs(train_codes_nk).max(axis=None if signed else 0)
   scale_k = np.where(scale_k > 0, scale_k, 1).astype(np.float32)
   fitted = PROBES[probe](train_labels_n)
   # The products are too small to gain from threads, and with more than one, several
