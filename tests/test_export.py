@@ -177,8 +177,9 @@ def test_every_kind_of_network_is_exported(kind):
       np.testing.assert_allclose(result, bound(*arrays), tolerance, tolerance)
 
 
-def test_a_classifier_and_points_of_the_plane_are_exported(tmp_path):
-  phase = make_phase("classifier", small_config())
+@pytest.mark.parametrize("name", ["classifier", "recognition"])
+def test_what_names_classes_is_exported(name):
+  phase = make_phase(name, small_config())
   state = phase.init({})
   for function, shapes in phase.program.exportable.items():
     bound = export.bound(phase.program.functions[function], state)
@@ -186,6 +187,8 @@ def test_a_classifier_and_points_of_the_plane_are_exported(tmp_path):
     expected = bound(inputs_of(shapes[0], 3))
     np.testing.assert_allclose(result, expected, atol=1e-5)
 
+
+def test_points_of_the_plane_are_exported(tmp_path):
   config = ring.get_config()
   config.gan.update(steps=100, evaluate_every=100, save_every=100)
   train(tmp_path / "ring", config)

@@ -72,7 +72,7 @@ def noisy_mlp(
 
   def centred(params, images_bhwc):
     flat = images_bhwc - jax.lax.stop_gradient(params["mean"])[None]
-    return flat.reshape(len(images_bhwc), -1)
+    return flat.reshape(images_bhwc.shape[0], -1)
 
   def apply(params, inputs):
     images_bhwc, noise = inputs
