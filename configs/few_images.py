@@ -16,6 +16,12 @@ configs/mnist.py:plain, CIFAR-10 that of configs/cifar10.py. Distances are to th
 test split, on the features of a classifier of all training images.
 `--config.population.seeds=3` trains three seeds at once, on the same images, which
 `--config.data.examples_seed` chooses.
+
+1,000 images of MNIST in a short form (--config.gan.steps=2000), seeds 0 and 1, next to
+other work on a shared core of an Intel Xeon, commits 6697803 to 20d37e0: 156 s of
+training for `none`, 176 s for `ada` and 191 s for `diffaugment`. Frechet distance 116
+(standard deviation 5), 117 (3), 159 (14), all still falling; gan/overfitting .63, .62,
+.11. The full length is not measured. configs/README.md says more.
 """
 
 from typing import Any
