@@ -14,7 +14,7 @@ would change anything; there 300 epochs (180,000 steps) come to .93 % (.065). He
 `--config.recognition.label_draw=1` draws other labelled images.
 
 In a short form (`--config.recognition.steps=3000`), seed 0, label draw 0, commit
-5af7d46, one core of an Intel Xeon next to much other work: test error 10.5 % (.3) in
+06dca2d, one core of an Intel Xeon next to much other work: test error 10.5 % (.3) in
 4 min 47 s; `:sae` 11.5 % (.3) in 5 min, the encoder included. At step 2,000 they were
 12.4 % and 12.5 %.
 """
