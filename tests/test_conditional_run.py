@@ -65,22 +65,17 @@ def test_a_run_is_read_back_with_its_classes(conditional_run):
   read = sgae.load_run(conditional_run)
   rows, state = jnp.eye(10)[:3], read.states["gan"]
   images = read.generate(jnp.concatenate([jnp.zeros((3, 64)), rows], axis=1))
-  own, other = (
-    read.discriminate(images, rows[jnp.array(order)])
-    for order in ([0, 1, 2], [1, 2, 0])
-  )
-  assert (own != other).all()
+  own, other = (read.discriminate(images, each) for each in (rows, rows[::-1]))
+  assert (own != other)[jnp.array([0, 2])].all()
   program = METHODS["gan"].build(read.config, read.image_shape)
   for name, shapes in program.exportable.items():
     given = [np.ones((2, *shape), np.float32) for shape in shapes]
     assert len(program.functions[name](state, *given)) == 2
 
 
-def test_a_class_that_there_is_not_is_refused(conditional_run, whole_run, tmp_path):
+def test_a_class_that_there_is_not_is_refused(conditional_run, tmp_path):
   with pytest.raises(UserError, match="^--classes='12' cannot be read .* 9, .*$"):
     sampled(conditional_run, tmp_path, classes="12")
-  with pytest.raises(UserError, match="^--classes=7 is for a conditional run.*$"):
-    sampled(whole_run, tmp_path, classes="7")
 
 
 def test_training_measures_the_classes(conditional_run):
@@ -91,16 +86,15 @@ def test_training_measures_the_classes(conditional_run):
   assert figures["figures"].keys() >= figures["floor"].keys() >= {"class_accuracy"}
 
 
-def test_a_network_that_learns_from_wrong_labels_has_no_score():
+def test_a_score_is_of_a_network_that_learns_from_the_given_examples():
   config = conditional_config()
   config.classifier.update(steps=100, channels=(16, 16, 16), dropout=0.0)
   config.classifier.num_features = 32
   config = validate(config)
   dataset = sources.load(config.data, lambda line: None)
-  examples = dataset.train
-  console = Console(io.StringIO())
-  right, wrong = (
-    classification_accuracy(config, dataset, of, "images", console)[SCORE].value
-    for of in (examples, examples._replace(labels=(examples.labels + 1) % 10))
+  blank = dataset._replace(
+    train=dataset.train._replace(labels=dataset.train.labels * 0)
   )
-  assert wrong < 0.2 and right > 0.3, (wrong, right)
+  console = Console(io.StringIO())
+  score = classification_accuracy(config, blank, dataset.train, "images", console)
+  assert score[SCORE].value > 0.25  # by chance .1

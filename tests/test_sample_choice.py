@@ -73,6 +73,11 @@ def test_an_older_step_and_the_last_parameters_give_other_samples(whole_run, tmp
     sample(whole_run, tmp_path, count=2, step=15)
 
 
+def test_classes_are_for_a_run_that_is_told_one(whole_run, tmp_path):
+  with pytest.raises(UserError, match="^--classes=7 is for a conditional run.*$"):
+    sample(whole_run, tmp_path, classes="7")
+
+
 def test_a_run_that_cannot_be_written_is_sampled_and_evaluated_elsewhere(
   whole_run, tmp_path
 ):
