@@ -184,8 +184,8 @@ def _sampled(
       state = state.replace(key=replicate(key, mesh))
     if choice.classes and not names:
       raise UserError(
-        f"--classes={choice.classes} is for a conditional run, and this one is told no "
-        "class: leave it out, or give --workdir of a run with classes"
+        f"--classes={choice.classes} is for a conditional run, and this one has no "
+        "classes: leave it out, or give --workdir of a run with classes"
       )
     if choice.classes or choice.indices:
       numbers = (

@@ -1,4 +1,4 @@
-"""Networks that are told a class.
+"""Networks that take a class.
 
 A class is K weights, float32 [B, K], one-hot for a single class; weights between two
 one-hot rows lie between two classes.

@@ -146,7 +146,7 @@ def _energy_fields() -> dict[str, Any]:
 
 
 def _conditional_fields() -> dict[str, Any]:
-  """Returns what is for a generator that is told a class, and its discriminator."""
+  """Returns what is for a conditional generator and its discriminator."""
   return {
     # Classes of the data; 0: unlabelled, images of no class in particular.
     "classes": 0,
