@@ -1,4 +1,4 @@
-"""MNIST by class: configs/mnist.py, told which digit to draw.
+"""MNIST by class: configs/mnist.py with the digit to draw as an input.
 
     python launch.py --config=configs/conditional.py
     python launch.py --workdir=runs/conditional --mode=sample --classes=0-9x10
@@ -11,7 +11,7 @@
     :unconditional            the control: the same without classes
 
 The autoencoder's codes of each class have 40 Gaussians of their own, so that the
-generator draws the class that it is told from the first round on.
+generator draws the class that is asked for from the first round on.
 
 Seed 0, commit 3553b2a, 6 minutes 50 seconds on one of 2 shared cores of an Intel Xeon
 next to other work (4 minutes 46 seconds of processor time): Frechet distance 3.26

@@ -18,7 +18,7 @@ test split, on the features of a classifier of all training images.
 `--config.data.examples_seed` chooses.
 
 1,000 images of MNIST in a short form (--config.gan.steps=2000), seeds 0 and 1, next to
-other work on a shared core of an Intel Xeon, commits 449948a to 449948a: 156 s of
+other work on a shared core of an Intel Xeon, commit 449948a: 156 s of
 training for `none`, 176 s for `ada` and 191 s for `diffaugment`. Frechet distance 116
 (standard deviation 5), 117 (3), 159 (14), all still falling; gan/overfitting .63, .62,
 .11. The full length is not measured. configs/README.md says more.

@@ -15,7 +15,7 @@ penalties of this repository (relativistic, R1, R2) in its place. Lin et al. 201
                    map is 2x2 and not 4x4, the slope of leaky ReLU .2 and not .3.
 
 The ring, seeds 0 to 4 as one population, next to other work on a shared core of an
-Intel Xeon, commits 449948a to 449948a, 39 to 49 s each: modes of 8 with packing 1 to 4
+Intel Xeon, commit 449948a, 39 to 49 s each: modes of 8 with packing 1 to 4
 are 7.6 (standard deviation .9), 8, 8 and 7.6 (.5), samples within 3 sigma .98, .94, .79
 and .15. The others are not measured. configs/README.md says more.
 """

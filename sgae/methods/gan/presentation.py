@@ -19,7 +19,7 @@ NOTHING: Drawn = {}
 
 
 class Presentation(NamedTuple):
-  """What the discriminator sees of images, and is told of them.
+  """What the discriminator sees of images, and which targets it learns for them.
 
   Attributes:
     kinds: of alterations, which both players' updates make.
