@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from ml_collections import ConfigDict
 
+from sgae.base_config import base_fields
 from sgae.data import sources
 from sgae.errors import UserError
 from tests.image_files import encode
@@ -21,19 +22,10 @@ def make_config(tmp_path):
   """Returns config.data with its cache and data inside the test's own folder."""
 
   def make(**changes):
-    fields = dict(
+    fields = base_fields(())["data"] | dict(
       source="tfds",
       name="tiny",
       directory=str(tmp_path / "data"),
-      path="",
-      image_size=0,
-      background="",
-      array="activations",
-      stacked_digits=3,
-      stacked_examples=128_000,
-      patch_size=8,
-      patches=100_000,
-      whitened=False,
       cache_directory=str(tmp_path / "cache"),
     )
     config = ConfigDict(fields | changes)
@@ -232,15 +224,13 @@ def load_real(real_data_directory, tmp_path_factory):
   def load(name, lines=None):
     if not (real_data_directory / name).is_dir():
       pytest.skip(f"TFDS_DATA_DIR holds no {name}")
-    config = ConfigDict(
-      dict(
-        source="tfds",
-        name=name,
-        directory=str(real_data_directory),
-        image_size=0,
-        cache_directory=str(cache),
-      )
+    fields = base_fields(())["data"] | dict(
+      source="tfds",
+      name=name,
+      directory=str(real_data_directory),
+      cache_directory=str(cache),
     )
+    config = ConfigDict(fields)
     return sources.load(config, (lines if lines is not None else []).append)
 
   return load

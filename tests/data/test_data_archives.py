@@ -249,7 +249,7 @@ def stylegan(label):
     ({"dataset.json": "{"}, "dataset.json cannot be read as labels (JSONDecodeError)"),
     ({"dataset.json": "[" * 100_000}, "cannot be read as labels (RecursionError)"),
     ({"dataset.json": '{"labels": [["0.png"]]}'}, "cannot be read as labels"),
-    ({"dataset.json": stylegan(None)}, "or none for some images"),
+    ({"dataset.json": stylegan(None)}, "labels has no label but -1"),
     ({"dataset.json": stylegan(10**30)}, "labels of different forms"),
     ({"dataset.json": stylegan([0, 1, 1])}, "not one-hot"),
   ],
