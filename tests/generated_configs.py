@@ -210,7 +210,7 @@ def _draw_overfitting(draw, gan):
   if not is_energy:
     sizes = [
       (packing, group)
-      for packing in (1, 2, 3)
+      for packing in ((1,) if gan.conditional.classes else (1, 2, 3))
       for group in (0, 2, 3)
       if gan.batch_size % (packing * max(group, 1)) == 0
     ]
