@@ -67,6 +67,14 @@ def test_a_run_is_read_back_with_its_classes(conditional_run):
   images = read.generate(jnp.concatenate([jnp.zeros((3, 64)), rows], axis=1))
   own, other = (read.discriminate(images, each) for each in (rows, rows[::-1]))
   assert (own != other)[jnp.array([0, 2])].all()
+  drawn = np.asarray(read.sample(20, seed=5))
+  np.testing.assert_array_equal(
+    read.sample(4, seed=5, classes=(7, 2)), drawn[[7, 2, 17, 12]]
+  )
+  with pytest.raises(
+    UserError, match=r"^classes=\(10,\) is not allowed: .* from 0 to 9$"
+  ):
+    read.sample(2, classes=(10,))
   program = METHODS["gan"].build(read.config, read.image_shape)
   for name, shapes in program.exportable.items():
     given = [np.ones((2, *shape), np.float32) for shape in shapes]

@@ -1,6 +1,6 @@
 """Images of a program that generates, on all devices of a mesh."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
@@ -8,6 +8,7 @@ import numpy as np
 
 from sgae import randomness
 from sgae.devices.batched_apply import batched_apply
+from sgae.errors import UserError
 from sgae.methods.method import Program, Sampling
 from sgae.reporting import pictures
 
@@ -35,6 +36,30 @@ def grid_cells(classes: int, count: int) -> tuple[np.ndarray, int]:
   rows = np.arange(min(classes, CLASS_ROWS))
   cells = rows[:, None] + classes * np.arange(columns)[None]
   return cells.ravel(), columns
+
+
+def numbers_in_turn(count: int, classes: Sequence[int], drawn: int) -> np.ndarray:
+  """Returns the numbers of samples of chosen classes in turn, int32 [count].
+
+  >>> numbers_in_turn(5, (7, 2), 10)
+  array([ 7,  2, 17, 12, 27], dtype=int32)
+
+  Args:
+    count: of the samples.
+    classes: numbers of classes; (): all, or none where there are none.
+    drawn: see `Sampling.classes`; sample i is of the class i modulo `drawn`.
+
+  Raises:
+    UserError: a class is not drawn, or named twice.
+  """
+  if len({*classes} & {*range(drawn)}) < len(classes):
+    allowed = f"numbers from 0 to {drawn - 1}" if drawn else "none: the run has none"
+    raise UserError(f"classes={tuple(classes)} is not allowed: choose {allowed}")
+  places = np.arange(count, dtype=np.int32)
+  if not classes:
+    return places
+  turn, place = np.divmod(places, len(classes))
+  return np.asarray(classes, np.int32)[place] + drawn * turn
 
 
 def make_sampler(program: Program, mesh: Any) -> Callable[[Any, int], np.ndarray]:

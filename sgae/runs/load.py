@@ -3,7 +3,7 @@
 import contextlib
 import functools
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,7 @@ from sgae.devices.mesh import fetch_local, local_mesh
 from sgae.errors import UserError
 from sgae.methods import METHODS
 from sgae.methods.population import Member, chosen_member, state_of
-from sgae.methods.sampling import STREAM
+from sgae.methods.sampling import STREAM, numbers_in_turn
 from sgae.reporting.metrics import read_metrics
 from sgae.runs import directory as run_directory
 from sgae.runs import units as run_units
@@ -125,20 +125,28 @@ class Run:
       raise AttributeError(name)
     return self.function(name)
 
-  def sample(self, count: int, seed: int = 0) -> jax.Array:
+  def sample(self, count: int, seed: int = 0, classes: Sequence[int] = ()) -> jax.Array:
     """Returns generated images, float32 [count, H, W, C] in [-1, 1].
 
     Sample i depends on the seed and on i alone; with the run's own seed they are those
     of `--mode=sample`, whose `--seed` is the same seed.
 
+    Args:
+      count: how many.
+      seed: of their latents.
+      classes: numbers of the classes to draw in turn, of a run with classes; (): all.
+        `sample(10, classes=[7])` are the samples of `--classes=7x10`.
+
     Raises:
       AttributeError: no phase of the run generates.
+      UserError: the run does not draw such a class.
     """
     for phase in reversed(self.config.phases):
-      sampling, positions = self._programs[phase].sampling, jnp.arange(count)
+      sampling = self._programs[phase].sampling
       if sampling is not None:
+        numbers = numbers_in_turn(count, classes, sampling.classes)
         key = randomness.stream_key(randomness.root_key(seed), STREAM)
-        latents = sampling.draw(self.states[phase], key, positions.astype(jnp.int32))
+        latents = sampling.draw(self.states[phase], key, jnp.asarray(numbers))
         return sampling.generate(self.states[phase], latents)
     raise AttributeError(f"{self.workdir} has no phase that generates images")
 
