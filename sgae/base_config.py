@@ -172,6 +172,28 @@ def _data_fields() -> dict[str, Any]:
     "examples": 0,
     # Which ones: another number chooses others. [fixed]
     "examples_seed": 0,
+    **_fields_of_one_source(),
+    # A second side: a source of its own, '' for none. Its examples come beside those of
+    # this one, as `second_image` and `second_label` of a batch, in an order of their
+    # own: each side has its own endless epochs. [fixed]
+    "second": _second_fields(),
+    # Whether the two sides belong together example by example, and come in one order.
+    # Without a second source they are pairs that 'npz' (`images` and `targets`) or
+    # 'folder' (A/x.png and B/x.png) holds. [fixed]
+    "paired": False,
+    # Training images on each device ('resident'), or on the host and read ahead
+    # ('streamed'); the same examples either way. 'auto': resident where they take
+    # no more than a quarter of a device's memory.
+    "placement": "auto",
+    # Decoded images and compiled programs; '' = $SGAE_CACHE_DIR, else
+    # $XDG_CACHE_HOME/sgae, else ~/.cache/sgae.
+    "cache_directory": "",
+  }
+
+
+def _fields_of_one_source() -> dict[str, Any]:
+  """Returns the fields of the data that only one source reads."""
+  return {
     # For 'stacked': digits in an image, which are its channels, 2, 3 or 4. [fixed]
     "stacked_digits": 3,
     # For 'stacked': training images, the same ones in each epoch (128,000: the
@@ -183,13 +205,23 @@ def _data_fields() -> dict[str, Any]:
     "patch_size": 8,
     "patches": 100_000,
     "whitened": False,
-    # Training images on each device ('resident'), or on the host and read ahead
-    # ('streamed'); the same examples either way. 'auto': resident where they take
-    # no more than a quarter of a device's memory.
-    "placement": "auto",
-    # Decoded images and compiled programs; '' = $SGAE_CACHE_DIR, else
-    # $XDG_CACHE_HOME/sgae, else ~/.cache/sgae.
-    "cache_directory": "",
+  }
+
+
+def _second_fields() -> dict[str, Any]:
+  """Returns the fields of a second side; those of one name mean what the first's do."""
+  return {
+    # A source of images of those above, or 'inverted' or 'edges': made of the first
+    # side's images, so that the true partner of each is known; '': there is none.
+    # [fixed]
+    "source": "",
+    "name": "mnist",
+    "directory": "",
+    "path": "",
+    "background": "",
+    "image_size": 0,
+    "examples": 0,
+    "examples_seed": 0,
   }
 
 

@@ -38,6 +38,8 @@ ONE_MEASURE = {
 RESUMABLE_BASE = (
   "data.path",
   "data.directory",
+  "data.second.path",
+  "data.second.directory",
   "data.allow_changed",
   "data.placement",
   "data.cache_directory",
@@ -54,6 +56,8 @@ RESUMABLE_BASE = (
 PLACES = (
   "data.path",
   "data.directory",
+  "data.second.path",
+  "data.second.directory",
   "data.cache_directory",
   "checkpoint.directory",
   "start_from",

@@ -43,12 +43,8 @@ def compile_phases(
   devices = tpu_slice_devices(where.name, **where.description)
   members = len(population.members_of(config))
   mesh = make_mesh(config.parallel.devices, devices, members)
-  placed = placement.choose(
-    config.data.placement, int(np.prod(images_shape)), where.chip.hbm_size
-  )
-  source = ()
-  if placed.resident:
-    source = template_on(lambda: _split(images_shape[:1], images_shape[1:]), mesh)
+  sides = 2 if config.data.second.source or config.data.paired else 1
+  placed, source = _placed(config, where, images_shape, sides, mesh)
   console.line(
     report.describe_slice(where, config.parallel.mode, images_shape, placed.resident)
   )
@@ -60,7 +56,7 @@ def compile_phases(
     state = template_on(program.init_from, mesh, key, branches, members=members)
     steps = config[name].log_every
     shape = (*([members] if members else []), *program.batch_shape)  # of one step
-    examples = _examples(placed, (steps, *shape), images_shape[1:])
+    examples = _examples(placed, (steps, *shape), images_shape[1:], sides)
     compiled = compile_steps(program, placed, mesh, config.parallel.mode)
     start = perf_counter()
     try:
@@ -84,11 +80,31 @@ def compile_phases(
     kept += memory.aliased  # its state, donated and given back
 
 
-def _examples(placed: placement.Placement, shape: tuple[int, ...], image_shape) -> Any:
-  """Returns the shapes of what the host hands to a call: indices, or the examples."""
+def _placed(config, where, images_shape, sides, mesh) -> tuple[Any, Any]:
+  """Returns the placement of the examples, and what resident ones are taken from.
+
+  A second side is taken to be as large as the first.
+  """
+  size_of_all = sides * int(np.prod(images_shape))
+  placed = placement.choose(config.data.placement, size_of_all, where.chip.hbm_size)
+  source = ()
   if placed.resident:
-    return jax.ShapeDtypeStruct(shape, jnp.int32)
-  return jax.eval_shape(functools.partial(_split, shape, image_shape))
+    source = template_on(lambda: _split(images_shape[:1], images_shape[1:]), mesh)
+    source = _of_sides(source, sides)
+  return (placed if sides == 1 else placement.for_sides(placed)), source
+
+
+def _examples(placed: placement.Placement, shape, image_shape, sides: int) -> Any:
+  """Returns the shapes of what the host hands to a call: indices, or the examples."""
+  examples: Any = jax.ShapeDtypeStruct(shape, jnp.int32)
+  if not placed.resident:
+    examples = jax.eval_shape(functools.partial(_split, shape, image_shape))
+  return _of_sides(examples, sides)
+
+
+def _of_sides(tree: Any, sides: int) -> Any:
+  """Returns what there is of one side, or a pair of it for two."""
+  return tree if sides == 1 else (tree, tree)
 
 
 def _memory_of(executable: Any, beside: int) -> report.Memory:

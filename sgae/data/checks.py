@@ -3,6 +3,7 @@
 from typing import Any
 
 from sgae.config_checks import at_least, choice
+from sgae.data import derived
 from sgae.data.augment import AUGMENTATIONS
 from sgae.data.dataset import UNLABELLED, Dataset
 from sgae.data.mixture import named
@@ -10,9 +11,11 @@ from sgae.data.pixels import check_background
 from sgae.data.placement import PLACEMENTS
 from sgae.data.sources import (
   SOURCES,
+  SOURCES_OF_SIDES,
   SOURCES_OF_VECTORS,
   SOURCES_WITH_BACKGROUND,
   SOURCES_WITH_PATH,
+  of_side,
 )
 from sgae.data.stacked import DIGITS
 from sgae.data.vectors import ARRAY
@@ -20,6 +23,18 @@ from sgae.errors import UserError
 
 # The sources whose batches cannot be balanced.
 WITHOUT_CLASSES = ("vectors", "patches", "stacked")
+# The sources that hold pairs.
+SOURCES_OF_PAIRS = ("npz", "folder")
+# Fields of a second side that is not read from a source of its own.
+SECOND_DEFAULTS = {
+  "name": "mnist",
+  "directory": "",
+  "path": "",
+  "background": "",
+  "image_size": 0,
+  "examples": 0,
+  "examples_seed": 0,
+}
 # Fields of one data source -> (its name, the value that all others have to keep).
 OF_ONE_SOURCE = {
   "stacked_digits": ("stacked", 3),
@@ -50,36 +65,77 @@ def check(data: Any) -> None:
   _check_vectors(data)
   _check_stacked(data)
   _check_fields_of_one_source(data)
+  _check_sides(data)
 
 
-def _check_path(data):
+def _check_sides(data):
+  second = data.second.source
+  if second:
+    choice("data.second.source", second, [*SOURCES_OF_SIDES, *derived.KINDS])
+  if not (second or data.paired):
+    _check_no_second(data)
+    return
+  if data.source not in SOURCES_OF_SIDES:
+    field = f"data.second.source={second!r}" if second else "data.paired=True"
+    raise UserError(
+      f"{field} is for images that are stored one by one, not for data.source="
+      f"{data.source!r}: choose data.source from {', '.join(SOURCES_OF_SIDES)}"
+    )
+  if not second and data.source not in SOURCES_OF_PAIRS:
+    raise UserError(
+      f"data.paired=True needs pairs, which data.source={data.source!r} does not hold: "
+      f"choose data.source from {', '.join(SOURCES_OF_PAIRS)}, or a "
+      "data.second.source"
+    )
+  if second in SOURCES_OF_SIDES:
+    own = of_side(data, second=True)
+    for check_part in (_check_path, _check_examples):
+      check_part(own, "data.second")
+    at_least("data.second.image_size", own.image_size, 0)
+  else:
+    _check_no_second(data)
+
+
+def _check_no_second(data):
+  """Refuses fields of a second side that is not read, or is made of the first."""
+  for field, default in SECOND_DEFAULTS.items():
+    if data.second[field] != default:
+      raise UserError(
+        f"data.second.{field}={data.second[field]!r} is not read with "
+        f"data.second.source={data.second.source!r}: set it to {default!r}, or choose "
+        f"data.second.source from {', '.join(SOURCES_OF_SIDES)}"
+      )
+
+
+def _check_path(data, section="data"):
   if data.source in SOURCES_WITH_PATH and not data.path:
     raise UserError(
-      f"data.path={data.path!r} names nothing to read: data.source={data.source!r} "
-      f"needs {SOURCES_WITH_PATH[data.source]}"
+      f"{section}.path={data.path!r} names nothing to read: {section}.source="
+      f"{data.source!r} needs {SOURCES_WITH_PATH[data.source]}"
     )
   # Training on other data than the user's own would pass unnoticed.
   if data.path and data.source not in SOURCES_WITH_PATH:
     raise UserError(
-      f"data.path={data.path!r} is not read by data.source={data.source!r}: choose "
-      f"data.source from {', '.join(SOURCES_WITH_PATH)}, or data.path=''"
+      f"{section}.path={data.path!r} is not read by {section}.source="
+      f"{data.source!r}: choose {section}.source from "
+      f"{', '.join(SOURCES_WITH_PATH)}, or {section}.path=''"
     )
   check_background(data.background)
   if data.background and data.source not in SOURCES_WITH_BACKGROUND:
     raise UserError(
-      f"data.background={data.background!r} is not read by "
-      f"data.source={data.source!r}: set it to '', or choose data.source from "
-      f"{', '.join(SOURCES_WITH_BACKGROUND)}"
+      f"{section}.background={data.background!r} is not read by "
+      f"{section}.source={data.source!r}: set it to '', or choose {section}.source "
+      f"from {', '.join(SOURCES_WITH_BACKGROUND)}"
     )
 
 
-def _check_examples(data):
+def _check_examples(data, section="data"):
   for field in ("examples", "examples_seed"):
-    at_least(f"data.{field}", data[field], 0)
+    at_least(f"{section}.{field}", data[field], 0)
   if data.examples and data.source in (*SOURCES_OF_VECTORS, "stacked"):
     raise UserError(
-      f"data.examples={data.examples} is for images that are stored one by one, not "
-      f"for data.source={data.source!r}: set it to 0"
+      f"{section}.examples={data.examples} is for images that are stored one by one, "
+      f"not for {section}.source={data.source!r}: set it to 0"
     )
 
 

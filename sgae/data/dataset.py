@@ -1,7 +1,7 @@
 """What every data source returns: labelled images in memory, in two splits."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -88,6 +88,8 @@ class Dataset(NamedTuple):
   `class_names` are the names of the classes in order; () where they have no names but
   their numbers, or where there are no labels.
   `stored_train` is the training split as it is stored, where `train` is a part of it.
+  `second` is the other side of data with two, and `paired` says whether example i of
+  each split and that of the other side are two forms of one.
   """
 
   name: str
@@ -99,6 +101,8 @@ class Dataset(NamedTuple):
   read: Reading = Reading()
   units: Units | None = None
   stored_train: Split | None = None
+  second: "Dataset | None" = None
+  paired: bool = False
 
   @property
   def everything(self) -> "Dataset":
@@ -106,6 +110,21 @@ class Dataset(NamedTuple):
     if self.stored_train is None:
       return self
     return self._replace(train=self.stored_train, stored_train=None)
+
+  @property
+  def sides(self) -> tuple[Split, ...]:
+    """The training splits of all sides, one or two."""
+    return (self.train,) if self.second is None else (self.train, self.second.train)
+
+  @property
+  def source(self) -> Any:
+    """What resident examples are taken from: the training split, or those of both."""
+    return self.train if self.second is None else self.sides
+
+  @property
+  def nbytes(self) -> int:
+    """Size of the training images of all sides (bytes)."""
+    return sum(split.images.nbytes for split in self.sides)
 
 
 def names_of_classes(dataset: Dataset) -> tuple[str, ...]:

@@ -18,7 +18,7 @@ from sgae.errors import UserError
 # Names of arrays, in lower case; of several, the first that the file has is read.
 _IMAGES = ("images", "image", "x", "imgs", "data", "arr_0")
 _LABELS = ("labels", "label", "y", "targets", "target", "classes", "arr_1")
-_HOW_TO_WRITE = "write it with numpy.savez(file, images=images, labels=labels)"
+HOW_TO_WRITE = "write it with numpy.savez(file, images=images, labels=labels)"
 _NAMED = 8  # arrays of the file, in a message
 
 
@@ -64,7 +64,7 @@ def load(config: Any, report: Callable[[str], None]) -> Dataset:
   file = local.shown(path)
   layout, arrays = _read(path, file)
   parts = [layout.train, *([layout.test] if layout.test else [])]
-  images = [_images(f"{file}: {name!r}", arrays[name]) for name, _ in parts]
+  images = [checked_images(f"{file}: {name!r}", arrays[name]) for name, _ in parts]
   if layout.test:
     _check_same_shape(file, parts, images, config.image_size)
   return assemble.from_arrays(
@@ -93,18 +93,18 @@ def images_of(path: str) -> np.ndarray:
     UserError: as `load`.
   """
   file = local.shown(path)
-  with opened(path, file, _HOW_TO_WRITE) as stored:
+  with opened(path, file, HOW_TO_WRITE) as stored:
     layout = _layout(file, stored.files)
     name, _ = layout.test or layout.train
-    array = array_of(file, stored, name, _HOW_TO_WRITE)
-  return _images(f"{file}: {name!r}", array)
+    array = array_of(file, stored, name, HOW_TO_WRITE)
+  return checked_images(f"{file}: {name!r}", array)
 
 
 def _read(path: str, file: str) -> tuple[_Layout, dict[str, np.ndarray]]:
   """Returns the layout and its arrays; `file` is the path in messages."""
-  with opened(path, file, _HOW_TO_WRITE) as stored:
+  with opened(path, file, HOW_TO_WRITE) as stored:
     layout = _layout(file, stored.files)
-    arrays = {key: array_of(file, stored, key, _HOW_TO_WRITE) for key in layout.read()}
+    arrays = {key: array_of(file, stored, key, HOW_TO_WRITE) for key in layout.read()}
     return layout, arrays
 
 
@@ -148,12 +148,12 @@ def _layout(file: str, keys: Sequence[str]) -> _Layout:
       with_labels, without = (train, test) if train[1] else (test, train)
       raise UserError(
         f"{file} holds {with_labels[1]!r}, but no labels of {without[0]!r}: add or "
-        f"remove labels; {_HOW_TO_WRITE}"
+        f"remove labels; {HOW_TO_WRITE}"
       )
   else:
     raise UserError(
       f"{file} holds {listed(keys)}; allowed are 'images' or 'arr_0', with or without "
-      f"'labels', or 'x_train', 'y_train', 'x_test' and 'y_test'; {_HOW_TO_WRITE}"
+      f"'labels', or 'x_train', 'y_train', 'x_test' and 'y_test'; {HOW_TO_WRITE}"
     )
   layout = _Layout(train, test or None, ())
   read = layout.read()
@@ -209,7 +209,7 @@ def array_of(file: str, stored: NpzFile, key: str, advice: str) -> np.ndarray:
   return array
 
 
-def _images(what: str, array: np.ndarray) -> np.ndarray:
+def checked_images(what: str, array: np.ndarray) -> np.ndarray:
   """Returns checked images as [N, H, W, C]."""
   shape = array.shape
   hint = ""

@@ -7,11 +7,12 @@ import jax
 import jax.numpy as jnp
 
 from sgae.data import resident
-from sgae.data.dataset import Split
+from sgae.data.dataset import Dataset, Split
 from sgae.data.stacked import Endless
 from sgae.data.stream import stream
 
 INPUTS = ("image", "label")  # names of the arrays of a batch
+SECOND_INPUTS = tuple(f"second_{name}" for name in INPUTS)  # of a second side, if any
 RESIDENT_SHARE = 0.25  # largest share of a device's memory, for 'auto'
 
 
@@ -51,8 +52,47 @@ PLACEMENTS = {
 }
 
 
+def inputs_of(dataset: Dataset) -> tuple[str, ...]:
+  """Returns the names of the arrays of a batch."""
+  return INPUTS if dataset.second is None else INPUTS + SECOND_INPUTS
+
+
+def for_sides(placement: Placement) -> Placement:
+  """Returns a placement for two sides, from that of one.
+
+  In place of a split, of `indices_of_call`, of a source (unless that is ()) and of the
+  examples of a call there is a pair of them, and a batch has `SECOND_INPUTS` besides.
+  """
+
+  def gather(source, examples):
+    sources = source or ((), ())
+    pairs = zip(sources, examples, strict=True)
+    first, second = (placement.gather(*pair) for pair in pairs)
+    return first | {f"second_{name}": array for name, array in second.items()}
+
+  def both(splits, indices_of_call, first_call, last_call):
+    streams = [
+      placement.examples(split, indices, first_call, last_call)
+      for split, indices in zip(splits, indices_of_call, strict=True)
+    ]
+    return zip(*streams, strict=True)
+
+  return Placement(placement.resident, gather, both)
+
+
+def placed(name: str, dataset: Dataset, device_bytes: int) -> Placement:
+  """Returns the placement of a data set, of one side or two.
+
+  Args:
+    name, device_bytes: as for `choose`.
+    dataset: the data.
+  """
+  placement = choose(name, dataset.nbytes, device_bytes)
+  return placement if dataset.second is None else for_sides(placement)
+
+
 def choose(name: str, data_bytes: int, device_bytes: int) -> Placement:
-  """Returns the placement of a name.
+  """Returns the placement of a name, for one side.
 
   Args:
     name: a key of `PLACEMENTS`, or 'auto': resident if the images take at most a

@@ -52,6 +52,9 @@ def describe_data(dataset: Dataset, augment: Sequence[str] = ()) -> str:
   parts += read.changed
   if read.left_out:
     parts.append(f"left out: {shortened(read.left_out, _OTHERS_NAMED)}")
+  if dataset.second is not None:
+    together = ", in pairs" if dataset.paired else ""
+    parts.append(f"second side{together}: {describe_data(dataset.second)}")
   if augment:
     parts.append(f"training images augmented: {describe(augment, shape)}")
   return "; ".join(parts)

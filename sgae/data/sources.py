@@ -4,15 +4,18 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from ml_collections import ConfigDict
 from PIL import Image
 
 from sgae.data import (
+  derived,
   digits,
   folder,
   idx,
   local,
   mixture,
   npz,
+  pairs,
   parquet,
   patches,
   stacked,
@@ -58,6 +61,9 @@ SOURCES_WITH_PATH = {
 SOURCES_OF_VECTORS = ("mixture", "vectors", "patches")
 # The sources whose images may have transparent pixels.
 SOURCES_WITH_BACKGROUND = ("folder", "parquet")
+# The sources of images that are stored one by one: those that either of two sides may
+# have.
+SOURCES_OF_SIDES = ("digits", "tfds", "npz", "folder", "parquet", "idx")
 
 
 def load(config: Any, report: Callable[[str], None]) -> Dataset:
@@ -67,7 +73,8 @@ def load(config: Any, report: Callable[[str], None]) -> Dataset:
     config: the ConfigDict `config.data`: source (a key of SOURCES), name, directory,
       path, array, background, cache_directory, image_size (0 = as stored; else images
       are resized to a square of this side, bilinear, pixels), examples (of the training
-      images, so many; 0 = all) and examples_seed, stacked_digits and stacked_examples.
+      images, so many; 0 = all) and examples_seed, stacked_digits and stacked_examples,
+      second (the same of a second side) and paired.
     report: shows one plain line to the user; called before anything slow.
 
   Returns:
@@ -82,7 +89,53 @@ def load(config: Any, report: Callable[[str], None]) -> Dataset:
       f"config.data.source={config.source!r} is unknown; choose one of "
       f"{', '.join(SOURCES)}"
     )
-  dataset = SOURCES[config.source](config, report)
+  second = config.second.source
+  if config.paired and not second:
+    sides = [_finished(config, each, report) for each in pairs.load(config, report)]
+    return sides[0]._replace(second=sides[1], paired=True)
+  dataset = _finished(config, SOURCES[config.source](config, report), report)
+  if not second:
+    return dataset
+  if second in derived.KINDS:
+    return dataset._replace(second=derived.derive(dataset, second), paired=True)
+  of_second = of_side(config, second=True)
+  other = _finished(of_second, SOURCES[second](of_second, report), report)
+  _check_partners(config, dataset, other)
+  return dataset._replace(second=other, paired=config.paired)
+
+
+def of_side(config: Any, second: bool) -> Any:
+  """Returns the ConfigDict `config.data` of one side of it, as `load` takes it.
+
+  Args:
+    config: the ConfigDict `config.data`.
+    second: whether it is the second side; of one that is made of the first it is that
+      of the first.
+  """
+  fields = config.to_dict()
+  own = fields["second"]
+  if second and own["source"] not in ("", *derived.KINDS):
+    fields |= own
+  fields["second"] = {**own, "source": ""}
+  return ConfigDict(fields)
+
+
+def _check_partners(config: Any, dataset: Dataset, other: Dataset) -> None:
+  """Raises UserError if two sides that belong together differ in their numbers."""
+  counts = [
+    tuple(len(split.images) for split in (side.train, side.test))
+    for side in (dataset, other)
+  ]
+  if config.paired and counts[0] != counts[1]:
+    raise UserError(
+      f"data.paired=True needs a partner for each image, but {dataset.name} has "
+      f"{counts[0][0]:,} + {counts[0][1]:,} training and test images and {other.name} "
+      f"{counts[1][0]:,} + {counts[1][1]:,}: set it to False, or give both as many"
+    )
+
+
+def _finished(config: Any, dataset: Dataset, report: Callable[[str], None]) -> Dataset:
+  """Returns what was read from a source in the size, form and number asked for."""
   if config.source in SOURCES_WITH_PATH and dataset.class_names:
     local.warn_of_one_class(dataset, report)
   side = config.image_size

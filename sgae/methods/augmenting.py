@@ -14,7 +14,7 @@ def augmenting(program: Program, name: str, kinds: Sequence[str]) -> Program:
 
   What is done to an image depends on the run's key, the method, the step, the update
   within it and the place in the global batch, so that a resumed run and any number of
-  devices give the same.
+  devices give the same. Of two sides both are altered alike, or pairs would come apart.
 
   Args:
     program: of a single run.
@@ -26,15 +26,19 @@ def augmenting(program: Program, name: str, kinds: Sequence[str]) -> Program:
 
   def step(state, batch, *, axis: str | None = None):
     key = randomness.stream_key(state.key, f"{name}/augment", state.step)
-    images, positions_b = batch["image"], batch["position"]
-    if images.ndim == 4:
-      images = augmented(images, kinds, key, positions_b)
-    else:  # the batches of several updates
-      drawn = [
+    positions_b = batch["position"]
+
+    def altered(images):
+      if images.ndim == 4:
+        return augmented(images, kinds, key, positions_b)
+      drawn = [  # the batches of several updates
         augmented(images_bhwc, kinds, randomness.fold_in(key, update), positions_b)
         for update, images_bhwc in enumerate(images)
       ]
-      images = jnp.stack(drawn)
-    return program.step(state, batch | {"image": images}, axis=axis)
+      return jnp.stack(drawn)
+
+    sides = [name for name in ("image", "second_image") if name in batch]
+    changed = {name: altered(batch[name]) for name in sides}
+    return program.step(state, batch | changed, axis=axis)
 
   return program._replace(step=step)

@@ -10,7 +10,7 @@ import numpy as np
 from sgae import randomness
 from sgae.data import order
 from sgae.data.dataset import Dataset, Split
-from sgae.data.placement import Placement, choose
+from sgae.data.placement import Placement, placed
 from sgae.data.resident import mean_image
 from sgae.devices.compiled_steps import CompiledSteps
 from sgae.devices.mesh import compute_on, device_memory, local_mesh, replicate
@@ -89,27 +89,40 @@ def examples_of_calls(
     rows: positions in each batch that this process takes, or members of a population.
     step: steps done.
   """
-  train = dataset.train
   chunk, steps = config[name].log_every, config[name].steps
-  ordered = order_of(name, config, train)
 
-  def indices(call):
-    return indices_of(name, config.seed, program, call * chunk, chunk, ordered, rows)
+  def indices_in(stream, ordered):
+    def indices(call):
+      first = call * chunk
+      return indices_of(stream, config.seed, program, first, chunk, ordered, rows)
 
-  return placement.examples(train, indices, step // chunk, steps // chunk)
+    return indices
+
+  own, calls = order_of(name, config, dataset.train), (step // chunk, steps // chunk)
+  first = indices_in(name, own)
+  if dataset.second is None:
+    return placement.examples(dataset.train, first, *calls)
+  second = indices_in(f"{name}/second", order_within(config, dataset.second.train))
+  both = (first, first if config.data.paired else second)
+  return placement.examples(dataset.sides, both, *calls)
 
 
 def order_of(name: str, config: Any, train: Split) -> Order:
   """Returns the order in which a method sees the training examples."""
+  if not config.data.balance and (pools := METHODS[name].pools(config, train)):
+    return functools.partial(order.pooled_indices, pools=pools)
+  return order_within(config, train)
+
+
+def order_within(config: Any, train: Split) -> Order:
+  """Returns the order of all training examples of a side, whatever the method."""
   if config.data.balance:
     return functools.partial(order.balanced_indices, labels=train.labels)
-  if pools := METHODS[name].pools(config, train):
-    return functools.partial(order.pooled_indices, pools=pools)
   return functools.partial(order.batch_indices, num_examples=len(train.images))
 
 
 def indices_of(
-  name: str,
+  stream: str,
   seed: int,
   program: Program,
   first: int,
@@ -120,7 +133,7 @@ def indices_of(
   """Returns the examples of some steps.
 
   Args:
-    name: name of the method.
+    stream: name of the order: the method's, for a second side another.
     seed: of a single run; the members of a population have their own.
     program: of the method.
     first: the first step.
@@ -133,7 +146,7 @@ def indices_of(
   """
 
   def of_seed(seed):
-    return ordered(seed, name, first, steps, program.batch_shape)
+    return ordered(seed, stream, first, steps, program.batch_shape)
 
   if program.members:
     return np.stack([of_seed(program.members[row]) for row in rows], axis=1)
@@ -172,13 +185,12 @@ def calls_in_memory(
   """
   mesh = local_mesh()
   steps, chunk = config[name].steps, config[name].log_every
-  size = dataset.train.images.nbytes
-  placement = choose(config.data.placement, size, device_memory(mesh))
+  placement = placed(config.data.placement, dataset, device_memory(mesh))
   compiled = compile_steps(program, placement, mesh, "jit")
   examples = examples_of_calls(
     name, config, program, dataset, placement, compiled.rows, 0
   )
-  source = replicate(dataset.train, mesh) if placement.resident else ()
+  source = replicate(dataset.source, mesh) if placement.resident else ()
   key = randomness.root_key(config.seed)
   start = compute_on(program.init_from, mesh, key, branches or {})
   return iterate(compiled, start, source, examples, 0, chunk, steps)

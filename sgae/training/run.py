@@ -12,7 +12,7 @@ from sgae.data.checks import check_labels
 from sgae.data.dataset import Dataset, noun_of
 from sgae.data.fingerprint import fingerprint
 from sgae.data.order import ENDLESS
-from sgae.data.placement import INPUTS, Placement, choose
+from sgae.data.placement import SECOND_INPUTS, Placement, inputs_of, placed
 from sgae.data.reading import describe_data
 from sgae.devices import processes
 from sgae.devices.backend import (
@@ -77,20 +77,22 @@ def train(config: Any, workdir: Path, console: Console) -> None:
   with processes.leader_first("data"):
     dataset = sources.load(config.data, console.line)
   data = fingerprint(dataset)
-  check_examples(config, len(dataset.train.images))
-  _check_variety(dataset)
+  for side in (dataset, dataset.second):
+    if side is not None:
+      check_examples(config, len(side.train.images))
+      _check_variety(side)
+      check_labels(config.data, side)
   _check_choice(config, dataset)
-  check_labels(config.data, dataset)
   for name in config.phases:
+    _check_inputs(name, dataset)
     METHODS[name].check_data(config, dataset)
-    _check_inputs(name)
   with (
     run_directory.claimed(workdir, config, processes.is_leader()) as stored,
     explain_out_of_memory(),
     processes.loss_awaited(),
   ):
     images = dataset.train.images
-    placement = choose(config.data.placement, images.nbytes, device_memory(mesh))
+    placement = placed(config.data.placement, dataset, device_memory(mesh))
     checkpoints = {
       name: checkpoints_of(config, workdir, name) for name in config.phases
     }
@@ -106,7 +108,7 @@ def train(config: Any, workdir: Path, console: Console) -> None:
     many = f"{len(members)} members of " if members else ""
     console.line(
       f"{'Resuming' if stored else 'Training'} {many}{' -> '.join(config.phases)} on "
-      f"{dataset.name}: {_amount(images)}, {devices}; {workdir}"
+      f"{_amounts(dataset)}, {devices}; {workdir}"
     )
     console.line(f"Data: {about}")
     _train_phases(
@@ -174,7 +176,7 @@ def _train_phases(
     dataset, feature_extractor.obtain(config, dataset, cache, console)
   )
   mean_image = resident.mean_image(dataset.train.images)
-  source = replicate(dataset.train, mesh) if placement.resident else ()
+  source = replicate(dataset.source, mesh) if placement.resident else ()
   finished: dict[str, Any] = {}
   writer = nullcontext()
   if processes.is_leader():
@@ -270,19 +272,27 @@ def _check_choice(config: Any, dataset: Dataset) -> None:
       )
 
 
-def _check_inputs(name: str) -> None:
+def _check_inputs(name: str, dataset: Dataset) -> None:
   """Raises UserError if a method needs arrays that the data do not have."""
-  missing = [array for array in METHODS[name].inputs if array not in INPUTS]
-  if missing:
-    raise UserError(
-      f"phases names {name}, which needs {missing[0]!r} of each example, but the data "
-      f"have {' and '.join(INPUTS)}: choose another method"
-    )
+  present = inputs_of(dataset)
+  missing = [array for array in METHODS[name].inputs if array not in present]
+  if not missing:
+    return
+  advice = "choose another method"
+  if missing[0] in SECOND_INPUTS:
+    advice = "give them a second side with --config.data.second.source=..."
+  raise UserError(
+    f"phases names {name}, which needs {missing[0]!r} of each example, but the data "
+    f"have {' and '.join(present)}: {advice}"
+  )
 
 
-def _amount(images) -> str:
+def _amounts(dataset: Dataset) -> str:
+  """Returns the name and number of training examples of each side."""
+  images = dataset.train.images
   count = "endless" if len(images) == ENDLESS else f"{len(images):,}"
-  return f"{count} {noun_of(images.shape[1:])}"
+  first = f"{dataset.name}: {count} {noun_of(images.shape[1:])}"
+  return first if dataset.second is None else f"{first}, {_amounts(dataset.second)}"
 
 
 def _check_resume(config, workdir, stored, position, data, console) -> None:
