@@ -1,4 +1,4 @@
-"""Trains, evaluates, samples, probes, predicts, exports; `--help` lists fields."""
+"""Trains, evaluates, samples, predicts, upscales, exports; `--help` lists fields."""
 
 import shlex
 import sys
@@ -11,7 +11,7 @@ from sgae import cli
 
 DEFAULT_CONFIG = str(Path(__file__).parent / "configs" / "digits.py")
 MODES = ["train", "evaluate", "sample", "probe", "predict", "export", "compile"]
-MODES += ["compare"]
+MODES += ["upscale", "compare"]
 flags.DEFINE_string("workdir", "", "Run directory; '': runs/<config name>.")
 flags.DEFINE_enum("mode", "train", MODES, "What to do.")
 flags.DEFINE_string("output", "", "Where results go; '': workdir.")
@@ -24,7 +24,7 @@ flags.DEFINE_integer("step", -1, "Checkpoint to sample; -1: the best or newest."
 flags.DEFINE_float("truncation", 1, "Distance of samples to the mean code; 1: whole.")
 flags.DEFINE_bool("raw", False, "Sample the last step's generator, not its average.")
 flags.DEFINE_integer(
-  "member", -1, "Of a population, to sample or export, probe, predict."
+  "member", -1, "Of a population, to sample, export, probe, predict, upscale."
 )
 flags.DEFINE_string("coordinator", "", "host:port of process 0.")
 flags.DEFINE_integer("num_processes", 0, "Processes; 0: found out.")
@@ -33,7 +33,7 @@ FORMATS = ["png", "npz", "saelens"]
 flags.DEFINE_enum("format", "png", FORMATS, "Of samples: png, npz; export: saelens.")
 flags.DEFINE_string("topology", "", "TPU slice to compile for: v5e:2x4.")
 flags.DEFINE_string(
-  "images", "", "compile: NxHxWxC, without the data; predict: the images."
+  "images", "", "compile: NxHxWxC, without the data; else the images to read."
 )
 flags.DEFINE_list("runs", [], "Run directories to compare, split by commas.")
 flags.DEFINE_float("target", 0, "Distance to reach; compare: 0 for the lowest.")

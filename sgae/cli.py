@@ -15,16 +15,17 @@ from sgae.errors import UserError
 from sgae.reporting.stream import LastingStream
 from sgae.training.signals import heeded
 
+APPLIED = ("predict", "upscale")  # modes that apply a run to `--images`
 # Flags that only some modes read; a flag without effect would mislead.
 READ_BY = {
   **dict.fromkeys(("num_samples", "seed", "indices"), ("sample",)),
   **dict.fromkeys(("latents", "step", "truncation", "raw"), ("sample",)),
   "classes": ("sample",),
   "format": ("sample", "export"),
-  "member": ("sample", "export", "probe", "predict"),
-  "output": ("evaluate", "sample", "export", "probe", "predict"),
+  "member": ("sample", "export", "probe", *APPLIED),
+  "output": ("evaluate", "sample", "export", "probe", *APPLIED),
   "topology": ("compile",),
-  "images": ("compile", "predict"),
+  "images": ("compile", *APPLIED),
   "runs": ("compare",),
   "target": ("evaluate", "compare"),
 }
@@ -175,7 +176,6 @@ def run(flags: Any, config: Any, overrides: dict[str, Any], name: str) -> int:
   from sgae.devices import processes
   from sgae.evaluation.choice import Choice
   from sgae.evaluation.evaluate import evaluate_run
-  from sgae.evaluation.predict import predict_run
   from sgae.evaluation.probe import probe_run
   from sgae.evaluation.sample import sample_run
   from sgae.methods import views
@@ -199,8 +199,8 @@ def run(flags: Any, config: Any, overrides: dict[str, Any], name: str) -> int:
       evaluate_run(workdir, overrides, output, flags.target, elsewhere)
     elif flags.mode == "probe":
       probe_run(workdir, overrides, output, flags.member, elsewhere)
-    elif flags.mode == "predict":
-      predict_run(workdir, overrides, flags.images, output, flags.member, elsewhere)
+    elif flags.mode in APPLIED:
+      _apply(flags, workdir, overrides, output, elsewhere)
     elif flags.mode == "export":
       if flags["format"].present:
         name, member = flags.format, flags.member
@@ -219,3 +219,19 @@ def run(flags: Any, config: Any, overrides: dict[str, Any], name: str) -> int:
     output.error(str(error))
     return processes.leave(error.exit_code, together=error.exit_code != 2)
   return processes.leave(0, together=True)
+
+
+def _apply(
+  flags: Any, workdir: Path, overrides: dict[str, Any], output: Any, elsewhere: Any
+) -> None:
+  """Applies a run to the images of `--images`; arguments as the modes' functions."""
+  from sgae.evaluation.image_to_image import image_to_image_run
+  from sgae.evaluation.predict import predict_run
+
+  images, member = flags.images, flags.member
+  if flags.mode == "predict":
+    predict_run(workdir, overrides, images, output, member, elsewhere)
+  else:
+    image_to_image_run(
+      workdir, overrides, flags.mode, images, output, member, elsewhere
+    )

@@ -1,10 +1,11 @@
-"""Images that belong to no data set, such as those that classes are predicted for."""
+"""Images that belong to no data set, such as those that a run is applied to."""
 
 import os
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
+from ml_collections import ConfigDict
 
 from sgae.data import local, npz, pixels
 from sgae.data.sources import resized
@@ -24,8 +25,8 @@ def read_images(
 ) -> NewImages:
   """Returns all images of a folder, an archive or a .npz file, whatever their classes.
 
-  They are read as the data of the run were: with its image_size and background. Those
-  of a .npz file are called by their numbers.
+  They are read as the data of the run were: with its background, and resized where
+  its image_size resized these. Those of a .npz file are called by their numbers.
 
   Args:
     place: a folder, a .zip, .tar, .tar.gz or .tgz of one, or a .npz file.
@@ -36,6 +37,8 @@ def read_images(
   Raises:
     UserError: it cannot be read, holds no images, or these have another shape.
   """
+  if config.image_size not in (0, image_shape[0]):
+    config = ConfigDict(config.to_dict() | {"image_size": image_shape[0]})
   root = local.absolute(place)
   what = local.shown(root)
   if root.lower().endswith(".npz"):
@@ -55,8 +58,7 @@ def read_images(
       for shape in (images.shape[1:], image_shape)
     )
     raise UserError(
-      f"the images of {what} have {found}, but the run was trained on {wanted}: "
-      "convert them"
+      f"the images of {what} have {found}, but the run takes {wanted}: convert them"
     )
   return NewImages(names, images)
 

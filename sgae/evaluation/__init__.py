@@ -3,5 +3,6 @@
 `measures/` are pure functions. `feature_extractor.py` obtains the network whose
 features they compare, `baselines.py` computes the floor and the controls, `evaluate.py`
 evaluates a run with all of them, `sample.py` writes samples of a generator, `probe.py`
-probes frozen codes, and `predict.py` names the classes of new images.
+probes frozen codes. `apply.py` applies a trained function to new images: `predict.py`
+names their classes, `image_to_image.py` makes images of them.
 """

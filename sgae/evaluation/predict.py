@@ -1,6 +1,7 @@
 """`--mode=predict`: classes with probabilities for new images, by a trained run."""
 
 import csv
+import functools
 import io
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,18 +10,12 @@ from typing import Any
 import jax
 import numpy as np
 
-from sgae.data import resident
-from sgae.data.new_images import read_images
-from sgae.devices.batched_apply import batched_apply
-from sgae.devices.mesh import local_mesh, make_mesh
 from sgae.errors import UserError
+from sgae.evaluation.apply import apply_to_images
 from sgae.methods import METHODS
-from sgae.methods.population import chosen_member, state_of
 from sgae.reporting.console import Console
 from sgae.reporting.files import require_writable, write_atomically
 from sgae.runs import directory as run_directory
-from sgae.runs.load import stored_config
-from sgae.runs.states import read_state
 
 FUNCTION = "logits"  # of a program that names classes
 TABLE, ARRAYS = "predictions.csv", "predictions.npz"
@@ -52,36 +47,27 @@ def predict_run(
     UserError: there is no run, nothing in it names classes, there is no checkpoint, or
       the images do not fit.
   """
-  if not images:
-    raise UserError(
-      "--mode=predict needs images: give --images=FOLDER, an archive or a .npz file"
-    )
-  config = stored_config(workdir, overrides, console.line)
   place = output or workdir
   require_writable(place)
-  stored = run_directory.read(workdir)
-  shape = tuple(stored["image_shape"])
-  phase = _naming_phase(workdir, config, shape)
-  chosen = chosen_member(config, member)
-  mesh = make_mesh(config.parallel.devices) if chosen is None else local_mesh()
-  restored = read_state(config, workdir, phase, shape, mesh, console.line)
-  if restored is None:
-    raise UserError(f"{workdir} has no checkpoint of the {phase} phase: train first")
-  step, state = restored
-  found = read_images(images, config.data, shape, console.line)
-  logits = METHODS[phase].build(config, shape).functions[FUNCTION]
-
-  def classify(state, images_bhwc):
-    return jax.nn.softmax(logits(state, resident.to_model_range(images_bhwc)), axis=1)
-
-  run = batched_apply(classify, mesh)
-  probabilities_nk = run(state_of(state, chosen), found.images)
-  names = class_names(stored, probabilities_nk.shape[1])
-  _write(place, found.names, names, probabilities_nk)
+  applied = apply_to_images(
+    workdir,
+    overrides,
+    "predict",
+    FUNCTION,
+    images,
+    console,
+    member,
+    phase_of=functools.partial(_naming_phase, workdir),
+    finish=lambda logits_nk: jax.nn.softmax(logits_nk, axis=1),
+  )
+  files, probabilities_nk = applied.files, applied.results
+  names = class_names(run_directory.read(workdir), probabilities_nk.shape[1])
+  _write(place, files, names, probabilities_nk)
   counts = np.bincount(probabilities_nk.argmax(axis=1), minlength=len(names))
   shown = [f"{name} {count:,}" for name, count in zip(names, counts, strict=True)]
   console.line(
-    f"{len(found.names):,} images by {phase} of step {step}: {', '.join(shown)}"
+    f"{len(files):,} images by {applied.phase} of step {applied.step}: "
+    f"{', '.join(shown)}"
   )
   console.line(f"Stored in {place / TABLE} and {place / ARRAYS}")
 

@@ -1,0 +1,105 @@
+"""New images through a trained run that makes images of images."""
+
+import functools
+import io
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import numpy as np
+
+from sgae.errors import UserError
+from sgae.evaluation.apply import apply_to_images
+from sgae.methods import METHODS
+from sgae.reporting import pictures
+from sgae.reporting.console import Console
+from sgae.reporting.files import require_writable, write_atomically
+
+
+def image_to_image_run(
+  workdir: Path,
+  overrides: dict[str, Any],
+  mode: str,
+  images: str,
+  console: Console,
+  member: int = -1,
+  output: Path | None = None,
+  function: str = "",
+) -> None:
+  """Writes what a function of a run makes of new images.
+
+  The folder named like the mode gets a PNG file for each image, under its own name;
+  `<mode>.npz` beside it has `files` and `images`, uint8 [N, H, W, C].
+
+  Args:
+    workdir: a run directory; its last phase with the function is used.
+    overrides: as for `evaluate_run`.
+    mode: of the command line.
+    images: a folder, an archive or a .npz file of images of the shape that the function
+      takes, see `data.new_images`.
+    console: where the names of the files go.
+    member: of a population; -1: the first one.
+    output: the directory that files go to; None: the run directory.
+    function: of the phase's program, float32 images in [-1, 1] to such; '': that named
+      like the mode.
+
+  Raises:
+    UserError: there is no run, no phase with the function, no checkpoint or no such
+      member, or the images do not fit.
+  """
+  function = function or mode
+  place = output or workdir
+  require_writable(place)
+  applied = apply_to_images(
+    workdir,
+    overrides,
+    mode,
+    function,
+    images,
+    console,
+    member,
+    phase_of=functools.partial(_phase_with, function, workdir, mode),
+    finish=pictures.to_bytes,
+    check=pictures_of,
+  )
+  folder, arrays = place / mode, place / f"{mode}.npz"
+  for name, image in zip(pictures_of(applied.files), applied.results, strict=True):
+    pictures.write_png(folder / name, image)
+  stored = io.BytesIO()
+  np.savez(stored, files=np.array(applied.files), images=applied.results)
+  write_atomically(arrays, stored.getvalue())
+  height, width = applied.results.shape[1:3]
+  console.line(
+    f"{len(applied.files):,} images of {width}x{height} pixels by {applied.phase} of "
+    f"step {applied.step}: {folder} and {arrays}"
+  )
+
+
+def _phase_with(
+  function: str, workdir: Path, mode: str, config: Any, image_shape: tuple[int, ...]
+) -> str:
+  """Returns the last phase whose program has a function."""
+  for name in reversed(config.phases):
+    if function in METHODS[name].build(config, image_shape).functions:
+      return name
+  raise UserError(
+    f"{workdir} has no {function!r} for --mode={mode} "
+    f"(phases={tuple(config.phases)}): choose another run"
+  )
+
+
+def pictures_of(files: list[str]) -> list[str]:
+  """Returns the name of the PNG file of each image.
+
+  Raises:
+    UserError: two of them have the same one.
+  """
+  names: dict[str, str] = {}
+  for file in files:
+    name = PurePosixPath(file).with_suffix(".png").as_posix()
+    if name in names:
+      raise UserError(
+        f"--images has {names[name]} and {file}, which would both become {name}: "
+        "rename one"
+      )
+    names[name] = file
+  return list(names)
