@@ -8,17 +8,16 @@ import numpy as np
 from sklearn.decomposition import PCA
 from threadpoolctl import threadpool_limits
 
-from sgae.data import resident, sources
+from sgae.data import resident
 from sgae.data.dataset import Dataset, Split, labelled
-from sgae.data.fingerprint import fingerprint
 from sgae.data.order import draw_of_classes
-from sgae.data.reading import describe_data
 from sgae.devices.batched_apply import batched_apply
 from sgae.devices.mesh import local_mesh, make_mesh
 from sgae.diagnostics.health import events
 from sgae.errors import UserError
 from sgae.evaluation.measures.codes import largest
 from sgae.evaluation.measures.probes import HIDDEN, PROBES, probe_error
+from sgae.evaluation.run_data import load_data
 from sgae.methods import METHODS, views
 from sgae.methods.population import chosen_member, state_of
 from sgae.reporting import probe_curves
@@ -31,7 +30,6 @@ from sgae.reporting.files import (
 )
 from sgae.reporting.metrics import read_metrics
 from sgae.reporting.report import write_report
-from sgae.runs import directory as run_directory
 from sgae.runs.load import stored_config
 from sgae.runs.states import read_states
 
@@ -75,7 +73,7 @@ def probe_run(
   require_writable(place)  # early: probing may take minutes
   chosen = chosen_member(config, member)
   mesh = make_mesh(config.parallel.devices) if chosen is None else local_mesh()
-  dataset = _data(workdir, config, console)
+  dataset = load_data(workdir, config, console)
   train, test = probed_splits(dataset)
   shape = dataset.train.images.shape[1:]
   found = read_states(config, workdir, shape, mesh, console.line)
@@ -109,15 +107,6 @@ def probe_run(
   console.line(f"Stored in {place / FILE_NAME} and {picture}")
   found_events = events(read_metrics(workdir), views.warnings())
   write_report(workdir, found_events, views.shown(), output)
-
-
-def _data(workdir: Path, config: Any, console: Console) -> Dataset:
-  """Returns the data that the run was trained on, and says what they are."""
-  dataset = sources.load(config.data, console.line)
-  console.line(f"Data: {describe_data(dataset, config.data.augment)}")
-  stored, found = run_directory.read(workdir), fingerprint(dataset)
-  run_directory.check_data(workdir, config, stored, found, console.line)
-  return dataset
 
 
 def probed_splits(dataset: Dataset) -> tuple[Split, Split]:
