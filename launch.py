@@ -1,4 +1,4 @@
-"""Trains, evaluates, samples, predicts, upscales, exports; `--help` lists fields."""
+"""Trains, evaluates, samples, edits, predicts, upscales; `--help` lists fields."""
 
 import shlex
 import sys
@@ -11,7 +11,7 @@ from sgae import cli
 
 DEFAULT_CONFIG = str(Path(__file__).parent / "configs" / "digits.py")
 MODES = ["train", "evaluate", "sample", "probe", "predict", "export", "compile"]
-MODES += ["upscale", "compare"]
+MODES += ["upscale", "invert", "edit", "compare"]
 flags.DEFINE_string("workdir", "", "Run directory; '': runs/<config name>.")
 flags.DEFINE_enum("mode", "train", MODES, "What to do.")
 flags.DEFINE_string("output", "", "Where results go; '': workdir.")
@@ -35,6 +35,13 @@ flags.DEFINE_string("topology", "", "TPU slice to compile for: v5e:2x4.")
 flags.DEFINE_string(
   "images", "", "compile: NxHxWxC, without the data; else the images to read."
 )
+flags.DEFINE_string("space", "code", "Where images are points: code or latent.")
+flags.DEFINE_integer("iterations", 300, "Of the search for the points of images.")
+flags.DEFINE_string("set", "", "Latents to change, such as 17=+2,40=0.")
+flags.DEFINE_string("towards", "", "Class to edit towards: 8; by 20 latents: 8:20.")
+flags.DEFINE_string("transfer", "", "Row of an image, its latents: 3 or 3:17,40-45.")
+flags.DEFINE_string("direction", "", "Principal direction to edit along: pca:0.")
+flags.DEFINE_string("strengths", "0,0.5,1,1.5,2", "Of the edit.")
 flags.DEFINE_list("runs", [], "Run directories to compare, split by commas.")
 flags.DEFINE_float("target", 0, "Distance to reach; compare: 0 for the lowest.")
 

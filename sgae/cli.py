@@ -16,16 +16,20 @@ from sgae.reporting.stream import LastingStream
 from sgae.training.signals import heeded
 
 APPLIED = ("predict", "upscale")  # modes that apply a run to `--images`
+EDITING = ("invert", "edit")  # modes that look for the points of images
 # Flags that only some modes read; a flag without effect would mislead.
 READ_BY = {
-  **dict.fromkeys(("num_samples", "seed", "indices"), ("sample",)),
+  **dict.fromkeys(("num_samples", "indices"), ("sample", "edit")),
+  "seed": ("sample", *EDITING),
   **dict.fromkeys(("latents", "step", "truncation", "raw"), ("sample",)),
   "classes": ("sample",),
   "format": ("sample", "export"),
-  "member": ("sample", "export", "probe", *APPLIED),
-  "output": ("evaluate", "sample", "export", "probe", *APPLIED),
+  "member": ("sample", "export", "probe", *APPLIED, *EDITING),
+  "output": ("evaluate", "sample", "export", "probe", *APPLIED, *EDITING),
   "topology": ("compile",),
-  "images": ("compile", *APPLIED),
+  "images": ("compile", *APPLIED, *EDITING),
+  **dict.fromkeys(("space", "iterations"), EDITING),
+  **dict.fromkeys(("set", "towards", "transfer", "direction", "strengths"), ("edit",)),
   "runs": ("compare",),
   "target": ("evaluate", "compare"),
 }
@@ -201,6 +205,8 @@ def run(flags: Any, config: Any, overrides: dict[str, Any], name: str) -> int:
       probe_run(workdir, overrides, output, flags.member, elsewhere)
     elif flags.mode in APPLIED:
       _apply(flags, workdir, overrides, output, elsewhere)
+    elif flags.mode in EDITING:
+      _edit(flags, workdir, overrides, output, elsewhere)
     elif flags.mode == "export":
       if flags["format"].present:
         name, member = flags.format, flags.member
@@ -235,3 +241,22 @@ def _apply(
     image_to_image_run(
       workdir, overrides, flags.mode, images, output, member, elsewhere
     )
+
+
+def _edit(
+  flags: Any, workdir: Path, overrides: dict[str, Any], output: Any, elsewhere: Any
+) -> None:
+  """Hands over to the mode that looks for the points of images, or edits them."""
+  from sgae.editing.choice import EditChoice, InvertChoice
+  from sgae.editing.edit import edit_run
+  from sgae.editing.invert import invert_run
+
+  def asked(kind):
+    return kind(*(flags[field].value for field in kind._fields))
+
+  if flags.mode == "invert":
+    choice = asked(InvertChoice)
+    invert_run(workdir, overrides, choice, output, flags.member, elsewhere)
+  else:
+    choice = asked(EditChoice)
+    edit_run(workdir, overrides, choice, output, flags.member, elsewhere)

@@ -30,7 +30,7 @@ FLOORS = (
   # the compiled calls of runs, and of small trainings of evaluation and benchmarks
   ("sgae.config", "sgae.training.calls"),
   ("sgae.runs",),
-  ("sgae.evaluation",),
+  ("sgae.evaluation", "sgae.editing"),
   ("sgae.training",),
   ("sgae.aot", "sgae.benchmark", "sgae.pretrained"),
   ("sgae",),

@@ -68,8 +68,12 @@ def check(choice: Choice, num_samples: int) -> None:
     )
 
 
-def numbers_of(indices: str) -> np.ndarray:
+def numbers_of(indices: str, flag: str = "--indices") -> np.ndarray:
   """Returns the numbers that a text such as '0-9,42' names, int32 [N], in its order.
+
+  Args:
+    indices: the text.
+    flag: that the user gave it by.
 
   Raises:
     UserError: it cannot be read, names one twice or more than 10 million.
@@ -79,20 +83,20 @@ def numbers_of(indices: str) -> np.ndarray:
     first, dash, last = part.strip().partition("-")
     if not (first.isdecimal() and (last.isdecimal() if dash else True)):
       raise UserError(
-        f"--indices={indices!r} cannot be read at {part!r}: give numbers and ranges "
+        f"{flag}={indices!r} cannot be read at {part!r}: give numbers and ranges "
         "from 0 up, such as 0-9,42"
       )
     spans.append(range(int(first), int(last if dash else first) + 1))
   if not all(spans) or max(span[-1] for span in spans) > LARGEST:
     raise UserError(
-      f"--indices={indices!r} has a range that goes backwards or beyond {LARGEST}: "
+      f"{flag}={indices!r} has a range that goes backwards or beyond {LARGEST}: "
       "give numbers and ranges from 0 up, such as 0-9,42"
     )
   if sum(map(len, spans)) > MOST:
-    raise UserError(f"--indices={indices!r} names more than {MOST} samples: name fewer")
+    raise UserError(f"{flag}={indices!r} names more than {MOST}: name fewer")
   numbers = np.concatenate([np.arange(s.start, s.stop, dtype=np.int32) for s in spans])
   if len(np.unique(numbers)) < len(numbers):
-    raise UserError(f"--indices={indices!r} names a sample twice: name each once")
+    raise UserError(f"{flag}={indices!r} names one twice: name each once")
   return numbers
 
 
@@ -134,14 +138,14 @@ def numbers_of_classes(text: str, names: Sequence[str]) -> np.ndarray:
 
 def _span(text: str, names: Sequence[str]) -> range:
   """Returns the numbers of a class, or of a range of classes; empty for neither."""
-  number = _class_number(text, names)
+  number = class_number(text, names)
   if number is not None:
     return range(number, number + 1)
-  first, _, last = (_class_number(end, names) for end in text.partition("-"))
+  first, _, last = (class_number(end, names) for end in text.partition("-"))
   return range(0) if first is None or last is None else range(first, last + 1)
 
 
-def _class_number(text: str, names: Sequence[str]) -> int | None:
+def class_number(text: str, names: Sequence[str]) -> int | None:
   """Returns the number of a class by its name, or else by its number."""
   if text in names:
     return list(names).index(text)

@@ -59,6 +59,16 @@ class FeatureExtractor(NamedTuple):
     _, serving = METHODS.providing("extractor")
     return serving.task(self.about[serving.section], self.about["image_shape"])
 
+  def network(self) -> Callable[[Params, jax.Array], tuple[jax.Array, jax.Array]]:
+    """Returns `f(params, images) -> (features [B, D], probabilities [B, K])`.
+
+    It is a pure function; images are float32 [B, H, W, C] in [-1, 1].
+    """
+    _, serving = METHODS.providing("extractor")
+    return serving.extract_features(
+      self.about[serving.section], self.about["image_shape"]
+    )
+
   def extract_features(
     self, mesh: Any
   ) -> Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]:
@@ -67,10 +77,7 @@ class FeatureExtractor(NamedTuple):
     Images are uint8 [N, H, W, C], features float32 [N, D], and probabilities of the
     classes, or turns, that it learnt float32 [N, K].
     """
-    _, serving = METHODS.providing("extractor")
-    network = serving.extract_features(
-      self.about[serving.section], self.about["image_shape"]
-    )
+    network = self.network()
 
     def extract_rows(params, images):
       return network(params, resident.to_model_range(images))

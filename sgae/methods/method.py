@@ -35,8 +35,8 @@ class Sampling(NamedTuple):
     draw: `draw(state, key, positions_b) -> latents`, float32 [B, *latent_shape]; latent
       i depends on the key and on positions_b[i] alone.
     generate: `generate(state, latents) -> images`, float32 [B, H, W, C].
-    code: `code(state, latents) -> codes`, which truncation moves towards their mean; by
-      default the latents themselves.
+    code: `code(state, latents) -> codes`, which truncation moves towards their mean and
+      edits change; they are nowhere below 0. By default the latents themselves.
     decode: `decode(state, codes) -> images`; None: `generate`.
     last: `last(state) -> state` that generates by the parameters of the last step in
       place of their average. None: it has no average.
@@ -51,6 +51,11 @@ class Sampling(NamedTuple):
   decode: Callable[[Any, jax.Array], jax.Array] | None = None
   last: Callable[[Any], Any] | None = None
   classes: int = 0
+
+  @property
+  def coded(self) -> bool:
+    """Whether codes are something else than the latents."""
+    return self.code is not _latents_themselves
 
 
 class Program(NamedTuple):

@@ -1,0 +1,196 @@
+"""`--mode=edit`: images of a trained generator with some latents changed."""
+
+import io
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from sgae.data.dataset import names_of_classes
+from sgae.data.new_images import read_images
+from sgae.editing import edits
+from sgae.editing.choice import (
+  EditChoice,
+  check,
+  parse_direction,
+  parse_sets,
+  parse_strengths,
+  parse_towards,
+  parse_transfer,
+)
+from sgae.editing.invert import inverted
+from sgae.editing.points import (
+  drawn_points,
+  kept_points,
+  make_classes,
+  make_images,
+  reference_points,
+)
+from sgae.editing.trained import Trained, open_run
+from sgae.errors import UserError
+from sgae.evaluation.choice import class_number, numbers_of
+from sgae.evaluation.measures.editing import pixel_change
+from sgae.reporting import pictures
+from sgae.reporting.console import Console
+from sgae.reporting.files import write_atomically
+
+ARRAYS, PICTURE = "edit.npz", "edit.png"
+SAMPLES = 8  # that are edited where nothing says how many
+DIRECTIONS = 64  # principal ones, at most
+SHOWN = 20  # images in the picture, and in a line
+
+
+def edit_run(
+  workdir: Path,
+  overrides: dict[str, Any],
+  choice: EditChoice,
+  console: Console,
+  member: int = -1,
+  output: Path | None = None,
+) -> None:
+  """Edits images or samples, at several strengths.
+
+  `edit.png` has a row for each image: the given one, where there is one, then one for
+  each strength. `edit.npz` has `strengths` [S], `images` uint8 [N, S, H, W, C],
+  `codes` or `latents` [N, S, ...], `touched` bool [N, S, K], `pixel_change` float32
+  [N, S] and, where the feature network names classes, `classes` int [N, S] and
+  `class_before` [N]. A change is from the image of the unchanged point.
+
+  Args:
+    workdir: a run directory.
+    overrides: as for `evaluate_run`.
+    choice: of the user.
+    console: where lines go.
+    member: of a population; -1: the first one.
+    output: the directory that files go to; None: the run directory.
+
+  Raises:
+    UserError: there is no run or no generator, the images do not fit, or a choice is
+      impossible.
+  """
+  check(choice)
+  strengths = parse_strengths(choice.strengths)
+  trained = open_run(workdir, overrides, choice.space, console, member, output)
+  given, points = _points(trained, choice, console)
+  images_of, space = make_images(trained), trained.space
+  before = images_of(points)
+  classes_of = make_classes(trained)
+  classes = None if classes_of is None else classes_of(before)
+  change = _change(trained, choice, points, classes)
+  changed = [edits.edited(points, change, s, space.non_negative) for s in strengths]
+  after = [images_of(each) for each in changed]
+  found = {
+    "strengths": np.array(strengths, np.float32),
+    "images": np.stack(after, axis=1),
+    f"{space.name}s": np.stack(changed, axis=1),
+    "touched": np.stack([edits.touched(points, each) for each in changed], axis=1),
+    "pixel_change": np.stack([pixel_change(before, each) for each in after], axis=1),
+  }
+  if classes is not None and classes_of is not None:
+    by_strength = [classes_of(each) for each in after]
+    found |= {"class_before": classes, "classes": np.stack(by_strength, axis=1)}
+  place, arrays = output or workdir, io.BytesIO()
+  np.savez(arrays, allow_pickle=False, **found)
+  write_atomically(place / ARRAYS, arrays.getvalue())
+  columns = ([] if given is None else [given]) + after
+  cells = np.stack(columns, axis=1)[:SHOWN].reshape(-1, *trained.image_shape)
+  pictures.write_png(place / PICTURE, pictures.grid(cells, len(columns)))
+  names = names_of_classes(trained.data.dataset)
+  for line in described(found, names):
+    console.line(line)
+  console.line(
+    f"{len(points):,} images of {trained.phase} of step {trained.step}: "
+    f"{place / PICTURE} and {place / ARRAYS}"
+  )
+
+
+def described(found: dict[str, np.ndarray], names: tuple[str, ...]) -> list[str]:
+  """Returns a line for each strength: latents touched, pixel change and classes.
+
+  Args:
+    found: as `edit.npz` has it.
+    names: of the classes.
+  """
+  lines = []
+  for s, strength in enumerate(found["strengths"]):
+    touched = found["touched"][:, s]
+    line = (
+      f"strength {strength:g}: {touched.sum(axis=1).mean():.4g} of {touched.shape[1]} "
+      f"latents touched, pixel change {found['pixel_change'][:, s].mean():.4f}"
+    )
+    if "classes" in found:
+      pairs = zip(found["class_before"], found["classes"][:, s], strict=True)
+      said = [f"{names[a]} -> {names[b]}" if a != b else names[a] for a, b in pairs]
+      more = f" and {len(said) - SHOWN} more" if len(said) > SHOWN else ""
+      line += f", classes {', '.join(said[:SHOWN])}{more}"
+    lines.append(line)
+  return lines
+
+
+def _points(
+  trained: Trained, choice: EditChoice, console: Console
+) -> tuple[np.ndarray | None, np.ndarray]:
+  """Returns the given images, or None for samples, and the points to edit."""
+  seed = trained.seed if choice.seed == -1 else choice.seed
+  if not choice.images:
+    numbers = (
+      numbers_of(choice.indices)
+      if choice.indices
+      else np.arange(choice.num_samples or SAMPLES, dtype=np.int32)
+    )
+    return None, drawn_points(trained, seed, numbers)
+  given = read_images(
+    choice.images, trained.config.data, trained.image_shape, console.line
+  ).images
+  points = kept_points(choice.images, trained)
+  if points is None:
+    points = inverted(trained, given, choice.iterations, seed, console)["points"]
+  return given, points
+
+
+def _change(
+  trained: Trained, choice: EditChoice, points: np.ndarray, classes: np.ndarray | None
+) -> np.ndarray:
+  """Returns the change of each point that the user asks for."""
+  size = points.shape[-1]
+  if choice.set:
+    return edits.of_sets(points, parse_sets(choice.set, size))
+  if choice.transfer:
+    row, latents = parse_transfer(choice.transfer, len(points), size)
+    return edits.transfer(points, points[row], latents)
+  if choice.direction:
+    most = min(DIRECTIONS, points[0].size)
+    number = parse_direction(choice.direction, most)
+    found = edits.principal(reference_points(trained).points, number + 1)
+    return edits.along(found, number, points)
+  return _towards(trained, choice.towards, points, classes)
+
+
+def _towards(
+  trained: Trained, text: str, points: np.ndarray, classes: np.ndarray | None
+) -> np.ndarray:
+  dataset = trained.data.dataset
+  if classes is None or dataset.num_classes < 2:
+    raise UserError(
+      f"--towards={text} needs classes, and no feature network names those of "
+      f"{dataset.name}: choose another edit"
+    )
+  names = names_of_classes(dataset)
+  name, most = parse_towards(text)
+  target = class_number(name, names)
+  if target is None:
+    raise UserError(
+      f"--towards={text!r} names no class: choose one of {', '.join(names[:20])}"
+    )
+  reference: Any = reference_points(trained)
+  means = edits.class_means(reference.points, reference.classes, dataset.num_classes)
+  change = edits.towards(means, classes, target)
+  if not np.isfinite(change).all():
+    raise UserError(
+      f"--towards={text}: {dataset.name} has no example of a class that is needed: "
+      "choose another one"
+    )
+  if not 0 < most < points.shape[-1]:
+    return change
+  effect = edits.edited(points, change, 1, trained.space.non_negative) - points
+  return edits.strongest(change, effect, most)
