@@ -18,3 +18,8 @@ class PlayerState(struct.PyTreeNode):
 
   params: Params
   optimizer: Any
+
+
+def params_of(state: Any) -> Params:
+  """Returns the parameters of a state that has one `player`."""
+  return state.player.params

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
-from sgae.networks.network import Network, Params
+from sgae.networks.network import Layers, Network, Params, layers_within
 from sgae.networks.sparsity import Code, SparsityMap
 
 # Branches of an autoencoder's parameters.
@@ -29,6 +29,8 @@ class Autoencoder(NamedTuple):
     decode: `decode(params, code) -> images_bhwc`, of a `Code` or an array of values.
     after_update: `after_update(params, code_bk, axis) -> params`.
     gates: as in `SparsityMap`.
+    decoder_layers: the decoder's, of all parameters; None: it is no chain of
+      fully connected layers.
   """
 
   init: Callable[[jax.Array], Params]
@@ -37,6 +39,7 @@ class Autoencoder(NamedTuple):
   decode: Callable[[Params, Code | jax.Array], jax.Array]
   after_update: Callable[..., Params]
   gates: Callable[[jax.Array], jax.Array] | None = None
+  decoder_layers: Layers | None = None
 
 
 def make_autoencoder(
@@ -85,7 +88,15 @@ def make_autoencoder(
     updated = sparsity.after_update(params["sparsity"], code_bk, axis)
     return params | {"sparsity": updated}
 
-  return Autoencoder(init, encode, sparsify, decode, after_update, sparsity.gates)
+  return Autoencoder(
+    init,
+    encode,
+    sparsify,
+    decode,
+    after_update,
+    sparsity.gates,
+    layers_within(decoder.layers, lambda params: params["decoder"]),
+  )
 
 
 def decode_first(

@@ -7,7 +7,14 @@ import jax
 import jax.numpy as jnp
 
 from sgae.networks.mixture import Mixture
-from sgae.networks.network import BatchNetwork, Network, Params, zero_last_layer
+from sgae.networks.network import (
+  BatchNetwork,
+  Layers,
+  Network,
+  Params,
+  layers_within,
+  zero_last_layer,
+)
 from sgae.networks.sparsity import Code, SparsityMap
 
 
@@ -34,6 +41,7 @@ class Generator(NamedTuple):
     after_update: `after_update(params, code, statistics, axis) -> params`.
     fixed: branches of the parameters that are not trained.
     decode: `decode(params, code values) -> images_bhwc`; None: there is no code.
+    layers: of `decode`, or without a code of the whole, as in `Network`.
   """
 
   init: Callable[[jax.Array], Params]
@@ -41,6 +49,7 @@ class Generator(NamedTuple):
   after_update: Callable[..., Params]
   fixed: tuple[str, ...] = ()
   decode: Callable[[Params, jax.Array], jax.Array] | None = None
+  layers: Layers | None = None
 
 
 def make_sparse_generator(
@@ -102,7 +111,8 @@ def make_sparse_generator(
     return decoder.apply(params["decoder"], values_bk)
 
   fixed = ("mixture",) if mixture is not None and not train_mixture else ()
-  return Generator(init, apply, after_update, fixed, decode)
+  layers = layers_within(decoder.layers, lambda params: params["decoder"])
+  return Generator(init, apply, after_update, fixed, decode, layers)
 
 
 def make_plain_generator(network: BatchNetwork) -> Generator:
@@ -116,4 +126,4 @@ def make_plain_generator(network: BatchNetwork) -> Generator:
     del code, axis
     return network.after_update(params, statistics)
 
-  return Generator(network.init, apply, after_update)
+  return Generator(network.init, apply, after_update, layers=network.layers)

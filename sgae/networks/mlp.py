@@ -15,6 +15,7 @@ from flax import linen as nn
 from sgae.kernels import sparse
 from sgae.kernels.dense import WIDE, dot_general
 from sgae.networks import network
+from sgae.networks.dense_layers import DenseLayer
 from sgae.networks.network import Network, Params
 from sgae.networks.sparsity import sum_of_atoms
 
@@ -134,7 +135,13 @@ def mlp_decoder(
       x = tail.apply({"params": params["layers"]}, hidden_activation(x))
     return output_activation(x).reshape(-1, *mean.shape)
 
-  return Network(init, apply)
+  def layers(params):
+    first, *others = [activation] * len(hidden) + [output]
+    atoms, bias = jax.device_get((params["atoms"], params["bias"]))
+    tail_layers = _dense_layers(params["layers"], others) if others else ()
+    return (DenseLayer(atoms, bias, first), *tail_layers)
+
+  return Network(init, apply, layers=layers)
 
 
 def start_of_bias(mean_image_hwc: np.ndarray, output: str) -> np.ndarray:
@@ -181,8 +188,11 @@ def mlp_generator(
   def apply(params, latents_bz):
     return output_activation(body.apply(params, latents_bz)).reshape(-1, *shape)
 
+  def layers(params):
+    return _dense_layers(params, [activation] * len(hidden) + [output])
+
   linear = body.piecewise_linear and output_activation in network.PIECEWISE_LINEAR
-  return Network(body.init, apply, linear)
+  return Network(body.init, apply, linear, layers)
 
 
 def mlp_discriminator(
@@ -242,6 +252,16 @@ def _flat_network(inputs, hidden, outputs, activation) -> Network:
     return module.apply({"params": params}, x)
 
   return Network(init, apply, function in network.PIECEWISE_LINEAR)
+
+
+def _dense_layers(params, activations) -> tuple[DenseLayer, ...]:
+  """Returns the layers of `_Layers`, an activation for each."""
+  host = jax.device_get(params)
+  found = [host[f"Dense_{i}"] for i in range(len(activations))]
+  return tuple(
+    DenseLayer(layer["kernel"], layer["bias"], name)
+    for layer, name in zip(found, activations, strict=True)
+  )
 
 
 def _flatten(images_bhwc):

@@ -7,7 +7,11 @@ import jax
 import jax.numpy as jnp
 from flax import linen as nn
 
+from sgae.networks.dense_layers import DenseLayer
+
 Params = Any  # a nested dict of arrays
+# the layers of a chain of them, in order
+Layers = Callable[[Params], tuple[DenseLayer, ...]]
 
 
 class Network(NamedTuple):
@@ -19,11 +23,14 @@ class Network(NamedTuple):
     piecewise_linear: whether, around any inputs, the outputs are linear in the inputs
       and in the parameters named 'bias' together: f(c x, c b) = c f(x, b) for c > 0.
       The penalties' gradients are silently wrong where this is claimed and not so.
+    layers: `layers(params)`: the layers that it is a chain of, on the host; None: it is
+      another network.
   """
 
   init: Callable[[jax.Array], Params]
   apply: Callable[..., Any]
   piecewise_linear: bool = False
+  layers: Layers | None = None
 
 
 class BatchNetwork(NamedTuple):
@@ -37,13 +44,14 @@ class BatchNetwork(NamedTuple):
       the batch, empty without normalization.
     after_update: `after_update(params, statistics) -> params`, run after each
       optimizer update with what the training batch gave.
-    piecewise_linear: as in `Network`.
+    piecewise_linear, layers: as in `Network`.
   """
 
   init: Callable[[jax.Array], Params]
   apply: Callable[..., tuple[Any, dict[str, Any]]]
   after_update: Callable[[Params, dict[str, Any]], Params]
   piecewise_linear: bool = False
+  layers: Layers | None = None
 
   def then(self, function: Callable[[Any], jax.Array]) -> "BatchNetwork":
     """Returns the network with a function of its outputs put behind it.
@@ -56,7 +64,7 @@ class BatchNetwork(NamedTuple):
       return function(outputs), statistics
 
     linear = self.piecewise_linear and function in PIECEWISE_LINEAR
-    return self._replace(apply=apply, piecewise_linear=linear)
+    return self._replace(apply=apply, piecewise_linear=linear, layers=None)
 
 
 def rowwise(network: Network) -> BatchNetwork:
@@ -71,7 +79,15 @@ def rowwise(network: Network) -> BatchNetwork:
     apply,
     lambda params, statistics: params,
     network.piecewise_linear,
+    network.layers,
   )
+
+
+def layers_within(
+  layers: Layers | None, own: Callable[[Any], Params]
+) -> Callable[[Any], tuple[DenseLayer, ...]] | None:
+  """Returns `layers` as a function of what `own(whole)` takes its parameters from."""
+  return None if layers is None else lambda whole: layers(own(whole))
 
 
 AnyNetwork = TypeVar("AnyNetwork", Network, BatchNetwork)

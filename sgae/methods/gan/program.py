@@ -41,7 +41,7 @@ from sgae.methods.method import Program, Sampling, Settings
 from sgae.methods.optimizers import make_optimizer
 from sgae.networks.autoencoder import BRANCHES
 from sgae.networks.generator import Generator
-from sgae.networks.network import BatchNetwork, Params
+from sgae.networks.network import BatchNetwork, Params, layers_within
 
 # On the progress bar: numbers that rounds move, where they do.
 SHOWN_IF_MOVED = ("gan/convergence", "gan/augment_probability")
@@ -112,6 +112,9 @@ def build(
       "generate": ((gan.latent_dim + classes,),),
       "discriminate": (shown, *([(classes,)] if classes else [])),
     },
+    decoder_layers=layers_within(
+      players.generator.layers, lambda state: state.ema_params
+    ),
   )
 
 

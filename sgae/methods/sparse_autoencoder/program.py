@@ -11,6 +11,7 @@ from sgae import randomness
 from sgae.losses.sparsity import SPARSITY_PENALTIES
 from sgae.methods.method import Program, Settings
 from sgae.methods.optimizers import make_optimizer
+from sgae.methods.player import params_of
 from sgae.methods.sparse_autoencoder import hull
 from sgae.methods.sparse_autoencoder.loss import Terms
 from sgae.methods.sparse_autoencoder.networks import build_autoencoder, code_shape
@@ -21,7 +22,7 @@ from sgae.methods.sparse_autoencoder.train import (
 )
 from sgae.networks import mlp
 from sgae.networks.autoencoder import Autoencoder, reconstruct
-from sgae.networks.network import Params
+from sgae.networks.network import Params, layers_within
 
 
 def build(
@@ -66,6 +67,7 @@ def build(
       params, optimizer, config.code.num_latents, settings, key
     )
 
+  image, code = (image_shape,), (code_shape(config, image_shape),)
   return Program(
     batch_shape=(sae.batch_size,),
     settings=settings,
@@ -83,11 +85,8 @@ def build(
     shown=("sae/fvu", "sae/l0", "sae/dead_fraction"),
     functions=_functions(autoencoder),
     inherits=("points",) if sae.archetypes else (),
-    exportable={
-      "encode": (image_shape,),
-      "decode": (code_shape(config, image_shape),),
-      "reconstruct": (image_shape,),
-    },
+    exportable={"encode": image, "decode": code, "reconstruct": image},
+    decoder_layers=layers_within(autoencoder.decoder_layers, params_of),
   )
 
 

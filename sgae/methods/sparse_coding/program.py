@@ -9,6 +9,7 @@ import numpy as np
 from sgae import randomness
 from sgae.methods.method import Program, Settings
 from sgae.methods.optimizers import make_optimizer
+from sgae.methods.player import params_of
 from sgae.methods.sparse_autoencoder.networks import build_autoencoder, code_shape
 from sgae.methods.sparse_coding.solvers import solve
 from sgae.methods.sparse_coding.train import (
@@ -18,7 +19,7 @@ from sgae.methods.sparse_coding.train import (
   signals_of,
 )
 from sgae.networks.autoencoder import BRANCHES, Autoencoder
-from sgae.networks.network import Params
+from sgae.networks.network import Params, layers_within
 
 
 def build(
@@ -76,6 +77,7 @@ def build(
       "reconstruct": (image_shape,),
     },
     inherits=BRANCHES,
+    decoder_layers=layers_within(autoencoder.decoder_layers, params_of),
   )
 
 

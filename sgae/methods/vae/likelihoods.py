@@ -22,11 +22,13 @@ class Likelihood(NamedTuple):
     init: `init() -> params`.
     nll: `nll(params, pixels, outputs) -> nats [...]`; `pixels` from `PIXELS`.
     images: `images(outputs) -> images`, the mean of p(x|z) in model range.
+    output: its name in `OUTPUT_ACTIVATIONS`.
   """
 
   init: Callable[[], Params]
   nll: Callable[[Params, jax.Array, jax.Array], jax.Array]
   images: Callable[[jax.Array], jax.Array]
+  output: str
 
 
 def build_likelihood(config: Any) -> Likelihood:
@@ -48,7 +50,7 @@ def bernoulli() -> Likelihood:
     del params
     return bernoulli_nll((pixels_bhwc + 1) / 2, 2 * outputs_bhwc)
 
-  return Likelihood(lambda: {}, nll, jnp.tanh)
+  return Likelihood(lambda: {}, nll, jnp.tanh, "tanh")
 
 
 def gaussian(output: str, per_level: bool) -> Likelihood:
@@ -66,7 +68,7 @@ def gaussian(output: str, per_level: bool) -> Likelihood:
     size = math.prod(pixels_bhwc.shape[-3:])
     return value + size * math.log(LEVELS) if per_level else value
 
-  return Likelihood(lambda: {"log_deviation": jnp.float32(-1)}, nll, activation)
+  return Likelihood(lambda: {"log_deviation": jnp.float32(-1)}, nll, activation, output)
 
 
 def _binarised(key, images_bhwc, positions_b):

@@ -11,7 +11,14 @@ from sgae.methods.vae.likelihoods import Likelihood, build_likelihood
 from sgae.methods.vae.posteriors import POSTERIORS, Posterior
 from sgae.networks import mlp
 from sgae.networks.dcgan import dcgan_encoder, dcgan_generator
-from sgae.networks.network import BatchNetwork, Network, Params, computed_in, rowwise
+from sgae.networks.network import (
+  BatchNetwork,
+  Layers,
+  Network,
+  Params,
+  computed_in,
+  rowwise,
+)
 
 
 class Vae(NamedTuple):
@@ -27,6 +34,8 @@ class Vae(NamedTuple):
     decode: `decode(params, latents) -> outputs`, float32 [..., K] -> [..., H, W, C],
       which `likelihood` reads.
     posterior, likelihood: functions of these outputs.
+    decoder_layers: of all parameters, what makes images of latents; None: it is no
+      chain of fully connected layers.
   """
 
   latent_dim: int
@@ -35,6 +44,7 @@ class Vae(NamedTuple):
   decode: Callable[[Params, jax.Array], jax.Array]
   posterior: Posterior
   likelihood: Likelihood
+  decoder_layers: Layers | None
 
 
 def build_vae(config: Any, mean_image_hwc: np.ndarray) -> Vae:
@@ -69,7 +79,20 @@ def build_vae(config: Any, mean_image_hwc: np.ndarray) -> Vae:
     outputs, _ = decoder.apply(params["decoder"], flat, train=False)
     return outputs.reshape(*latents.shape[:-1], *mean_image_hwc.shape)
 
-  return Vae(fields.latent_dim, init, encode, decode, posterior, likelihood)
+  layers = _with_output(decoder.layers, likelihood.output)
+  return Vae(fields.latent_dim, init, encode, decode, posterior, likelihood, layers)
+
+
+def _with_output(layers: Layers | None, output: str) -> Layers | None:
+  """Returns a decoder's layers, of all parameters, with a last activation."""
+  if layers is None:
+    return None
+
+  def images_of(params):
+    *hidden, last = layers(params["decoder"])
+    return (*hidden, last._replace(activation=output))
+
+  return images_of
 
 
 def _mlp_encoder(fields, mean_image_hwc, numbers) -> Network:

@@ -9,10 +9,11 @@ import numpy as np
 from sgae import randomness
 from sgae.methods.method import Program, Sampling, Settings
 from sgae.methods.optimizers import make_optimizer
+from sgae.methods.player import params_of
 from sgae.methods.vae.likelihoods import PIXELS
 from sgae.methods.vae.networks import Vae, build_vae
 from sgae.methods.vae.train import VaeState, init_vae_state, make_vae_step
-from sgae.networks.network import Params
+from sgae.networks.network import Params, layers_within
 
 
 def build(
@@ -69,6 +70,7 @@ def build(
       "decode": ((fields.latent_dim,),),
       "reconstruct": (image_shape,),
     },
+    decoder_layers=layers_within(vae.decoder_layers, params_of),
   )
 
 

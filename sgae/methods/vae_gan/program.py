@@ -20,7 +20,7 @@ from sgae.methods.vae_gan.train import (
   init_vae_gan_state,
   make_vae_gan_step,
 )
-from sgae.networks.network import Network, Params
+from sgae.networks.network import Network, Params, layers_within
 
 SETTINGS = ("beta", "reconstruction_weight", "least_cost", "most_cost", "ema_decay")
 
@@ -65,6 +65,7 @@ def build(
     )
 
   functions = {name: _seen_as_vae(f) for name, f in of_vae.functions.items()}
+  image = (image_shape,)
   return Program(
     batch_shape=(fields.batch_size,),
     settings=settings,
@@ -83,12 +84,9 @@ def build(
       functions["generate"],
       last=lambda state: state.replace(ema_params=state.decoder.params),
     ),
-    exportable={
-      **of_vae.exportable,
-      "discriminate": (image_shape,),
-      "features": (image_shape,),
-    },
+    exportable={**of_vae.exportable, "discriminate": image, "features": image},
     inherits=("encoder", "decoder", "likelihood"),
+    decoder_layers=layers_within(of_vae.decoder_layers, as_vae),
   )
 
 
