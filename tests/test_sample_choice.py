@@ -88,6 +88,7 @@ def test_a_run_that_cannot_be_written_is_sampled_and_evaluated_elsewhere(
   assert {path: path.stat().st_mtime_ns for path in run.rglob("*")} == before
   assert {path.name for path in (tmp_path / "out").iterdir()} == {
     "evaluation.json",
+    "explorer.html",
     "report.html",
     "samples",
     "samples.png",

@@ -13,7 +13,7 @@ from sgae.data.reading import describe_data
 from sgae.devices import processes
 from sgae.devices.mesh import fetch_local, make_mesh, take_member
 from sgae.diagnostics.health import events
-from sgae.evaluation import baselines, conditional, feature_extractor
+from sgae.evaluation import baselines, conditional, explore, feature_extractor
 from sgae.evaluation.measures.estimate import Estimate
 from sgae.evaluation.measures.reference import EvaluationData
 from sgae.methods import METHODS, population, views
@@ -103,6 +103,8 @@ def evaluate_states(
 ) -> None:
   """Evaluates states in full, prints the figures, and stores them in evaluation.json.
 
+  Then the run has an explorer of these states as well.
+
   Every process of the mesh calls it; the leader measures, prints and writes.
 
   Args:
@@ -120,6 +122,7 @@ def evaluate_states(
     UserError: the files cannot be read or written.
   """
   results: dict[str, Any] = {}
+  evaluated = False
   leader = processes.is_leader()
   known = read_json(workdir / FILE_NAME) if leader else {}
   for name, (step, state) in states.items():
@@ -127,6 +130,7 @@ def evaluate_states(
     due = afresh or known.get(name, {}).get("step") != step
     if not processes.any_of_us(leader and due):
       continue
+    evaluated = True
     evaluator = METHODS[name].evaluate(config, data, mesh)
     scored = afresh and config.evaluation.controls
     figures_of = _make_figures(evaluator, config, data, scored, console)
@@ -141,6 +145,9 @@ def evaluate_states(
     results[name] = {"step": step, **entry}
     for line in describe(name, results[name]):
       console.line(line)
+  if evaluated:
+    newest = {name: state for name, (_, state) in states.items()}
+    explore.write(config, workdir, data.dataset, mesh, newest, console, output)
   if results:
     path = (output or workdir) / FILE_NAME
     write_json(path, known | results)

@@ -198,7 +198,7 @@ def write_png(path: str | Path, image: np.ndarray) -> None:
   if image.dtype != np.uint8:
     raise ValueError(f"a picture to write must be uint8, got {image.dtype}")
   _check(image[None])
-  write_atomically(path, _png(image))
+  write_atomically(path, png(image))
 
 
 def write_samples(
@@ -254,7 +254,7 @@ def write_samples(
       np.savez(folder / "samples.npz", samples)
     else:
       for name, image in zip(names, samples, strict=True):
-        (folder / name).write_bytes(_png(image))
+        (folder / name).write_bytes(png(image))
     if write_more is not None:
       write_more(folder, names)
 
@@ -262,7 +262,8 @@ def write_samples(
   return Path(directory) / ("samples.npz" if format == "npz" else "")
 
 
-def _png(image: np.ndarray) -> bytes:
+def png(image: np.ndarray) -> bytes:
+  """Returns a picture, uint8 [H, W, C] with C 1 to 4, as the bytes of a PNG file."""
   data = io.BytesIO()
   image = _side_by_side(image[None])[0]
   Image.fromarray(image[..., 0] if image.shape[-1] == 1 else image).save(data, "PNG")

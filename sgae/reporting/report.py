@@ -5,17 +5,16 @@ whatever does not exist yet is left out. What is shown of a method comes as data
 section such as the samples appears for any phase that draws pictures of that title.
 """
 
-import base64
-import functools
-import hashlib
 import json
 import statistics
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
 from sgae.errors import UserError
 from sgae.reporting import (
+  explorer,
+  pages,
   report_curves,
   report_details,
   report_figures,
@@ -65,38 +64,12 @@ def write_report(
     UserError: a file cannot be read or written, or metrics.jsonl is damaged.
   """
   place = Path(output or workdir)
-  page = _page()(contents(Path(workdir), shown, place), events=events)
+  fill = pages.template(
+    "report.html.jinja", ("report.css",), "report.js", (duration, percent)
+  )
+  page = fill(contents(Path(workdir), shown, place), events=events)
   write_atomically(place / FILE_NAME, page.encode())
   return place / FILE_NAME
-
-
-@functools.cache  # to compile the template takes longer than all the rest
-def _page() -> Callable[..., str]:
-  """Returns the function that fills the template."""
-  # Imported here: a run that writes no report does not need it.
-  import jinja2
-  from markupsafe import Markup
-
-  here = Path(__file__).parent
-  style, script = (
-    (here / name).read_text(encoding="utf-8") for name in ("report.css", "report.js")
-  )
-  # By its hash, the browser runs this script and no other.
-  digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
-  environment = jinja2.Environment(
-    loader=jinja2.FileSystemLoader(here),
-    autoescape=True,
-    undefined=jinja2.StrictUndefined,
-    trim_blocks=True,
-    lstrip_blocks=True,
-  )
-  environment.filters |= {"duration": duration, "percent": percent}
-  environment.globals |= {
-    "style": Markup(style),
-    "script": Markup(script),
-    "script_hash": digest,
-  }
-  return environment.get_template("report.html.jinja").render
 
 
 def contents(
@@ -110,9 +83,10 @@ def contents(
     measured_in: the directory of `evaluation.json`; None: the run directory.
   """
   notes: list[str] = []
+  place = measured_in or workdir
   stored = _read(workdir / "config.json", notes)
   config = section(stored, "config")
-  evaluation = _read((measured_in or workdir) / "evaluation.json", notes)
+  evaluation = _read(place / "evaluation.json", notes)
   details = _read(workdir / "details.json", notes)
   records = read_metrics(workdir)
   phases = phases_of(config, records, shown)
@@ -131,12 +105,11 @@ def contents(
     "image_shape": items(stored, "image_shape"),
     "data_read": str(stored.get("data_read", "")),
     "phases": phases,
+    "explorer": explorer.FILE_NAME if (place / explorer.FILE_NAME).exists() else "",
     "finished": bool(phases) and all(phase["finished"] for phase in phases),
     "notes": notes,
     "parts": [part for part in parts if part],
-    "population": report_members.members(
-      measured_in or workdir, records, evaluation, latest, shown
-    ),
+    "population": report_members.members(place, records, evaluation, latest, shown),
     "groups": report_curves.groups(records, latest, shown),
     "others": report_curves.others(records, shown),
     "throughput": report_curves.throughput(records, shown),

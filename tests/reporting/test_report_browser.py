@@ -1,49 +1,25 @@
 """The report in a real browser, without a network."""
 
-import importlib.util
-from pathlib import Path
-
 import pytest
 
 from sgae.methods import views
 from sgae.reporting.report import write_report
-
-BROWSER, DRIVER = Path("/usr/bin/chromium"), Path("/usr/bin/chromedriver")
-FLAGS = (
-  "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run"
-  " --disable-background-networking --disable-component-update --disable-sync"
+from tests.browser import (
+  NEEDED,
+  assert_fits,
+  assert_loads_nothing,
+  assert_readable,
+  open_page,
+  started,
 )
 
-pytestmark = [
-  pytest.mark.skipif(
-    importlib.util.find_spec("selenium") is None, reason="selenium is not installed"
-  ),
-  pytest.mark.skipif(
-    not (BROWSER.exists() and DRIVER.exists()),
-    reason=f"{BROWSER} or {DRIVER} is missing (Debian: chromium, chromium-driver)",
-  ),
-]
+pytestmark = NEEDED
 
 
 @pytest.fixture(scope="module")
 def browser(tmp_path_factory):
-  from selenium.webdriver import Chrome, ChromeOptions
-  from selenium.webdriver.chrome.service import Service
-
-  options = ChromeOptions()
-  options.binary_location = str(BROWSER)
-  for flag in FLAGS.split():
-    options.add_argument(flag)
-  options.add_argument(f"--user-data-dir={tmp_path_factory.mktemp('browser')}")
-  options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-  driver = Chrome(options=options, service=Service(str(DRIVER)))
-  try:
-    driver.execute_cdp_cmd("Network.enable", {})
-    offline = dict(offline=True, latency=0, downloadThroughput=0, uploadThroughput=0)
-    driver.execute_cdp_cmd("Network.emulateNetworkConditions", offline)
+  with started(tmp_path_factory.mktemp("browser")) as driver:
     yield driver
-  finally:
-    driver.quit()
 
 
 @pytest.fixture
@@ -53,28 +29,15 @@ def page(browser, make_run):
   write_report(workdir, [], views.shown())
   browser.get_log("browser")
 
-  def open_page(width=1280, scheme="light"):
-    metrics = dict(width=width, height=800, deviceScaleFactor=1, mobile=width < 500)
-    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
-    media = [{"name": "prefers-color-scheme", "value": scheme}]
-    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": media})
-    browser.get((workdir / "report.html").as_uri())
+  def open_report(width=1280, scheme="light"):
+    open_page(browser, workdir / "report.html", width, scheme)
     return browser
 
-  return open_page
+  return open_report
 
 
 def test_it_loads_without_a_complaint_and_without_a_request(page):
-  browser = page()
-  assert browser.get_log("browser") == []
-  requests = browser.execute_script(
-    "return performance.getEntriesByType('resource').map(entry => entry.name)"
-  )
-  assert [name for name in requests if not name.startswith("data:")] == []
-  # all pictures are drawn
-  assert browser.execute_script(
-    "return [...document.images].every(image => image.naturalWidth > 0)"
-  )
+  assert_loads_nothing(page())
 
 
 def test_markup_in_the_config_is_text(page):
@@ -148,37 +111,9 @@ def test_pointing_at_a_chart_shows_the_values_there(page):
 
 @pytest.mark.parametrize("width", [390, 1280])
 def test_nothing_is_wider_than_the_screen(page, width):
-  browser = page(width)
-  browser.execute_script(
-    "document.querySelectorAll('details').forEach(part => { part.open = true; })"
-  )
-  sizes = "const { scrollWidth, clientWidth } = document.documentElement;"
-  wide, screen = browser.execute_script(f"{sizes} return [scrollWidth, clientWidth]")
-  assert wide == screen
-  assert screen >= width - 20  # but for a scroll bar
+  assert_fits(page(width), width)
 
 
 def test_text_is_readable_in_light_and_dark(page):
   for scheme in ("light", "dark"):
-    browser = page(390, scheme)
-    colours = browser.execute_script(
-      """
-      const seen = new Set();
-      for (const e of document.querySelectorAll("p, th, td, b, li, small, a, summary"))
-        if (e.textContent.trim()) seen.add(getComputedStyle(e).color);
-      return [getComputedStyle(document.body).backgroundColor, ...seen];
-      """
-    )
-    page_colour, *texts = [_luminance(colour) for colour in colours]
-    assert (page_colour > 0.5) == (scheme == "light")
-    for text in texts:
-      # WCAG 2, level AA
-      light, dark = max(page_colour, text), min(page_colour, text)
-      assert (light + 0.05) / (dark + 0.05) >= 4.5
-
-
-def _luminance(colour):
-  """Returns the relative luminance (WCAG 2) of a CSS `rgb(r, g, b)`."""
-  parts = [int(part) / 255 for part in colour.strip("rgb()").split(",")]
-  linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in parts]
-  return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+    assert_readable(page(390, scheme), scheme)

@@ -1,0 +1,221 @@
+"""From the states of a run to its explorer: decoders, codes, and what latents do."""
+
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from sgae.data import resident
+from sgae.data.dataset import Dataset, are_vectors, names_of_classes
+from sgae.devices import processes
+from sgae.devices.batched_apply import batched_apply
+from sgae.devices.mesh import fetch_local, local_mesh, take_member
+from sgae.methods import METHODS, population
+from sgae.methods.method import Program
+from sgae.methods.sampling import make_draw
+from sgae.networks.dense_layers import DenseLayer, apply_layers, rounded
+from sgae.reporting import pictures
+from sgae.reporting.console import Console
+from sgae.reporting.explorer import MOST_BYTES, Explored, bytes_of, write_explorer
+
+TESTS, SAMPLES = 100, 200  # images that can be loaded
+# Of the images in which the use of latents is counted: how many, their numbers, and
+# those of their codes, at most.
+EXAMPLES, PIXELS, CODE_NUMBERS = 4096, 1 << 22, 1 << 26
+TOP = 6  # images in which a latent is largest
+MOST_CLASSES = 20  # that the images to load are spread over
+
+# (codes, pictures of them as stored, what they are)
+Examples = tuple[np.ndarray, np.ndarray, str]
+
+
+def write(
+  config: Any,
+  workdir: Path,
+  dataset: Dataset,
+  mesh: Any,
+  states: Mapping[str, Any],
+  console: Console,
+  output: Path | None = None,
+) -> None:
+  """Writes the explorer of a run, or says in a line why there is none.
+
+  Every process of the mesh calls it; the leader computes and writes. Of a population it
+  is the explorer of the first member that has not diverged.
+
+  Args:
+    config: validated.
+    workdir: the run directory.
+    dataset: of the run.
+    mesh: the devices of the run.
+    states: phase -> state on the mesh.
+    console: where the line goes.
+    output: the directory that it goes to; None: the run directory.
+
+  Raises:
+    UserError: the file cannot be written.
+  """
+  single = {name: _single(state, mesh) for name, state in states.items()}
+  if not processes.is_leader():
+    return
+  found = explored(config, workdir.resolve().name, dataset, single)
+  if isinstance(found, str):
+    console.line(f"No explorer: {found}")
+  else:
+    console.line(f"Explorer: {write_explorer(output or workdir, found)}")
+
+
+def explored(
+  config: Any, name: str, dataset: Dataset, states: Mapping[str, Any]
+) -> Explored | str:
+  """Returns what the explorer shows, or why there is nothing to explore.
+
+  Args:
+    config: validated.
+    name: of the run.
+    dataset: of the run.
+    states: phase -> state of one member, on the host or one device.
+  """
+  shape = dataset.train.images.shape[1:]
+  if are_vectors(shape):
+    return "vectors have no pictures"
+  if shape[-1] > 4:
+    return f"images of {shape[-1]} channels have no pictures"
+  programs = {phase: METHODS[phase].build(config, shape) for phase in states}
+  decoders = _decoders(programs, states)
+  if isinstance(decoders, str):
+    return decoders
+  tests = _of_tests(programs, states, decoders, dataset)
+  samples = _sample_codes(programs, states, decoders)
+  titles = {METHODS[phase].report.title: layers for phase, layers in decoders.items()}
+  first, last = list(titles)[0], list(titles)[-1]
+  codes, images, described = tests or _of_samples(samples, titles[last], shape)
+  latents = codes.shape[1]
+  chosen = _spread(dataset.test.labels[: len(codes)]) if tests else np.arange(0)
+  labels = dataset.test.labels[chosen]
+  names = names_of_classes(dataset)
+  return Explored(
+    name=name,
+    dataset=dataset.name,
+    image_shape=shape,
+    scale=1.0 if images.dtype == np.uint8 else float(np.abs(images).max()),
+    decoders=titles,
+    own=(first, last),
+    tests=images[chosen],
+    test_codes=codes[chosen].reshape(-1, latents),
+    classes=[names[label] if 0 <= label < len(names) else "" for label in labels],
+    sample_codes=samples[:SAMPLES],
+    rates=(codes != 0).mean(axis=0),
+    largest=np.abs(codes).max(axis=0),
+    top=top_examples(codes),
+    examples=images,
+    described=described,
+  )
+
+
+def top_examples(codes_nk: np.ndarray) -> np.ndarray:
+  """Returns the rows in which each latent is largest, int [K, TOP], the first one most.
+
+  -1 where a latent is above 0 in fewer rows.
+  """
+  count, latents = codes_nk.shape
+  rows = np.full((latents, TOP), -1)
+  for latent in range(latents):
+    values = codes_nk[:, latent]
+    active = np.flatnonzero(values > 0)
+    if len(active) > TOP:
+      active = active[np.argpartition(-values[active], TOP)[:TOP]]
+    active = active[np.argsort(-values[active], kind="stable")]
+    rows[latent, : len(active)] = active
+  return rows
+
+
+def _single(state: Any, mesh: Any) -> Any:
+  """Returns the state of a single run, or of the first member that did not diverge."""
+  if isinstance(state, population.PopulationState):
+    failed_m = np.asarray(fetch_local(state.failed_at)) > 0
+    state = take_member(state.members, int(failed_m.argmin()), mesh)
+  return fetch_local(state)
+
+
+def _decoders(
+  programs: Mapping[str, Program], states: Mapping[str, Any]
+) -> dict[str, tuple[DenseLayer, ...]] | str:
+  """Returns the layers by phase, of decoders that take the same codes; or why not.
+
+  The codes are those of the first phase that encodes images.
+  """
+  found = {
+    phase: program.decoder_layers(states[phase])
+    for phase, program in programs.items()
+    if program.decoder_layers is not None
+  }
+  if not found:
+    return "it is for decoders of fully connected layers alone, and the run has none"
+  encoding = [phase for phase in found if "encode" in programs[phase].functions]
+  latents = len(found[[*encoding, *found][0]][0].weights)
+  found = {
+    phase: layers
+    for phase, layers in found.items()
+    if len(layers[0].weights) == latents
+  }
+  if bytes_of(found) > MOST_BYTES:
+    return (
+      f"the weights of {' and '.join(found)} would take {bytes_of(found) / 1e6:,.0f} "
+      f"MB of the page, and {MOST_BYTES / 1e6:.0f} MB are the most"
+    )
+  for phase, layers in found.items():
+    parts = [part for layer in rounded(layers) for part in layer[:2]]
+    if not all(np.isfinite(part).all() for part in parts):
+      return f"the decoder of {phase} has weights that float16 cannot hold"
+  return found
+
+
+def _of_tests(programs, states, decoders, dataset: Dataset) -> Examples | None:
+  """Returns codes of test images; None where no phase with a decoder encodes."""
+  encoding = [phase for phase in decoders if "encode" in programs[phase].functions]
+  if not encoding:
+    return None
+  phase = encoding[0]
+  encode = programs[phase].functions["encode"]
+  latents = len(decoders[phase][0].weights)
+  pixels = math.prod(dataset.test.images.shape[1:])
+  most = min(EXAMPLES, PIXELS // pixels, CODE_NUMBERS // latents)
+  images = dataset.test.images[: max(most, TESTS)]
+
+  def encode_stored(state, images):
+    return encode(state, resident.to_model_range(images))
+
+  codes = batched_apply(encode_stored, local_mesh())(states[phase], images)
+  return codes, images, f"{len(images):,} test images"
+
+
+def _sample_codes(programs, states, decoders) -> np.ndarray:
+  """Returns codes of random samples, [S, K], by the last phase that generates."""
+  latents = len(next(iter(decoders.values()))[0].weights)
+  drawing = [phase for phase in decoders if programs[phase].sampling is not None]
+  if not drawing:
+    return np.zeros((0, latents), np.float32)
+  state, sampling = states[drawing[-1]], programs[drawing[-1]].sampling
+  mesh = local_mesh()
+  drawn = make_draw(sampling, mesh)(state, np.arange(SAMPLES))
+  return batched_apply(sampling.code, mesh)(state, drawn)
+
+
+def _of_samples(codes, layers, shape) -> Examples:
+  images = pictures.to_bytes(apply_layers(layers, codes)).reshape(-1, *shape)
+  return codes, images, f"{len(codes):,} random samples"
+
+
+def _spread(labels_n: np.ndarray) -> np.ndarray:
+  """Returns which of the examples can be loaded: as many of each class, class by class.
+
+  The first ones where there are no classes, or many.
+  """
+  classes = np.unique(labels_n[labels_n >= 0])
+  if not 1 < len(classes) <= MOST_CLASSES:
+    return np.arange(min(TESTS, len(labels_n)))
+  each = TESTS // len(classes)
+  return np.concatenate([np.flatnonzero(labels_n == k)[:each] for k in classes])
