@@ -22,6 +22,8 @@ from sgae.methods.optimizers import OPTIMIZERS, SCHEDULES
 from sgae.methods.sparse_autoencoder.networks import AUTOENCODERS, SPARSITY_MAPS
 from sgae.methods.sparse_coding.checks import DICTIONARIES
 from sgae.methods.sparse_coding.solvers import SOLVERS
+from sgae.methods.super_resolution.checks import LOSSES
+from sgae.methods.super_resolution.networks import GENERATORS as UPSCALERS
 from sgae.methods.vae.likelihoods import LIKELIHOODS
 from sgae.methods.vae.networks import ARCHITECTURES
 from sgae.methods.vae.posteriors import POSTERIORS
@@ -41,6 +43,9 @@ PHASES = (
   ("sparse_coding",),
   ("vae", "vae_gan"),
   ("recognition",),
+  ("super_resolution",),
+  ("sae", "super_resolution"),
+  ("classifier", "super_resolution"),
 )
 
 
@@ -83,6 +88,7 @@ def sound_configs(draw):
     "sparse_coding",
     "vae_gan",
     "recognition",
+    "super_resolution",
   ):
     _draw_cadence(draw, config[name])
   _draw_code(draw, config)
@@ -92,6 +98,7 @@ def sound_configs(draw):
   _draw_sparse_coding(draw, config)
   _draw_vae_gan(draw, config)
   _draw_recognition(draw, config)
+  _draw_super_resolution(draw, config)
   classifier = config.classifier
   classifier.channels = draw(st.tuples(*[st.integers(1, 6)] * len(KERNELS)))
   classifier.dropout = draw(rates)
@@ -280,6 +287,25 @@ def _draw_recognition(draw, config):
   fields.ema_decay = draw(rates)
   for player in ("generator", "discriminator"):
     fields[f"{player}_hidden"] = (*draw(widths), draw(st.integers(1, 9)))
+    fields[f"{player}_optimizer"].update(draw(optimizers))
+
+
+def _draw_super_resolution(draw, config):
+  fields = config.super_resolution
+  fields.factor = draw(st.sampled_from([2, 4]))
+  fields.channels, fields.blocks = draw(st.integers(1, 9)), draw(st.integers(0, 3))
+  fields.encoder_hidden = draw(widths)
+  fields.discriminator_hidden = (*draw(widths), draw(st.integers(1, 9)))
+  fields.loss = draw(one_of(LOSSES))
+  fields.pixel_weight = draw(weights.filter(bool))
+  fields.adversarial_weight = draw(weights)
+  fields.ema_decay = draw(rates)
+  if "sae" in config.phases and config.sae.architecture != "convolutional":
+    fields.generator = draw(one_of(UPSCALERS))
+    fields.decoder_rate_factor = draw(weights)
+  if "classifier" in config.phases:
+    fields.feature_weight = draw(weights)
+  for player in ("generator", "discriminator"):
     fields[f"{player}_optimizer"].update(draw(optimizers))
 
 

@@ -49,6 +49,18 @@ def tiny_vae_config():
   return config
 
 
+def tiny_upscaling_config():
+  """Returns a tiny config of super-resolution on the digits."""
+  config = base.get_config(("super_resolution",), also=("classifier",))
+  config.data.image_size = 12
+  fields = config.super_resolution
+  fields.update(channels=4, blocks=1, batch_size=16)
+  fields.update(steps=10, log_every=5, evaluate_every=10, save_every=5)
+  config.classifier.update(steps=10, log_every=10, channels=(4, 4, 4), num_features=8)
+  config.evaluation.update(num_samples=40, final_samples=100)
+  return config
+
+
 def tiny_dictionary_config():
   """Returns a tiny config of sparse coding on the digits."""
   config = base.get_config(("sparse_coding",))

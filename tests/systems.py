@@ -46,6 +46,10 @@ def small_config(**fields: Any) -> Any:
     batch_size=16, latent_dim=6, labels_per_class=2, generator_hidden=(12,)
   )
   config.recognition.discriminator_hidden = (12, 8)
+  config.super_resolution.update(
+    batch_size=16, channels=4, blocks=1, encoder_hidden=(12,), kernel_size=2
+  )
+  config.super_resolution.discriminator_hidden = (4,)
   for name, value in fields.items():
     *path, last = name.split("__")
     section = config
@@ -105,6 +109,7 @@ def make_phase(name: str, config: Any, mean: np.ndarray = MEAN) -> System:
 def all_sections() -> Any:
   """Returns the default config of ('sae', 'gan'), with the section of every method."""
   also = ("classifier", "vae", "sparse_coding", "vae_gan", "recognition")
+  also += ("super_resolution",)
   return base.get_config(("sae", "gan"), also=also)
 
 

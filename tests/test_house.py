@@ -37,7 +37,9 @@ FLOORS = (
 )
 MOST_LINES_OF_A_FILE = 360
 MOST_LINES_OF_A_FUNCTION = 65
-METHOD_WORD = re.compile(r"\b(sae|vae|gan|vae_gan|recognition|classifier)\b")
+METHOD_WORD = re.compile(
+  r"\b(sae|vae|gan|vae_gan|recognition|classifier|super_resolution)\b"
+)
 
 KNOWN_IMPORTS: set[str] = set()
 KNOWN_LONG: set[str] = {"sgae/methods/gan/discriminator.py:make_discriminator_update"}

@@ -72,6 +72,13 @@ cases += [
 # a balance that leaves players out of some steps
 cases += [("vae_gan", dict(vae_gan__least_cost=0.6, vae_gan__most_cost=0.75))]
 cases += [("recognition", {})]
+cases += [  # with all terms, and with a code
+  ("super_resolution", dict(super_resolution__adversarial_weight=0.1,
+                            super_resolution__feature_weight=0.1)),
+  ("super_resolution", dict(super_resolution__generator="sparse",
+    super_resolution__sparsity_weight=1e-3, super_resolution__decoder_rate_factor=0.5,
+    code__sparsity_map="batch_topk", code__penalty="l1")),
+]
 # a gap that is not small: it is the difference of two numbers that are nearly the same
 cases += [("sparse_coding", DICTIONARY | dict(sparse_coding__iterations=4))]
 cases += [  # of few channels, and of some

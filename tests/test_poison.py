@@ -10,7 +10,13 @@ import pytest
 from sgae.errors import TrainingDiverged
 from sgae.methods import METHODS
 from sgae.reporting.metrics import read_metrics
-from tests.runs import tiny_config, tiny_dictionary_config, tiny_vae_config, train
+from tests.runs import (
+  tiny_config,
+  tiny_dictionary_config,
+  tiny_upscaling_config,
+  tiny_vae_config,
+  train,
+)
 
 pytestmark = pytest.mark.soak  # each case compiles programs of its own
 
@@ -63,13 +69,17 @@ def poisoned_start(monkeypatch):
     ("vae", "beta"),
     ("sparse_coding", "params"),
     ("sparse_coding", "alpha"),
+    ("super_resolution", "generator.params"),
+    ("super_resolution", "pixel_weight"),
   ],
 )
 def test_a_state_that_is_not_finite_is_reported(tmp_path, poisoned_start, phase, part):
   poisoned_start(phase, part)
-  config = {"vae": tiny_vae_config, "sparse_coding": tiny_dictionary_config}.get(
-    phase, lambda: tiny_config(code__penalty="l1", sae__sparsity_weight=0.1)
-  )()
+  config = {
+    "vae": tiny_vae_config,
+    "sparse_coding": tiny_dictionary_config,
+    "super_resolution": tiny_upscaling_config,
+  }.get(phase, lambda: tiny_config(code__penalty="l1", sae__sparsity_weight=0.1))()
   if part == "balance":  # which this loss alone has
     config.gan.loss = "equilibrium"
     config.gan.discriminator_architecture = "sparse_autoencoder"

@@ -170,6 +170,20 @@ WRONG = {
   "recognition.hidden_noise": BAD_WEIGHTS,
   "recognition.unlabelled_weight": BAD_WEIGHTS,
   "recognition.ema_decay": BAD_SHARES,
+  "super_resolution.generator": BAD_NAMES,
+  "super_resolution.loss": ["wasserstein", *BAD_NAMES],
+  "super_resolution.factor": bad_whole(2),
+  "super_resolution.channels": bad_whole(1),
+  "super_resolution.blocks": bad_whole(0),
+  "super_resolution.kernel_size": bad_whole(1),
+  "super_resolution.encoder_hidden": BAD_WIDTHS,
+  "super_resolution.discriminator_hidden": [(), *BAD_WIDTHS],
+  "super_resolution.pixel_weight": BAD_WEIGHTS,
+  "super_resolution.adversarial_weight": BAD_WEIGHTS,
+  "super_resolution.feature_weight": BAD_WEIGHTS,
+  "super_resolution.sparsity_weight": BAD_WEIGHTS,
+  "super_resolution.decoder_rate_factor": BAD_WEIGHTS,
+  "super_resolution.ema_decay": BAD_SHARES,
   "data.balance": BAD_FLAGS,
   "evaluation.importance_samples": bad_whole(1),
   "evaluation.importance_examples": bad_whole(1),
@@ -180,6 +194,7 @@ WRONG = {
   "checkpoint.keep": bad_whole(1),
 }
 PHASES = ("sae", "gan", "classifier", "vae", "sparse_coding", "vae_gan", "recognition")
+PHASES += ("super_resolution",)
 for _phase in PHASES:
   for _field in ("batch_size", "steps", "log_every", "evaluate_every", "save_every"):
     WRONG[f"{_phase}.{_field}"] = bad_whole(1)
@@ -194,6 +209,8 @@ for _optimizer in (
   "vae_gan.discriminator_optimizer",
   "recognition.generator_optimizer",
   "recognition.discriminator_optimizer",
+  "super_resolution.generator_optimizer",
+  "super_resolution.discriminator_optimizer",
 ):
   for _field, _values in OPTIMIZER_FIELDS.items():
     WRONG[f"{_optimizer}.{_field}"] = _values

@@ -202,18 +202,22 @@ def _measured(
   mesh: Any,
   figures_of: Callable[[Any], dict[str, Any]] | None,
 ) -> dict[str, Any]:
-  """Returns `figures`, and of a population `members` with those of each.
+  """Returns `figures`, `controls`, and of a population `members` with those of each.
 
-  The figures of a population are means, with the standard deviation over members in
+  Controls are those of the evaluator, of a population by its first member. The figures
+  of a population are means, with the standard deviation over members in
   place of an error; members that diverged are left out, and keep their place in
   `members` with the step at which they did.
   """
   members = population.members_of(config)
   if not members:
     observed = evaluator.observe(state, True)
-    return {"figures": figures_of(observed)} if figures_of else {}
+    if not figures_of:
+      return {}
+    return {"figures": figures_of(observed), "controls": _controls(evaluator, observed)}
   failed_m = np.asarray(fetch_local(state.failed_at))
   entries: list[dict[str, Any]] = []
+  controls: dict[str, Any] | None = None
   for member in members:
     entry: dict[str, Any] = member.fields()
     if failed_m[member.number]:
@@ -223,6 +227,7 @@ def _measured(
       observed = evaluator.observe(own, True)
       if figures_of:
         entry["figures"] = figures_of(observed)
+        controls = _controls(evaluator, observed) if controls is None else controls
     entries.append(entry)
   _compare_seeds(evaluator, members, state, failed_m, mesh, entries)
   whole = [entry["figures"] for entry in entries if "figures" in entry]
@@ -231,7 +236,7 @@ def _measured(
     values = [own[figure]["value"] for own in whole if figure in own]
     spread = float(np.std(values, ddof=1)) if len(values) > 1 else None
     figures[figure] = {"value": float(np.mean(values)), "error": spread}
-  return {"figures": figures, "members": entries}
+  return {"figures": figures, "controls": controls or {}, "members": entries}
 
 
 def _compare_seeds(evaluator, members, state, failed_m, mesh, entries) -> None:
@@ -252,6 +257,12 @@ def _compare_seeds(evaluator, members, state, failed_m, mesh, entries) -> None:
       continue
     for member, figures in zip(same, evaluator.between(states), strict=True):
       entries[member.number]["figures"] |= _plain(figures)
+
+
+def _controls(evaluator: Evaluator, observed: Any) -> dict[str, Any]:
+  if evaluator.controls is None:
+    return {}
+  return {name: _plain(own) for name, own in evaluator.controls(observed).items()}
 
 
 def note_success(name: str, entry: dict[str, Any], target: float) -> None:

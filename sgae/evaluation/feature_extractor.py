@@ -101,7 +101,7 @@ def obtain(
 
   Returns:
     The extractor, of `evaluation.features`; None for points of the plane, and for runs
-    that generate nothing.
+    that compare no images by features.
 
   Raises:
     UserError: the cache cannot be written, the cached extractor is damaged, or the data
@@ -109,7 +109,8 @@ def obtain(
   """
   if dataset.mixture is not None:
     return None
-  if not any(METHODS[name].generates for name in config.phases):
+  methods = [METHODS[name] for name in config.phases]
+  if not any(each.generates or each.compares_features for each in methods):
     return None
   if config.data.source == "stacked":  # features are extracted digit by digit
     digits = ConfigDict(config.data.to_dict())

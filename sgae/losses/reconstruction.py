@@ -19,6 +19,40 @@ def squared_error(images_bhwc: jax.Array, reconstructions_bhwc: jax.Array) -> ja
   return jnp.mean((images_bhwc - reconstructions_bhwc) ** 2)
 
 
+def absolute_error(
+  images_bhwc: jax.Array, reconstructions_bhwc: jax.Array
+) -> jax.Array:
+  """Mean absolute error over pixels and examples, a scalar.
+
+  >>> float(absolute_error(jnp.zeros((2, 4, 4, 1)), jnp.full((2, 4, 4, 1), -3.0)))
+  3.0
+
+  Args:
+    images_bhwc, reconstructions_bhwc: float [B, H, W, C], one shape.
+  """
+  require_same_shape(images_bhwc, reconstructions_bhwc)
+  return jnp.mean(jnp.abs(images_bhwc - reconstructions_bhwc))
+
+
+def feature_error(features_bd: jax.Array, others_bd: jax.Array) -> jax.Array:
+  """Squared distance of features relative to their size, a scalar.
+
+  Mean over examples of |f - g|^2 / |f|^2, each example by its own size, so that it does
+  not matter how a batch is divided.
+
+  >>> float(feature_error(jnp.array([[3.0, 4.0]]), jnp.array([[3.0, 9.0]])))
+  1.0
+
+  Args:
+    features_bd: float [B, D], of the images that are wanted; no gradient flows there.
+    others_bd: float [B, D].
+  """
+  require_same_shape(features_bd, others_bd)
+  wanted = jax.lax.stop_gradient(features_bd)
+  size_b = jnp.maximum(jnp.sum(wanted**2, axis=1), 1e-6)  # rectified, it may be 0
+  return jnp.mean(jnp.sum((wanted - others_bd) ** 2, axis=1) / size_b)
+
+
 def auxiliary_error(
   residuals_bhwc: jax.Array, dead_reconstructions_bhwc: jax.Array
 ) -> jax.Array:

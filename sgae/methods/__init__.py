@@ -78,6 +78,7 @@ FOLDERS = {
   "gan": "gan",
   "vae_gan": "vae_gan",
   "recognition": "recognition",
+  "super_resolution": "super_resolution",
   "classifier": "classifier",
 }
 METHODS = Methods(FOLDERS)

@@ -81,10 +81,17 @@ def sample_protocol(data: EvaluationData, count: int) -> dict[str, Any]:
     "reference_samples": len(data.reference.test.images),
     "samples": count,
   }
-  if data.extractor is not None:
-    about = data.extractor.about
-    entry["features"] = about["name"]
-    entry["features_task"] = data.extractor.task
-    entry["features_sha256"] = about["sha256"]
-    entry["features_accuracy"] = about["accuracy"]
-  return entry
+  return entry | extractor_protocol(data)
+
+
+def extractor_protocol(data: EvaluationData) -> dict[str, Any]:
+  """Returns by which features images are compared; nothing where by none."""
+  if data.extractor is None:
+    return {}
+  about = data.extractor.about
+  return {
+    "features": about["name"],
+    "features_task": data.extractor.task,
+    "features_sha256": about["sha256"],
+    "features_accuracy": about["accuracy"],
+  }

@@ -121,6 +121,9 @@ class Evaluator(NamedTuple):
       nothing is compared between seeds.
     labelled: `labelled(observed) -> Split` of generated images, uint8, with the classes
       that they were asked for. None: it is asked for none.
+    controls: `controls(observed) -> {name: {figure: Estimate}}`: what simpler ways give
+      for the same task, after training; one process calls it. None: there are none, or
+      those of generated images.
   """
 
   observe: Callable[[Any, bool], Any]
@@ -132,6 +135,7 @@ class Evaluator(NamedTuple):
   samples: int = 0
   between: Callable[[Sequence[Any]], list[dict[str, Estimate]]] | None = None
   labelled: Callable[[Any], Split] | None = None
+  controls: Callable[[Any], dict[str, dict[str, Estimate]]] | None = None
 
   @classmethod
   def of(cls, bound: Any, prefix: str = "", samples: int = 0) -> "Evaluator":
@@ -254,6 +258,7 @@ class Method(NamedTuple):
     selects_by: the metric whose least value marks the best state; None: the last one.
     generates: whether it makes images, which need a feature extractor and are sampled
       by `--mode=sample`; its program has `sampling`, its evaluator `samples`.
+    compares_features: whether its evaluator compares features without that.
     takes_vectors: whether it trains on the vectors [N, 1, 1, D] of a file, which are
       standardised but not bounded, and have no pictures and no features.
     check_data: `check_data(config, dataset)` raises UserError where data do not fit.
@@ -287,6 +292,7 @@ class Method(NamedTuple):
   pools: Callable[[Any, Split], tuple[np.ndarray, ...]] = _all_examples
   selects_by: str | None = None
   generates: bool = False
+  compares_features: bool = False
   takes_vectors: bool = False
   check_data: Callable[[Any, Any], None] = _nothing
   extractor: Extractor | None = None

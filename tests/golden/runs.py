@@ -60,6 +60,10 @@ NAMES = (
   "steadiness",
   "stacked_mnist",
   "stacked_mnist:veegan",
+  "super_resolution",
+  "super_resolution:cifar10-4",
+  "super_resolution:fashion_mnist-2-adversarial",
+  "super_resolution:fashion_mnist-2-sparse",
   "vae",
   "vae:gan",
   "vae:sparse",
@@ -85,10 +89,12 @@ def small(name: str):
     config[phase].update(save_every=STEPS, batch_size=16)
   if "gan" in config:
     config.gan.mixture.update(components=20, axes=16, rank=8)
+  if "super_resolution" in config:
+    config.super_resolution.update(channels=4, blocks=1)
   if "recognition" in config:
     config.recognition.labels_per_class = 4
   # kernels of one cell: compiling larger ones takes minutes
-  for name in ("sae", "vae", "gan", "vae_gan", "recognition"):
+  for name in ("sae", "vae", "gan", "vae_gan", "recognition", "super_resolution"):
     for field in config.get(name, {}):
       if field == "kernel_size":
         config[name][field] = 2

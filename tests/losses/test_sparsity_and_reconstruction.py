@@ -47,3 +47,13 @@ def test_auxiliary_error_counts_every_example_by_its_own_size():
   np.testing.assert_allclose(reconstruction.auxiliary_error(residuals, dead), 0.125)
   nothing_left = reconstruction.auxiliary_error(jnp.zeros((1, 1, 1, 1)), dead[1:])
   np.testing.assert_allclose(nothing_left, (0.2 * 127.5) ** 2, rtol=1e-5)
+
+
+def test_feature_error_is_relative_and_moves_the_other_side_alone():
+  wanted, found = jnp.array([[3.0, 4.0], [0.0, 0.0]]), jnp.array([[3.0, 9.0], [0, 0]])
+  value, (of_wanted, of_found) = jax.value_and_grad(
+    reconstruction.feature_error, argnums=(0, 1)
+  )(wanted, found)
+  assert float(value) == 0.5  # mean of 1 and, of features that are all 0, 0
+  assert not of_wanted.any()
+  np.testing.assert_allclose(of_found, [[0, 0.2], [0, 0]], atol=1e-6)

@@ -65,7 +65,7 @@ def make_generator_update(
     def scale(updates):
       if code is None:
         return updates
-      return _with_slower_decoder(updates, settings["decoder_rate_factor"])
+      return with_slower_decoder(updates, settings["decoder_rate_factor"])
 
     player = player.replace(params=trained)
     player = apply_gradients(player, optimizer, gradients, scale)
@@ -131,7 +131,8 @@ def _make_loss(
   return loss
 
 
-def _with_slower_decoder(updates: Params, factor: jax.Array) -> Params:
+def with_slower_decoder(updates: Params, factor: jax.Array) -> Params:
+  """Returns updates of a generator in which those of its decoder are multiplied."""
   decoder = jax.tree.map(lambda leaf: factor * leaf, updates["decoder"])
   return updates | {"decoder": decoder}
 
