@@ -8,10 +8,12 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
 
 from sgae import randomness
 from sgae.data.resident import to_model_range
+from sgae.devices.batched_apply import batched_apply
 from sgae.editing.space import Space
 from sgae.methods.sampling import as_stored
 
@@ -28,8 +30,8 @@ Features = Callable[[Any, jax.Array], jax.Array]
 class Candidates(NamedTuple):
   """Points that were drawn, float32 [N, ...], and their images [N, H, W, C]."""
 
-  points: jax.Array
-  images: jax.Array
+  points: Any
+  images: Any
 
 
 class Tree(NamedTuple):
@@ -57,18 +59,22 @@ def feature_error(features_bd: jax.Array, target_bd: jax.Array) -> jax.Array:
   return distance_b / (jnp.sum(jnp.square(target_bd), axis=1) + SMALLEST)
 
 
-def draw_candidates(space: Space, states: Any, seed: int) -> Candidates:
+def draw_candidates(space: Space, states: Any, seed: int, mesh: Any) -> Candidates:
   """Draws the points that images start from where nothing encodes them.
 
   Args:
     space: that they lie in.
     states: phase -> its state.
     seed: of the draws.
+    mesh: the devices.
   """
   key = randomness.stream_key(randomness.root_key(seed), STREAM)
-  positions = jnp.arange(CANDIDATES, dtype=jnp.int32)
-  points = space.place(states, space.draw(states, key, positions))
-  return Candidates(points, space.images(states, points))
+
+  def rows(states, positions_b):
+    points = space.place(states, space.draw(states, key, positions_b))
+    return Candidates(points, space.images(states, points))
+
+  return batched_apply(rows, mesh)(states, np.arange(CANDIDATES, dtype=np.int32))
 
 
 def make_invert(

@@ -128,7 +128,7 @@ def inverted(
   """
   features, params = trained.features()
   space, states = trained.space, trained.states
-  drawn = None if space.encode else draw_candidates(space, states, seed)
+  drawn = None if space.encode else draw_candidates(space, states, seed, trained.mesh)
   tree = replicate(Tree(states, params, drawn), trained.mesh)
   run = batched_apply(
     make_invert(space, features, iterations), trained.mesh, ROWS_PER_CALL

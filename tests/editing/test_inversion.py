@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from sgae import randomness
+from sgae.devices.mesh import local_mesh
 from sgae.editing.inversion import Tree, draw_candidates, feature_error, make_invert
 from sgae.editing.space import Space
 
@@ -53,7 +54,7 @@ def own_images(count):
 
 
 def inverted(space, given, iterations, look=features):
-  drawn = None if space.encode else draw_candidates(space, STATES, seed=3)
+  drawn = None if space.encode else draw_candidates(space, STATES, 3, local_mesh())
   tree = Tree(STATES, LOOK, drawn)
   return jax.device_get(jax.jit(make_invert(space, look, iterations))(tree, given))
 
