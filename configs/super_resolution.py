@@ -34,9 +34,9 @@ def get_config(arg: str = "") -> Any:
   fields.update(log_every=100, evaluate_every=1000, save_every=1000)
   if form == "adversarial":
     config.seed = 1  # so that its classifier is another than the evaluation's
-    fields.update(adversarial_weight=0.005, feature_weight=0.1)
+    fields.update(adversarial_weight=0.01, feature_weight=1.0)
   if form == "sparse":
-    fields.generator = "sparse"
+    fields.update(generator="sparse", batch_size=64)
     config.code.update(num_latents=1024, k=64)
     config.sae.update(steps=4000, evaluate_every=4000, save_every=4000)
   return config

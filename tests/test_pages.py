@@ -34,6 +34,7 @@ EXCEPTED = {
   "python -m sgae.benchmark": "takes minutes: tests/benchmark",
   "python launch.py --mode=probe": "takes a minute: tests/evaluation",
   "python launch.py --mode=predict": "takes a run with classes: tests/evaluation",
+  "python launch.py --mode=upscale": "takes a run of its method: tests/methods",
   "python -m sgae.pretrained": "writes the files that are shipped",
   "python -m tests.golden": "writes the records that tests compare with",
   "python3 -m venv": "makes the environment that these tests run in",

@@ -58,7 +58,12 @@ def resampling_matrix(inputs: int, outputs: int, name: str) -> np.ndarray:
   return (weights / weights.sum(axis=1, keepdims=True)).astype(np.float32)
 
 
-def resample(images_bhwc: jax.Array, size: tuple[int, int], name: str) -> jax.Array:
+def resample(
+  images_bhwc: jax.Array,
+  size: tuple[int, int],
+  name: str,
+  finish: Callable[[jax.Array], jax.Array] = lambda x: x,
+) -> jax.Array:
   """Returns images of another size, float32 [B, *size, C].
 
   >>> resample(jnp.arange(4.0).reshape(1, 1, 4, 1), (1, 2), "nearest")[0, 0, :, 0]
@@ -68,11 +73,13 @@ def resample(images_bhwc: jax.Array, size: tuple[int, int], name: str) -> jax.Ar
     images_bhwc: float [B, H, W, C].
     size: (rows, columns).
     name: of `FILTERS`.
+    finish: what is done with the result of each side, columns first; Pillow rounds it
+      to bytes where images are bytes.
   """
   height, width = images_bhwc.shape[1:3]
   rows = resampling_matrix(height, size[0], name)
   columns = resampling_matrix(width, size[1], name)
   # in full, or a GPU's short products would show in the bytes of an image
   full = jax.lax.Precision.HIGHEST
-  shorter = jnp.einsum("oh,bhwc->bowc", rows, images_bhwc, precision=full)
-  return jnp.einsum("ow,bhwc->bhoc", columns, shorter, precision=full)
+  wide = jnp.einsum("ow,bhwc->bhoc", columns, images_bhwc, precision=full)
+  return finish(jnp.einsum("oh,bhwc->bowc", rows, finish(wide), precision=full))

@@ -72,8 +72,9 @@ def test_small_images_are_those_of_pillow(factor):
   size = (32 // factor, 28 // factor)
   for image, small in zip(images, np.asarray(found), strict=True):
     expected = Image.fromarray(image[..., 0]).resize(size, Image.Resampling.BICUBIC)
-    # Pillow rounds between rows and columns as well
-    assert np.abs(np.asarray(expected, int) - small[..., 0]).max() <= 1
+    # but for ties in rounding
+    gap = np.abs(np.asarray(expected, int) - small[..., 0])
+    assert gap.max() <= 1 and gap.mean() < 0.01
   assert found.shape == (4, 28 // factor, 32 // factor, 1)
 
 
@@ -209,7 +210,7 @@ def test_the_evaluator_measures_beside_interpolation_and_the_ceiling(sparse):
     for x in observed.small
   ]
   expected = restoration.psnr(np.stack(by_pillow)[..., None], images).mean()
-  assert controls["lanczos"]["psnr"].value == pytest.approx(expected, abs=0.05)
+  assert controls["lanczos"]["psnr"].value == pytest.approx(expected, abs=0.01)
   # pixels that are repeated and averaged again are the small image
   again = controls["nearest"]["inconsistency"].value
   assert again < controls["bilinear"]["inconsistency"].value

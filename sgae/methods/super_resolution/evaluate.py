@@ -15,13 +15,17 @@ from sgae.evaluation.measures.suite import Extracted
 from sgae.methods.generation import extractor_protocol
 from sgae.methods.method import Evaluator
 from sgae.methods.sparse_autoencoder.networks import build_autoencoder
-from sgae.methods.super_resolution.networks import FILTER, downscale
+from sgae.methods.super_resolution.networks import (
+  FILTER,
+  downscale,
+  resample_bytes,
+)
 from sgae.methods.super_resolution.program import build
 from sgae.networks.autoencoder import reconstruct
-from sgae.networks.resampling import FILTERS, resample
+from sgae.networks.resampling import FILTERS
 from sgae.reporting import pictures
 
-COLUMNS_DRAWN = 16  # images, each under the small one
+COLUMNS_DRAWN = 16  # images, each below the small one
 CEILING = "autoencoder"  # the large images, through it
 
 
@@ -110,10 +114,9 @@ class SuperResolutionEvaluator:
 
       def enlarge(nothing, small, name=name):
         del nothing
-        large = resample(to_model_range(small), self.shape[:2], name)
-        made = pictures.to_bytes(large)
-        again = downscale(to_model_range(made), self.factor)
-        return made, pictures.to_bytes(again)
+        made = resample_bytes(to_model_range(small), self.shape[:2], name)
+        again = downscale(made, self.factor)
+        return pictures.to_bytes(made), pictures.to_bytes(again)
 
       made, again = batched_apply(enlarge, mesh)((), observed.small)
       found[name] = self._compared(extract_features(made), True)
@@ -124,14 +127,13 @@ class SuperResolutionEvaluator:
 
   def draw(self, observed: Observation) -> dict[str, np.ndarray]:
     """Draws small images, their bicubic interpolation, what is made, and the truth."""
-    shown = slice(COLUMNS_DRAWN)
-    small, made = observed.small[shown], observed.made.images[shown]
-    size, shape = self.shape[:2], to_model_range(small)
-    rows = [
-      np.asarray(pictures.to_bytes(resample(shape, size, name)))
+    small = to_model_range(observed.small[:COLUMNS_DRAWN])
+    plain = [
+      np.asarray(pictures.to_bytes(resample_bytes(small, self.shape[:2], name)))
       for name in ("nearest", "bicubic")
     ]
-    rows += [made, self.data.dataset.test.images[: len(made)]]
+    made = observed.made.images[:COLUMNS_DRAWN]
+    rows = [*plain, made, self.data.dataset.test.images[: len(made)]]
     return {"upscaled": pictures.grid(np.concatenate(rows), len(made))}
 
   def detail(self, observed: Observation) -> dict[str, Any]:

@@ -40,6 +40,22 @@ def small_shape(image_shape: tuple[int, ...], factor: int) -> tuple[int, ...]:
   return height // factor, width // factor, channels
 
 
+def resample_bytes(
+  images_bhwc: jax.Array, size: tuple[int, int], name: str
+) -> jax.Array:
+  """Returns images of another size as Pillow makes them of bytes: rounded and clipped.
+
+  Args:
+    images_bhwc: float32 in [-1, 1].
+    size: (rows, columns).
+    name: of `FILTERS`.
+
+  Returns:
+    float32 in [-1, 1], of 256 levels, without a gradient.
+  """
+  return resample(images_bhwc, size, name, lambda x: to_model_range(to_bytes(x)))
+
+
 def downscale(images_bhwc: jax.Array, factor: int) -> jax.Array:
   """Returns the small images, as a file of bytes would hold them.
 
@@ -51,7 +67,7 @@ def downscale(images_bhwc: jax.Array, factor: int) -> jax.Array:
     float32 in [-1, 1], of 256 levels, without a gradient.
   """
   height, width, _ = small_shape(images_bhwc.shape[1:], factor)
-  return to_model_range(to_bytes(resample(images_bhwc, (height, width), FILTER)))
+  return resample_bytes(images_bhwc, (height, width), FILTER)
 
 
 def build_generator(config: Any, mean_image_hwc: np.ndarray) -> Generator:
