@@ -35,6 +35,8 @@ EXCEPTED = {
   "python launch.py --mode=probe": "takes a minute: tests/evaluation",
   "python launch.py --mode=predict": "takes a run with classes: tests/evaluation",
   "python launch.py --mode=upscale": "takes a run of its method: tests/methods",
+  "python launch.py --mode=invert": "takes images of the run's size: tests/editing",
+  "python -m sgae.editing": "takes minutes: tests/editing",
   "python -m sgae.pretrained": "writes the files that are shipped",
   "python -m tests.golden": "writes the records that tests compare with",
   "python3 -m venv": "makes the environment that these tests run in",

@@ -69,6 +69,15 @@ def test_what_the_generator_made_is_found_again():
   np.testing.assert_array_equal(found["images"], again.astype(np.uint8))
 
 
+def test_the_start_is_the_nearest_of_all_draws():
+  _, given = own_images(3)
+  found = inverted(LATENTS, given, 0, look=None)
+  drawn = np.asarray(draw_candidates(LATENTS, STATES, 3, local_mesh()).images)
+  errors = np.square(given[:, None] - drawn[None]).mean(axis=(2, 3, 4))
+  np.testing.assert_allclose(found["start_error"], errors.min(axis=1), rtol=1e-5)
+  np.testing.assert_array_equal(found["pixel_error"], found["start_error"])
+
+
 def test_an_image_is_looked_at_alone():
   _, given = own_images(4)
   others = np.concatenate([given[:1], given[1:] * -0.7])

@@ -33,6 +33,7 @@ NAMES = (
   "ebgan:began",
   "ebgan:grid-plain-2-128",
   "ebgan:sae",
+  "edit",
   "fashion_mnist",
   "few_images:mnist-200-ada",
   "few_images:fashion_mnist-1000-diffaugment",

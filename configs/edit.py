@@ -1,0 +1,32 @@
+"""Images in, codes out, and back with a change: what inversion and editing need.
+
+    python launch.py --config=configs/edit.py
+    python launch.py --mode=invert --workdir=runs/edit --images=images.npz
+    python launch.py --mode=edit --workdir=runs/edit --towards=8:10
+    python -m sgae.editing sparse=runs/edit vae=runs/edit_vae --output=runs/edits
+
+`configs/edit.py:KIND` chooses the data and the generator, with the settings of mnist.py
+and vae.py:
+
+    :mnist, :fashion_mnist          a top-k autoencoder and a GAN from it
+    :mnist-vae, :fashion_mnist-vae  a variational autoencoder of 16 latents, the control
+"""
+
+from typing import Any
+
+from configs import mnist, vae
+from sgae.config_checks import chosen
+
+KINDS = ("mnist", "fashion_mnist", "mnist-vae", "fashion_mnist-vae")
+
+
+def get_config(arg: str = "") -> Any:
+  """Returns the config; `arg` is one of `KINDS`, or '' for the first.
+
+  Raises:
+    UserError: there is no such kind.
+  """
+  data, _, model = chosen("kind", arg, KINDS).partition("-")
+  config = (vae if model else mnist).get_config()
+  config.data.name = data
+  return config

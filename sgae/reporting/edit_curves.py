@@ -1,0 +1,41 @@
+"""The picture of edits: success over what an edit changes."""
+
+import io
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from matplotlib.figure import Figure
+
+from sgae.reporting.comparison_curves import STYLES
+
+CHANGES = {
+  "pixel_change": "mean squared change of pixels",
+  "feature_change": "relative change of features",
+}
+
+
+def draw(figures: Mapping[str, Sequence[Mapping[str, Any]]]) -> bytes:
+  """Returns a PNG: a chart for each kind of change, a curve for each way to edit.
+
+  Args:
+    figures: way to edit -> for each strength, from 0 up, the measures `success`,
+      `pixel_change` and `feature_change`.
+  """
+  figure = Figure(figsize=(11, 5), layout="constrained")
+  charts = figure.subplots(1, len(CHANGES), sharey=True, squeeze=False)[0]
+  for axes, (change, label) in zip(charts, CHANGES.items(), strict=True):
+    for index, (name, rows) in enumerate(figures.items()):
+      axes.plot(
+        [row[change] for row in rows],
+        [100 * row["success"] for row in rows],
+        linestyle=STYLES[index % len(STYLES)],
+        marker=".",
+        label=name,
+      )
+    axes.set_xlabel(label)
+    axes.grid(alpha=0.3)
+  charts[0].set_ylabel("edits that show the class asked for [%]")
+  charts[-1].legend(fontsize="small")
+  data = io.BytesIO()
+  figure.savefig(data, format="png", dpi=120)
+  return data.getvalue()

@@ -1,0 +1,88 @@
+"""Edits of runs are measured beside each other and set against controls."""
+
+import io
+import json
+
+import numpy as np
+import pytest
+
+from sgae.editing import __main__ as command
+from sgae.editing import edits, figures
+from sgae.editing.points import Reference, reference_points
+from sgae.editing.trained import open_run
+from sgae.reporting.console import Console
+
+RANDOM = np.random.default_rng(0)
+
+
+def test_latents_of_one_class_are_purer_than_chance():
+  labels = np.arange(300) % 3
+  pure = np.maximum(np.eye(3)[labels] + 0.1 * RANDOM.normal(size=(300, 3)), 0)
+  found = figures.purity_figures(Reference(pure, labels), 3)
+  assert found["latents"].value == 1
+  assert 1 / 3 < found["chance"].value < 0.7
+  mixed = RANDOM.normal(size=(300, 3))
+  signed = figures.purity_figures(Reference(mixed, labels), 3)
+  assert signed["latents"].value < 0.7
+
+
+def test_levels_are_read_off_the_curve():
+  rows = [
+    {"success": 0.0, "pixel_change": 0.0, "feature_change": 0.0, "touched": 0.0},
+    {"success": 1.0, "pixel_change": 0.2, "feature_change": 2.0, "touched": 0.5},
+  ]
+  found = figures.level_figures(rows)
+  assert found["success"] == 1 and found["touched"] == 0.5
+  assert found["pixel_change_at_0.5"] == pytest.approx(0.1)
+  assert found["feature_change_at_0.8"] == pytest.approx(1.6)
+
+
+def test_a_run_is_measured_in_both_spaces(whole_run, tmp_path):
+  asked = [f"tiny={whole_run},{whole_run}", f"--output={tmp_path}"]
+  assert command.main([*asked, "--samples=6", "--inverted=2"]) == 0
+  stored = json.loads((tmp_path / "editing.json").read_text())
+  assert list(stored) == ["tiny code", "tiny latent"]
+  for found in stored.values():
+    for rows in found["edits"].values():
+      assert len(rows) == len(figures.STRENGTHS)
+      # strength 0 is no edit, and no sample is edited towards its own class
+      assert set(rows[0].values()) == {0}
+    assert found["stability"] == pytest.approx(1)  # of a run with itself
+  few, whole = (stored["tiny code"]["edits"][way][-1] for way in ("few", "class"))
+  assert 0 < few["touched"] <= 10 / 24 + 1e-6 and few["touched"] < whole["touched"]
+  assert (tmp_path / "editing.png").read_bytes().startswith(b"\x89PNG")
+  assert command.main(["none=/no/run"]) == 2
+
+
+def test_effects_are_the_atoms_of_a_linear_decoder(whole_run, tmp_path):
+  trained = open_run(whole_run, {}, "code", Console(io.StringIO()), -1, tmp_path)
+  reference = reference_points(trained)
+  # in place of the decoder, two atoms
+  atoms = np.zeros((24, 64), np.float32)
+  atoms[3, 5], atoms[4, 6] = 2, -1
+
+  def images(states, points):
+    del states
+    return (points @ atoms).reshape(-1, 8, 8, 1)
+
+  linear = trained._replace(space=trained.space._replace(images=images))
+  found = figures.effects(linear, reference)
+  used = np.flatnonzero(reference.points.std(axis=0))
+  spread = reference.points.std(axis=0)[used]
+  np.testing.assert_allclose(found, spread[:, None] * atoms[used], atol=1e-4)
+
+
+def test_projections_keep_what_they_say(whole_run, tmp_path):
+  trained = open_run(whole_run, {}, "code", Console(io.StringIO()), -1, tmp_path)
+  reference = reference_points(trained)
+  ways = figures.directions(trained, reference)
+  points, own = reference.points[:9], np.asarray(reference.classes)[:9]
+  changes = {name: way(points, own, 4) for name, way in ways.items()}
+  norms = {
+    name: np.linalg.norm(change, axis=1).sum() for name, change in changes.items()
+  }
+  assert norms["principal"] < norms["principals"] < norms["class"]
+  assert norms["random"] == pytest.approx(norms["class"], rel=1e-5)
+  axes = edits.principal(reference.points, 10).directions
+  rest = changes["class"] - changes["principals"]
+  np.testing.assert_allclose(rest @ axes.T, 0, atol=1e-4)
