@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from sgae import randomness
 from sgae.data import resident
 from sgae.data.dataset import Dataset, are_vectors, names_of_classes
 from sgae.devices import processes
@@ -14,7 +15,7 @@ from sgae.devices.batched_apply import batched_apply
 from sgae.devices.mesh import fetch_local, local_mesh, take_member
 from sgae.methods import METHODS, population
 from sgae.methods.method import Program
-from sgae.methods.sampling import make_draw
+from sgae.methods.sampling import STREAM
 from sgae.networks.dense_layers import DenseLayer, apply_layers, rounded
 from sgae.reporting import pictures
 from sgae.reporting.console import Console
@@ -102,6 +103,7 @@ def explored(
     image_shape=shape,
     scale=1.0 if images.dtype == np.uint8 else float(np.abs(images).max()),
     decoders=titles,
+    steps={METHODS[phase].report.title: int(states[phase].step) for phase in decoders},
     own=(first, last),
     tests=images[chosen],
     test_codes=codes[chosen].reshape(-1, latents),
@@ -199,9 +201,13 @@ def _sample_codes(programs, states, decoders) -> np.ndarray:
   if not drawing:
     return np.zeros((0, latents), np.float32)
   state, sampling = states[drawing[-1]], programs[drawing[-1]].sampling
-  mesh = local_mesh()
-  drawn = make_draw(sampling, mesh)(state, np.arange(SAMPLES))
-  return batched_apply(sampling.code, mesh)(state, drawn)
+
+  def draw_codes(state, positions_b):  # the numbers of `--mode=sample`
+    key = randomness.stream_key(state.key, STREAM)
+    return sampling.code(state, sampling.draw(state, key, positions_b))
+
+  draw = batched_apply(draw_codes, local_mesh(), SAMPLES)
+  return draw(state, np.arange(SAMPLES, dtype=np.int32))
 
 
 def _of_samples(codes, layers, shape) -> Examples:

@@ -311,12 +311,13 @@ function travel(from, to) {
   refresh();
 }
 
-// After a change: the address, and a card among those of the image.
+// After a change: the address, and a card among those of the image, unless it would
+// move what is on the screen, in browsers that do not hold on to that.
+const holds = CSS.supports("overflow-anchor", "auto");
 function settle(latent) {
   const list = find("active").querySelector(".cards");
-  if (!list.querySelector(`[data-latent="${latent}"]`) && !start().get(latent)) {
-    list.prepend(makeCard(latent));
-  }
+  const listed = start().get(latent) || list.querySelector(`[data-latent="${latent}"]`);
+  if (holds && !listed) list.prepend(makeCard(latent));
   publish();
 }
 

@@ -30,6 +30,7 @@ class Explored(NamedTuple):
     image_shape: (H, W, C).
     scale: largest magnitude of images that are floats; 1 for bytes.
     decoders: title -> layers; all take codes of K latents.
+    steps: title -> how many steps its phase has done.
     own: the titles of those that draw test images, and random samples, until a reader
       chooses another one.
     tests: images that are loaded with their codes, [T, ...]; none without an encoder.
@@ -49,6 +50,7 @@ class Explored(NamedTuple):
   image_shape: tuple[int, ...]
   scale: float
   decoders: Mapping[str, Sequence[DenseLayer]]
+  steps: Mapping[str, int]
   own: tuple[str, str]
   tests: np.ndarray
   test_codes: np.ndarray
@@ -84,6 +86,7 @@ def write_explorer(directory: Path, explored: Explored) -> Path:
     noun=noun,
     active=round(float((codes != 0).sum(axis=1).mean())),
     decoders=list(explored.decoders),
+    steps=explored.steps,
     tests=len(explored.tests),
     samples=len(explored.sample_codes),
     described=explored.described,

@@ -66,6 +66,7 @@ def file(networks, tmp_path_factory):
     image_shape=SHAPE,
     scale=1.0,
     decoders={title: layers(params) for title, (layers, _, params) in networks.items()},
+    steps=dict.fromkeys(DECODERS, 1000),
     own=("Dictionary", "Leaky"),
     tests=examples[:4],
     test_codes=TESTS,
@@ -115,21 +116,24 @@ def greys(browser, canvas="#image"):
   return np.array(pixels).reshape(*SHAPE[:2], 4)[..., :1]
 
 
-def move(browser, latent, percent, where="#all"):
-  """Moves the slider of an atom to a percentage of the largest strength seen."""
+def move(browser, latent, percents, where="#all"):
+  """Drags the slider of an atom over percentages of the largest strength seen."""
   browser.execute_script(
     """
-    const [where, latent, percent] = arguments;
+    const [where, latent, percents] = arguments;
     const list = document.querySelector(where);
     let slider;
     while (!(slider = list.querySelector(`[data-latent="${latent}"] input`)))
       list.querySelector(".more").click();
-    slider.value = percent;
-    for (const type of ["input", "change"]) slider.dispatchEvent(new Event(type));
+    for (const percent of percents) {
+      slider.value = percent;
+      slider.dispatchEvent(new Event("input"));
+    }
+    slider.dispatchEvent(new Event("change"));
     """,
     where,
     latent,
-    percent,
+    percents,
   )
 
 
@@ -185,12 +189,12 @@ def test_a_slider_changes_the_image_at_once_and_can_be_undone(page, networks):
 
   assert shown() == "#test=2"
   off = int(np.flatnonzero(code == 0)[-1])  # rates rise: it is among the first
-  move(browser, off, 150)
+  move(browser, off, [10, 80, 150])
   code[off] = 6
   assert shown() == f"#test=2&{off}=6"
   on = int(code.argmax() if code.argmax() != off else TESTS[2].argmax())
   before, code[on] = code[on], 0
-  move(browser, on, 0, "#active")
+  move(browser, on, [0], "#active")
   last = shown()
   assert browser.find_element("id", "changes").text == "2 changes"
   press(browser, "undo")
@@ -214,6 +218,9 @@ def test_a_slider_changes_the_image_at_once_and_can_be_undone(page, networks):
   for _ in range(2):
     press(browser, "redo")
   assert fragment(browser) == last
+  # what was undone is gone once something else is changed
+  move(browser, off, [20])
+  assert not browser.find_element("id", "redo").is_enabled()
 
 
 def test_a_link_opens_what_was_seen(page, networks):
