@@ -3,6 +3,7 @@
 from hypothesis import strategies as st
 
 from sgae import config as rules
+from sgae.data import derived
 from sgae.data.augment import ALTERATIONS
 from sgae.data.placement import PLACEMENTS
 from sgae.losses.adversarial import ADVERSARIAL_LOSSES
@@ -24,9 +25,12 @@ from sgae.methods.sparse_coding.checks import DICTIONARIES
 from sgae.methods.sparse_coding.solvers import SOLVERS
 from sgae.methods.super_resolution.checks import LOSSES
 from sgae.methods.super_resolution.networks import GENERATORS as UPSCALERS
+from sgae.methods.translation.checks import DISCRIMINATORS as SIDES
+from sgae.methods.translation.checks import GENERATORS as TRANSLATORS
 from sgae.methods.vae.likelihoods import LIKELIHOODS
 from sgae.methods.vae.networks import ARCHITECTURES
 from sgae.methods.vae.posteriors import POSTERIORS
+from sgae.networks import image_to_image
 from sgae.networks.classifier import KERNELS
 from sgae.networks.conditional import JUDGEMENTS
 from sgae.networks.network import ACTIVATIONS, OUTPUT_ACTIVATIONS
@@ -46,6 +50,8 @@ PHASES = (
   ("super_resolution",),
   ("sae", "super_resolution"),
   ("classifier", "super_resolution"),
+  ("translation",),
+  ("sae", "translation"),
 )
 
 
@@ -89,6 +95,7 @@ def sound_configs(draw):
     "vae_gan",
     "recognition",
     "super_resolution",
+    "translation",
   ):
     _draw_cadence(draw, config[name])
   _draw_code(draw, config)
@@ -99,6 +106,7 @@ def sound_configs(draw):
   _draw_vae_gan(draw, config)
   _draw_recognition(draw, config)
   _draw_super_resolution(draw, config)
+  _draw_translation(draw, config)
   classifier = config.classifier
   classifier.channels = draw(st.tuples(*[st.integers(1, 6)] * len(KERNELS)))
   classifier.dropout = draw(rates)
@@ -307,6 +315,28 @@ def _draw_super_resolution(draw, config):
     fields.feature_weight = draw(weights)
   for player in ("generator", "discriminator"):
     fields[f"{player}_optimizer"].update(draw(optimizers))
+
+
+def _draw_translation(draw, config):
+  fields = config.translation
+  fields.generator_architecture = draw(one_of(TRANSLATORS))
+  fields.discriminator_architecture = draw(one_of(SIDES))
+  fields.generator_normalization = draw(one_of(image_to_image.NORMALIZATIONS))
+  fields.discriminator_normalization = draw(one_of(image_to_image.PATCH_NORMALIZATIONS))
+  fields.blocks, fields.history = draw(st.integers(0, 2)), draw(st.integers(0, 30))
+  fields.loss = draw(one_of(ADVERSARIAL_LOSSES))
+  for name in ("cycle_weight", "identity_weight"):
+    fields[name] = draw(weights)
+  fields.adversarial_weight = draw(st.floats(0.1, 3))
+  fields.ema_decay = draw(rates)
+  for player in ("generator", "discriminator"):
+    fields[f"{player}_hidden"] = (*draw(widths), draw(st.integers(1, 9)))
+    fields[f"{player}_optimizer"].update(draw(optimizers))
+  if "translation" in config.phases:
+    config.data.second.source = draw(one_of(derived.KINDS))
+    config.data.paired = draw(st.booleans())
+    if config.data.paired:
+      fields.pair_weight = draw(weights)
 
 
 def _draw_sparse_coding(draw, config):

@@ -73,6 +73,25 @@ def tiny_dictionary_config():
   return config
 
 
+def tiny_translation_config(**fields):
+  """Returns a config of digits and their negatives, a few steps long."""
+  config = base.get_config(("translation",), also=("classifier",))
+  config.data.image_size = 8
+  config.data.second.source = "inverted"
+  config.translation.update(
+    generator_architecture="mlp",
+    generator_hidden=(24,),
+    discriminator_architecture="mlp",
+    discriminator_hidden=(8,),
+  )
+  config.translation.update(steps=20, log_every=5, evaluate_every=10, save_every=5)
+  config.translation.update({"batch_size": 16} | fields)
+  config.classifier.update(steps=10, log_every=10, channels=(4, 4, 4), num_features=8)
+  config.classifier.update(evaluate_every=10, save_every=10)
+  config.evaluation.update(num_samples=40, controls=False)
+  return config
+
+
 class ActingConsole(Console):
   """Calls `act` at the nth progress report."""
 

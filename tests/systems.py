@@ -25,6 +25,7 @@ ROOT = Path(__file__).parents[1]
 IMAGES = np.random.default_rng(0).integers(0, 256, (256, 4, 4, 1), dtype=np.uint8)
 LABELS = np.random.default_rng(1).integers(0, 10, 256, dtype=np.int32)
 EXAMPLES = Split(IMAGES, LABELS)
+SECOND = Split(255 - IMAGES[:100], LABELS[:100])  # of another size
 MEAN = resident.mean_image(IMAGES)
 
 
@@ -50,6 +51,10 @@ def small_config(**fields: Any) -> Any:
     batch_size=16, channels=4, blocks=1, encoder_hidden=(12,), kernel_size=2
   )
   config.super_resolution.discriminator_hidden = (4,)
+  config.translation.update(
+    batch_size=16, generator_hidden=(4, 6), blocks=1, discriminator_hidden=(4,)
+  )
+  config.translation.history = 20
   for name, value in fields.items():
     *path, last = name.split("__")
     section = config
@@ -109,7 +114,7 @@ def make_phase(name: str, config: Any, mean: np.ndarray = MEAN) -> System:
 def all_sections() -> Any:
   """Returns the default config of ('sae', 'gan'), with the section of every method."""
   also = ("classifier", "vae", "sparse_coding", "vae_gan", "recognition")
-  also += ("super_resolution",)
+  also += ("super_resolution", "translation")
   return base.get_config(("sae", "gan"), also=also)
 
 
@@ -122,11 +127,21 @@ def batches(phase: System, seed: int, steps: int) -> Batch:
   return resident.gather(EXAMPLES, indices) | {"position": jnp.asarray(positions)}
 
 
+def two_sided_batches(phase: System, seed: int, steps: int) -> Batch:
+  """Returns the batches of the first steps from `EXAMPLES` and `SECOND`, stacked."""
+  name, shape = f"{phase.name}/second", phase.batch_shape
+  indices = order.batch_indices(seed, name, 0, steps, shape, len(SECOND.images))
+  second = resident.gather(SECOND, indices)
+  named = {f"second_{name}": array for name, array in second.items()}
+  return {**batches(phase, seed, steps), **named}
+
+
 def blank_batch(phase: System, mean_image: np.ndarray) -> Batch:
   """Returns a batch of zeros that fits a phase and images like `mean_image`."""
   return {
     "image": jnp.zeros((*phase.batch_shape, *mean_image.shape)),
     "label": jnp.zeros(phase.batch_shape, jnp.int32),
+    "second_image": jnp.zeros((*phase.batch_shape, *mean_image.shape)),
     "position": jnp.arange(phase.batch_shape[-1]),
   }
 

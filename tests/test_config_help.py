@@ -66,7 +66,7 @@ def test_the_config_is_found_wherever_it_is_named(monkeypatch):
     ("sae.epochs", ["sae.steps"]),
     ("gan.batchsize", ["gan.batch_size"]),
     ("gan.z_dim", ["gan.latent_dim"]),
-    ("data.pth", ["data.path"]),
+    ("data.pth", ["data.path", "data.second.path"]),
     ("gan.r1_penalty", ["gan.penalties.r1"]),
     ("star_from", ["start_from"]),
     ("vae.banana", []),

@@ -71,7 +71,7 @@ def trains(config, workdir):
   """Fails unless the config trains two steps of each phase on the digits."""
   config.data.image_size = 4
   names = ("sae", "gan", "classifier", "vae", "sparse_coding", "vae_gan")
-  for name in (*names, "recognition", "super_resolution"):
+  for name in (*names, "recognition", "super_resolution", "translation"):
     config[name].update(steps=2, log_every=1, evaluate_every=2, save_every=2)
   config.classifier.num_classes = 10
   config.evaluation.update(final_samples=40, controls=False)

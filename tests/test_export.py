@@ -177,7 +177,9 @@ def test_every_kind_of_network_is_exported(kind):
       np.testing.assert_allclose(result, bound(*arrays), tolerance, tolerance)
 
 
-@pytest.mark.parametrize("name", ["classifier", "recognition", "super_resolution"])
+@pytest.mark.parametrize(
+  "name", ["classifier", "recognition", "super_resolution", "translation"]
+)
 def test_what_takes_images_is_exported(name):
   phase = make_phase(name, small_config())
   state = phase.init({})

@@ -38,7 +38,7 @@ FLOORS = (
 MOST_LINES_OF_A_FILE = 360
 MOST_LINES_OF_A_FUNCTION = 65
 METHOD_WORD = re.compile(
-  r"\b(sae|vae|gan|vae_gan|recognition|classifier|super_resolution)\b"
+  r"\b(sae|vae|gan|vae_gan|recognition|classifier|super_resolution|translation)\b"
 )
 
 KNOWN_IMPORTS: set[str] = set()

@@ -19,10 +19,11 @@ from sgae.devices.mesh import (
   compute_on, fetch_local, local_mesh, make_mesh, replicate, take_member
 )
 from sgae.data import order, resident
+from sgae.data.placement import PLACEMENTS, for_sides
 from sgae.devices.batched_apply import batched_apply
 from sgae.methods import population
 from tests.systems import (
-  CONVOLUTIONAL, DICTIONARY, EXAMPLES, MEAN, make_phase, small_config
+  CONVOLUTIONAL, DICTIONARY, EXAMPLES, MEAN, SECOND, make_phase, small_config
 )
 
 auxiliary = []
@@ -30,13 +31,17 @@ auxiliary = []
 def final(name, config, mode, devices):
   phase = make_phase(name, config)
   mesh = make_mesh(devices)
-  compiled = CompiledSteps(
-    phase.step, resident.gather, mesh, mode, phase.batch_shape
-  )
+  two, gather, source = name == "translation", resident.gather, EXAMPLES
+  if two:
+    gather, source = for_sides(PLACEMENTS["resident"]).gather, (EXAMPLES, SECOND)
+  compiled = CompiledSteps(phase.step, gather, mesh, mode, phase.batch_shape)
   state = replicate(phase.init({}), mesh)
-  source = replicate(EXAMPLES, mesh)
+  source = replicate(source, mesh)
   for start in (0, 10):
     indices = order.batch_indices(0, name, start, 10, phase.batch_shape, 256)
+    if two:
+      second = order.batch_indices(0, "second", start, 10, phase.batch_shape, 100)
+      indices = (indices, second)
     state, metrics = compiled(state, source, compiled.place(indices))
   assert compiled.traces == 1, compiled.traces
   auxiliary.append(float(metrics.get("sae/auxiliary", np.zeros(1)).max()))
@@ -78,6 +83,15 @@ cases += [  # with all terms, and with a code
   ("super_resolution", dict(super_resolution__generator="sparse",
     super_resolution__sparsity_weight=1e-3, super_resolution__decoder_rate_factor=0.5,
     code__sparsity_map="batch_topk", code__penalty="l1")),
+]
+# histories that images of all devices go into; one threshold of two codes. Instance
+# normalization of four places would blow rounding up a thousandfold.
+cases += [
+  ("translation", dict(translation__generator_normalization="none")),
+  ("translation", dict(translation__generator_architecture="sparse",
+    translation__sparsity_weight=1e-2, translation__loss="relativistic",
+    translation__discriminator_normalization="spectral", code__penalty="l1",
+    code__sparsity_map="batch_topk")),
 ]
 # a gap that is not small: it is the difference of two numbers that are nearly the same
 cases += [("sparse_coding", DICTIONARY | dict(sparse_coding__iterations=4))]

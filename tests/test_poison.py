@@ -13,6 +13,7 @@ from sgae.reporting.metrics import read_metrics
 from tests.runs import (
   tiny_config,
   tiny_dictionary_config,
+  tiny_translation_config,
   tiny_upscaling_config,
   tiny_vae_config,
   train,
@@ -71,6 +72,10 @@ def poisoned_start(monkeypatch):
     ("sparse_coding", "alpha"),
     ("super_resolution", "generator.params"),
     ("super_resolution", "pixel_weight"),
+    ("translation", "generator.params"),
+    ("translation", "discriminator.params"),
+    ("translation", "history"),
+    ("translation", "cycle_weight"),
   ],
 )
 def test_a_state_that_is_not_finite_is_reported(tmp_path, poisoned_start, phase, part):
@@ -79,6 +84,7 @@ def test_a_state_that_is_not_finite_is_reported(tmp_path, poisoned_start, phase,
     "vae": tiny_vae_config,
     "sparse_coding": tiny_dictionary_config,
     "super_resolution": tiny_upscaling_config,
+    "translation": tiny_translation_config,
   }.get(phase, lambda: tiny_config(code__penalty="l1", sae__sparsity_weight=0.1))()
   if part == "balance":  # which this loss alone has
     config.gan.loss = "equilibrium"

@@ -184,6 +184,21 @@ WRONG = {
   "super_resolution.sparsity_weight": BAD_WEIGHTS,
   "super_resolution.decoder_rate_factor": BAD_WEIGHTS,
   "super_resolution.ema_decay": BAD_SHARES,
+  "translation.generator_architecture": BAD_NAMES,
+  "translation.generator_hidden": [(), *BAD_WIDTHS],
+  "translation.blocks": bad_whole(0),
+  "translation.generator_normalization": ["batch", *BAD_NAMES],
+  "translation.discriminator_architecture": BAD_NAMES,
+  "translation.discriminator_hidden": [(), *BAD_WIDTHS],
+  "translation.discriminator_normalization": BAD_NAMES,
+  "translation.loss": BAD_NAMES,
+  "translation.adversarial_weight": BAD_WEIGHTS,
+  "translation.cycle_weight": BAD_WEIGHTS,
+  "translation.identity_weight": BAD_WEIGHTS,
+  "translation.pair_weight": BAD_WEIGHTS,
+  "translation.sparsity_weight": BAD_WEIGHTS,
+  "translation.history": bad_whole(0),
+  "translation.ema_decay": BAD_SHARES,
   "data.balance": BAD_FLAGS,
   "evaluation.importance_samples": bad_whole(1),
   "evaluation.importance_examples": bad_whole(1),
@@ -194,7 +209,7 @@ WRONG = {
   "checkpoint.keep": bad_whole(1),
 }
 PHASES = ("sae", "gan", "classifier", "vae", "sparse_coding", "vae_gan", "recognition")
-PHASES += ("super_resolution",)
+PHASES += ("super_resolution", "translation")
 for _phase in PHASES:
   for _field in ("batch_size", "steps", "log_every", "evaluate_every", "save_every"):
     WRONG[f"{_phase}.{_field}"] = bad_whole(1)
@@ -211,6 +226,8 @@ for _optimizer in (
   "recognition.discriminator_optimizer",
   "super_resolution.generator_optimizer",
   "super_resolution.discriminator_optimizer",
+  "translation.generator_optimizer",
+  "translation.discriminator_optimizer",
 ):
   for _field, _values in OPTIMIZER_FIELDS.items():
     WRONG[f"{_optimizer}.{_field}"] = _values

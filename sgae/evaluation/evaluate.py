@@ -71,8 +71,7 @@ def evaluate_run(
     if name not in states:
       console.line(f"{name}: no checkpoint yet")
   cache = cache_root(config.data.cache_directory)
-  extractor = feature_extractor.obtain(config, dataset, cache, console)
-  data = EvaluationData(dataset, extractor)
+  data = feature_extractor.evaluation_data(config, dataset, cache, console)
   evaluate_states(
     config,
     workdir,

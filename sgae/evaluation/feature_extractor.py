@@ -26,6 +26,7 @@ from sgae.devices import processes
 from sgae.devices.batched_apply import batched_apply
 from sgae.devices.mesh import local_mesh, replicate
 from sgae.errors import UserError
+from sgae.evaluation.measures.reference import EvaluationData
 from sgae.methods import METHODS
 from sgae.networks.network import Params
 from sgae.reporting.console import Console
@@ -87,6 +88,23 @@ class FeatureExtractor(NamedTuple):
     return lambda images: run(params, images)
 
 
+def evaluation_data(
+  config: Any, dataset: Dataset, cache: Path, console: Console
+) -> EvaluationData:
+  """Returns a data set with its feature extractors; arguments as for `obtain`.
+
+  A second side has one of its own where a method reads features of both.
+  """
+  second = None
+  if dataset.second is not None:
+    extractor = None
+    if any(METHODS[name].reads_features for name in config.phases):
+      extractor = obtain(config, dataset.second, cache, console)
+    second = EvaluationData(dataset.second, extractor)
+  extractor = obtain(config, dataset, cache, console)
+  return EvaluationData(dataset, extractor, second)
+
+
 def obtain(
   config: Any, dataset: Dataset, cache: Path, console: Console
 ) -> FeatureExtractor | None:
@@ -110,7 +128,7 @@ def obtain(
   if dataset.mixture is not None:
     return None
   methods = [METHODS[name] for name in config.phases]
-  if not any(each.generates or each.compares_features for each in methods):
+  if not any(each.generates or each.reads_features for each in methods):
     return None
   if config.data.source == "stacked":  # features are extracted digit by digit
     digits = ConfigDict(config.data.to_dict())

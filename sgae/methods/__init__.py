@@ -79,6 +79,7 @@ FOLDERS = {
   "vae_gan": "vae_gan",
   "recognition": "recognition",
   "super_resolution": "super_resolution",
+  "translation": "translation",
   "classifier": "classifier",
 }
 METHODS = Methods(FOLDERS)

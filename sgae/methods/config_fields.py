@@ -16,7 +16,8 @@ def optimizer_fields(
     "learning_rate": learning_rate,
     "beta1": beta1,
     "beta2": beta2,
-    # 'constant', 'linear' or 'cosine', to 0 at the phase's last update.
+    # 'constant', 'linear', 'late_linear' (constant for the first half) or 'cosine', to
+    # 0 at the phase's last update.
     "schedule": schedule,
     # Updates over which the rate rises to its full size.
     "warmup_updates": 0,

@@ -44,6 +44,11 @@ def linear(progress: jax.Array) -> jax.Array:
   return 1 - progress
 
 
+def late_linear(progress: jax.Array) -> jax.Array:
+  """1 for the first half, then to 0 along a line. Zhu et al. 2017."""
+  return jnp.minimum(2 * (1 - progress), 1)
+
+
 def cosine(progress: jax.Array) -> jax.Array:
   """From 1 to 0 along half a cosine. Loshchilov & Hutter 2017 (arXiv 1608.03983)."""
   return 0.5 * (1 + jnp.cos(jnp.pi * progress))
@@ -52,6 +57,7 @@ def cosine(progress: jax.Array) -> jax.Array:
 SCHEDULES: dict[str, Callable[[jax.Array], jax.Array]] = {
   "constant": constant,
   "linear": linear,
+  "late_linear": late_linear,
   "cosine": cosine,
 }
 

@@ -24,7 +24,6 @@ from sgae.devices.mesh import device_memory, fetch_local, make_mesh, replicate
 from sgae.errors import UserError
 from sgae.evaluation import feature_extractor
 from sgae.evaluation.evaluate import evaluate_states
-from sgae.evaluation.measures.reference import EvaluationData
 from sgae.evaluation.measures.suite import LEAST_EXAMPLES
 from sgae.methods import METHODS, population, views
 from sgae.reporting.console import Console
@@ -172,9 +171,7 @@ def _train_phases(
   console,
 ) -> None:
   cache = cache_root(config.data.cache_directory)
-  data = EvaluationData(
-    dataset, feature_extractor.obtain(config, dataset, cache, console)
-  )
+  data = feature_extractor.evaluation_data(config, dataset, cache, console)
   mean_image = resident.mean_image(dataset.train.images)
   source = replicate(dataset.source, mesh) if placement.resident else ()
   finished: dict[str, Any] = {}

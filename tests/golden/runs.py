@@ -29,6 +29,7 @@ NAMES = (
   "conditional",
   "conditional:adc",
   "digits",
+  "digits_mnist",
   "ebgan",
   "ebgan:began",
   "ebgan:grid-plain-2-128",
@@ -42,6 +43,7 @@ NAMES = (
   "mnist:decoder",
   "mnist:encoder",
   "mnist_dcgan",
+  "mnist_usps",
   "packing:half-4",
   "packing:ring-2",
   "pareto",
@@ -94,8 +96,11 @@ def small(name: str):
     config.super_resolution.update(channels=4, blocks=1)
   if "recognition" in config:
     config.recognition.labels_per_class = 4
+  if "translation" in config:
+    config.translation.update(blocks=1, history=20)
   # kernels of one cell: compiling larger ones takes minutes
-  for name in ("sae", "vae", "gan", "vae_gan", "recognition", "super_resolution"):
+  names = ("sae", "vae", "gan", "vae_gan", "recognition")
+  for name in (*names, "super_resolution", "translation"):
     for field in config.get(name, {}):
       if field == "kernel_size":
         config[name][field] = 2
@@ -107,9 +112,12 @@ def small(name: str):
     config.data.update(patch_size=5, patches=200)
   if config.data.source in ("tfds", "stacked"):
     # the embedded digits stand in, in images of the same shape
-    config.data.image_size = 32 if config.data.name == "cifar10" else 28
+    side = 32 if config.data.name == "cifar10" else 28
+    config.data.image_size = config.data.image_size or side
     if config.data.name == "cifar10":
       config.data.source = "stacked"
+  if config.data.second.source:
+    config.data.second.image_size = config.data.image_size
   if config.data.source == "stacked":
     config.data.stacked_examples = 500
   return config
@@ -123,6 +131,7 @@ def records(name: str, workdir: Path) -> list[dict]:
     mock.patch.dict(
       sources.SOURCES,
       tfds=digits,
+      npz=digits,
       stacked=digits,
       patches=digits,
       vectors=_vectors_of_digits,

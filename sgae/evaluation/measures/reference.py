@@ -33,10 +33,22 @@ class FeatureExtractor(Protocol):
 class EvaluationData:
   """A data set with the feature extractor that compares its examples."""
 
-  def __init__(self, dataset: Dataset, extractor: FeatureExtractor | None):
-    """Binds both; without an extractor, only images are compared, not features."""
+  def __init__(
+    self,
+    dataset: Dataset,
+    extractor: FeatureExtractor | None,
+    second: "EvaluationData | None" = None,
+  ):
+    """Binds both; without an extractor, only images are compared, not features.
+
+    Args:
+      dataset: the data.
+      extractor: of their examples.
+      second: the same of the second side, if there is one.
+    """
     self.dataset = dataset
     self.extractor = extractor
+    self.second = second
 
   def extract_features(self, mesh: Any) -> Callable[[np.ndarray], Extracted]:
     """Returns `f(images) -> Extracted`, which every process of the mesh calls.

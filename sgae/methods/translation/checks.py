@@ -1,0 +1,100 @@
+"""What a config may say of translation, and which data it can learn from."""
+
+from typing import Any
+
+from sgae.config_checks import at_least, below_one, choice, non_negative, widths
+from sgae.data.dataset import Dataset
+from sgae.errors import UserError
+from sgae.losses.adversarial import ADVERSARIAL_LOSSES
+from sgae.methods.checks import (
+  check_cadence,
+  check_optimizer,
+  check_penalty,
+  refuse_microbatches,
+)
+from sgae.methods.sparse_autoencoder import checks as autoencoder
+from sgae.methods.sparse_autoencoder import networks
+from sgae.methods.translation.program import TERMS
+from sgae.networks.image_to_image import NORMALIZATIONS, PATCH_NORMALIZATIONS
+
+GENERATORS = ("residual", "mlp", "sparse")
+DISCRIMINATORS = ("patch", "mlp")
+
+
+def check(config: Any) -> None:
+  """Refuses impossible fields, alone or together."""
+  fields = config.translation
+  for player, architectures, normalizations in (
+    ("generator", GENERATORS, NORMALIZATIONS),
+    ("discriminator", DISCRIMINATORS, PATCH_NORMALIZATIONS),
+  ):
+    for field, allowed in (
+      ("architecture", architectures),
+      ("normalization", normalizations),
+    ):
+      name = f"{player}_{field}"
+      choice(f"translation.{name}", fields[name], allowed)
+    hidden = f"{player}_hidden"
+    widths(f"translation.{hidden}", fields[hidden])
+    if not fields[hidden]:
+      raise UserError(
+        f"translation.{hidden}=() is not allowed: give it a width at least"
+      )
+    check_optimizer(f"translation.{player}_optimizer", fields[f"{player}_optimizer"])
+  choice("translation.loss", fields.loss, ADVERSARIAL_LOSSES)
+  for field in ("blocks", "history"):
+    at_least(f"translation.{field}", fields[field], 0)
+  for field in TERMS:
+    non_negative(f"translation.{field}", fields[field])
+  below_one("translation.ema_decay", fields.ema_decay)
+  check_cadence("translation", fields)
+  if "translation" in config.phases:
+    _check_training(config)
+
+
+def _check_training(config):
+  fields = config.translation
+  if fields.pair_weight and not config.data.paired:
+    raise UserError(
+      f"translation.pair_weight={fields.pair_weight} needs data in pairs: set it to 0, "
+      "or data.paired=True"
+    )
+  if not (fields.adversarial_weight or fields.pair_weight):
+    raise UserError(
+      "translation.adversarial_weight=0.0 leaves nothing that says how the other side "
+      "looks: give it a weight, or pairs with translation.pair_weight"
+    )
+  if fields.generator_architecture != "sparse":
+    if fields.sparsity_weight:
+      raise UserError(
+        f"translation.sparsity_weight={fields.sparsity_weight} is of a code, which "
+        f"translation.generator_architecture='{fields.generator_architecture}' has "
+        "not: set it to 0, or choose 'sparse'"
+      )
+    return
+  missing = [section for section in ("sae", "code") if section not in config]
+  if missing:
+    raise UserError(
+      "translation.generator_architecture='sparse' needs the sections sae and code: "
+      "start from a config that has them, such as configs/digits_mnist.py:sparse"
+    )
+  autoencoder.check_networks(config)
+  check_penalty("translation", config)
+  refuse_microbatches(config, "code.sparsity_map", "batch_topk")
+  refuse_microbatches(config, "code.penalty", "kl")
+
+
+def check_data(config: Any, dataset: Dataset) -> None:
+  """Refuses sides whose images have not one shape, or that the networks refuse."""
+  if dataset.second is None:  # the run says so
+    return
+  shapes = [side.images.shape[1:] for side in dataset.sides]
+  if shapes[0] != shapes[1]:
+    (height, width, channels), other = shapes
+    raise UserError(
+      f"{dataset.name} has images of {height}x{width} pixels with {channels} channels, "
+      f"{dataset.second.name} of {other[0]}x{other[1]} with {other[2]}, but both sides "
+      "must have one shape: set data.image_size and data.second.image_size to one side"
+    )
+  if config.translation.generator_architecture == "sparse":
+    networks.check_data(config, dataset)

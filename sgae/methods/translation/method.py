@@ -1,0 +1,43 @@
+"""What the rest of the package knows of translation."""
+
+from typing import Any
+
+from sgae.methods.method import Method
+from sgae.methods.sweeps import learning_rate, setting
+from sgae.methods.translation.checks import check, check_data
+from sgae.methods.translation.config import SECTIONS
+from sgae.methods.translation.evaluate import make_evaluator
+from sgae.methods.translation.program import TERMS, build
+from sgae.methods.translation.report import REPORT
+from sgae.methods.translation.warnings import WARNINGS
+from sgae.networks.autoencoder import BRANCHES
+
+
+def uses(config: Any) -> tuple[str, ...]:
+  """Returns the sections that it reads: with a code, those of the autoencoder."""
+  if config.translation.generator_architecture == "sparse":
+    return ("translation", "sae", "code")
+  return ("translation",)
+
+
+METHOD = Method(
+  title="Translation",
+  sections=SECTIONS,
+  uses=uses,
+  check=check,
+  check_data=check_data,
+  inputs=("image", "second_image"),
+  build=build,
+  evaluate=make_evaluator,
+  report=REPORT,
+  warnings=WARNINGS,
+  gives=lambda state: {"generator": state.ema_params},
+  takes={"sae": {name: name for name in BRANCHES}},
+  swept={
+    **{f"translation.{name}": setting(name) for name in (*TERMS, "ema_decay")},
+    "translation.generator_optimizer.learning_rate": learning_rate("generator"),
+    "translation.discriminator_optimizer.learning_rate": learning_rate("discriminator"),
+  },
+  reads_features=True,
+  weights=("generator.params", "discriminator.params", "ema_params"),
+)

@@ -1,0 +1,393 @@
+"""Translation: history, losses, step, start from an autoencoder, evaluation, runs."""
+
+import functools
+from collections import Counter
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from sgae.config import validate
+from sgae.data import resident
+from sgae.data.dataset import Dataset, Split
+from sgae.devices.mesh import local_mesh
+from sgae.errors import UserError
+from sgae.evaluation.measures.reference import EvaluationData
+from sgae.losses.adversarial import least_squares
+from sgae.losses.sparsity import SPARSITY_PENALTIES
+from sgae.methods import METHODS
+from sgae.methods.optimizers import SCHEDULES
+from sgae.methods.translation.evaluate import TranslationEvaluator, absolute_error
+from sgae.methods.translation.history import exchanged
+from sgae.methods.translation.losses import make_losses
+from sgae.methods.translation.networks import Translators, taken
+from sgae.networks.image_to_image import patch_discriminator, residual_translator
+from sgae.networks.network import BatchNetwork
+from tests.runs import stopping_console, timeless, tiny_translation_config, train
+from tests.systems import (
+  EXAMPLES,
+  IMAGES,
+  make_phase,
+  run_steps,
+  saved,
+  small_config,
+  two_sided_batches,
+)
+
+METHOD = METHODS["translation"]
+PICTURES = resident.to_model_range(IMAGES[:8])
+
+
+def translation_config(**fields: Any) -> Any:
+  small = {
+    name if "__" in name else f"translation__{name}": value
+    for name, value in fields.items()
+  }
+  config = small_config(**small)
+  config.phases = ("translation",)
+  return config
+
+
+def numbered(numbers):
+  return jnp.asarray(numbers, jnp.float32).reshape(-1, 1, 1, 1)
+
+
+def test_the_history_is_filled_first_and_then_exchanged_one_for_one():
+  size, batch = 6, 4
+  history, key = jnp.zeros((size, 1, 1, 1)), jax.random.key(0)
+  positions, seen, older = jnp.arange(batch), 0, 0
+  for step in range(40):
+    images = numbered(1 + step * batch + np.arange(batch))
+    before = Counter(np.ravel(history).tolist()) + Counter(np.ravel(images).tolist())
+    step_key = jax.random.fold_in(key, step)
+    history, out = exchanged(
+      history, images, jnp.int32(seen), step_key, positions, None
+    )
+    seen += batch
+    if seen <= size:
+      np.testing.assert_array_equal(out, images)
+      assert set(np.ravel(history)[:seen].tolist()) == set(range(1, seen + 1))
+    elif step > 1:  # nothing is lost, and nothing comes twice
+      assert Counter(np.ravel(history).tolist()) + Counter(np.ravel(out)) == before
+      older += int((out != images).sum())
+  assert 0.35 < older / (38 * batch) < 0.65
+
+
+def test_a_history_smaller_than_a_batch_leaves_the_rest_as_it_is():
+  history, images = numbered([90, 91]), numbered(range(8))
+  changed = set()
+  for step in range(20):
+    key = jax.random.key(step)
+    _, out = exchanged(history, images, jnp.int32(8), key, jnp.arange(8), None)
+    changed |= set(np.flatnonzero(np.ravel(out != images)).tolist())
+  assert changed == {0, 1}
+
+
+def scaling() -> Translators:
+  """Directions that multiply by a number each: what they give is known by hand."""
+
+  def translate(params, images_2bhwc, *, train, axis=None):
+    return params[:, None, None, None, None] * images_2bhwc, None
+
+  return Translators(
+    lambda key, inherited: jnp.ones(2), translate, translate, lambda *args: None
+  )
+
+
+def mean_judge() -> BatchNetwork:
+  """A logit for each row of an image: its mean, times a parameter."""
+
+  def apply(params, x_bhwc, *, train, axis=None):
+    return params * x_bhwc.mean(axis=(2, 3)), {}
+
+  return BatchNetwork(lambda key: jnp.ones(()), apply, lambda params, _: params)
+
+
+def losses_of(*terms):
+  omega = SPARSITY_PENALTIES["none"]
+  return make_losses(scaling(), mean_judge(), least_squares, omega, terms)
+
+
+A, B = jnp.full((4, 2, 2, 1), 0.5), jnp.full((4, 2, 2, 1), -1.0)
+AB, BA = 2.0, 3.0
+
+
+def test_each_term_by_hand():
+  terms = ("adversarial_weight", "cycle_weight", "identity_weight")
+  settings = dict(adversarial_weight=2.0, cycle_weight=10.0, identity_weight=5.0)
+  judges = jnp.array([1.0, 0.5])  # of the sides a and b
+  value, (metrics, (fakes, code)) = losses_of(*terms).generator(
+    jnp.array([AB, BA]), (A, B), judges, settings, None
+  )
+  fake_a, fake_b = BA * -1.0, AB * 0.5
+  np.testing.assert_allclose(fakes[0], fake_a)
+  np.testing.assert_allclose(fakes[1], fake_b)
+  adversarial = 0.5 * (fake_a - 1) ** 2 + 0.5 * (0.5 * fake_b - 1) ** 2
+  cycle = abs(AB * BA - 1) * 0.5 + abs(AB * BA - 1) * 1.0
+  identity = abs(AB - 1) * 1.0 + abs(BA - 1) * 0.5  # each on its target side
+  assert code is None
+  assert metrics["adversarial"] == pytest.approx(adversarial / 2)
+  assert metrics["cycle"] == pytest.approx(cycle / 2)
+  assert metrics["identity"] == pytest.approx(identity / 2)
+  assert value == pytest.approx(2 * adversarial + 10 * cycle + 5 * identity)
+  loss, (metrics, _) = losses_of(*terms).discriminator(judges, ((A, B), fakes), None)
+  of_a = 0.5 * (0.5 - 1) ** 2 + 0.5 * fake_a**2
+  of_b = 0.5 * (0.5 * -1.0 - 1) ** 2 + 0.5 * (0.5 * fake_b) ** 2
+  assert loss == pytest.approx(of_a + of_b)
+  assert metrics["d_real"] == pytest.approx((0.5 - 0.5) / 2)
+  assert metrics["d_fake"] == pytest.approx((fake_a + 0.5 * fake_b) / 2)
+
+
+def test_pairs_are_compared_and_shown_with_their_inputs():
+  losses = losses_of("adversarial_weight", "pair_weight")
+  settings = dict(adversarial_weight=1.0, pair_weight=4.0)
+  value, (metrics, (fakes, _)) = losses.generator(
+    jnp.array([AB, BA]), (A, B), jnp.ones(2), settings, None
+  )
+  np.testing.assert_allclose(fakes[0][..., 0], -1.0)  # the input, of side b
+  np.testing.assert_allclose(fakes[0][..., 1], -3.0)
+  np.testing.assert_allclose(fakes[1][..., 0], 0.5)
+  pair = abs(AB * 0.5 + 1.0) + abs(BA * -1.0 - 0.5)
+  adversarial = 0.5 * ((-1 - 3) / 2 - 1) ** 2 + 0.5 * ((0.5 + 1.0) / 2 - 1) ** 2
+  assert metrics["pair"] == pytest.approx(pair / 2)
+  assert value == pytest.approx(adversarial + 4 * pair)
+  _, (metrics, _) = losses.discriminator(jnp.ones(2), ((A, B), fakes), None)
+  assert metrics["d_real"] == pytest.approx(-0.25)
+
+
+def test_networks_keep_the_shape_and_judge_patches():
+  for shape in ((7, 6, 3), (4, 4, 1)):
+    network = residual_translator(shape, (3, 4), 1, "instance")
+    params = network.init(jax.random.key(0))
+    images = jax.random.normal(jax.random.key(1), (5, *shape))
+    made, _ = network.apply(params, images, train=True)
+    assert made.shape == images.shape and float(jnp.abs(made).max()) < 1
+    # brightness and contrast of an image are what instance normalization takes away
+    scaled, _ = network.apply(params, images[:1], train=False)
+    np.testing.assert_allclose(scaled, made[:1], atol=1e-5)
+    judge = patch_discriminator(shape[2], (3, 4), "spectral")
+    logits, _ = judge.apply(judge.init(jax.random.key(2)), images, train=True)
+    assert logits.shape == (5, -(-shape[0] // 4), -(-shape[1] // 4))
+
+
+def test_the_rate_falls_in_the_second_half():
+  rate = SCHEDULES["late_linear"]
+  progress = jnp.array([0.0, 0.25, 0.5, 0.75, 1.0])
+  np.testing.assert_allclose(rate(progress), [1, 1, 1, 0.5, 0])
+
+
+@pytest.fixture(scope="module")
+def trained():
+  """A phase, its start, its compiled steps, their batches, and the last state."""
+  phase = make_phase("translation", validate(translation_config()))
+  start, stacked = phase.init({}), two_sided_batches(phase, 0, 4)
+  run = jax.jit(functools.partial(run_steps, phase))
+  return phase, start, run, stacked, run(start, stacked)
+
+
+def changed(a: Any, b: Any) -> float:
+  gaps = jax.tree.map(lambda x, y: jnp.abs(x - y).max(), a, b)
+  return max(map(float, jax.tree.leaves(gaps)))
+
+
+def test_a_step_moves_everything_and_resumes_with_its_history(trained):
+  _, start, run, stacked, (state, metrics) = trained
+  for name in ("generator", "discriminator"):
+    params = [getattr(each, name).params for each in (start, state)]
+    for side in range(2):
+      assert changed(*[taken(each, side) for each in params]) > 0
+  assert int(state.step) == 4 and bool(state.history.any(axis=(2, 3, 4)).all())
+  assert all(np.isfinite(values).all() for values in metrics.values())
+  assert set(metrics) >= {"translation/cycle", "translation/identity"}
+  halves = [
+    {name: array[part] for name, array in stacked.items()}
+    for part in (slice(2), slice(2, 4))
+  ]
+  middle, _ = run(start, halves[0])
+  resumed, _ = run(middle, halves[1])
+  for one, other in zip(
+    jax.tree.leaves(resumed.replace(key=0)),
+    jax.tree.leaves(state.replace(key=0)),
+    strict=True,
+  ):
+    np.testing.assert_array_equal(one, other)
+  forgetful, _ = run(middle.replace(history=0 * middle.history), halves[1])
+  assert changed(forgetful.discriminator.params, state.discriminator.params) > 0
+
+
+@pytest.mark.parametrize("field", sorted(METHOD.swept))
+def test_what_may_vary_is_read_from_the_state(trained, field):
+  _, start, run, stacked, (state, _) = trained
+  other, _ = run(METHOD.swept[field](start, jnp.float32(0.01)), stacked)
+  name = field.removeprefix("translation.")
+  moves = changed(other.generator.params, state.generator.params)
+  if name in ("pair_weight", "sparsity_weight"):
+    assert moves == 0  # there is no such term
+  elif name == "ema_decay":
+    assert moves == 0 and changed(other.ema_params, state.ema_params) > 0
+  else:
+    assert moves > 0
+
+
+def test_without_an_adversary_the_discriminators_stay():
+  fields = dict(adversarial_weight=0.0, pair_weight=1.0, cycle_weight=0.0)
+  config = translation_config(identity_weight=0.0, **fields)
+  config.translation.update(generator_architecture="mlp")
+  config.data.paired = True
+  phase = make_phase("translation", config)
+  start, stacked = phase.init({}), two_sided_batches(phase, 0, 2)
+  state, metrics = jax.jit(functools.partial(run_steps, phase))(start, stacked)
+  assert changed(start.discriminator.params, state.discriminator.params) == 0
+  assert changed(start.generator.params, state.generator.params) > 0
+  assert set(metrics) == {
+    f"translation/{name}" for name in ("g_loss", "pair", "g_grad_norm")
+  }
+
+
+def test_the_shared_code_starts_as_the_autoencoder_on_both_sides():
+  config = translation_config(generator_architecture="sparse", sparsity_weight=0.1)
+  config.code.penalty = "l1"
+  config = validate(config)
+  sae = make_phase("sae", config)
+  earlier = sae.init({})
+  phase = make_phase("translation", config)
+  state = phase.init({"sae": earlier})
+  expected = sae.program.functions["reconstruct"](earlier, PICTURES)
+  codes = sae.program.functions["encode"](earlier, PICTURES)
+  functions = phase.program.functions
+  for direction in ("ab", "ba"):
+    made = functions[f"translate_{direction}"](state, PICTURES)
+    np.testing.assert_allclose(made, expected, atol=1e-5)
+  np.testing.assert_allclose(functions["encode_b"](state, PICTURES), codes, atol=1e-5)
+  stacked = two_sided_batches(phase, 0, 2)
+  later, metrics = jax.jit(functools.partial(run_steps, phase))(state, stacked)
+  assert float(metrics["translation/code_l0"].max()) <= config.code.k
+  assert float(metrics["translation/sparsity"].min()) > 0
+  params = later.generator.params
+  for branch in ("encoder", "decoder"):
+    assert changed(*[taken(params[branch], side) for side in range(2)]) > 0
+
+
+class KnownExtractor:
+  """Names an image by its brightness; the two sides name in opposite orders."""
+
+  task = "labels"
+
+  def __init__(self, inverted):
+    self.inverted = inverted
+    self.about = {
+      "image_shape": (4, 4, 1),
+      "name": "known",
+      "sha256": "",
+      "accuracy": 1,
+    }
+
+  def extract_features(self, mesh):
+    del mesh
+
+    def extract(images):
+      bright = images.reshape(len(images), -1).mean(axis=1) / 255
+      bright = 1 - bright if self.inverted else bright
+      return np.stack([bright, bright**2, 0 * bright], 1), np.stack(
+        [0.5 + 0 * bright, bright], 1
+      )
+
+    return extract
+
+
+def test_figures_are_of_the_target_side_and_both_ways():
+  count = 40
+  images = np.repeat(np.arange(count), 16).reshape(count, 4, 4, 1).astype(np.uint8) * 6
+  labels = (images[:, 0, 0, 0] > 127).astype(np.int32)
+  first = Split(images, labels)
+  second = Split(255 - images, labels)
+  b = EvaluationData(Dataset("b", second, second, 2), KnownExtractor(True))
+  dataset = Dataset("a", first, first, 2, second=b.dataset, paired=True)
+  data = EvaluationData(dataset, KnownExtractor(False), b)
+  evaluator = TranslationEvaluator(validate(translation_config()), data, local_mesh())
+  evaluator.run = {
+    "ab": lambda state, rows: (255 - rows, rows),
+    "ba": lambda state, rows: (255 - rows, rows // 2),
+  }
+  observed = evaluator.observe(None, True)
+  figures = {
+    name: found.value for name, found in evaluator.measure(observed, True).items()
+  }
+  for direction in ("ab", "ba"):
+    assert figures[f"accuracy_{direction}"] == 1.0
+    assert figures[f"pixel_error_{direction}"] == 0.0
+    assert figures[f"frechet_{direction}"] == pytest.approx(0, abs=1e-6)
+    assert figures[f"untranslated_accuracy_{direction}"] < 0.1
+    assert figures[f"untranslated_pixel_error_{direction}"] > 0.4
+    assert figures[f"untranslated_frechet_{direction}"] > 1e-4
+  assert figures["cycle_error_ab"] == 0.0 and figures["returned_accuracy_ab"] == 1.0
+  assert figures["cycle_error_ba"] == pytest.approx(0.27, abs=0.02)
+  assert figures["returned_accuracy_ba"] < 0.6
+  drawn = evaluator.draw(observed)
+  assert set(drawn) == {"ab", "ba"}
+  assert absolute_error(images[:2], images).value == 0.0
+
+
+def test_a_stopped_run_goes_on_bit_for_bit_and_is_evaluated(tmp_path):
+  whole, parts = tmp_path / "whole", tmp_path / "parts"
+  config = tiny_translation_config()
+  train(whole, config)
+  with pytest.raises(Exception, match="stopped by SIGTERM"):
+    train(parts, config, stopping_console(2))
+  train(parts, config)
+  expected, resumed = saved(whole, "translation"), saved(parts, "translation")
+  assert expected[0] == resumed[0] == 20
+  for one, other in zip(expected[1], resumed[1], strict=True):
+    np.testing.assert_array_equal(one, other)
+  assert timeless(whole)[-1] == timeless(parts)[-1]
+  records = timeless(whole)
+  assert {"translation/accuracy_ab", "translation/pixel_error_ba"} <= records[-1].keys()
+  assert (whole / "evaluation.json").exists() and (whole / "report.html").exists()
+
+
+def test_it_learns_the_negatives_of_digits_from_pairs_and_without(tmp_path):
+  fields = dict(batch_size=32, steps=300, log_every=100, evaluate_every=300)
+  config = tiny_translation_config(generator_hidden=(64,), save_every=300, **fields)
+  config.translation.update(pair_weight=10.0, cycle_weight=0.0, identity_weight=0.0)
+  config.translation.generator_optimizer.learning_rate = 3e-3
+  config.data.paired = True
+  config.translation.adversarial_weight = 0.0
+  train(tmp_path / "run", config)
+  record = timeless(tmp_path / "run")[-1]
+  for direction in ("ab", "ba"):  # as they are it is .6
+    assert record[f"translation/pixel_error_{direction}"] < 0.12
+
+
+@pytest.mark.parametrize(
+  ("fields", "words"),
+  [
+    ({"pair_weight": 1.0}, "needs data in pairs"),
+    ({"adversarial_weight": 0.0}, "leaves nothing that says how the other side looks"),
+    ({"sparsity_weight": 1.0}, "is of a code"),
+    ({"generator_hidden": ()}, "generator_hidden=\\(\\) is not allowed"),
+    ({"loss": "bogus"}, "translation.loss='bogus' is unknown"),
+    ({"history": -1}, "translation.history=-1 is too small"),
+    (
+      {
+        "generator_architecture": "sparse",
+        "sparsity_weight": 1.0,
+        "code__penalty": "none",
+      },
+      "needs a code.penalty other than 'none'",
+    ),
+  ],
+)
+def test_what_it_cannot_be_is_refused(fields, words):
+  with pytest.raises(UserError, match=words):
+    validate(translation_config(**fields))
+
+
+def test_sides_must_have_one_shape():
+  side = Split(np.zeros((3, 4, 4, 3), np.uint8), np.zeros(3, np.int32))
+  other = Dataset("b", side, side, 1)
+  config = translation_config()
+  METHOD.check_data(config, Dataset("a", EXAMPLES, EXAMPLES, 10))
+  with pytest.raises(UserError, match="but both sides must have one shape"):
+    METHOD.check_data(config, Dataset("a", EXAMPLES, EXAMPLES, 10, second=other))
