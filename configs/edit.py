@@ -10,6 +10,12 @@ and vae.py:
 
     :mnist, :fashion_mnist          a top-k autoencoder and a GAN from it
     :mnist-vae, :fashion_mnist-vae  a variational autoencoder of 16 latents, the control
+
+`:mnist`, seed 0, commit c1b6d65, one core of a Xeon shared with much other work: 9
+minutes 36 seconds of training. Test images invert to an error of .0054 (autoencoder:
+.0176; `:mnist-vae`: .0336 and .0423); 97.6 % of edits towards a class succeed
+(`:mnist-vae`: 85.0 %), 79.4 % by 10 of 512 latents. configs/README.md says more;
+`:fashion_mnist` is not measured yet.
 """
 
 from typing import Any

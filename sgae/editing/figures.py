@@ -86,7 +86,7 @@ def edit_figures(
   """Returns the measures of edits: direction -> for each of `STRENGTHS`, by name.
 
   `pixels` is a control without a generator: the difference of the mean training images
-  of two classes is added to the sample itself.
+  of two classes is added to the sample itself; it is measured beside codes.
 
   Args:
     trained: a run whose feature network names classes.
@@ -138,9 +138,10 @@ def edit_figures(
     name: by_strength(points, change_of, images_of, space.non_negative)
     for name, change_of in directions(trained, reference).items()
   }
-  pixels = np.asarray(to_model_range(before.images))
-  of_classes = _between_mean_images(trained)
-  found["pixels"] = by_strength(pixels, of_classes, pictures.to_bytes, False)
+  if space.name == "code":  # the other space has the same samples
+    pixels = np.asarray(to_model_range(before.images))
+    of_classes = _between_mean_images(trained)
+    found["pixels"] = by_strength(pixels, of_classes, pictures.to_bytes, False)
   return found
 
 

@@ -21,7 +21,7 @@ def draw(figures: Mapping[str, Sequence[Mapping[str, Any]]]) -> bytes:
     figures: way to edit -> for each strength, from 0 up, the measures `success`,
       `pixel_change` and `feature_change`.
   """
-  figure = Figure(figsize=(11, 5), layout="constrained")
+  figure = Figure(figsize=(13, 5), layout="constrained")
   charts = figure.subplots(1, len(CHANGES), sharey=True, squeeze=False)[0]
   for axes, (change, label) in zip(charts, CHANGES.items(), strict=True):
     for index, (name, rows) in enumerate(figures.items()):
@@ -35,7 +35,8 @@ def draw(figures: Mapping[str, Sequence[Mapping[str, Any]]]) -> bytes:
     axes.set_xlabel(label)
     axes.grid(alpha=0.3)
   charts[0].set_ylabel("edits that show the class asked for [%]")
-  charts[-1].legend(fontsize="small")
+  names = charts[0].get_legend_handles_labels()
+  figure.legend(*names, loc="outside right upper", fontsize="small")
   data = io.BytesIO()
   figure.savefig(data, format="png", dpi=120)
   return data.getvalue()
