@@ -11,7 +11,7 @@ from sgae import cli
 
 DEFAULT_CONFIG = str(Path(__file__).parent / "configs" / "digits.py")
 MODES = ["train", "evaluate", "sample", "probe", "predict", "export", "compile"]
-MODES += ["upscale", "invert", "edit", "compare"]
+MODES += ["upscale", "translate", "invert", "edit", "compare"]
 flags.DEFINE_string("workdir", "", "Run directory; '': runs/<config name>.")
 flags.DEFINE_enum("mode", "train", MODES, "What to do.")
 flags.DEFINE_string("output", "", "Where results go; '': workdir.")
@@ -24,8 +24,9 @@ flags.DEFINE_integer("step", -1, "Checkpoint to sample; -1: the best or newest."
 flags.DEFINE_float("truncation", 1, "Distance of samples to the mean code; 1: whole.")
 flags.DEFINE_bool("raw", False, "Sample the last step's generator, not its average.")
 flags.DEFINE_integer(
-  "member", -1, "Of a population, to sample, export, probe, predict, upscale."
+  "member", -1, "Of a population, to sample, export, probe or apply to images."
 )
+flags.DEFINE_enum("direction", "AB", ["AB", "BA"], "From which side to which one.")
 flags.DEFINE_string("coordinator", "", "host:port of process 0.")
 flags.DEFINE_integer("num_processes", 0, "Processes; 0: found out.")
 flags.DEFINE_integer("process_id", -1, "Which one this is, from 0.")
@@ -40,7 +41,7 @@ flags.DEFINE_integer("iterations", 300, "Of the search for the points of images.
 flags.DEFINE_string("set", "", "Latents to change, such as 17=+2,40=0.")
 flags.DEFINE_string("towards", "", "Class to edit towards: 8; by 20 latents: 8:20.")
 flags.DEFINE_string("transfer", "", "Row of an image, its latents: 3 or 3:17,40-45.")
-flags.DEFINE_string("direction", "", "Principal direction to edit along: pca:0.")
+flags.DEFINE_string("along", "", "Principal direction to edit along: pca:0.")
 flags.DEFINE_string("strengths", "0,0.5,1,1.5,2", "Of the edit.")
 flags.DEFINE_list("runs", [], "Run directories to compare, split by commas.")
 flags.DEFINE_float("target", 0, "Distance to reach; compare: 0 for the lowest.")

@@ -15,7 +15,7 @@ from sgae.errors import UserError
 from sgae.reporting.stream import LastingStream
 from sgae.training.signals import heeded
 
-APPLIED = ("predict", "upscale")  # modes that apply a run to `--images`
+APPLIED = ("predict", "upscale", "translate")  # modes that apply a run to `--images`
 EDITING = ("invert", "edit")  # modes that look for the points of images
 # Flags that only some modes read; a flag without effect would mislead.
 READ_BY = {
@@ -26,10 +26,11 @@ READ_BY = {
   "format": ("sample", "export"),
   "member": ("sample", "export", "probe", *APPLIED, *EDITING),
   "output": ("evaluate", "sample", "export", "probe", *APPLIED, *EDITING),
+  "direction": ("translate",),
   "topology": ("compile",),
   "images": ("compile", *APPLIED, *EDITING),
   **dict.fromkeys(("space", "iterations"), EDITING),
-  **dict.fromkeys(("set", "towards", "transfer", "direction", "strengths"), ("edit",)),
+  **dict.fromkeys(("set", "towards", "transfer", "along", "strengths"), ("edit",)),
   "runs": ("compare",),
   "target": ("evaluate", "compare"),
 }
@@ -237,10 +238,21 @@ def _apply(
   images, member = flags.images, flags.member
   if flags.mode == "predict":
     predict_run(workdir, overrides, images, output, member, elsewhere)
-  else:
-    image_to_image_run(
-      workdir, overrides, flags.mode, images, output, member, elsewhere
-    )
+    return
+  function = ""
+  if flags.mode == "translate":
+    function = f"translate_{flags.direction.lower()}"
+  image_to_image_run(
+    workdir,
+    overrides,
+    flags.mode,
+    images,
+    output,
+    member,
+    elsewhere,
+    function,
+    second=function.endswith("ba"),
+  )
 
 
 def _edit(

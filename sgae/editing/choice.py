@@ -8,7 +8,7 @@ from sgae.errors import UserError
 from sgae.evaluation import choice as samples
 from sgae.evaluation.choice import numbers_of
 
-EDITS = ("set", "towards", "transfer", "direction")
+EDITS = ("set", "towards", "transfer", "along")
 MOST_STRENGTHS, MOST_ITERATIONS = 50, 100_000
 PRINCIPAL = "pca"
 
@@ -41,7 +41,7 @@ class EditChoice(NamedTuple):
     set: latents and what they become, such as '17=+2,40=0'.
     towards: a class, such as '8', or with at most 20 latents '8:20'.
     transfer: the row of another image, and which of its latents: '3' or '3:17,40-45'.
-    direction: a principal direction from 0 up, such as 'pca:3'.
+    along: a principal direction from 0 up, such as 'pca:3'.
     strengths: what the change is multiplied by, such as '0,0.5,1'.
   """
 
@@ -54,7 +54,7 @@ class EditChoice(NamedTuple):
   set: str = ""
   towards: str = ""
   transfer: str = ""
-  direction: str = ""
+  along: str = ""
   strengths: str = "0,0.5,1,1.5,2"
 
 
@@ -159,7 +159,7 @@ def parse_direction(text: str, most: int) -> int:
   """Returns the number of a principal direction, of 'pca:3'.
 
   Args:
-    text: of `--direction`.
+    text: of `--along`.
     most: how many there are.
 
   Raises:
@@ -168,7 +168,7 @@ def parse_direction(text: str, most: int) -> int:
   kind, _, number = text.partition(":")
   if kind != PRINCIPAL or not number.isdecimal() or int(number) >= most:
     raise UserError(
-      f"--direction={text!r} is none: give {PRINCIPAL}:0 to {PRINCIPAL}:{most - 1}"
+      f"--along={text!r} is none: give {PRINCIPAL}:0 to {PRINCIPAL}:{most - 1}"
     )
   return int(number)
 

@@ -158,9 +158,9 @@ def _change(
   if choice.transfer:
     row, latents = parse_transfer(choice.transfer, len(points), size)
     return edits.transfer(points, points[row], latents)
-  if choice.direction:
+  if choice.along:
     most = min(DIRECTIONS, points[0].size)
-    number = parse_direction(choice.direction, most)
+    number = parse_direction(choice.along, most)
     found = edits.principal(reference_points(trained).points, number + 1)
     return edits.along(found, number, points)
   return _towards(trained, choice.towards, points, classes)

@@ -9,6 +9,7 @@ import numpy as np
 
 from sgae.data import resident
 from sgae.data.new_images import read_images
+from sgae.data.sources import of_side
 from sgae.devices.batched_apply import batched_apply
 from sgae.devices.mesh import local_mesh, make_mesh
 from sgae.errors import UserError
@@ -49,6 +50,7 @@ def apply_to_images(
   phase_of: Callable[[Any, tuple[int, ...]], str],
   finish: Callable[[jax.Array], jax.Array],
   check: Callable[[list[str]], object] = lambda files: None,
+  second: bool = False,
 ) -> Applied:
   """Returns what a function gives for new images; needs only the run directory.
 
@@ -66,6 +68,7 @@ def apply_to_images(
     phase_of: `phase_of(config, image_shape)` names the phase, or raises UserError.
     finish: what is done with the function's results, row by row.
     check: refuses names of images that do not do, before the function is applied.
+    second: whether images are read as those of the second side of the run's data.
 
   Raises:
     UserError: there is no run, no phase with the function, no checkpoint or no such
@@ -85,7 +88,8 @@ def apply_to_images(
     raise UserError(f"{workdir} has no checkpoint of the {phase} phase: train first")
   step, state = restored
   program = METHODS[phase].build(config, shape)
-  found = read_images(images, config.data, taken_by(program, function), console.line)
+  side = of_side(config.data, second)
+  found = read_images(images, side, taken_by(program, function), console.line)
   check(found.names)
 
   def apply(state, images_bhwc):

@@ -98,7 +98,7 @@ def evaluation_data(
   second = None
   if dataset.second is not None:
     extractor = None
-    if any(METHODS[name].reads_features for name in config.phases):
+    if any(METHODS[name].compares_features for name in config.phases):
       extractor = obtain(config, dataset.second, cache, console)
     second = EvaluationData(dataset.second, extractor)
   extractor = obtain(config, dataset, cache, console)
@@ -128,7 +128,7 @@ def obtain(
   if dataset.mixture is not None:
     return None
   methods = [METHODS[name] for name in config.phases]
-  if not any(each.generates or each.reads_features for each in methods):
+  if not any(each.generates or each.compares_features for each in methods):
     return None
   if config.data.source == "stacked":  # features are extracted digit by digit
     digits = ConfigDict(config.data.to_dict())

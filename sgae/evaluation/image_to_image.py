@@ -24,6 +24,7 @@ def image_to_image_run(
   member: int = -1,
   output: Path | None = None,
   function: str = "",
+  second: bool = False,
 ) -> None:
   """Writes what a function of a run makes of new images.
 
@@ -41,6 +42,7 @@ def image_to_image_run(
     output: the directory that files go to; None: the run directory.
     function: of the phase's program, float32 images in [-1, 1] to such; '': that named
       like the mode.
+    second: whether images are read as those of the second side of the run's data.
 
   Raises:
     UserError: there is no run, no phase with the function, no checkpoint or no such
@@ -60,6 +62,7 @@ def image_to_image_run(
     phase_of=functools.partial(_phase_with, function, workdir, mode),
     finish=pictures.to_bytes,
     check=pictures_of,
+    second=second,
   )
   folder, arrays = place / mode, place / f"{mode}.npz"
   for name, image in zip(pictures_of(applied.files), applied.results, strict=True):

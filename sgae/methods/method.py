@@ -258,8 +258,8 @@ class Method(NamedTuple):
     selects_by: the metric whose least value marks the best state; None: the last one.
     generates: whether it makes images, which need a feature extractor and are sampled
       by `--mode=sample`; its program has `sampling`, its evaluator `samples`.
-    reads_features: whether it needs a feature extractor, or one for each side of the
-      data, though it is not sampled.
+    compares_features: whether its evaluator compares features without that, of each
+      side of the data.
     takes_vectors: whether it trains on the vectors [N, 1, 1, D] of a file, which are
       standardised but not bounded, and have no pictures and no features.
     check_data: `check_data(config, dataset)` raises UserError where data do not fit.
@@ -293,7 +293,7 @@ class Method(NamedTuple):
   pools: Callable[[Any, Split], tuple[np.ndarray, ...]] = _all_examples
   selects_by: str | None = None
   generates: bool = False
-  reads_features: bool = False
+  compares_features: bool = False
   takes_vectors: bool = False
   check_data: Callable[[Any, Any], None] = _nothing
   extractor: Extractor | None = None

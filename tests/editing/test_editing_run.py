@@ -135,7 +135,7 @@ def test_images_are_edited_by_their_inversion(whole_run, given, tmp_path):
 
 
 def test_latents_and_principal_directions_are_edited(whole_run, tmp_path):
-  codes, _ = edited(whole_run, tmp_path, direction="pca:1", strengths="2", indices="4")
+  codes, _ = edited(whole_run, tmp_path, along="pca:1", strengths="2", indices="4")
   assert codes["images"].shape == (1, 1, 8, 8, 1) and codes["touched"].sum() > 4
   latents, _ = edited(
     whole_run, tmp_path, space="latent", set="3=+1,5=0", strengths="1"

@@ -25,10 +25,13 @@ from sgae.methods.translation.losses import make_losses
 from sgae.methods.translation.networks import Translators, taken
 from sgae.networks.image_to_image import patch_discriminator, residual_translator
 from sgae.networks.network import BatchNetwork
+from sgae.reporting import pictures
+from sgae.runs.load import load_run
 from tests.runs import stopping_console, timeless, tiny_translation_config, train
 from tests.systems import (
   EXAMPLES,
   IMAGES,
+  launch,
   make_phase,
   run_steps,
   saved,
@@ -330,10 +333,16 @@ def test_figures_are_of_the_target_side_and_both_ways():
   assert absolute_error(images[:2], images).value == 0.0
 
 
-def test_a_stopped_run_goes_on_bit_for_bit_and_is_evaluated(tmp_path):
-  whole, parts = tmp_path / "whole", tmp_path / "parts"
-  config = tiny_translation_config()
-  train(whole, config)
+@pytest.fixture(scope="module")
+def translated(tmp_path_factory):
+  """A whole run of a few steps."""
+  whole = tmp_path_factory.mktemp("runs") / "whole"
+  train(whole, tiny_translation_config())
+  return whole
+
+
+def test_a_stopped_run_goes_on_bit_for_bit_and_is_evaluated(translated, tmp_path):
+  whole, parts, config = translated, tmp_path / "parts", tiny_translation_config()
   with pytest.raises(Exception, match="stopped by SIGTERM"):
     train(parts, config, stopping_console(2))
   train(parts, config)
@@ -345,6 +354,28 @@ def test_a_stopped_run_goes_on_bit_for_bit_and_is_evaluated(tmp_path):
   records = timeless(whole)
   assert {"translation/accuracy_ab", "translation/pixel_error_ba"} <= records[-1].keys()
   assert (whole / "evaluation.json").exists() and (whole / "report.html").exists()
+
+
+def test_new_images_are_translated_either_way(translated, tmp_path):
+  run = load_run(translated)
+  images = IMAGES[:5].repeat(2, axis=1).repeat(2, axis=2)
+  np.savez(tmp_path / "new.npz", images=images)
+  for direction in ("AB", "BA"):
+    done = launch(
+      "--mode=translate",
+      f"--workdir={translated}",
+      f"--direction={direction}",
+      f"--images={tmp_path / 'new.npz'}",
+      f"--output={tmp_path}",
+    )
+    assert done.returncode == 0, done.stderr
+    function = getattr(run, f"translate_{direction.lower()}")
+    expected = pictures.to_bytes(function(resident.to_model_range(images)))
+    with np.load(tmp_path / "translate.npz") as stored:
+      np.testing.assert_allclose(
+        stored["images"].astype(int), np.asarray(expected).astype(int), atol=1
+      )
+    assert (tmp_path / "translate" / "4.png").exists()
 
 
 def test_it_learns_the_negatives_of_digits_from_pairs_and_without(tmp_path):

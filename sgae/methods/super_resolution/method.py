@@ -56,7 +56,7 @@ METHOD = Method(
       "discriminator"
     ),
   },
-  reads_features=True,
+  compares_features=True,
   stored_as={"ema_params": "average"},
   weights=("generator.params", "discriminator.params", "ema_params", "fixed"),
 )

@@ -38,6 +38,6 @@ METHOD = Method(
     "translation.generator_optimizer.learning_rate": learning_rate("generator"),
     "translation.discriminator_optimizer.learning_rate": learning_rate("discriminator"),
   },
-  reads_features=True,
+  compares_features=True,
   weights=("generator.params", "discriminator.params", "ema_params"),
 )
