@@ -61,6 +61,7 @@ WRONG = {
   "sae.decoder_attention": BAD_WIDTHS,
   "sae.attention_heads": bad_whole(1),
   "sae.tied_start": BAD_FLAGS,
+  "sae.both_sides": [True, *BAD_FLAGS],
   "sae.sparsity_weight": BAD_WEIGHTS,
   "sae.matryoshka": [(5, 4, 24), *BAD_WIDTHS],
   "sae.p_annealing": BAD_SHARES,

@@ -174,6 +174,24 @@ def check_labels(data: Any, dataset: Dataset) -> None:
     )
 
 
+def check_one_shape(dataset: Dataset) -> None:
+  """Refuses two sides whose images have not one shape.
+
+  Raises:
+    UserError: says which they have.
+  """
+  if dataset.second is None:
+    return
+  shapes = [side.images.shape[1:] for side in dataset.sides]
+  if shapes[0] != shapes[1]:
+    (height, width, channels), other = shapes
+    raise UserError(
+      f"{dataset.name} has images of {height}x{width} pixels with {channels} channels, "
+      f"{dataset.second.name} of {other[0]}x{other[1]} with {other[2]}, but both sides "
+      "must have one shape: set data.image_size and data.second.image_size to one side"
+    )
+
+
 def _check_vectors(data):
   if data.source == "mixture":
     named(data.name)

@@ -30,6 +30,8 @@ NAMES = (
   "conditional:adc",
   "digits",
   "digits_mnist",
+  "digits_mnist:inverted-paired",
+  "digits_mnist:digits-sparse",
   "ebgan",
   "ebgan:began",
   "ebgan:grid-plain-2-128",
@@ -116,7 +118,7 @@ def small(name: str):
     config.data.image_size = config.data.image_size or side
     if config.data.name == "cifar10":
       config.data.source = "stacked"
-  if config.data.second.source:
+  if config.data.second.source in sources.SOURCES:
     config.data.second.image_size = config.data.image_size
   if config.data.source == "stacked":
     config.data.stacked_examples = 500

@@ -273,6 +273,24 @@ def test_the_shared_code_starts_as_the_autoencoder_on_both_sides():
     assert changed(*[taken(params[branch], side) for side in range(2)]) > 0
 
 
+def test_an_autoencoder_of_both_sides_sees_them_in_turn():
+  config = small_config(sae__both_sides=True)
+  config.data.second.source = "inverted"
+  config.phases = ("sae", "translation")
+  phases = [make_phase("sae", validate(each)) for each in (small_config(), config)]
+  start = phases[0].init({})
+  batch = two_sided_batches(phases[0], 0, 1)
+  batch = {name: array[0] for name, array in batch.items()}
+  mixed = np.where(
+    (np.arange(16) % 2 == 1)[:, None, None, None], batch["second_image"], batch["image"]
+  )
+  alone, _ = phases[0].step(start, {**batch, "image": jnp.asarray(mixed)})
+  both, _ = phases[1].step(start, batch)
+  assert changed(alone.player.params, both.player.params) == 0
+  first, _ = phases[0].step(start, batch)
+  assert changed(first.player.params, both.player.params) > 0
+
+
 class KnownExtractor:
   """Names an image by its brightness; the two sides name in opposite orders."""
 

@@ -43,6 +43,11 @@ def check(config: Any) -> None:
     )
   check_optimizer("sae.optimizer", sae.optimizer)
   check_cadence("sae", sae)
+  if sae.both_sides and not (config.data.second.source or config.data.paired):
+    raise UserError(
+      "sae.both_sides=True needs data with a second side: set it to False, or give a "
+      "data.second.source"
+    )
 
 
 def check_tie(sae: Any) -> None:

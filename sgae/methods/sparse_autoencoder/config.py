@@ -47,8 +47,7 @@ def defaults() -> dict[str, Any]:
     "decoder_hidden": (),
     # Hidden activation: 'leaky_relu', 'relu', 'silu' or 'tanh'.
     "activation": "leaky_relu",
-    # Last activation of the decoder: 'linear' or 'tanh', which lets a generator on
-    # top of it draw a clean background.
+    # Last activation of the decoder: 'linear', or 'tanh', for clean backgrounds.
     "output": "tanh",
     # Side of the kernels in pixels, for 'convolutional'.
     "kernel_size": 4,
@@ -62,6 +61,8 @@ def defaults() -> dict[str, Any]:
     "attention_heads": 1,
     # Iterations after the first one, for 'lista'.
     "lista_iterations": 3,
+    # Train on the images of both sides of the data, half of each batch from either.
+    "both_sides": False,
     # Start the encoder as the decoder's transpose (both must be linear).
     "tied_start": True,
     # Keep atoms at norm 1.

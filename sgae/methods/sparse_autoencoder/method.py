@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from sgae.data.checks import check_one_shape
 from sgae.data.dataset import Dataset
 from sgae.methods.method import Method
 from sgae.methods.sparse_autoencoder import hull, networks
@@ -18,6 +19,8 @@ from sgae.methods.sweeps import learning_rate, setting
 
 def check_data(config: Any, dataset: Dataset) -> None:
   """Refuses points or networks that do not fit the images."""
+  if config.sae.both_sides:
+    check_one_shape(dataset)
   hull.check_data(config, dataset)
   networks.check_data(config, dataset)
 

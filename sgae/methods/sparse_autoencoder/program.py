@@ -19,6 +19,7 @@ from sgae.methods.sparse_autoencoder.train import (
   AutoencoderState,
   init_autoencoder_state,
   make_autoencoder_step,
+  of_both_sides,
 )
 from sgae.networks import mlp
 from sgae.networks.autoencoder import Autoencoder, reconstruct
@@ -72,22 +73,29 @@ def build(
     batch_shape=(sae.batch_size,),
     settings=settings,
     init=init,
-    step=make_autoencoder_step(
-      autoencoder,
-      optimizer,
-      _terms(config),
-      dead_after=sae.dead_after,
-      unit_norm_atoms=sae.unit_norm_atoms,
-      annealing_steps=sae.steps,
-      relaxation=sae.relaxation,
-      microbatches=config.train.microbatches,
-    ),
+    step=_step(config, autoencoder, optimizer),
     shown=("sae/fvu", "sae/l0", "sae/dead_fraction"),
     functions=_functions(autoencoder),
     inherits=("points",) if sae.archetypes else (),
     exportable={"encode": image, "decode": code, "reconstruct": image},
     decoder_layers=layers_within(autoencoder.decoder_layers, params_of),
   )
+
+
+def _step(config: Any, autoencoder: Autoencoder, optimizer: Any) -> Callable:
+  """Returns the step, of images of one side or of both."""
+  sae = config.sae
+  step = make_autoencoder_step(
+    autoencoder,
+    optimizer,
+    _terms(config),
+    dead_after=sae.dead_after,
+    unit_norm_atoms=sae.unit_norm_atoms,
+    annealing_steps=sae.steps,
+    relaxation=sae.relaxation,
+    microbatches=config.train.microbatches,
+  )
+  return of_both_sides(step) if sae.both_sides else step
 
 
 def _terms(config: Any) -> Terms:

@@ -121,6 +121,19 @@ def make_autoencoder_step(
   return step
 
 
+def of_both_sides(step: Callable[..., tuple]) -> Callable[..., tuple]:
+  """Returns a step that sees the second side's images at odd places of the batch."""
+
+  def own(state: AutoencoderState, batch: Batch, *, axis: str | None = None):
+    odd_b = batch["position"] % 2 == 1
+    images = jnp.where(
+      odd_b[:, None, None, None], batch["second_image"], batch["image"]
+    )
+    return step(state, {**batch, "image": images}, axis=axis)
+
+  return own
+
+
 def _on_atoms(tree, function, params):
   """Applies `function(leaf, atoms)` to the atoms' leaf of a tree like `params`."""
   leaf, atoms = tree["decoder"]["atoms"], params["decoder"]["atoms"]

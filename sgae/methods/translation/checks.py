@@ -3,6 +3,7 @@
 from typing import Any
 
 from sgae.config_checks import at_least, below_one, choice, non_negative, widths
+from sgae.data.checks import check_one_shape
 from sgae.data.dataset import Dataset
 from sgae.errors import UserError
 from sgae.losses.adversarial import ADVERSARIAL_LOSSES
@@ -88,13 +89,6 @@ def check_data(config: Any, dataset: Dataset) -> None:
   """Refuses sides whose images have not one shape, or that the networks refuse."""
   if dataset.second is None:  # the run says so
     return
-  shapes = [side.images.shape[1:] for side in dataset.sides]
-  if shapes[0] != shapes[1]:
-    (height, width, channels), other = shapes
-    raise UserError(
-      f"{dataset.name} has images of {height}x{width} pixels with {channels} channels, "
-      f"{dataset.second.name} of {other[0]}x{other[1]} with {other[2]}, but both sides "
-      "must have one shape: set data.image_size and data.second.image_size to one side"
-    )
+  check_one_shape(dataset)
   if config.translation.generator_architecture == "sparse":
     networks.check_data(config, dataset)
