@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 
 from sgae.losses.adversarial import AdversarialLoss, mean_logits
+from sgae.losses.reconstruction import absolute_error
 from sgae.losses.sparsity import Omega
 from sgae.methods.translation.networks import Translators, both
 from sgae.networks.network import BatchNetwork
@@ -103,8 +104,3 @@ def _terms_of_images(terms, translate, images, made) -> dict[str, jax.Array]:
   if "pair_weight" in terms:
     found["pair_weight"] = 2 * absolute_error(made, images)
   return found
-
-
-def absolute_error(images: jax.Array, others: jax.Array) -> jax.Array:
-  """Mean absolute error over everything, a scalar."""
-  return jnp.mean(jnp.abs(images - others))

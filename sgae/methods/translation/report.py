@@ -85,12 +85,6 @@ _FIGURES = {
     "the same of images that are not translated",
   ),
   **_meanings(
-    "taught_accuracy",
-    "Accuracy taught",
-    "higher",
-    "on the target side's test images, of a classifier taught with translated ones",
-  ),
-  **_meanings(
     "frechet", "Fréchet distance", "lower", "between features of translated and real"
   ),
   **_meanings(
