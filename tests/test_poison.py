@@ -74,7 +74,7 @@ def poisoned_start(monkeypatch):
     ("super_resolution", "pixel_weight"),
     ("translation", "generator.params"),
     ("translation", "discriminator.params"),
-    ("translation", "history"),
+    ("translation", "ema_params"),
     ("translation", "cycle_weight"),
   ],
 )
