@@ -69,7 +69,7 @@ def put(field, value):
     ("sae.steps", 1010, "sae.log_every=50"),
     ("sae.save_every", 75, "sae.log_every=50"),
     ("sae.optimizer.name", "adamw", "adam, rmsprop, sgd"),
-    ("sae.optimizer.schedule", "step", "constant, linear, cosine"),
+    ("sae.optimizer.schedule", "step", "constant, linear, late_linear, cosine"),
     ("sae.optimizer.learning_rate", -1e-3, "from 0 up"),
     ("sae.optimizer.beta2", 1.0, "below 1"),
     ("sae.optimizer.warmup_updates", -1, "0 or more"),
