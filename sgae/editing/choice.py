@@ -1,6 +1,6 @@
 """What a user asks of `--mode=invert` and `--mode=edit`."""
 
-import math
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from sgae.editing.edits import Set
@@ -10,6 +10,7 @@ from sgae.evaluation.choice import numbers_of
 
 EDITS = ("set", "towards", "transfer", "along")
 MOST_STRENGTHS, MOST_ITERATIONS = 50, 100_000
+LARGEST = 1e6  # number that is added to a latent, or that a change is multiplied by
 PRINCIPAL = "pca"
 
 
@@ -58,8 +59,21 @@ class EditChoice(NamedTuple):
   strengths: str = "0,0.5,1,1.5,2"
 
 
-def check_iterations(iterations: int) -> None:
-  """Refuses a number of iterations that is impossible."""
+def check_inversion(choice: InvertChoice) -> None:
+  """Refuses choices that are impossible, before anything is read.
+
+  Raises:
+    UserError: there are no images, or a number is out of its range.
+  """
+  if not choice.images:
+    raise UserError(
+      "--mode=invert needs images: give --images=FOLDER, an archive or a .npz file"
+    )
+  _check_iterations(choice.iterations)
+  samples.check(samples.Choice(seed=choice.seed), 0)
+
+
+def _check_iterations(iterations: int) -> None:
   if not 0 <= iterations <= MOST_ITERATIONS:
     raise UserError(
       f"--iterations={iterations} is not allowed: choose 0 to {MOST_ITERATIONS:,}"
@@ -77,13 +91,18 @@ def check(choice: EditChoice) -> None:
     flags = ", ".join(f"--{kind}" for kind in EDITS)
     said = " and ".join(f"--{kind}" for kind in given) or "none"
     raise UserError(
-      f"--mode=edit takes one of {flags}, and {said} is given: give exactly one"
+      f"--mode=edit takes exactly one of {flags}, but was given {said}: give one"
     )
   if choice.images and (choice.indices or choice.num_samples):
     raise UserError(
       "--images and --indices or --num_samples both say what is edited: give one"
     )
-  check_iterations(choice.iterations)
+  if not choice.images and choice.iterations != EditChoice().iterations:
+    raise UserError(
+      f"--iterations={choice.iterations} is of the search for the points of --images: "
+      "give these, or leave it out, since samples have their points"
+    )
+  _check_iterations(choice.iterations)
   own = samples.Choice(seed=choice.seed, indices=choice.indices)
   samples.check(own, choice.num_samples)
 
@@ -107,21 +126,25 @@ def parse_sets(text: str, size: int) -> list[Set]:
     if not latent.isdecimal() or number is None:
       raise UserError(
         f"--set={text!r} cannot be read at {part!r}: give latents with what is added "
-        "to them, or what they become, such as 17=+2,40=0"
+        f"to them, or what they become, below {LARGEST:g}, such as 17=+2,40=0"
       )
     sets.append(Set(int(latent), number, value[0] in "+-"))
   _check_latents("--set", text, [each.latent for each in sets], size)
   return sets
 
 
-def parse_towards(text: str) -> tuple[str, int]:
+def parse_towards(text: str, names: Sequence[str] = ()) -> tuple[str, int]:
   """Returns the class of '8' or '8:20' and the number of latents, 0 for all.
+
+  Args:
+    text: of `--towards`.
+    names: of the classes; one that holds a colon is taken whole.
 
   Raises:
     UserError: the number cannot be read.
   """
   name, colon, most = text.rpartition(":")
-  if not colon:
+  if not colon or text in names:
     return text, 0
   if not most.isdecimal() or not int(most):
     raise UserError(
@@ -182,19 +205,19 @@ def parse_strengths(text: str) -> list[float]:
   numbers = [_number(part.strip()) for part in text.split(",")]
   if len(numbers) > MOST_STRENGTHS or None in numbers:
     raise UserError(
-      f"--strengths={text!r} cannot be read: give at most {MOST_STRENGTHS} numbers, "
-      "such as 0,0.5,1"
+      f"--strengths={text!r} cannot be read: give at most {MOST_STRENGTHS} numbers "
+      f"below {LARGEST:g}, such as 0,0.5,1"
     )
   return [number for number in numbers if number is not None]
 
 
 def _number(text: str) -> float | None:
-  """Returns the finite number that a text is; None: it is none."""
+  """Returns the number that a text is; None: it is none, or a million and more."""
   try:
     number = float(text)
   except ValueError:
     return None
-  return number if math.isfinite(number) else None
+  return number if abs(number) < LARGEST else None
 
 
 def _check_latents(flag: str, text: str, latents: list[int], size: int) -> None:

@@ -176,7 +176,7 @@ def _towards(
       f"{dataset.name}: choose another edit"
     )
   names = names_of_classes(dataset)
-  name, most = parse_towards(text)
+  name, most = parse_towards(text, names)
   target = class_number(name, names)
   if target is None:
     raise UserError(

@@ -13,11 +13,10 @@ from sgae.data.new_images import read_images
 from sgae.devices.batched_apply import batched_apply
 from sgae.devices.mesh import replicate
 from sgae.editing import inversion
-from sgae.editing.choice import InvertChoice, check_iterations
+from sgae.editing.choice import InvertChoice, check_inversion
 from sgae.editing.inversion import Tree, draw_candidates, make_invert
 from sgae.editing.points import reconstructions
 from sgae.editing.trained import Trained, open_run
-from sgae.errors import UserError
 from sgae.reporting import pictures
 from sgae.reporting.console import Console
 from sgae.reporting.files import (
@@ -64,11 +63,7 @@ def invert_run(
     UserError: there is no run or no generator, the images do not fit, or a choice is
       impossible.
   """
-  if not choice.images:
-    raise UserError(
-      "--mode=invert needs images: give --images=FOLDER, an archive or a .npz file"
-    )
-  check_iterations(choice.iterations)
+  check_inversion(choice)
   trained = open_run(workdir, overrides, choice.space, console, member, output)
   found = read_images(
     choice.images, trained.config.data, trained.image_shape, console.line

@@ -55,7 +55,7 @@ def inverted(run, file, output, **choice):
 
 def edited(run, output, **choice):
   said = io.StringIO()
-  asked = EditChoice(iterations=5, **choice)
+  asked = EditChoice(**choice)
   edit.edit_run(run, {}, asked, Console(said), output=output)
   with np.load(output / edit.ARRAYS) as arrays:
     return dict(arrays), said.getvalue()
@@ -119,7 +119,7 @@ def test_images_are_edited_by_their_inversion(whole_run, given, tmp_path):
   file, images = given
   kept, _ = inverted(whole_run, file, tmp_path)
   asked = {"transfer": "2", "strengths": "0,1"}
-  own, _ = edited(whole_run, tmp_path, images=str(file), **asked)
+  own, _ = edited(whole_run, tmp_path, images=str(file), iterations=5, **asked)
   again, _ = edited(whole_run, tmp_path, images=str(tmp_path / invert.ARRAYS), **asked)
   np.testing.assert_array_equal(own["codes"][:, 0], kept["codes"])
   np.testing.assert_array_equal(own["images"][:, 0], kept["inverted"])

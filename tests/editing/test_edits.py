@@ -7,7 +7,9 @@ from sklearn.decomposition import PCA
 from sgae.editing import edits
 from sgae.editing.choice import (
   EditChoice,
+  InvertChoice,
   check,
+  check_inversion,
   parse_direction,
   parse_sets,
   parse_strengths,
@@ -127,6 +129,7 @@ def test_edits_are_read_from_text():
     Set(0, 0.5, False),
   ]
   assert parse_towards("8") == ("8", 0) and parse_towards("Bag:20") == ("Bag", 20)
+  assert parse_towards("a:b", ["a:b"]) == ("a:b", 0)
   assert parse_transfer("3", 4, 9) == (3, None)
   assert parse_transfer("0:2,4-5", 1, 9) == (0, [2, 4, 5])
   assert parse_direction("pca:3", 9) == 3
@@ -140,6 +143,8 @@ def test_edits_are_read_from_text():
     (lambda: parse_sets("5=1", 5), "names latent 5, but there are 5"),
     (lambda: parse_sets("1=1,1=2", 5), "names a latent twice"),
     (lambda: parse_sets("1=nan", 5), "cannot be read"),
+    (lambda: parse_sets("1=1e39", 5), "below 1e+06"),
+    (lambda: parse_strengths("0,1e39"), "below 1e+06"),
     (lambda: parse_towards("8:0"), "--towards='8:0' cannot be read at '0'"),
     (lambda: parse_transfer("4", 4, 9), "give the row of one, from 0 to 3"),
     (lambda: parse_transfer("0:x", 4, 9), "--transfer='x' cannot be read"),
@@ -147,14 +152,20 @@ def test_edits_are_read_from_text():
     (lambda: parse_direction("sefa:1", 4), "give pca:0 to pca:3"),
     (lambda: parse_direction("pca:4", 4), "give pca:0 to pca:3"),
     (lambda: parse_strengths("1,,2"), "--strengths='1,,2' cannot be read"),
-    (lambda: check(EditChoice()), "none is given: give exactly one"),
+    (
+      lambda: check(EditChoice()),
+      "but was given none: give one",
+    ),
     (
       lambda: check(EditChoice(set="1=1", towards="8")),
-      "--set and --towards is given: give exactly one",
+      "was given --set and --towards: give one",
     ),
     (lambda: check(EditChoice(towards="8", images="a", indices="1")), "give one"),
     (lambda: check(EditChoice(towards="8", iterations=-1)), "--iterations=-1"),
     (lambda: check(EditChoice(towards="8", num_samples=-1)), "--num_samples=-1"),
+    (lambda: check(EditChoice(towards="8", iterations=9)), "samples have their points"),
+    (lambda: check_inversion(InvertChoice("a", seed=-5)), "--seed=-5"),
+    (lambda: check_inversion(InvertChoice("a", iterations=-1)), "--iterations=-1"),
   ],
 )
 def test_what_cannot_be_done_is_refused(call, message):
