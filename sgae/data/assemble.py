@@ -69,7 +69,7 @@ def from_encoded(
   # In the order of the result, so that neither split has to be copied out of it.
   places = np.argsort(is_test, kind="stable")
   index = np.argsort(places)
-  images, background = pixels.decode_all(
+  images, background, _ = pixels.decode_all(
     name, lambda: items(index), len(labels), config, report
   )
   labels, at = labels[places], int((~is_test).sum())

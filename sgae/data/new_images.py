@@ -26,7 +26,8 @@ def read_images(
   """Returns all images of a folder, an archive or a .npz file, whatever their classes.
 
   They are read as the data of the run were: with its background, and resized where
-  its image_size resized these. Those of a .npz file are called by their numbers.
+  its image_size resized these, which a line says. Those of a .npz file are called by
+  their numbers.
 
   Args:
     place: a folder, a .zip, .tar, .tar.gz or .tgz of one, or a .npz file.
@@ -42,15 +43,20 @@ def read_images(
   root = local.absolute(place)
   what = local.shown(root)
   if root.lower().endswith(".npz"):
-    images = npz.images_of(root)
-    if config.image_size:
-      images = resized(images, config.image_size)
+    images, changed = npz.images_of(root), 0
+    if config.image_size and images.shape[1:3] != (config.image_size,) * 2:
+      images, changed = resized(images, config.image_size), len(images)
     names = list(map(str, range(len(images))))
   elif os.path.isdir(root) or is_archive(root):
-    names, images = _decoded(root, what, config, report)
+    names, (images, _, changed) = _decoded(root, what, config, report)
   else:
     raise UserError(
       f"--images={place!r} is no folder, archive or .npz file of images: choose one"
+    )
+  if changed:
+    report(
+      f"Resized {changed:,} of {len(images):,} images to {images.shape[2]}x"
+      f"{images.shape[1]} pixels, bilinear, since data.image_size resized the run's own"
     )
   if images.shape[1:] != tuple(image_shape):
     found, wanted = (
@@ -63,7 +69,7 @@ def read_images(
   return NewImages(names, images)
 
 
-def _decoded(root, what, config, report) -> tuple[list[str], np.ndarray]:
+def _decoded(root, what, config, report) -> tuple[list[str], pixels.Decoded]:
   store = open_store(root)
   names = [f.name for f in store.files if f.name.lower().endswith(pixels.SUFFIXES)]
   if not names:
@@ -80,5 +86,4 @@ def _decoded(root, what, config, report) -> tuple[list[str], np.ndarray]:
     for name, content in store.contents(names):
       yield pixels.Encoded(rows[name], store.shown(name), content)
 
-  decoded = pixels.decode_all(what, items, len(names), config, report)
-  return names, decoded.images
+  return names, pixels.decode_all(what, items, len(names), config, report)

@@ -43,16 +43,27 @@ class Encoded(NamedTuple):
 
 
 class Decoded(NamedTuple):
-  """Images uint8 [N, H, W, C], and the background of transparent pixels in words."""
+  """Images, and what became of them.
+
+  Attributes:
+    images: uint8 [N, H, W, C].
+    background: of transparent pixels, in words.
+    resized: how many had another size.
+  """
 
   images: np.ndarray
   background: str
+  resized: int = 0
 
 
 class _Seen(NamedTuple):
-  """What was seen of one image: its channels, and on which backgrounds it vanishes."""
+  """What was seen of one image: its channels, and on which backgrounds it vanishes.
+
+  `size` is (W, H) as stored.
+  """
 
   channels: int
+  size: tuple[int, int]
   transparent: bool = False
   vanishes: tuple[bool, ...] = ()
 
@@ -89,17 +100,18 @@ def decode_all(
   background = chosen or _BACKGROUNDS[0]
   images, seen = _read_all(name, items, count, config.image_size, background, report)
   transparent = sum(each.transparent for each in seen)
+  resized = sum(each.size != images.shape[2:0:-1] for each in seen)
   if not transparent:
-    return Decoded(images, "")
+    return Decoded(images, "", resized)
   if chosen:
-    return Decoded(images, f"{chosen}, by data.background")
+    return Decoded(images, f"{chosen}, by data.background", resized)
   lost = np.sum([each.vanishes for each in seen if each.vanishes], axis=0)
   best = int(np.argmin(lost))
   if best:
     background = _BACKGROUNDS[best]
     images, _ = _read_all(name, items, count, config.image_size, background, report)
     background += f", since {lost[0]:,} of {transparent:,} images vanish on white"
-  return Decoded(images, background)
+  return Decoded(images, background, resized)
 
 
 def check_background(background: str) -> None:
@@ -235,11 +247,11 @@ def _as_array(
   ImageOps.exif_transpose(image, in_place=True)
   channels = 1 if grey else 3
   if not image.has_transparency_data:
-    return _finished(image, grey, side), _Seen(channels)
+    return _finished(image, grey, side), _Seen(channels, image.size)
   layers = image.convert("RGBA")
   least_opaque, _ = layers.getchannel("A").getextrema()
   if least_opaque == 255:
-    return _finished(layers, grey, side), _Seen(channels)
+    return _finished(layers, grey, side), _Seen(channels, image.size)
 
   def on(colour: str) -> np.ndarray:
     page = Image.new("RGBA", layers.size, ImageColor.getrgb(colour))
@@ -247,7 +259,7 @@ def _as_array(
 
   drawn = {colour: on(colour) for colour in {background, *_BACKGROUNDS}}
   vanishes = tuple(int(np.ptp(drawn[name])) < _FAINT for name in _BACKGROUNDS)
-  return drawn[background], _Seen(channels, True, vanishes)
+  return drawn[background], _Seen(channels, image.size, True, vanishes)
 
 
 def _finished(image: Image.Image, grey: bool, side: int) -> np.ndarray:
