@@ -7,12 +7,14 @@ from typing import Any
 
 import numpy as np
 
+from sgae.data import npz
+from sgae.data.local import absolute
 from sgae.errors import UserError
 from sgae.evaluation.apply import apply_to_images
 from sgae.methods import METHODS
 from sgae.reporting import pictures
 from sgae.reporting.console import Console
-from sgae.reporting.files import require_writable, write_atomically
+from sgae.reporting.files import explained, require_writable, write_atomically
 
 
 def image_to_image_run(
@@ -29,7 +31,8 @@ def image_to_image_run(
   """Writes what a function of a run makes of new images.
 
   The folder named like the mode gets a PNG file for each image, under its own name;
-  `<mode>.npz` beside it has `files` and `images`, uint8 [N, H, W, C].
+  `<mode>.npz` beside it has `files` and `images`, uint8 [N, H, W, C]. Pictures that an
+  earlier call made of other images go.
 
   Args:
     workdir: a run directory; its last phase with the function is used.
@@ -46,11 +49,13 @@ def image_to_image_run(
 
   Raises:
     UserError: there is no run, no phase with the function, no checkpoint or no such
-      member, or the images do not fit.
+      member, or the images do not fit or lie where the results go.
   """
   function = function or mode
   place = output or workdir
   require_writable(place)
+  folder, arrays = place / mode, place / f"{mode}.npz"
+  _check_apart(images, folder, arrays)
   applied = apply_to_images(
     workdir,
     overrides,
@@ -64,9 +69,10 @@ def image_to_image_run(
     check=pictures_of,
     second=second,
   )
-  folder, arrays = place / mode, place / f"{mode}.npz"
-  for name, image in zip(pictures_of(applied.files), applied.results, strict=True):
+  names, older = pictures_of(applied.files), _older(arrays)
+  for name, image in zip(names, applied.results, strict=True):
     pictures.write_png(folder / name, image)
+  _remove(folder, older - set(names))
   stored = io.BytesIO()
   np.savez(stored, files=np.array(applied.files), images=applied.results)
   write_atomically(arrays, stored.getvalue())
@@ -75,6 +81,30 @@ def image_to_image_run(
     f"{len(applied.files):,} images of {width}x{height} pixels by {applied.phase} of "
     f"step {applied.step}: {folder} and {arrays}"
   )
+
+
+def _check_apart(images: str, folder: Path, arrays: Path) -> None:
+  """Refuses images that the results would replace."""
+  given = Path(absolute(images)).resolve()
+  if images and given in (folder.resolve(), arrays.resolve()):
+    raise UserError(f"--images={images} is where the results go: give another --output")
+
+
+def _older(arrays: Path) -> set[str]:
+  """Returns the names of the pictures that an earlier call made."""
+  if not arrays.exists():
+    return set()
+  advice = "delete it, with the pictures beside it"
+  with npz.opened(str(arrays), str(arrays), advice) as stored:
+    files = npz.array_of(str(arrays), stored, "files", advice).tolist()
+  # of a file from elsewhere a name could lead out of the folder
+  return {name for name in pictures_of(files) if not {"/", ".."} & {*Path(name).parts}}
+
+
+def _remove(folder: Path, names: set[str]) -> None:
+  with explained(folder):
+    for name in names:
+      (folder / name).unlink(missing_ok=True)
 
 
 def _phase_with(

@@ -50,6 +50,12 @@ def test_images_come_back_under_their_names(whole_run, tmp_path):
   assert other["files"].tolist() == ["0", "1", "2"]
   np.testing.assert_array_equal(other["images"], expected)
   assert (tmp_path / "copy" / "2.png").exists()
+  # pictures of other images go, what somebody else put there stays
+  (tmp_path / "copy" / "own.png").write_bytes(b"")
+  np.savez(tmp_path / "new.npz", images=IMAGES[:1])
+  passed(whole_run, tmp_path / "new.npz", tmp_path, mode="copy", function="reconstruct")
+  left = {path.name for path in (tmp_path / "copy").iterdir()}
+  assert left == {"0.png", "own.png"}
 
 
 def test_what_cannot_be_done_is_refused(whole_run, tmp_path):
@@ -64,6 +70,9 @@ def test_what_cannot_be_done_is_refused(whole_run, tmp_path):
     with pytest.raises(UserError, match=words) as refusal:
       passed(whole_run, tmp_path / images, tmp_path, mode)
     assert str(refusal.value).isprintable()
+  for own in ("reconstruct", "reconstruct.npz"):
+    with pytest.raises(UserError, match="is where the results go"):
+      passed(whole_run, tmp_path / own, tmp_path)
   with pytest.raises(UserError, match="--mode=reconstruct needs images"):
     passed(whole_run, "", tmp_path)
   with pytest.raises(UserError, match="a.bmp and a.jpg, which would both become a.png"):
