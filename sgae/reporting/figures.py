@@ -15,7 +15,7 @@ def describe(phase: str, entry: Mapping[str, Any]) -> list[str]:
       `members`, of evaluation.json.
   """
   protocol = ", ".join(
-    f"{key.replace('_', ' ')} {value if key != 'features_sha256' else value[:12]}"
+    f"{key.replace('_', ' ')} {value[:12] if key.endswith('_sha256') else value}"
     for key, value in entry["protocol"].items()
   )
   columns = {phase: entry["figures"]}

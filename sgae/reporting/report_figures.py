@@ -148,8 +148,9 @@ def protocol_line(protocol: Mapping[str, Any]) -> str:
 
   Args:
     protocol: {"samples", "reference", "reference_samples", "features",
-      "features_task", "features_sha256", "features_accuracy", "labels",
-      "permutation_invariant"}, any of them missing.
+      "features_task", "features_sha256", "features_accuracy", those of a second side
+      as "second_features" and so on, "labels", "permutation_invariant"}, any of them
+      missing.
   """
   count = {
     key: f"{value:,.0f} "
@@ -165,19 +166,24 @@ def protocol_line(protocol: Mapping[str, Any]) -> str:
     of = f"{images}images of " if images else ""
     parts.append(f"{against}{of}the {reference}")
   line = " ".join(parts)
-  if features := protocol.get("features"):
-    task = protocol.get("features_task", "labels")
-    kind = "" if task == "labels" else f"{task} "
-    line += f"; {kind}features of the network {features}"
-    if digest := protocol.get("features_sha256"):
-      line += f" ({str(digest)[:12]})"
-    accuracy = finite(protocol.get("features_accuracy"))
-    if accuracy is not None:
-      line += f", accuracy {100 * accuracy:.2f} %"
+  line += _features(protocol, "features") + _features(protocol, "second_features")
   if labels := finite(protocol.get("labels")):
     line += f"; {labels:,.0f} labels"
     line += ", permutation-invariant" if protocol.get("permutation_invariant") else ""
   return line.removeprefix("; ")
+
+
+def _features(protocol: Mapping[str, Any], name: str) -> str:
+  """Returns which network images were compared by; '' if that is unknown."""
+  if not (features := protocol.get(name)):
+    return ""
+  task = protocol.get(f"{name}_task", "labels")
+  kind = "" if task == "labels" else f"{task} "
+  line = f"; {kind}features of the network {features}"
+  if digest := protocol.get(f"{name}_sha256"):
+    line += f" ({str(digest)[:12]})"
+  accuracy = finite(protocol.get(f"{name}_accuracy"))
+  return line if accuracy is None else f"{line}, accuracy {100 * accuracy:.2f} %"
 
 
 def _names(names: list[str], controls: Mapping[str, Any]) -> str:

@@ -28,7 +28,13 @@ _COMPARED = ("data.augment", "data.balance")  # what is done with what is read
 # A group that differs in more fields than these is named by its first run.
 _MOST_FIELDS = 3
 # What makes figures comparable, in the protocol of an evaluation.
-_PROTOCOL = ("samples", "reference", "reference_samples", "features_sha256")
+_PROTOCOL = (
+  "samples",
+  "reference",
+  "reference_samples",
+  "features_sha256",
+  "second_features_sha256",
+)
 
 
 class Run(NamedTuple):

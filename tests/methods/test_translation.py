@@ -26,6 +26,7 @@ from sgae.methods.translation.networks import Translators, taken
 from sgae.networks.image_to_image import patch_discriminator, residual_translator
 from sgae.networks.network import BatchNetwork
 from sgae.reporting import pictures
+from sgae.reporting.files import read_json
 from sgae.runs.load import load_run
 from tests.runs import stopping_console, timeless, tiny_translation_config, train
 from tests.systems import (
@@ -349,6 +350,12 @@ def test_figures_are_of_the_target_side_and_both_ways():
   drawn = evaluator.draw(observed)
   assert set(drawn) == {"ab", "ba"}
   assert absolute_error(images[:2], images).value == 0.0
+  # other classes that are as many are not compared
+  others = dataset._replace(class_names=("cat", "dog"))
+  evaluator.sides["a"] = EvaluationData(others, KnownExtractor(False), b)
+  found = evaluator.measure(observed, False)
+  assert not {"accuracy_ab", "accuracy_ba"} & found.keys()
+  assert "returned_accuracy_ab" in found and "frechet_ab" in found
 
 
 @pytest.fixture(scope="module")
@@ -371,7 +378,10 @@ def test_a_stopped_run_goes_on_bit_for_bit_and_is_evaluated(translated, tmp_path
   assert timeless(whole)[-1] == timeless(parts)[-1]
   records = timeless(whole)
   assert {"translation/accuracy_ab", "translation/pixel_error_ba"} <= records[-1].keys()
-  assert (whole / "evaluation.json").exists() and (whole / "report.html").exists()
+  assert (whole / "report.html").exists()
+  protocol = read_json(whole / "evaluation.json")["translation"]["protocol"]
+  digests = protocol["features_sha256"], protocol["second_features_sha256"]
+  assert len(digests[0]) == 64 and len(set(digests)) == 2
 
 
 def test_new_images_are_translated_either_way(translated, tmp_path):

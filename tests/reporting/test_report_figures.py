@@ -94,6 +94,10 @@ def test_the_protocol_is_one_line():
     "10,000 samples against 9,000 images of the test split of mnist; features of the"
     " network mnist (0123456789ab), accuracy 99.32 %"
   )
+  of_second = {"second_features": "usps", "second_features_task": "rotation"}
+  assert protocol_line({"features": "mnist"} | of_second) == (
+    "features of the network mnist; rotation features of the network usps"
+  )
   del protocol["samples"], protocol["features"]
   assert protocol_line(protocol) == "on 9,000 images of the test split of mnist"
   assert protocol_line({"features": "mnist"}) == "features of the network mnist"

@@ -9,13 +9,14 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from sgae.data import resident
-from sgae.data.dataset import UNLABELLED
+from sgae.data.dataset import UNLABELLED, names_of_classes
 from sgae.devices.batched_apply import batched_apply
 from sgae.devices.mesh import local_mesh
 from sgae.evaluation.measures import suite
 from sgae.evaluation.measures.estimate import Estimate, mean_estimate
 from sgae.evaluation.measures.reference import EvaluationData
 from sgae.evaluation.measures.suite import Extracted
+from sgae.methods.generation import extractor_protocol
 from sgae.methods.method import Evaluator
 from sgae.methods.translation.networks import DIRECTIONS
 from sgae.methods.translation.program import build
@@ -129,7 +130,7 @@ class TranslationEvaluator:
     of_source, of_target = (self.sides[side].dataset for side in (source, target))
     if (
       made.probabilities is None
-      or of_source.num_classes != of_target.num_classes
+      or names_of_classes(of_source) != names_of_classes(of_target)
       or of_source.num_classes < 2
     ):
       return {}
@@ -179,7 +180,9 @@ class TranslationEvaluator:
       "reference_samples": len(own.reference.test.images)
       + len(other.reference.test.images),
     }
-    return entry
+    of_other = extractor_protocol(other).items()
+    entry |= extractor_protocol(own)
+    return entry | {f"second_{name}": value for name, value in of_other}
 
 
 def absolute_error(made: np.ndarray, wanted: np.ndarray) -> Estimate:
