@@ -92,6 +92,12 @@ def _check_sides(data):
     for check_part in (_check_path, _check_examples):
       check_part(own, "data.second")
     at_least("data.second.image_size", own.image_size, 0)
+    if data.paired and data.examples and own.examples_seed != data.examples_seed:
+      raise UserError(
+        f"data.second.examples_seed={own.examples_seed} chooses others than "
+        f"data.examples_seed={data.examples_seed}, but data.paired=True needs partners:"
+        " make them equal"
+      )
   else:
     _check_no_second(data)
 
@@ -185,10 +191,13 @@ def check_one_shape(dataset: Dataset) -> None:
   shapes = [side.images.shape[1:] for side in dataset.sides]
   if shapes[0] != shapes[1]:
     (height, width, channels), other = shapes
+    advice = "set data.image_size and data.second.image_size to one side"
+    if channels != other[2]:
+      advice = "convert one of them to the channels of the other"
     raise UserError(
       f"{dataset.name} has images of {height}x{width} pixels with {channels} channels, "
       f"{dataset.second.name} of {other[0]}x{other[1]} with {other[2]}, but both sides "
-      "must have one shape: set data.image_size and data.second.image_size to one side"
+      f"must have one shape: {advice}"
     )
 
 

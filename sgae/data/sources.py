@@ -121,17 +121,32 @@ def of_side(config: Any, second: bool) -> Any:
 
 
 def _check_partners(config: Any, dataset: Dataset, other: Dataset) -> None:
-  """Raises UserError if two sides that belong together differ in their numbers."""
+  """Raises UserError if two sides that belong together have other examples.
+
+  Test splits and parts of the training images are chosen within each class, so that
+  partners stay together only where their labels are the same.
+  """
+  if not config.paired:
+    return
   counts = [
     tuple(len(split.images) for split in (side.train, side.test))
     for side in (dataset, other)
   ]
-  if config.paired and counts[0] != counts[1]:
+  if counts[0] != counts[1]:
     raise UserError(
       f"data.paired=True needs a partner for each image, but {dataset.name} has "
       f"{counts[0][0]:,} + {counts[0][1]:,} training and test images and {other.name} "
       f"{counts[1][0]:,} + {counts[1][1]:,}: set it to False, or give both as many"
     )
+  for mine, its in (
+    (dataset.everything.train, other.everything.train),
+    (dataset.test, other.test),
+  ):
+    if not np.array_equal(mine.labels, its.labels):
+      raise UserError(
+        f"data.paired=True needs the same labels on both sides, but those of "
+        f"{dataset.name} and {other.name} differ: give both the same, or none"
+      )
 
 
 def _finished(config: Any, dataset: Dataset, report: Callable[[str], None]) -> Dataset:

@@ -272,6 +272,17 @@ def test_what_is_no_pair_is_refused(make_config, tmp_path):
   config.second.update(source="digits")
   with pytest.raises(UserError, match="needs a partner for each image"):
     sources.load(config, print)
+  # a test split is chosen by labels, so other labels would tear partners apart
+  images = pixels(20, 4, 4, 1)
+  np.savez(path, images=images)
+  np.savez(tmp_path / "named.npz", images=images, labels=np.arange(20) % 2)
+  config.second.update(source="npz", path=str(tmp_path / "named.npz"))
+  with pytest.raises(UserError, match="needs the same labels on both sides"):
+    sources.load(config, print)
+  config.update(examples=4)
+  config.second.update(examples=4, examples_seed=1)
+  with pytest.raises(UserError, match="examples_seed=1 chooses others"):
+    checks.check(config)
   folder = make_config(source="folder", path=str(tmp_path), paired=True)
   with pytest.raises(UserError, match="is no folder"):
     sources.load(folder, print)
