@@ -41,6 +41,13 @@ class Front(NamedTuple):
   along: tuple[str, ...]
 
 
+class Drawn(NamedTuple):
+  """What a picture of a method's evaluator is called, and shows."""
+
+  heading: str
+  about: str
+
+
 class MethodReport(NamedTuple):
   """What the report shows of one method.
 
@@ -52,6 +59,7 @@ class MethodReport(NamedTuple):
     while_training: figure -> (metric, metric of its error or None), which stand in for
       evaluation.json until there is one.
     front: figures that a comparison of runs sets against each other, or None.
+    pictures: title of a picture that the page has no section for -> what it shows.
   """
 
   title: str
@@ -60,6 +68,7 @@ class MethodReport(NamedTuple):
   headline: tuple[str, ...] = ()
   while_training: Mapping[str, tuple[str, str | None]] = {}
   front: Front | None = None
+  pictures: Mapping[str, Drawn] = {}
 
 
 class Shown(NamedTuple):

@@ -21,7 +21,7 @@ from sgae.reporting import (
   report_images,
   report_members,
 )
-from sgae.reporting.contents import MethodReport, Shown, shown_as
+from sgae.reporting.contents import Drawn, MethodReport, Shown, shown_as
 from sgae.reporting.files import read_json, write_atomically
 from sgae.reporting.lenient import finite, items, numbers, section
 from sgae.reporting.metrics import read_metrics
@@ -146,11 +146,18 @@ def _pictures(workdir, latest, config, records, details, shown) -> dict[str, Any
       newest.get("atoms"), config, section(details, atoms)
     ),
     "other_pictures": [
-      (title.replace("_", " "), shown_as(shown, phase_of[title]).title, picture)
+      (*_drawn(title, shown_as(shown, phase_of[title])), picture)
       for title, picture in newest.items()
       if picture and title not in SECTIONS
     ],
   }
+
+
+def _drawn(title: str, shown: Shown) -> tuple[str, str, str]:
+  """Returns the heading of a picture, what it shows, and the name of its phase."""
+  own = Drawn(title.replace("_", " ").capitalize(), "")
+  heading, about = shown.report.pictures.get(title, own)
+  return heading, about, shown.title
 
 
 def _details_of(details: dict, latest: Iterable[str], names: Sequence[str]) -> dict:

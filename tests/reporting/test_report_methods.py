@@ -4,7 +4,7 @@ import json
 import re
 
 from sgae.methods import views
-from sgae.reporting.contents import Curve, Meaning, MethodReport, Panel, Shown
+from sgae.reporting.contents import Curve, Drawn, Meaning, MethodReport, Panel, Shown
 from sgae.reporting.report import contents, write_report
 from tests.report_page import Page
 
@@ -43,11 +43,16 @@ def test_a_new_method_is_shown_as_its_report_says(make_run):
   caption = {"images_seen": 160, "label": "Bits", "value": 7.0}
   assert part["samples"][-1][1] == caption
   assert part["interpolations"].step == 1000
-  ((title, phase, picture),) = part["other_pictures"]
-  assert (title, phase, picture.step) == ("latent grid", "Sharp flow", 20)
+  ((heading, about, phase, picture),) = part["other_pictures"]
+  assert (heading, about, phase, picture.step) == ("Latent grid", "", "Sharp flow", 20)
   write_report(workdir, [], shown)
   text = re.sub(r"\s+", " ", Page(workdir / "report.html").text)
   assert "Other pictures Latent grid Sharp flow, step 20." in text
+  drawn = {"latent_grid": Drawn("Grid", "Images between corners.")}
+  shown["sharp_flow"] = Shown("Sharp flow", report._replace(pictures=drawn))
+  write_report(workdir, [], shown)
+  text = re.sub(r"\s+", " ", Page(workdir / "report.html").text)
+  assert "Other pictures Grid Images between corners. Sharp flow, step 20." in text
   # a method of which nothing is known is shown by what it measured and drew
   part = contents(workdir, SHOWN)
   assert part["phases"][-1]["title"] == "sharp_flow"

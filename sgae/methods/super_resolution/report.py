@@ -1,7 +1,7 @@
 """What the report shows of super-resolution."""
 
 from sgae.methods.generation import SAMPLE_MEANINGS
-from sgae.reporting.contents import Curve, Meaning, MethodReport, Panel
+from sgae.reporting.contents import Curve, Drawn, Meaning, MethodReport, Panel
 
 _P = "super_resolution"
 _PSNR = (f"{_P}/test_psnr", f"{_P}/test_psnr_error")
@@ -56,4 +56,11 @@ REPORT = MethodReport(
   },
   headline=("psnr", "ssim", "feature_distance", "inconsistency"),
   while_training={"psnr": _PSNR, "ssim": _SSIM},
+  pictures={
+    "upscaled": Drawn(
+      "Enlarged test images",
+      "From above: small images as they are, enlarged by bicubic interpolation, what "
+      "the generator makes of them, and the true large images.",
+    )
+  },
 )

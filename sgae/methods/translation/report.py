@@ -1,6 +1,6 @@
 """What the report shows of translation."""
 
-from sgae.reporting.contents import Curve, Meaning, MethodReport, Panel
+from sgae.reporting.contents import Curve, Drawn, Meaning, MethodReport, Panel
 
 _WORDS = {"ab": "A to B", "ba": "B to A"}
 
@@ -113,6 +113,15 @@ _HEADLINE = tuple(
   for direction in _WORDS
 )
 
+_PICTURES = {
+  direction: Drawn(
+    f"Translated from {words}",
+    "From above: test images, what they become, these translated back and, where they "
+    "are known, the true partners.",
+  )
+  for direction, words in _WORDS.items()
+}
+
 REPORT = MethodReport(
   title="Translation",
   panels=(("Translated images", _RESULTS), ("Translation", _TRAINING)),
@@ -121,4 +130,5 @@ REPORT = MethodReport(
   while_training={
     name: (f"translation/{name}", f"translation/{name}_error") for name in _HEADLINE
   },
+  pictures=_PICTURES,
 )
