@@ -52,6 +52,7 @@ PHASES = (
   ("classifier", "super_resolution"),
   ("translation",),
   ("sae", "translation"),
+  ("classifier", "translation"),
 )
 
 
@@ -332,6 +333,8 @@ def _draw_translation(draw, config):
   for player in ("generator", "discriminator"):
     fields[f"{player}_hidden"] = (*draw(widths), draw(st.integers(1, 9)))
     fields[f"{player}_optimizer"].update(draw(optimizers))
+  if "classifier" in config.phases:
+    fields.semantic_weight = draw(weights)
   if "translation" in config.phases:
     config.data.second.source = draw(one_of(derived.KINDS))
     config.data.paired = draw(st.booleans())

@@ -87,7 +87,8 @@ cases += [  # with all terms, and with a code
 # histories that images of all devices go into; one threshold of two codes. Instance
 # normalization of four places would blow rounding up a thousandfold.
 cases += [
-  ("translation", dict(translation__generator_normalization="none")),
+  ("translation", dict(translation__generator_normalization="none",
+                       translation__semantic_weight=1.0)),
   ("translation", dict(translation__generator_architecture="sparse",
     translation__sparsity_weight=1e-2, translation__loss="relativistic",
     translation__discriminator_normalization="spectral", code__penalty="l1",

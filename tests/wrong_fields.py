@@ -197,6 +197,7 @@ WRONG = {
   "translation.cycle_weight": BAD_WEIGHTS,
   "translation.identity_weight": BAD_WEIGHTS,
   "translation.pair_weight": BAD_WEIGHTS,
+  "translation.semantic_weight": BAD_WEIGHTS,
   "translation.sparsity_weight": BAD_WEIGHTS,
   "translation.history": bad_whole(0),
   "translation.ema_decay": BAD_SHARES,

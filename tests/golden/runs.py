@@ -46,6 +46,7 @@ NAMES = (
   "mnist:encoder",
   "mnist_dcgan",
   "mnist_usps",
+  "mnist_usps:semantic",
   "packing:half-4",
   "packing:ring-2",
   "pareto",

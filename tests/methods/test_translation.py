@@ -109,9 +109,9 @@ def mean_judge() -> BatchNetwork:
   return BatchNetwork(lambda key: jnp.ones(()), apply, lambda params, _: params)
 
 
-def losses_of(*terms):
+def losses_of(*terms, classify=None):
   omega = SPARSITY_PENALTIES["none"]
-  return make_losses(scaling(), mean_judge(), least_squares, omega, terms)
+  return make_losses(scaling(), mean_judge(), least_squares, omega, terms, classify)
 
 
 A, B = jnp.full((4, 2, 2, 1), 0.5), jnp.full((4, 2, 2, 1), -1.0)
@@ -123,7 +123,7 @@ def test_each_term_by_hand():
   settings = dict(adversarial_weight=2.0, cycle_weight=10.0, identity_weight=5.0)
   judges = jnp.array([1.0, 0.5])  # of the sides a and b
   value, (metrics, (fakes, code)) = losses_of(*terms).generator(
-    jnp.array([AB, BA]), (A, B), judges, settings, None
+    jnp.array([AB, BA]), (A, B), {"discriminator": judges}, settings, None
   )
   fake_a, fake_b = BA * -1.0, AB * 0.5
   np.testing.assert_allclose(fakes[0], fake_a)
@@ -148,7 +148,7 @@ def test_pairs_are_compared_and_shown_with_their_inputs():
   losses = losses_of("adversarial_weight", "pair_weight")
   settings = dict(adversarial_weight=1.0, pair_weight=4.0)
   value, (metrics, (fakes, _)) = losses.generator(
-    jnp.array([AB, BA]), (A, B), jnp.ones(2), settings, None
+    jnp.array([AB, BA]), (A, B), {"discriminator": jnp.ones(2)}, settings, None
   )
   np.testing.assert_allclose(fakes[0][..., 0], -1.0)  # the input, of side b
   np.testing.assert_allclose(fakes[0][..., 1], -3.0)
@@ -159,6 +159,30 @@ def test_pairs_are_compared_and_shown_with_their_inputs():
   assert value == pytest.approx(adversarial + 4 * pair)
   _, (metrics, _) = losses.discriminator(jnp.ones(2), ((A, B), fakes), None)
   assert metrics["d_real"] == pytest.approx(-0.25)
+
+
+def test_the_class_of_what_is_translated_is_the_target():
+  def classify(params, images_bhwc):  # the first class if an image is bright
+    bright_b = params * images_bhwc.mean(axis=(1, 2, 3))
+    return jnp.stack([bright_b, jnp.zeros_like(bright_b)], axis=1)
+
+  losses = losses_of("semantic_weight", classify=classify)
+
+  def loss(directions, slope):
+    others = {"classifier": slope}
+    settings = dict(semantic_weight=3.0)
+    return losses.generator(directions, (A, B), others, settings, None)
+
+  ab, ba, slope = -2.0, 3.0, jnp.float32(0.5)
+  value, (metrics, _) = loss(jnp.array([ab, ba]), slope)
+  # a bright A becomes -1, of which the logits are (-.5, 0); a dark B becomes -3
+  of_ab, of_ba = np.log1p(np.exp(0.5)), np.log1p(np.exp(-1.5))
+  assert value == pytest.approx(3 * (of_ab + of_ba))
+  assert metrics["semantic"] == pytest.approx((of_ab + of_ba) / 2)
+  moves = jax.grad(lambda directions: loss(directions, slope)[0])(jnp.array([ab, ba]))
+  # d log(1 + exp(-.5 * .5 ab)) / d ab and d log(1 + exp(.5 * -ba)) / d ba
+  expected = [-0.25 * np.exp(0.5) / (1 + np.exp(0.5)), -0.5 / (1 + np.exp(1.5))]
+  np.testing.assert_allclose(moves, 3 * np.array(expected), rtol=1e-5)
 
 
 def test_networks_keep_the_shape_and_judge_patches():
@@ -227,7 +251,7 @@ def test_what_may_vary_is_read_from_the_state(trained, field):
   other, _ = run(METHOD.swept[field](start, jnp.float32(0.01)), stacked)
   name = field.removeprefix("translation.")
   moves = changed(other.generator.params, state.generator.params)
-  if name in ("pair_weight", "sparsity_weight"):
+  if name in ("pair_weight", "semantic_weight", "sparsity_weight"):
     assert moves == 0  # there is no such term
   elif name == "ema_decay":
     assert moves == 0 and changed(other.ema_params, state.ema_params) > 0
@@ -272,6 +296,23 @@ def test_the_shared_code_starts_as_the_autoencoder_on_both_sides():
   params = later.generator.params
   for branch in ("encoder", "decoder"):
     assert changed(*[taken(params[branch], side) for side in range(2)]) > 0
+
+
+def test_the_classifier_is_taken_over_and_kept():
+  config = translation_config(semantic_weight=1.0, generator_architecture="mlp")
+  config.phases = ("classifier", "translation")
+  config = validate(config)
+  classifier = make_phase("classifier", config).init({})
+  phase = make_phase("translation", config)
+  start = phase.init({"classifier": classifier})
+  stacked = two_sided_batches(phase, 0, 2)
+  run = jax.jit(functools.partial(run_steps, phase))
+  state, metrics = run(start, stacked)
+  assert changed(state.fixed["classifier"], classifier.player.params) == 0
+  assert float(metrics["translation/semantic"].min()) > 0
+  weighty = METHOD.swept["translation.semantic_weight"](start, jnp.float32(5))
+  other, _ = run(weighty, stacked)
+  assert changed(other.generator.params, state.generator.params) > 0
 
 
 def test_an_autoencoder_of_both_sides_sees_them_in_turn():
@@ -425,6 +466,7 @@ def test_it_learns_the_negatives_of_digits_from_pairs_and_without(tmp_path):
     ({"pair_weight": 1.0}, "needs data in pairs"),
     ({"adversarial_weight": 0.0}, "leaves nothing that says how the other side looks"),
     ({"sparsity_weight": 1.0}, "is of a code"),
+    ({"semantic_weight": 1.0}, "keeps the classes of a classifier: choose phases="),
     ({"generator_hidden": ()}, "generator_hidden=\\(\\) is not allowed"),
     ({"loss": "bogus"}, "translation.loss='bogus' is unknown"),
     ({"history": -1}, "translation.history=-1 is too small"),

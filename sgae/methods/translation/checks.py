@@ -65,6 +65,7 @@ def _check_training(config):
       "translation.adversarial_weight=0.0 leaves nothing that says how the other side "
       "looks: give it a weight, or pairs with translation.pair_weight"
     )
+  _check_classifier(config)
   if fields.generator_architecture != "sparse":
     if fields.sparsity_weight:
       raise UserError(
@@ -83,6 +84,23 @@ def _check_training(config):
   check_penalty("translation", config)
   refuse_microbatches(config, "code.sparsity_map", "batch_topk")
   refuse_microbatches(config, "code.penalty", "kl")
+
+
+def _check_classifier(config):
+  weight = config.translation.semantic_weight
+  if not weight:
+    return
+  before = config.phases[: tuple(config.phases).index("translation")]
+  if "classifier" not in before:
+    raise UserError(
+      f"translation.semantic_weight={weight} keeps the classes of a classifier: choose "
+      "phases=('classifier', 'translation'), or 0"
+    )
+  if config.classifier.task != "labels":
+    raise UserError(
+      f"translation.semantic_weight={weight} needs classes, and classifier.task="
+      f"'{config.classifier.task}' has none: choose 'labels', or the weight 0"
+    )
 
 
 def check_data(config: Any, dataset: Dataset) -> None:

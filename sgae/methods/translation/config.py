@@ -44,6 +44,11 @@ def defaults() -> dict[str, Any]:
     # then see the input beside the output (pix2pix, Isola et al. 2017, arXiv
     # 1611.07004).
     "pair_weight": 0.0,
+    # Cross entropy between the class that a classifier, an earlier phase, gives to an
+    # image and what it gives to the translated one: the semantic term of CyCADA
+    # (Hoffman et al. 2018, arXiv 1711.03213). That phase learns the labels of the first
+    # side alone, none of the second; it is kept as it is.
+    "semantic_weight": 0.0,
     # Of the code's penalty, for 'sparse'.
     "sparsity_weight": 0.0,
     # Earlier translated images of each side that the discriminators are shown in place

@@ -1,6 +1,6 @@
 """Evaluates translation: are translated images of the other side, and still the same?
 
-Labels, and true partners where they are known, serve the figures alone.
+Labels, and true partners where they are known, serve the figures alone here.
 """
 
 import functools

@@ -7,17 +7,20 @@ from sgae.methods.sweeps import learning_rate, setting
 from sgae.methods.translation.checks import check, check_data
 from sgae.methods.translation.config import SECTIONS
 from sgae.methods.translation.evaluate import make_evaluator
-from sgae.methods.translation.program import TERMS, build
+from sgae.methods.translation.program import CLASSIFIER, TERMS, build
 from sgae.methods.translation.report import REPORT
 from sgae.methods.translation.warnings import WARNINGS
 from sgae.networks.autoencoder import BRANCHES
 
 
 def uses(config: Any) -> tuple[str, ...]:
-  """Returns the sections that it reads: with a code, those of the autoencoder."""
-  if config.translation.generator_architecture == "sparse":
-    return ("translation", "sae", "code")
-  return ("translation",)
+  """Returns the sections that it reads: also those of phases that it starts from."""
+  fields = config.translation
+  return (
+    "translation",
+    *(("sae", "code") if fields.generator_architecture == "sparse" else ()),
+    *(("classifier",) if fields.semantic_weight else ()),
+  )
 
 
 METHOD = Method(
@@ -32,12 +35,15 @@ METHOD = Method(
   report=REPORT,
   warnings=WARNINGS,
   gives=lambda state: {"generator": state.ema_params},
-  takes={"sae": {name: name for name in BRANCHES}},
+  takes={
+    "sae": {name: name for name in BRANCHES},
+    "classifier": {name: name for name in CLASSIFIER},
+  },
   swept={
     **{f"translation.{name}": setting(name) for name in (*TERMS, "ema_decay")},
     "translation.generator_optimizer.learning_rate": learning_rate("generator"),
     "translation.discriminator_optimizer.learning_rate": learning_rate("discriminator"),
   },
   compares_features=True,
-  weights=("generator.params", "discriminator.params", "ema_params"),
+  weights=("generator.params", "discriminator.params", "ema_params", "fixed"),
 )

@@ -1,6 +1,6 @@
 """Binds translation to a config and a shape of images."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 import jax
@@ -9,9 +9,11 @@ import numpy as np
 from sgae import randomness
 from sgae.losses.adversarial import ADVERSARIAL_LOSSES
 from sgae.losses.sparsity import SPARSITY_PENALTIES
+from sgae.methods.classifier.program import build_network
+from sgae.methods.inheritance import replace_branches
 from sgae.methods.method import Program, Settings
 from sgae.methods.optimizers import make_optimizer
-from sgae.methods.translation.losses import make_losses
+from sgae.methods.translation.losses import Classify, Losses, make_losses
 from sgae.methods.translation.networks import (
   DIRECTIONS,
   SIDES,
@@ -25,15 +27,19 @@ from sgae.methods.translation.train import (
   init_translation_state,
   make_translation_step,
 )
-from sgae.networks.network import Params
+from sgae.networks.classifier import Classifier
+from sgae.networks.network import BatchNetwork, Params
 
 TERMS = (
   "adversarial_weight",
   "cycle_weight",
   "identity_weight",
   "pair_weight",
+  "semantic_weight",
   "sparsity_weight",
 )
+# Branches of a classifier, an earlier phase, for `semantic_weight`.
+CLASSIFIER = ("conv_0", "conv_1", "conv_2", "hidden", "output")
 
 
 def build(
@@ -53,11 +59,11 @@ def build(
       None: 0.
   """
   fields = config.translation
-  coded = fields.generator_architecture == "sparse"
   mean = np.zeros(image_shape, np.float32) if mean_image is None else mean_image
   translators = build_translators(config, mean)
   judge = build_discriminators(config, image_shape)
   terms, settings = _settings(config)
+  classifier = _classifier(config, image_shape)
   optimizers = {
     name: make_optimizer(fields[f"{name}_optimizer"], fields.steps)
     for name in ("generator", "discriminator")
@@ -71,26 +77,26 @@ def build(
     inherited: Mapping[str, Params] | None = None,
   ) -> TranslationState:
     keys = jax.random.split(randomness.stream_key(key, "translation/init"))
-    given = (inherited or {}).items()
-    own = {name: branch for name, branch in given if name in translators.branches}
+    given = inherited or {}
+    own = {name: given[name] for name in translators.branches if name in given}
     params = {
       "generator": translators.init(keys[0], own),
       "discriminator": initial(judge.init, keys[1]),
     }
+    fixed = _fixed(classifier, key, given)
     shape = (fields.history, height, width, seen_channels)
-    return init_translation_state(params, optimizers, shape, settings, key)
+    return init_translation_state(params, fixed, optimizers, shape, settings, key)
 
-  penalty = SPARSITY_PENALTIES[config.code.penalty if coded else "none"]
   step = make_translation_step(
     translators,
     judge,
-    make_losses(translators, judge, ADVERSARIAL_LOSSES[fields.loss], penalty, terms),
+    _losses(config, translators, judge, terms, classifier),
     optimizers,
     fields.batch_size,
     adversarial="adversarial_weight" in terms,
     microbatches=config.train.microbatches,
   )
-  functions = _functions(translators, coded)
+  functions = _functions(translators, _is_coded(fields))
   return Program(
     batch_shape=(fields.batch_size,),
     settings=settings,
@@ -99,8 +105,55 @@ def build(
     shown=("translation/cycle", "translation/adversarial", "translation/d_loss"),
     functions=functions,
     exportable={name: (image_shape,) for name in functions},
-    inherits=translators.branches,
+    inherits=(*translators.branches, *(CLASSIFIER if classifier else ())),
   )
+
+
+def _is_coded(fields: Any) -> bool:
+  return fields.generator_architecture == "sparse"
+
+
+def _classifier(config: Any, image_shape: tuple[int, ...]) -> Classifier | None:
+  """Returns the network whose classes are kept, where they are."""
+  if not config.translation.semantic_weight:
+    return None
+  return build_network(config.classifier, image_shape)
+
+
+def _fixed(
+  classifier: Classifier | None, key: jax.Array, inherited: Mapping[str, Params]
+) -> dict[str, Params]:
+  """Returns the parameters that are not trained: those of an earlier phase."""
+  if classifier is None:
+    return {}
+  own_key = randomness.stream_key(key, "translation/classifier")
+  return {"classifier": replace_branches(classifier.init(own_key), inherited)}
+
+
+def _losses(
+  config: Any,
+  translators: Translators,
+  judge: BatchNetwork,
+  terms: Collection[str],
+  classifier: Classifier | None,
+) -> Losses:
+  fields = config.translation
+  penalty = config.code.penalty if _is_coded(fields) else "none"
+  return make_losses(
+    translators,
+    judge,
+    ADVERSARIAL_LOSSES[fields.loss],
+    SPARSITY_PENALTIES[penalty],
+    terms,
+    None if classifier is None else _classify(classifier),
+  )
+
+
+def _classify(classifier: Classifier) -> Classify:
+  def classify(params, images_bhwc):
+    return classifier.logits(params, classifier.features(params, images_bhwc))
+
+  return classify
 
 
 def _settings(config: Any) -> tuple[dict[str, float], dict[str, float]]:

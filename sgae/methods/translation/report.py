@@ -44,6 +44,7 @@ _TRAINING = (
       Curve("translation/cycle", "cycle"),
       Curve("translation/identity", "identity"),
       Curve("translation/pair", "pairs"),
+      Curve("translation/semantic", "classes kept"),
       Curve("translation/sparsity", "sparsity of the code"),
     ),
   ),

@@ -30,6 +30,8 @@ class TranslationState(struct.PyTreeNode):
     ema_params: exponential moving average (EMA) of the generators' parameters, in
       buffers of its own.
     history: earlier translated images of each side, [2, N, H, W, C].
+    fixed: parameters that are not trained: of the `classifier` whose classes are kept,
+      or none.
     settings: float32 scalars that a user sweeps; `make_translation_step` names them.
     key: the run's root key.
   """
@@ -39,12 +41,14 @@ class TranslationState(struct.PyTreeNode):
   discriminator: PlayerState
   ema_params: Params
   history: jax.Array
+  fixed: dict[str, Params]
   settings: dict[str, jax.Array]
   key: jax.Array
 
 
 def init_translation_state(
   params: Mapping[str, Params],
+  fixed: Mapping[str, Params],
   optimizers: Mapping[str, optax.GradientTransformation],
   history_shape: tuple[int, ...],
   settings: Mapping[str, Any],
@@ -54,6 +58,7 @@ def init_translation_state(
 
   Args:
     params: of `generator` and `discriminator`.
+    fixed: as in the state.
     optimizers: of both.
     history_shape: (N, H, W, C) of the history of each side.
     settings: as in the step's factory.
@@ -69,6 +74,7 @@ def init_translation_state(
     # buffers of its own: a state that holds one buffer twice cannot be donated
     ema_params=jax.tree.map(jnp.copy, params["generator"]),
     history=jnp.zeros((len(SIDES), *history_shape)),
+    fixed=jax.tree.map(jnp.copy, dict(fixed)),
     settings={name: jnp.float32(value) for name, value in settings.items()},
     key=root_key,
   )
@@ -111,9 +117,10 @@ def make_translation_step(
 
   def step(state: TranslationState, batch: Batch, *, axis: str | None = None):
     images = (batch["image"], batch["second_image"])
+    others = state.fixed | {"discriminator": state.discriminator.params}
     gradients, metrics, (fakes, code) = mean_gradient(
       losses.generator, axis, microbatches
-    )(state.generator.params, images, state.discriminator.params, state.settings, axis)
+    )(state.generator.params, images, others, state.settings, axis)
     metrics["g_grad_norm"] = norm(gradients)
     generator = apply_gradients(state.generator, optimizers["generator"], gradients)
     params = translators.after_update(generator.params, code, axis)
