@@ -30,10 +30,10 @@ class TranslationState(struct.PyTreeNode):
     ema_params: exponential moving average (EMA) of the generators' parameters, in
       buffers of its own.
     history: earlier translated images of each side, [2, N, H, W, C].
-    fixed: parameters that are not trained: of the `classifier` whose classes are kept,
-      or none.
     settings: float32 scalars that a user sweeps; `make_translation_step` names them.
     key: the run's root key.
+    fixed: parameters that are not trained: of the `classifier` whose classes are kept,
+      if they are.
   """
 
   step: jax.Array
@@ -41,9 +41,9 @@ class TranslationState(struct.PyTreeNode):
   discriminator: PlayerState
   ema_params: Params
   history: jax.Array
-  fixed: dict[str, Params]
   settings: dict[str, jax.Array]
   key: jax.Array
+  fixed: dict[str, Params] | None = None
 
 
 def init_translation_state(
@@ -74,7 +74,7 @@ def init_translation_state(
     # buffers of its own: a state that holds one buffer twice cannot be donated
     ema_params=jax.tree.map(jnp.copy, params["generator"]),
     history=jnp.zeros((len(SIDES), *history_shape)),
-    fixed=jax.tree.map(jnp.copy, dict(fixed)),
+    fixed=jax.tree.map(jnp.copy, dict(fixed)) if fixed else None,
     settings={name: jnp.float32(value) for name, value in settings.items()},
     key=root_key,
   )
@@ -117,7 +117,7 @@ def make_translation_step(
 
   def step(state: TranslationState, batch: Batch, *, axis: str | None = None):
     images = (batch["image"], batch["second_image"])
-    others = state.fixed | {"discriminator": state.discriminator.params}
+    others = (state.fixed or {}) | {"discriminator": state.discriminator.params}
     gradients, metrics, (fakes, code) = mean_gradient(
       losses.generator, axis, microbatches
     )(state.generator.params, images, others, state.settings, axis)
