@@ -107,13 +107,16 @@ class Run:
   def function(self, name: str) -> Any:
     """Returns the last phase's function of a name, bound to its state.
 
+    It takes images as uint8, too.
+
     Raises:
       AttributeError: no phase of the run has it.
     """
     for phase in reversed(self.config.phases):
       functions = self._programs[phase].functions
       if name in functions:
-        return functools.partial(functions[name], self.states[phase])
+        bound = functools.partial(functions[name], self.states[phase])
+        return lambda *arrays: bound(*map(_in_model_range, arrays))
     known = sorted({f for p in self._programs.values() for f in p.functions})
     raise AttributeError(
       f"{self.workdir} has no {name!r}: its phases {tuple(self.config.phases)} have "
@@ -238,6 +241,11 @@ def stored_config(
   with contextlib.suppress(UserError):  # no home directory: it is compiled each time
     enable_compilation_cache(cache_root(config.data.cache_directory) / "jax")
   return config
+
+
+def _in_model_range(array: Any) -> Any:
+  """Returns images uint8 as float32 in [-1, 1], and any other array as it is."""
+  return to_model_range(array) if getattr(array, "dtype", None) == np.uint8 else array
 
 
 def _number(value: Any) -> float:
