@@ -126,8 +126,8 @@ def check_data(
   if not config.data.allow_changed:
     raise UserError(
       f"{what}: name the place of the same data, by --config.data.path or "
-      "--config.data.directory, or choose another --workdir; "
-      "--config.data.allow_changed=True goes on all the same"
+      "--config.data.directory, of a second side by those of --config.data.second, or "
+      "choose another --workdir; --config.data.allow_changed=True goes on all the same"
     )
   warn(f"Warning: {what}; data.allow_changed goes on with them")
 

@@ -29,11 +29,12 @@ def defaults() -> dict[str, Any]:
     "decoder_rate_factor": 0.0,
     # 'sparse': weight of Omega(code) in the generator's loss.
     "sparsity_weight": 0.0,
-    # Weights in the generator's loss: of the mean absolute error of pixels, in [-1, 1];
-    # of the adversarial loss; of the squared distance of the features of a classifier,
-    # an earlier phase, relative to their size. 0: not computed.
+    # Weight in the generator's loss of the mean absolute error of pixels, in [-1, 1].
     "pixel_weight": 1.0,
+    # Weight of the adversarial loss; 0: there is no discriminator.
     "adversarial_weight": 0.0,
+    # Weight of the squared distance of the features of a classifier, an earlier phase,
+    # relative to their size; 0: not computed.
     "feature_weight": 0.0,
     # 'minimax', 'non_saturating', 'least_squares', 'hinge' or 'relativistic' (pairing:
     # each image with what is made of its own small one).

@@ -30,7 +30,8 @@ def defaults() -> dict[str, Any]:
     "discriminator_hidden": (32, 64),
     # Of the convolutions: 'instance', 'spectral' or 'none'.
     "discriminator_normalization": "instance",
-    # 'least_squares' is that of the paper, 'hinge', 'non_saturating' and so on.
+    # 'least_squares' (that of the paper), 'minimax', 'non_saturating', 'hinge',
+    # 'wasserstein' or 'relativistic'.
     "loss": "least_squares",
     # Weights of the generators' terms, each summed over both directions; 0: it is not
     # computed. The paper's adversarial term is twice our least squares, which has a
