@@ -141,7 +141,7 @@ def kept_points(file: str, trained: Trained) -> np.ndarray | None:
     )
   if str(states) != trained.digest() or points.shape[1:] != trained.space.shape:
     raise UserError(
-      f"--images={file} holds {name} of another run or step: {advice}, or give the "
-      "images alone"
+      f"--images={file} holds {name} of another run, member or step: {advice}, or "
+      "give the images alone"
     )
   return points

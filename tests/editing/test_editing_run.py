@@ -130,7 +130,7 @@ def test_images_are_edited_by_their_inversion(whole_run, given, tmp_path):
   # its points are of these weights alone
   arrays = dict(np.load(tmp_path / invert.ARRAYS)) | {"states": np.array("0" * 64)}
   np.savez(tmp_path / "other.npz", allow_pickle=False, **arrays)
-  with pytest.raises(UserError, match="of another run or step"):
+  with pytest.raises(UserError, match="of another run, member or step"):
     edited(whole_run, tmp_path, images=str(tmp_path / "other.npz"), **asked)
 
 
