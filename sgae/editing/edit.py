@@ -1,6 +1,5 @@
 """`--mode=edit`: images of a trained generator with some latents changed."""
 
-import io
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +31,7 @@ from sgae.evaluation.choice import class_number, numbers_of
 from sgae.evaluation.measures.editing import pixel_change
 from sgae.reporting import pictures
 from sgae.reporting.console import Console
-from sgae.reporting.files import write_atomically
+from sgae.reporting.files import write_arrays
 
 ARRAYS, PICTURE = "edit.npz", "edit.png"
 SAMPLES = 8  # that are edited where nothing says how many
@@ -89,9 +88,8 @@ def edit_run(
   if classes is not None and classes_of is not None:
     by_strength = [classes_of(each) for each in after]
     found |= {"class_before": classes, "classes": np.stack(by_strength, axis=1)}
-  place, arrays = output or workdir, io.BytesIO()
-  np.savez(arrays, allow_pickle=False, **found)
-  write_atomically(place / ARRAYS, arrays.getvalue())
+  place = output or workdir
+  write_arrays(place / ARRAYS, found)
   columns = ([] if given is None else [given]) + after
   cells = np.stack(columns, axis=1)[:SHOWN].reshape(-1, *trained.image_shape)
   pictures.write_png(place / PICTURE, pictures.grid(cells, len(columns)))

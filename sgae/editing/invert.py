@@ -1,7 +1,6 @@
 """`--mode=invert`: the codes or latents of given images under a trained generator."""
 
 import hashlib
-import io
 import json
 import shutil
 from pathlib import Path
@@ -23,7 +22,7 @@ from sgae.reporting.files import (
   explained,
   read_json,
   require_writable,
-  write_atomically,
+  write_arrays,
   write_json,
 )
 
@@ -73,15 +72,14 @@ def invert_run(
   results = inverted(
     trained, found.images, choice.iterations, seed, console, place / PARTS
   )
-  space, arrays = trained.space, io.BytesIO()
+  space = trained.space
   kept = {f"{space.name}s": results.pop("points"), "inverted": results.pop("images")}
   kept |= {
     "names": np.array(found.names),
     "images": found.images,
     "states": np.array(trained.digest()),
   }
-  np.savez(arrays, allow_pickle=False, **kept, **results)
-  write_atomically(place / ARRAYS, arrays.getvalue())
+  write_arrays(place / ARRAYS, kept | results)
   _draw(place / PICTURE, trained, found.images[:SHOWN], kept["inverted"][:SHOWN])
   shutil.rmtree(place / PARTS, ignore_errors=True)
   start = f"codes of {space.encoder}" if space.encoder else "random draws"
@@ -139,7 +137,7 @@ def inverted(
       continue
     found.append(run(tree, images[start : start + part]))
     if file is not None:
-      _keep(file, found[-1])
+      write_arrays(file, found[-1])
     if len(images) > part:
       console.line(f"{min(start + part, len(images)):,} of {len(images):,} inverted")
   return {name: np.concatenate([part[name] for part in found]) for name in found[0]}
@@ -170,12 +168,6 @@ def _claim(parts: Path, identity: dict[str, Any], console: Console) -> None:
   shutil.rmtree(parts, ignore_errors=True)
   require_writable(parts)
   write_json(parts / ABOUT, identity)
-
-
-def _keep(file: Path, part: dict[str, np.ndarray]) -> None:
-  arrays = io.BytesIO()
-  np.savez(arrays, allow_pickle=False, **part)
-  write_atomically(file, arrays.getvalue())
 
 
 def described(results: dict[str, np.ndarray]) -> str:

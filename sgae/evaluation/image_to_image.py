@@ -1,7 +1,6 @@
 """New images through a trained run that makes images of images."""
 
 import functools
-import io
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -14,7 +13,7 @@ from sgae.evaluation.apply import apply_to_images
 from sgae.methods import METHODS
 from sgae.reporting import pictures
 from sgae.reporting.console import Console
-from sgae.reporting.files import explained, require_writable, write_atomically
+from sgae.reporting.files import explained, require_writable, write_arrays
 
 
 def image_to_image_run(
@@ -73,9 +72,8 @@ def image_to_image_run(
   for name, image in zip(names, applied.results, strict=True):
     pictures.write_png(folder / name, image)
   _remove(folder, older - set(names))
-  stored = io.BytesIO()
-  np.savez(stored, files=np.array(applied.files), images=applied.results)
-  write_atomically(arrays, stored.getvalue())
+  results = {"files": np.array(applied.files), "images": applied.results}
+  write_arrays(arrays, results)
   height, width = applied.results.shape[1:3]
   console.line(
     f"{len(applied.files):,} images of {width}x{height} pixels by {applied.phase} of "

@@ -14,7 +14,7 @@ from sgae.errors import UserError
 from sgae.evaluation.apply import apply_to_images
 from sgae.methods import METHODS
 from sgae.reporting.console import Console
-from sgae.reporting.files import require_writable, write_atomically
+from sgae.reporting.files import require_writable, write_arrays, write_atomically
 from sgae.runs import directory as run_directory
 
 FUNCTION = "logits"  # of a program that names classes
@@ -109,12 +109,10 @@ def _write(
   for file, label, row in zip(files, classes_n, probabilities_nk, strict=True):
     table.writerow([file, names[label], *(f"{value:.6g}" for value in row)])
   write_atomically(place / TABLE, text.getvalue().encode("utf-8", "surrogateescape"))
-  arrays = io.BytesIO()
-  np.savez(
-    arrays,
-    files=np.array(files),
-    class_names=np.array(names),
-    classes=classes_n,
-    probabilities=probabilities_nk,
-  )
-  write_atomically(place / ARRAYS, arrays.getvalue())
+  arrays = {
+    "files": np.array(files),
+    "class_names": np.array(names),
+    "classes": classes_n,
+    "probabilities": probabilities_nk,
+  }
+  write_arrays(place / ARRAYS, arrays)

@@ -1,13 +1,16 @@
 """Whole files or none: what a run directory holds besides checkpoints and logs."""
 
+import io
 import json
 import os
 import re
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from sgae.data.cache import make_writable
 from sgae.errors import UserError
@@ -69,6 +72,21 @@ def write_atomically(path: str | os.PathLike, data: bytes) -> None:
     except OSError:
       partial.unlink(missing_ok=True)
       raise
+
+
+def write_arrays(path: str | os.PathLike, arrays: Mapping[str, np.ndarray]) -> None:
+  """Writes a .npz file without pickled objects, whole or not at all.
+
+  Args:
+    path: the file to make or replace.
+    arrays: by their names, of numbers or text.
+
+  Raises:
+    UserError: the file cannot be written.
+  """
+  data = io.BytesIO()
+  np.savez(data, allow_pickle=False, **arrays)
+  write_atomically(path, data.getvalue())
 
 
 def write_json(path: str | os.PathLike, value: Any) -> None:

@@ -8,7 +8,7 @@ from numpy.lib.npyio import NpzFile
 
 from sgae.data.dataset import Units
 from sgae.errors import UserError
-from sgae.reporting.files import explained, write_atomically
+from sgae.reporting.files import explained, write_arrays
 
 FILE_NAME = "units.npz"
 
@@ -16,9 +16,7 @@ FILE_NAME = "units.npz"
 def write(workdir: Path, units: Units | None) -> None:
   """Writes the arrays `mean` and `scale`; None: nothing."""
   if units is not None:
-    file = io.BytesIO()
-    np.savez(file, allow_pickle=False, **units._asdict())
-    write_atomically(workdir / FILE_NAME, file.getvalue())
+    write_arrays(workdir / FILE_NAME, units._asdict())
 
 
 def read(workdir: Path, source: str) -> Units | None:

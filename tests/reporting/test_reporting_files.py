@@ -4,11 +4,12 @@ import json
 import os
 import re
 
+import numpy as np
 import pytest
 
 from sgae.errors import UserError
 from sgae.reporting import files
-from sgae.reporting.files import replace_set, write_atomically, write_json
+from sgae.reporting.files import replace_set, write_arrays, write_atomically, write_json
 
 SET = re.compile(r"set-\d+")
 
@@ -62,6 +63,15 @@ def test_json_is_sorted_indented_and_strict(tmp_path):
   with pytest.raises(ValueError):
     write_json(path, {"a": float("nan")})
   assert path.read_text() == text
+
+
+def test_arrays_are_written_without_pickled_objects(tmp_path):
+  write_arrays(tmp_path / "a.npz", {"numbers": np.arange(3), "names": np.array(["x"])})
+  with np.load(tmp_path / "a.npz", allow_pickle=False) as arrays:
+    assert arrays["numbers"].tolist() == [0, 1, 2] and arrays["names"].tolist() == ["x"]
+  with pytest.raises(ValueError, match="pickle"):
+    write_arrays(tmp_path / "b.npz", {"objects": np.array([{}])})
+  assert os.listdir(tmp_path) == ["a.npz"]
 
 
 def test_a_set_replaces_the_older_one_and_other_files_stay(tmp_path):
