@@ -132,7 +132,10 @@ def _generator(
   """Returns the last phase that generates: name, step, state, how it makes images."""
   generating = [name for name in config.phases if METHODS[name].generates]
   if not generating:
-    raise UserError(f"{workdir} has no generator (phases={tuple(config.phases)})")
+    raise UserError(
+      f"{workdir} has no generator (phases={tuple(config.phases)}): choose a run with "
+      f"one of {', '.join(name for name in METHODS if METHODS[name].generates)}"
+    )
   name = generating[-1]
   shape = tuple(run_directory.read(workdir)["image_shape"])
   wanted = None if choice.step == -1 else choice.step
