@@ -5,6 +5,8 @@ import jax.numpy as jnp
 
 from sgae.losses.shapes import require_same_shape
 
+ROUNDING = 1e-5  # largest difference of pixels in [-1, 1] that rounding makes
+
 
 def squared_error(images_bhwc: jax.Array, reconstructions_bhwc: jax.Array) -> jax.Array:
   """Mean squared error over pixels and examples, a scalar.
@@ -24,6 +26,9 @@ def absolute_error(
 ) -> jax.Array:
   """Mean absolute error over pixels and examples, a scalar.
 
+  A difference that rounding alone makes, below 1e-5, counts as none: its sign, which is
+  all that the gradient sees of it, is by chance, and half of an image may be so equal.
+
   >>> float(absolute_error(jnp.zeros((2, 4, 4, 1)), jnp.full((2, 4, 4, 1), -3.0)))
   3.0
 
@@ -31,7 +36,9 @@ def absolute_error(
     images_bhwc, reconstructions_bhwc: float [B, H, W, C], one shape.
   """
   require_same_shape(images_bhwc, reconstructions_bhwc)
-  return jnp.mean(jnp.abs(images_bhwc - reconstructions_bhwc))
+  difference_bhwc = images_bhwc - reconstructions_bhwc
+  by_rounding = jnp.abs(difference_bhwc) < ROUNDING
+  return jnp.mean(jnp.abs(jnp.where(by_rounding, 0, difference_bhwc)))
 
 
 def feature_error(features_bd: jax.Array, others_bd: jax.Array) -> jax.Array:

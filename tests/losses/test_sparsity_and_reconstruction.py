@@ -57,3 +57,10 @@ def test_feature_error_is_relative_and_moves_the_other_side_alone():
   assert float(value) == 0.5  # mean of 1 and, of features that are all 0, 0
   assert not of_wanted.any()
   np.testing.assert_allclose(of_found, [[0, 0.2], [0, 0]], atol=1e-6)
+
+
+def test_absolute_errors_have_no_gradient_where_rounding_alone_differs():
+  images = jnp.zeros((1, 1, 4, 1))
+  others = jnp.array([0.0, 4e-7, -4e-7, 0.5]).reshape(images.shape)
+  gradient = jax.grad(reconstruction.absolute_error, 1)(images, others)
+  np.testing.assert_array_equal(gradient.ravel(), [0, 0, 0, 0.25])
