@@ -11,14 +11,14 @@ import numpy as np
 from sgae import randomness
 from sgae.data.cache import cache_root, ensure_root
 from sgae.data.dataset import are_vectors
-from sgae.devices.mesh import fetch_local, local_mesh, make_mesh
+from sgae.devices.mesh import fetch_local
 from sgae.editing.inversion import Features
 from sgae.editing.space import SPACES, Space, space_of
 from sgae.errors import UserError
 from sgae.evaluation import feature_extractor
 from sgae.evaluation.measures.reference import EvaluationData
 from sgae.evaluation.run_data import load_data
-from sgae.methods.population import Member, chosen_member, state_of
+from sgae.methods.population import Member, chosen_member, mesh_for, state_of
 from sgae.reporting.console import Console
 from sgae.reporting.files import require_writable
 from sgae.runs.load import stored_config
@@ -119,7 +119,7 @@ def open_run(
   require_writable(place)
   ensure_root(config.data.cache_directory, place, console.line)
   chosen = chosen_member(config, member)
-  mesh = make_mesh(config.parallel.devices) if chosen is None else local_mesh()
+  mesh = mesh_for(config, chosen)
   dataset = load_data(workdir, config, console)
   shape = dataset.train.images.shape[1:]
   if are_vectors(shape):
@@ -128,7 +128,6 @@ def open_run(
   states = {name: state_of(state, chosen) for name, (_, state) in found.items()}
   phase, points = space_of(config, shape, states, space)
   cache = cache_root(config.data.cache_directory)
-  extractor = feature_extractor.obtain(config, dataset, cache, console)
-  data = EvaluationData(dataset, extractor)
+  data = feature_extractor.evaluation_data(config, dataset, cache, console)
   step = found[phase][0]
   return Trained(config, mesh, states, phase, step, chosen, points, data)

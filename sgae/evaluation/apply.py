@@ -11,11 +11,10 @@ from sgae.data import resident
 from sgae.data.new_images import read_images
 from sgae.data.sources import of_side
 from sgae.devices.batched_apply import batched_apply
-from sgae.devices.mesh import local_mesh, make_mesh
 from sgae.errors import UserError
 from sgae.methods import METHODS
 from sgae.methods.method import Program
-from sgae.methods.population import chosen_member, state_of
+from sgae.methods.population import chosen_member, mesh_for, state_of
 from sgae.reporting.console import Console
 from sgae.runs import directory as run_directory
 from sgae.runs.load import stored_config
@@ -82,7 +81,7 @@ def apply_to_images(
   shape = tuple(run_directory.read(workdir)["image_shape"])
   phase = phase_of(config, shape)
   chosen = chosen_member(config, member)
-  mesh = make_mesh(config.parallel.devices) if chosen is None else local_mesh()
+  mesh = mesh_for(config, chosen)
   restored = read_state(config, workdir, phase, shape, mesh, console.line)
   if restored is None:
     raise UserError(f"{workdir} has no checkpoint of the {phase} phase: train first")

@@ -6,16 +6,14 @@ from typing import Any
 
 import numpy as np
 
-from sgae.data import sources
 from sgae.data.cache import cache_root, ensure_root
-from sgae.data.fingerprint import fingerprint
-from sgae.data.reading import describe_data
 from sgae.devices import processes
 from sgae.devices.mesh import fetch_local, make_mesh, take_member
 from sgae.diagnostics.health import events
 from sgae.evaluation import baselines, conditional, explore, feature_extractor
 from sgae.evaluation.measures.estimate import Estimate
 from sgae.evaluation.measures.reference import EvaluationData
+from sgae.evaluation.run_data import load_data
 from sgae.methods import METHODS, population, views
 from sgae.methods.method import Evaluator
 from sgae.reporting.console import Console
@@ -23,7 +21,6 @@ from sgae.reporting.figures import describe
 from sgae.reporting.files import read_json, require_writable, write_json
 from sgae.reporting.metrics import read_metrics, spent
 from sgae.reporting.report import write_report
-from sgae.runs import directory as run_directory
 from sgae.runs.load import stored_config
 from sgae.runs.states import read_states
 
@@ -59,12 +56,7 @@ def evaluate_run(
   ensure_root(config.data.cache_directory, place, console.line)
   members = population.members_of(config)
   mesh = make_mesh(config.parallel.devices, members=len(members))
-  dataset = sources.load(config.data, console.line)
-  console.line(f"Data: {describe_data(dataset, config.data.augment)}")
-  stored = run_directory.read(workdir)
-  if warning := run_directory.older_split(stored, dataset):
-    console.line(warning)
-  run_directory.check_data(workdir, config, stored, fingerprint(dataset), console.line)
+  dataset = load_data(workdir, config, console)
   image_shape = dataset.train.images.shape[1:]
   states = read_states(config, workdir, image_shape, mesh, console.line)
   for name in config.phases:

@@ -12,14 +12,13 @@ from sgae.data import resident
 from sgae.data.dataset import Dataset, Split, labelled
 from sgae.data.order import draw_of_classes
 from sgae.devices.batched_apply import batched_apply
-from sgae.devices.mesh import local_mesh, make_mesh
 from sgae.diagnostics.health import events
 from sgae.errors import UserError
 from sgae.evaluation.measures.codes import largest
 from sgae.evaluation.measures.probes import HIDDEN, PROBES, probe_error
 from sgae.evaluation.run_data import load_data
 from sgae.methods import METHODS, views
-from sgae.methods.population import chosen_member, state_of
+from sgae.methods.population import chosen_member, mesh_for, state_of
 from sgae.reporting import probe_curves
 from sgae.reporting.console import Console
 from sgae.reporting.files import (
@@ -72,7 +71,7 @@ def probe_run(
   place = output or workdir
   require_writable(place)  # early: probing may take minutes
   chosen = chosen_member(config, member)
-  mesh = make_mesh(config.parallel.devices) if chosen is None else local_mesh()
+  mesh = mesh_for(config, chosen)
   dataset = load_data(workdir, config, console)
   train, test = probed_splits(dataset)
   shape = dataset.train.images.shape[1:]

@@ -25,5 +25,7 @@ def load_data(workdir: Path, config: Any, console: Console) -> Dataset:
   dataset = sources.load(config.data, console.line)
   console.line(f"Data: {describe_data(dataset, config.data.augment)}")
   stored, found = run_directory.read(workdir), fingerprint(dataset)
+  if warning := run_directory.older_split(stored, dataset):
+    console.line(warning)
   run_directory.check_data(workdir, config, stored, found, console.line)
   return dataset

@@ -10,7 +10,7 @@ from sgae import randomness
 from sgae.data import sources
 from sgae.data.local import absolute
 from sgae.data.mixture import named
-from sgae.devices.mesh import local_mesh, make_mesh, replicate
+from sgae.devices.mesh import replicate
 from sgae.errors import UserError
 from sgae.evaluation.choice import (
   Choice,
@@ -21,7 +21,7 @@ from sgae.evaluation.choice import (
 )
 from sgae.methods import METHODS
 from sgae.methods.method import Sampling
-from sgae.methods.population import chosen_member, state_of
+from sgae.methods.population import chosen_member, mesh_for, state_of
 from sgae.methods.sampling import (
   COLUMNS,
   ROWS,
@@ -92,8 +92,7 @@ def sample_run(
   check(choice, num_samples)
   config = stored_config(workdir, overrides, console.line)
   chosen = chosen_member(config, member)
-  # of a population each device holds whole members, of which one is taken
-  mesh = make_mesh(config.parallel.devices) if chosen is None else local_mesh()
+  mesh = mesh_for(config, chosen)
   name, step, state, sampling = _generator(workdir, config, mesh, choice, console)
   points = config.data.source == "mixture"
   names = _names_of_classes(workdir, sampling)

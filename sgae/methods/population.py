@@ -15,6 +15,7 @@ from flax import struct
 from ml_collections import ConfigDict, FrozenConfigDict
 
 from sgae import randomness
+from sgae.devices.mesh import local_mesh, make_mesh
 from sgae.errors import UserError
 from sgae.methods import METHODS
 from sgae.methods.augmenting import augmenting
@@ -238,6 +239,18 @@ def chosen_member(config: Any, member: int) -> Member | None:
     has = f"members 0 to {len(members) - 1}" if members else "no population"
     raise UserError(f"--member={member} is not in this run, which has {has}")
   return members[max(member, 0)]
+
+
+def mesh_for(config: Any, member: Member | None) -> Any:
+  """Returns the devices on which a trained run, or one of its members, is looked at.
+
+  Of a population each device holds whole members, of which one is taken.
+
+  Args:
+    config: validated.
+    member: of a population; None: a single run.
+  """
+  return make_mesh(config.parallel.devices) if member is None else local_mesh()
 
 
 def state_of(state: Any, member: Member | None) -> Any:
