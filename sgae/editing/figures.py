@@ -18,6 +18,7 @@ from sgae.editing.trained import Trained
 from sgae.errors import UserError
 from sgae.evaluation.measures import editing
 from sgae.evaluation.measures.estimate import Estimate
+from sgae.evaluation.measures.restoration import feature_distances
 from sgae.reporting import pictures
 
 STRENGTHS = (0.0, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0, 8.0, 12.0, 16.0, 24.0)
@@ -128,7 +129,7 @@ def edit_figures(
           after.probabilities.argmax(axis=1),
           targets,
           editing.pixel_change(before.images[rows], after.images),
-          editing.feature_change(before.features[rows], after.features),
+          feature_distances(after.features, before.features[rows]),
           edits.touched(start, moved),
         )
       )

@@ -15,6 +15,7 @@ from sgae import randomness
 from sgae.data.resident import to_model_range
 from sgae.devices.batched_apply import batched_apply
 from sgae.editing.space import Space
+from sgae.losses.reconstruction import feature_errors
 from sgae.methods.sampling import as_stored
 
 CANDIDATES = 2048  # random draws among which a start is looked for
@@ -22,7 +23,7 @@ STARTS = 8  # of these, the nearest in pixels, each image is optimised from
 RATE = 0.05  # of Adam, in units of a point's root mean square
 FEATURE_WEIGHT = 0.1
 STREAM = "inversion"  # of random numbers
-SMALLEST = 1e-8  # norm of features, so that none divides by 0
+SMALLEST = 1e-8  # mean square of a point, so that its latents can leave 0
 
 Features = Callable[[Any, jax.Array], jax.Array]
 
@@ -51,12 +52,6 @@ class Tree(NamedTuple):
 def pixel_error(images: jax.Array, target: jax.Array) -> jax.Array:
   """Returns the mean squared difference of pixels in [-1, 1], float32 [B]."""
   return jnp.mean(jnp.square(images - target), axis=(1, 2, 3))
-
-
-def feature_error(features_bd: jax.Array, target_bd: jax.Array) -> jax.Array:
-  """Returns |f - t|^2 / |t|^2 of features f and those t of the target, float32 [B]."""
-  distance_b = jnp.sum(jnp.square(features_bd - target_bd), axis=1)
-  return distance_b / (jnp.sum(jnp.square(target_bd), axis=1) + SMALLEST)
 
 
 def draw_candidates(space: Space, states: Any, seed: int, mesh: Any) -> Candidates:
@@ -145,7 +140,7 @@ def _errors(
   found = {"pixel_error": pixel_error(images, target)}
   loss_b = found["pixel_error"]
   if features is not None and wanted is not None:
-    found["feature_error"] = feature_error(features(tree.features, images), wanted)
+    found["feature_error"] = feature_errors(wanted, features(tree.features, images))
     loss_b += FEATURE_WEIGHT * found["feature_error"]
   return loss_b, found | {"images": images}
 
@@ -172,7 +167,7 @@ def _make_optimise(space: Space, features: Features | None, iterations: int):
       best = jnp.where(_beside(better_b, points), points, best)
       gradients = jnp.where(free, gradients, 0)
       updates, moments = optimizer.update(gradients, moments)
-      points = optax.apply_updates(points, jax.tree.map(rates.__mul__, updates))
+      points = optax.apply_updates(points, rates * jnp.asarray(updates))
       points = jnp.maximum(points, 0) if space.non_negative else points
       return (points, moments, best, jnp.minimum(loss_b, least_b)), None
 

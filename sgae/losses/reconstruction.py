@@ -41,14 +41,14 @@ def absolute_error(
   return jnp.mean(jnp.abs(jnp.where(by_rounding, 0, difference_bhwc)))
 
 
-def feature_error(features_bd: jax.Array, others_bd: jax.Array) -> jax.Array:
-  """Squared distance of features relative to their size, a scalar.
+def feature_errors(features_bd: jax.Array, others_bd: jax.Array) -> jax.Array:
+  """Squared distance of features relative to their size, float32 [B].
 
-  Mean over examples of |f - g|^2 / |f|^2, each example by its own size, so that it does
-  not matter how a batch is divided.
+  |f - g|^2 / |f|^2 of each example by its own size, so that it does not matter how a
+  batch is divided.
 
-  >>> float(feature_error(jnp.array([[3.0, 4.0]]), jnp.array([[3.0, 9.0]])))
-  1.0
+  >>> feature_errors(jnp.array([[3.0, 4.0]]), jnp.array([[3.0, 9.0]])).tolist()
+  [1.0]
 
   Args:
     features_bd: float [B, D], of the images that are wanted; no gradient flows there.
@@ -57,7 +57,7 @@ def feature_error(features_bd: jax.Array, others_bd: jax.Array) -> jax.Array:
   require_same_shape(features_bd, others_bd)
   wanted = jax.lax.stop_gradient(features_bd)
   size_b = jnp.maximum(jnp.sum(wanted**2, axis=1), 1e-6)  # rectified, it may be 0
-  return jnp.mean(jnp.sum((wanted - others_bd) ** 2, axis=1) / size_b)
+  return jnp.sum((wanted - others_bd) ** 2, axis=1) / size_b
 
 
 def auxiliary_error(

@@ -19,6 +19,7 @@ from sgae.editing.choice import (
 from sgae.editing.edits import Set
 from sgae.errors import UserError
 from sgae.evaluation.measures import editing
+from sgae.evaluation.measures.restoration import feature_distances
 
 RANDOM = np.random.default_rng(0)
 POINTS = np.maximum(RANDOM.normal(size=(60, 7)), 0).astype(np.float32)
@@ -97,7 +98,7 @@ def test_success_is_set_against_change():
   black, white = (np.full((2, 2, 2, 1), value, np.uint8) for value in (0, 255))
   assert editing.pixel_change(black, white).tolist() == [4, 4]
   before, after = np.array([[3.0, 4.0]]), np.array([[3.0, 9.0]])
-  assert editing.feature_change(before, after).tolist() == [1]
+  assert feature_distances(after, before).tolist() == [1]
   touched = np.array([[True, False], [False, False]])
   found = editing.edit_measures(
     np.array([8, 3]), np.array([8, 8]), np.array([1.0, 2.0]), np.ones(2), touched

@@ -3,11 +3,10 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
-import pytest
 
 from sgae import randomness
 from sgae.devices.mesh import local_mesh
-from sgae.editing.inversion import Tree, draw_candidates, feature_error, make_invert
+from sgae.editing.inversion import Tree, draw_candidates, make_invert
 from sgae.editing.space import Space
 
 SIZE, SHAPE = 6, (4, 3, 1)
@@ -102,8 +101,3 @@ def test_codes_start_from_the_encoder_and_stay_as_sparse():
   )
   assert (loss < before).all()
   assert "feature_error" not in inverted(CODES, given, 1, look=None)
-
-
-def test_the_feature_error_is_relative():
-  found = feature_error(jnp.array([[3.0, 9.0]]), jnp.array([[3.0, 4.0]]))
-  assert found.tolist() == pytest.approx([1.0])

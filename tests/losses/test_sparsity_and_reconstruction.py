@@ -51,8 +51,9 @@ def test_auxiliary_error_counts_every_example_by_its_own_size():
 
 def test_feature_error_is_relative_and_moves_the_other_side_alone():
   wanted, found = jnp.array([[3.0, 4.0], [0.0, 0.0]]), jnp.array([[3.0, 9.0], [0, 0]])
+  assert reconstruction.feature_errors(wanted, found).tolist() == [1, 0]
   value, (of_wanted, of_found) = jax.value_and_grad(
-    reconstruction.feature_error, argnums=(0, 1)
+    lambda *pair: jnp.mean(reconstruction.feature_errors(*pair)), argnums=(0, 1)
   )(wanted, found)
   assert float(value) == 0.5  # mean of 1 and, of features that are all 0, 0
   assert not of_wanted.any()

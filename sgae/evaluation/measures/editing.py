@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from sgae.evaluation.measures.estimate import Estimate, mean_estimate
+from sgae.evaluation.measures.restoration import squared_errors
 
 
 def pixel_change(before_nhwc: np.ndarray, after_nhwc: np.ndarray) -> np.ndarray:
@@ -13,18 +14,7 @@ def pixel_change(before_nhwc: np.ndarray, after_nhwc: np.ndarray) -> np.ndarray:
   Args:
     before_nhwc, after_nhwc: uint8 [N, H, W, C].
   """
-  difference = after_nhwc.astype(np.float64) - before_nhwc
-  return np.square(difference / 127.5).mean(axis=(1, 2, 3))
-
-
-def feature_change(before_nd: np.ndarray, after_nd: np.ndarray) -> np.ndarray:
-  """Returns |a - b|^2 / |b|^2 of features b before and a after, float64 [N].
-
-  Args:
-    before_nd, after_nd: [N, D].
-  """
-  before = before_nd.astype(np.float64)
-  return np.square(after_nd - before).sum(axis=1) / np.square(before).sum(axis=1)
+  return squared_errors(after_nhwc, before_nhwc) / 127.5**2
 
 
 def edit_measures(
@@ -39,7 +29,8 @@ def edit_measures(
   Args:
     classes_n: int [N], that the edited images show.
     targets_n: int [N], the classes that were asked for.
-    pixels_n, features_n: [N], as `pixel_change` and `feature_change`.
+    pixels_n: [N], as `pixel_change`.
+    features_n: [N], as `restoration.feature_distances` from those before.
     touched_nk: bool [N, K], latents that the edit changed.
 
   Returns:

@@ -1,4 +1,4 @@
-"""How near images come to those that they should be."""
+"""How near images come to others: those that they should be, or were."""
 
 import numpy as np
 

@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 
 from sgae.losses.adversarial import AdversarialLoss
-from sgae.losses.reconstruction import absolute_error, feature_error
+from sgae.losses.reconstruction import absolute_error, feature_errors
 from sgae.losses.sparsity import Omega
 from sgae.methods.super_resolution.networks import Generator
 from sgae.networks.network import BatchNetwork, Params
@@ -61,7 +61,7 @@ def make_generator_loss(
       metrics["adversarial"] = adversarial
     if features is not None:
       wanted, found = (features(others["features"], x) for x in (images_bhwc, made))
-      distance = feature_error(wanted, found)
+      distance = jnp.mean(feature_errors(wanted, found))
       value += settings["feature_weight"] * distance
       metrics["feature_error"] = distance
     if code is not None:
