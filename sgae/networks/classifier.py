@@ -12,6 +12,9 @@ from sgae.kernels.convolution import convolve
 from sgae.networks import network
 from sgae.networks.network import Params
 
+# Branches of the parameters: those that features are made by, and all of them.
+FEATURES = ("conv_0", "conv_1", "conv_2", "hidden")
+BRANCHES = (*FEATURES, "output")
 KERNELS = (5, 5, 3)  # sides of the kernels; each layer halves height and width
 
 
@@ -27,6 +30,10 @@ class Classifier(NamedTuple):
   init: Callable[[jax.Array], Params]
   features: Callable[[Params, jax.Array], jax.Array]
   logits: Callable[[Params, jax.Array], jax.Array]
+
+  def classify(self, params: Params, images_bhwc: jax.Array) -> jax.Array:
+    """Returns the logits of images, float32 [B, K]."""
+    return self.logits(params, self.features(params, images_bhwc))
 
 
 def make_classifier(

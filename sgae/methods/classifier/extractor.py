@@ -70,10 +70,9 @@ def answers(
   network, task = build_network(fields, image_shape), task_of(fields, image_shape)
 
   def answers_of(params, images_bhwc):
-    def logits(views_bhwc):
-      return network.logits(params, network.features(params, views_bhwc))
-
-    return make_answers(task, logits)(images_bhwc)
+    return make_answers(task, lambda views: network.classify(params, views))(
+      images_bhwc
+    )
 
   return answers_of
 

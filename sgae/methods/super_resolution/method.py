@@ -6,11 +6,12 @@ from sgae.methods.method import Method
 from sgae.methods.super_resolution.checks import AUTOENCODERS, check, check_data
 from sgae.methods.super_resolution.config import SECTIONS
 from sgae.methods.super_resolution.evaluate import make_evaluator
-from sgae.methods.super_resolution.program import FEATURES, OF_CODE, WEIGHTS, build
+from sgae.methods.super_resolution.program import OF_CODE, WEIGHTS, build
 from sgae.methods.super_resolution.report import REPORT
 from sgae.methods.super_resolution.warnings import WARNINGS
 from sgae.methods.sweeps import learning_rate, setting
 from sgae.networks.autoencoder import BRANCHES
+from sgae.networks.classifier import FEATURES
 from sgae.networks.network import Params
 
 

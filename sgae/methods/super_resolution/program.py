@@ -28,12 +28,10 @@ from sgae.methods.super_resolution.train import (
   make_super_resolution_step,
 )
 from sgae.networks.autoencoder import BRANCHES, Autoencoder
-from sgae.networks.classifier import Classifier
+from sgae.networks.classifier import FEATURES, Classifier
 from sgae.networks.network import Params
 
 PLAYERS = ("generator", "discriminator")
-# Branches of a classifier that features are made by.
-FEATURES = ("conv_0", "conv_1", "conv_2", "hidden")
 # Numbers that the step reads: the weights of terms, and those of a code.
 WEIGHTS = ("pixel_weight", "adversarial_weight", "feature_weight")
 OF_CODE = ("sparsity_weight", "decoder_rate_factor")

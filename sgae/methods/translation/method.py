@@ -7,9 +7,10 @@ from sgae.methods.sweeps import learning_rate, setting
 from sgae.methods.translation.checks import check, check_data
 from sgae.methods.translation.config import SECTIONS
 from sgae.methods.translation.evaluate import make_evaluator
-from sgae.methods.translation.program import CLASSIFIER, TERMS, build
+from sgae.methods.translation.program import TERMS, build
 from sgae.methods.translation.report import REPORT
 from sgae.methods.translation.warnings import WARNINGS
+from sgae.networks import classifier
 from sgae.networks.autoencoder import BRANCHES
 
 
@@ -37,7 +38,7 @@ METHOD = Method(
   gives=lambda state: {"generator": state.ema_params},
   takes={
     "sae": {name: name for name in BRANCHES},
-    "classifier": {name: name for name in CLASSIFIER},
+    "classifier": {name: name for name in classifier.BRANCHES},
   },
   swept={
     **{f"translation.{name}": setting(name) for name in (*TERMS, "ema_decay")},

@@ -13,7 +13,7 @@ from sgae.methods.classifier.program import build_network
 from sgae.methods.inheritance import replace_branches
 from sgae.methods.method import Program, Settings
 from sgae.methods.optimizers import make_optimizer
-from sgae.methods.translation.losses import Classify, Losses, make_losses
+from sgae.methods.translation.losses import Losses, make_losses
 from sgae.methods.translation.networks import (
   DIRECTIONS,
   SIDES,
@@ -27,6 +27,7 @@ from sgae.methods.translation.train import (
   init_translation_state,
   make_translation_step,
 )
+from sgae.networks import classifier as classifiers
 from sgae.networks.classifier import Classifier
 from sgae.networks.network import BatchNetwork, Params
 
@@ -38,8 +39,6 @@ TERMS = (
   "semantic_weight",
   "sparsity_weight",
 )
-# Branches of a classifier, an earlier phase, for `semantic_weight`.
-CLASSIFIER = ("conv_0", "conv_1", "conv_2", "hidden", "output")
 
 
 def build(
@@ -105,7 +104,7 @@ def build(
     shown=("translation/cycle", "translation/adversarial", "translation/d_loss"),
     functions=functions,
     exportable={name: (image_shape,) for name in functions},
-    inherits=(*translators.branches, *(CLASSIFIER if classifier else ())),
+    inherits=(*translators.branches, *(classifiers.BRANCHES if classifier else ())),
   )
 
 
@@ -145,15 +144,8 @@ def _losses(
     ADVERSARIAL_LOSSES[fields.loss],
     SPARSITY_PENALTIES[penalty],
     terms,
-    None if classifier is None else _classify(classifier),
+    None if classifier is None else classifier.classify,
   )
-
-
-def _classify(classifier: Classifier) -> Classify:
-  def classify(params, images_bhwc):
-    return classifier.logits(params, classifier.features(params, images_bhwc))
-
-  return classify
 
 
 def _settings(config: Any) -> tuple[dict[str, float], dict[str, float]]:
