@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import jax
+import optax
 from flax import struct
 
 from sgae.networks.network import Params
@@ -18,6 +19,16 @@ class PlayerState(struct.PyTreeNode):
 
   params: Params
   optimizer: Any
+
+
+def start_players(
+  params: Mapping[str, Params], optimizers: Mapping[str, optax.GradientTransformation]
+) -> dict[str, PlayerState]:
+  """Returns the state of each player before its first update, by its name."""
+  return {
+    name: PlayerState(params=own, optimizer=optimizers[name].init(own))
+    for name, own in params.items()
+  }
 
 
 def params_of(state: Any) -> Params:

@@ -13,7 +13,7 @@ from sgae import randomness
 from sgae.losses import semi_supervised
 from sgae.methods.gan.generator import update_ema
 from sgae.methods.gradients import apply_gradients, mean_gradient, norm
-from sgae.methods.player import Batch, PlayerState
+from sgae.methods.player import Batch, PlayerState, start_players
 from sgae.methods.recognition.networks import draw_noise
 from sgae.networks.network import BatchNetwork, Params
 from sgae.networks.noisy_mlp import NoisyMlp
@@ -59,13 +59,9 @@ def init_recognition_state(
     settings: as in the step's factory.
     root_key: the run's, kept in the state.
   """
-  players = {
-    name: PlayerState(params=own, optimizer=optimizers[name].init(own))
-    for name, own in params.items()
-  }
   return RecognitionState(
     step=jnp.int32(0),
-    **players,
+    **start_players(params, optimizers),
     # buffers of its own: a state that holds one buffer twice cannot be donated
     ema_params=jax.tree.map(jnp.copy, params["discriminator"]),
     settings=dict(settings),

@@ -11,7 +11,7 @@ from flax import struct
 from sgae.losses.sparsity import Omega
 from sgae.methods.gan.generator import update_ema, with_slower_decoder
 from sgae.methods.gradients import apply_gradients, mean_gradient, norm
-from sgae.methods.player import Batch, PlayerState
+from sgae.methods.player import Batch, PlayerState, start_players
 from sgae.methods.super_resolution.losses import (
   Features,
   Opponent,
@@ -65,13 +65,9 @@ def init_super_resolution_state(
     settings: as in the step's factory.
     root_key: the run's, kept in the state.
   """
-  players = {
-    name: PlayerState(params=own, optimizer=optimizers[name].init(own))
-    for name, own in params.items()
-  }
   return SuperResolutionState(
     step=jnp.int32(0),
-    **players,
+    **start_players(params, optimizers),
     # buffers of its own: a state that holds one buffer twice cannot be donated
     ema_params=jax.tree.map(jnp.copy, params["generator"]),
     fixed=jax.tree.map(jnp.copy, dict(fixed)),

@@ -11,7 +11,7 @@ from flax import struct
 from sgae import randomness
 from sgae.methods.gan.generator import update_ema
 from sgae.methods.gradients import apply_gradients, mean_gradient, norm
-from sgae.methods.player import Batch, PlayerState
+from sgae.methods.player import Batch, PlayerState, start_players
 from sgae.methods.translation.history import exchanged
 from sgae.methods.translation.losses import Losses
 from sgae.methods.translation.networks import SIDES, Translators
@@ -64,13 +64,9 @@ def init_translation_state(
     settings: as in the step's factory.
     root_key: the run's, kept in the state.
   """
-  players = {
-    name: PlayerState(params=own, optimizer=optimizers[name].init(own))
-    for name, own in params.items()
-  }
   return TranslationState(
     step=jnp.int32(0),
-    **players,
+    **start_players(params, optimizers),
     # buffers of its own: a state that holds one buffer twice cannot be donated
     ema_params=jax.tree.map(jnp.copy, params["generator"]),
     history=jnp.zeros((len(SIDES), *history_shape)),

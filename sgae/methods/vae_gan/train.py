@@ -12,7 +12,7 @@ from sgae import randomness
 from sgae.methods.gan.generator import update_ema
 from sgae.methods.gradients import apply_gradients, mean_gradient, norm
 from sgae.methods.inheritance import replace_branches
-from sgae.methods.player import Batch, PlayerState
+from sgae.methods.player import Batch, PlayerState, start_players
 from sgae.methods.vae.networks import Vae
 from sgae.methods.vae.train import VaeState
 from sgae.methods.vae_gan.losses import Losses
@@ -70,15 +70,9 @@ def init_vae_gan_state(
     "decoder": {name: whole[name] for name in ("decoder", "likelihood")},
     "discriminator": discriminator.init(discriminator_key),
   }
-  players = {
-    name: PlayerState(
-      params=params[name], optimizer=optimizers[name].init(params[name])
-    )
-    for name in PLAYERS
-  }
   return VaeGanState(
     step=jnp.int32(0),
-    **players,
+    **start_players(params, optimizers),
     # buffers of its own: a state that holds one buffer twice cannot be donated
     ema_params=jax.tree.map(jnp.copy, params["decoder"]),
     settings={name: jnp.float32(value) for name, value in settings.items()},
