@@ -11,8 +11,8 @@ from math import prod
 
 from flax import linen as nn
 
-from sgae.networks import layers, network
-from sgae.networks.network import BatchNetwork
+from sgae.networks import layers, mlp, network
+from sgae.networks.network import BatchNetwork, rowwise
 from sgae.networks.normalization import (
   NONE,
   Normalization,
@@ -106,8 +106,8 @@ def mlp_translator(
   Returns:
     BatchNetwork with images_bhwc -> float32 [B, H, W, C] in (-1, 1).
   """
-  body = _dense(prod(image_shape), hidden, prod(image_shape), nn.relu)
-  return body.then(lambda flat: nn.tanh(flat).reshape(-1, *image_shape))
+  body = mlp.mlp_outputs(image_shape, prod(image_shape), hidden, "relu")
+  return rowwise(body).then(lambda flat: nn.tanh(flat).reshape(-1, *image_shape))
 
 
 def patch_discriminator(
@@ -138,30 +138,3 @@ def patch_discriminator(
     )
   parts["logits"] = layers.convolution(hidden[-1], 1, SIDE, network.OUTPUT_INIT, edge)
   return layers.chain(parts, network.leaky_relu).then(network.only_channel)
-
-
-def mlp_discriminator(
-  image_shape: tuple[int, int, int], hidden: Sequence[int]
-) -> BatchNetwork:
-  """Image -> one logit, by dense layers with leaky ReLU between them.
-
-  Args:
-    image_shape: (H, W, C).
-    hidden: widths.
-
-  Returns:
-    BatchNetwork with images_bhwc -> float32 [B].
-  """
-  body = _dense(prod(image_shape), hidden, 1, network.leaky_relu)
-  return body.then(network.only_channel)
-
-
-def _dense(inputs, hidden, outputs, activation) -> BatchNetwork:
-  """[B, ...] with `inputs` numbers each -> [B, outputs]."""
-  widths = (inputs, *hidden)
-  stack = {
-    f"dense_{i}": layers.dense(before, (after,), network.HIDDEN_INIT)
-    for i, (before, after) in enumerate(pairwise(widths))
-  }
-  stack["output"] = layers.dense(widths[-1], (outputs,), network.OUTPUT_INIT)
-  return layers.chain(stack, activation)

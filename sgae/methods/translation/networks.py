@@ -12,9 +12,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from sgae.methods.sparse_autoencoder.networks import build_autoencoder
-from sgae.networks import image_to_image
+from sgae.networks import image_to_image, mlp
 from sgae.networks.autoencoder import BRANCHES
-from sgae.networks.network import BatchNetwork, Params, computed_in
+from sgae.networks.network import BatchNetwork, Params, computed_in, rowwise
 from sgae.networks.sparsity import Code
 
 SIDES = ("a", "b")
@@ -138,8 +138,10 @@ def build_discriminators(config: Any, image_shape: tuple[int, ...]) -> BatchNetw
   height, width, channels = image_shape
   channels *= 2 if fields.pair_weight else 1
   if fields.discriminator_architecture == "mlp":
-    network = image_to_image.mlp_discriminator(
-      (height, width, channels), fields.discriminator_hidden
+    network = rowwise(
+      mlp.mlp_discriminator(
+        (height, width, channels), fields.discriminator_hidden, "leaky_relu"
+      )
     )
   else:
     network = image_to_image.patch_discriminator(
