@@ -1,9 +1,10 @@
-"""What all steps share: a batch of named arrays, the state of one network."""
+"""What all steps share: a batch of named arrays, the state of one network, its EMA."""
 
 from collections.abc import Mapping
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import optax
 from flax import struct
 
@@ -34,3 +35,42 @@ def start_players(
 def params_of(state: Any) -> Params:
   """Returns the parameters of a state that has one `player`."""
   return state.player.params
+
+
+def with_slower_decoder(updates: Params, factor: jax.Array) -> Params:
+  """Returns updates of a generator in which those of its decoder are multiplied."""
+  decoder = jax.tree.map(lambda leaf: factor * leaf, updates["decoder"])
+  return updates | {"decoder": decoder}
+
+
+def split_fixed(params: Params, fixed: tuple[str, ...]) -> tuple[Params, Params]:
+  """Returns the branches that are trained, and those that are not."""
+  return (
+    {name: branch for name, branch in params.items() if name not in fixed},
+    {name: params[name] for name in fixed},
+  )
+
+
+def update_ema(
+  ema_params: Params,
+  params: Params,
+  decay: jax.Array,
+  updates: jax.Array,
+  fixed: tuple[str, ...] = (),
+) -> Params:
+  """Moves the EMA of a player's parameters by one update.
+
+  ema <- d * ema + (1 - d) * params, d = min(decay, (1 + n) / (10 + n)): after
+  few updates n the EMA forgets its random start fast.
+
+  Args:
+    ema_params, params: trees of the same structure.
+    decay: scalar in [0, 1).
+    updates: number of updates done before this one.
+    fixed: branches that are not trained, and stay as they are.
+  """
+  count = jnp.asarray(updates, jnp.float32)
+  d = jnp.minimum(decay, (1 + count) / (10 + count))
+  averaged, kept = split_fixed(ema_params, fixed)
+  trained, _ = split_fixed(params, fixed)
+  return jax.tree.map(lambda a, p: d * a + (1 - d) * p, averaged, trained) | kept

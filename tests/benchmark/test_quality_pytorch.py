@@ -18,9 +18,9 @@ from sgae.config import validate
 from sgae.losses.adversarial import relativistic
 from sgae.losses.sparsity import SPARSITY_PENALTIES
 from sgae.methods.gan.discriminator import make_discriminator_update
-from sgae.methods.gan.generator import make_generator_update, update_ema
+from sgae.methods.gan.generator import make_generator_update
 from sgae.methods.gan.networks import build_discriminator, build_generator
-from sgae.methods.player import PlayerState
+from sgae.methods.player import PlayerState, update_ema
 
 pytestmark = [
   pytest.mark.soak,

@@ -10,8 +10,8 @@ from sgae.data.dataset import Dataset
 from sgae.errors import UserError
 from sgae.methods import METHODS
 from sgae.methods.gan import mixture as fitting
-from sgae.methods.gan.generator import update_ema
 from sgae.methods.gan.starts import from_encoder
+from sgae.methods.player import update_ema
 from sgae.networks import mlp
 from sgae.networks.mixture import Mixture
 from tests.systems import (

@@ -7,8 +7,8 @@ import pytest
 
 from sgae import randomness
 from sgae.devices import backend
-from sgae.methods.gan.generator import update_ema
 from sgae.methods.inheritance import inherit, replace_branches
+from sgae.methods.player import update_ema
 from tests.systems import (
   CONVOLUTIONAL,
   DICTIONARY,

@@ -1,8 +1,7 @@
-"""One update of the generator, and of the EMA of its parameters."""
+"""One update of the generator."""
 
 from collections.abc import Callable
 
-import jax
 import jax.numpy as jnp
 import optax
 
@@ -12,8 +11,9 @@ from sgae.losses.sparsity import Omega
 from sgae.methods.gan.conditional import UNLABELLED, Labelled
 from sgae.methods.gan.presentation import AS_THEY_ARE, NOTHING, Presentation
 from sgae.methods.gradients import apply_gradients, mean_gradient, norm
+from sgae.methods.player import split_fixed, with_slower_decoder
 from sgae.networks.generator import Generator
-from sgae.networks.network import BatchNetwork, Params
+from sgae.networks.network import BatchNetwork
 from sgae.networks.sparsity import density
 
 
@@ -129,42 +129,3 @@ def _make_loss(
     return value, (metrics | {"gan/g_loss": value}, code)
 
   return loss
-
-
-def with_slower_decoder(updates: Params, factor: jax.Array) -> Params:
-  """Returns updates of a generator in which those of its decoder are multiplied."""
-  decoder = jax.tree.map(lambda leaf: factor * leaf, updates["decoder"])
-  return updates | {"decoder": decoder}
-
-
-def split_fixed(params: Params, fixed: tuple[str, ...]) -> tuple[Params, Params]:
-  """Returns the branches that are trained, and those that are not."""
-  return (
-    {name: branch for name, branch in params.items() if name not in fixed},
-    {name: params[name] for name in fixed},
-  )
-
-
-def update_ema(
-  ema_params: Params,
-  params: Params,
-  decay: jax.Array,
-  updates: jax.Array,
-  fixed: tuple[str, ...] = (),
-) -> Params:
-  """Moves the EMA of the generator's parameters by one generator update.
-
-  ema <- d * ema + (1 - d) * params, d = min(decay, (1 + n) / (10 + n)): after
-  few updates n the EMA forgets its random start fast.
-
-  Args:
-    ema_params, params: trees of the same structure.
-    decay: scalar in [0, 1).
-    updates: number of generator updates done before this one.
-    fixed: branches that are not trained, and stay as they are.
-  """
-  count = jnp.asarray(updates, jnp.float32)
-  d = jnp.minimum(decay, (1 + count) / (10 + count))
-  averaged, kept = split_fixed(ema_params, fixed)
-  trained, _ = split_fixed(params, fixed)
-  return jax.tree.map(lambda a, p: d * a + (1 - d) * p, averaged, trained) | kept

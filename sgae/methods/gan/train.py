@@ -9,10 +9,9 @@ import optax
 from flax import struct
 
 from sgae import randomness
-from sgae.methods.gan.generator import split_fixed, update_ema
 from sgae.methods.gan.presentation import AS_THEY_ARE, Presentation
 from sgae.methods.inheritance import replace_branches
-from sgae.methods.player import Batch, PlayerState
+from sgae.methods.player import Batch, PlayerState, split_fixed, update_ema
 from sgae.networks.generator import Generator
 from sgae.networks.network import BatchNetwork, Params
 

@@ -11,9 +11,8 @@ from jax.nn import logsumexp, sigmoid
 
 from sgae import randomness
 from sgae.losses import semi_supervised
-from sgae.methods.gan.generator import update_ema
 from sgae.methods.gradients import apply_gradients, mean_gradient, norm
-from sgae.methods.player import Batch, PlayerState, start_players
+from sgae.methods.player import Batch, PlayerState, start_players, update_ema
 from sgae.methods.recognition.networks import draw_noise
 from sgae.networks.network import BatchNetwork, Params
 from sgae.networks.noisy_mlp import NoisyMlp

@@ -9,9 +9,14 @@ import optax
 from flax import struct
 
 from sgae.losses.sparsity import Omega
-from sgae.methods.gan.generator import update_ema, with_slower_decoder
 from sgae.methods.gradients import apply_gradients, mean_gradient, norm
-from sgae.methods.player import Batch, PlayerState, start_players
+from sgae.methods.player import (
+  Batch,
+  PlayerState,
+  start_players,
+  update_ema,
+  with_slower_decoder,
+)
 from sgae.methods.super_resolution.losses import (
   Features,
   Opponent,

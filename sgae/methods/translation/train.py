@@ -9,9 +9,8 @@ import optax
 from flax import struct
 
 from sgae import randomness
-from sgae.methods.gan.generator import update_ema
 from sgae.methods.gradients import apply_gradients, mean_gradient, norm
-from sgae.methods.player import Batch, PlayerState, start_players
+from sgae.methods.player import Batch, PlayerState, start_players, update_ema
 from sgae.methods.translation.history import exchanged
 from sgae.methods.translation.losses import Losses
 from sgae.methods.translation.networks import SIDES, Translators

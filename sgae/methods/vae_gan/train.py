@@ -9,10 +9,9 @@ import optax
 from flax import struct
 
 from sgae import randomness
-from sgae.methods.gan.generator import update_ema
 from sgae.methods.gradients import apply_gradients, mean_gradient, norm
 from sgae.methods.inheritance import replace_branches
-from sgae.methods.player import Batch, PlayerState, start_players
+from sgae.methods.player import Batch, PlayerState, start_players, update_ema
 from sgae.methods.vae.networks import Vae
 from sgae.methods.vae.train import VaeState
 from sgae.methods.vae_gan.losses import Losses
