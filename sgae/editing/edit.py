@@ -1,5 +1,7 @@
 """`--mode=edit`: images of a trained generator with some latents changed."""
 
+import math
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +40,8 @@ SAMPLES = 8  # that are edited where nothing says how many
 DIRECTIONS = 64  # principal ones, at most
 SHOWN = 20  # images in the picture, and in a line
 
+Change = Callable[[np.ndarray, Any], np.ndarray]  # of points and their classes
+
 
 def edit_run(
   workdir: Path,
@@ -70,12 +74,17 @@ def edit_run(
   check(choice)
   strengths = parse_strengths(choice.strengths)
   trained = open_run(workdir, overrides, choice.space, console, member, output)
-  given, points = _points(trained, choice, console)
+  given = _given(trained, choice, console)
+  numbers = _numbers(choice)
+  classes_of = make_classes(trained)
+  rows = len(numbers if given is None else given)
+  # what is asked for is refused before the points are looked for, which takes long
+  change_of = _make_change(trained, choice, rows, classes_of is not None)
+  points = _points(trained, choice, given, numbers, console)
   images_of, space = make_images(trained), trained.space
   before = images_of(points)
-  classes_of = make_classes(trained)
   classes = None if classes_of is None else classes_of(before)
-  change = _change(trained, choice, points, classes)
+  change = change_of(points, classes)
   changed = [edits.edited(points, change, s, space.non_negative) for s in strengths]
   after = [images_of(each) for each in changed]
   found = {
@@ -90,9 +99,7 @@ def edit_run(
     found |= {"class_before": classes, "classes": np.stack(by_strength, axis=1)}
   place = output or workdir
   write_arrays(place / ARRAYS, found)
-  columns = ([] if given is None else [given]) + after
-  cells = np.stack(columns, axis=1)[:SHOWN].reshape(-1, *trained.image_shape)
-  pictures.write_png(place / PICTURE, pictures.grid(cells, len(columns)))
+  _draw(place / PICTURE, ([] if given is None else [given]) + after)
   names = names_of_classes(trained.data.dataset)
   for line in described(found, names):
     console.line(line)
@@ -100,6 +107,13 @@ def edit_run(
     f"{len(points):,} images of {trained.phase} of step {trained.step}: "
     f"{place / PICTURE} and {place / ARRAYS}"
   )
+
+
+def _draw(file: Path, columns: list[np.ndarray]) -> None:
+  """Draws the first images of each column, a row for each image."""
+  cells = np.stack(columns, axis=1)[:SHOWN]
+  cells = cells.reshape(-1, *cells.shape[2:])
+  pictures.write_png(file, pictures.grid(cells, len(columns)))
 
 
 def described(found: dict[str, np.ndarray], names: tuple[str, ...]) -> list[str]:
@@ -125,50 +139,74 @@ def described(found: dict[str, np.ndarray], names: tuple[str, ...]) -> list[str]
   return lines
 
 
-def _points(
-  trained: Trained, choice: EditChoice, console: Console
-) -> tuple[np.ndarray | None, np.ndarray]:
-  """Returns the given images, or None for samples, and the points to edit."""
-  seed = trained.seed if choice.seed == -1 else choice.seed
+def _given(trained: Trained, choice: EditChoice, console: Console) -> np.ndarray | None:
+  """Returns the images to edit, uint8 [N, H, W, C]; None: samples are edited."""
   if not choice.images:
-    numbers = (
-      numbers_of(choice.indices)
-      if choice.indices
-      else np.arange(choice.num_samples or SAMPLES, dtype=np.int32)
-    )
-    return None, drawn_points(trained, seed, numbers)
-  given = read_images(
+    return None
+  return read_images(
     choice.images, trained.config.data, trained.image_shape, console.line
   ).images
+
+
+def _numbers(choice: EditChoice) -> np.ndarray:
+  """Returns the numbers of the samples to edit, int32 [N], if samples are edited."""
+  if choice.indices:
+    return numbers_of(choice.indices)
+  return np.arange(choice.num_samples or SAMPLES, dtype=np.int32)
+
+
+def _points(
+  trained: Trained,
+  choice: EditChoice,
+  given: np.ndarray | None,
+  numbers: np.ndarray,
+  console: Console,
+) -> np.ndarray:
+  """Returns the points of the given images, or of samples where there are none."""
+  seed = trained.seed if choice.seed == -1 else choice.seed
+  if given is None:
+    return drawn_points(trained, seed, numbers)
   points = kept_points(choice.images, trained)
   if points is None:
     points = inverted(trained, given, choice.iterations, seed, console)["points"]
-  return given, points
+  return points
 
 
-def _change(
-  trained: Trained, choice: EditChoice, points: np.ndarray, classes: np.ndarray | None
-) -> np.ndarray:
-  """Returns the change of each point that the user asks for."""
-  size = points.shape[-1]
+def _make_change(
+  trained: Trained, choice: EditChoice, rows: int, named: bool
+) -> Change:
+  """Returns `change(points, classes)`: that of each point which the user asks for.
+
+  Args:
+    trained: the run.
+    choice: of the user.
+    rows: how many points there are.
+    named: whether the feature network names their classes.
+
+  Raises:
+    UserError: the edit cannot be read, or names what there is not.
+  """
+  shape = trained.space.shape
   if choice.set:
-    return edits.of_sets(points, parse_sets(choice.set, size))
+    sets = parse_sets(choice.set, shape[-1])
+    return lambda points, classes: edits.of_sets(points, sets)
   if choice.transfer:
-    row, latents = parse_transfer(choice.transfer, len(points), size)
-    return edits.transfer(points, points[row], latents)
+    row, latents = parse_transfer(choice.transfer, rows, shape[-1])
+    return lambda points, classes: edits.transfer(points, points[row], latents)
   if choice.along:
-    most = min(DIRECTIONS, points[0].size)
-    number = parse_direction(choice.along, most)
-    found = edits.principal(reference_points(trained).points, number + 1)
-    return edits.along(found, number, points)
-  return _towards(trained, choice.towards, points, classes)
+    number = parse_direction(choice.along, min(DIRECTIONS, math.prod(shape)))
+
+    def along(points, classes):
+      found = edits.principal(reference_points(trained).points, number + 1)
+      return edits.along(found, number, points)
+
+    return along
+  return _make_towards(trained, choice.towards, named)
 
 
-def _towards(
-  trained: Trained, text: str, points: np.ndarray, classes: np.ndarray | None
-) -> np.ndarray:
+def _make_towards(trained: Trained, text: str, named: bool) -> Change:
   dataset = trained.data.dataset
-  if classes is None or dataset.num_classes < 2:
+  if not named or dataset.num_classes < 2:
     raise UserError(
       f"--towards={text} needs classes, and no feature network names those of "
       f"{dataset.name}: choose another edit"
@@ -180,15 +218,19 @@ def _towards(
     raise UserError(
       f"--towards={text!r} names no class: choose one of {', '.join(names[:20])}"
     )
-  reference: Any = reference_points(trained)
-  means = edits.class_means(reference.points, reference.classes, dataset.num_classes)
-  change = edits.towards(means, classes, target)
-  if not np.isfinite(change).all():
-    raise UserError(
-      f"--towards={text}: {dataset.name} has no example of a class that is needed: "
-      "choose another one"
-    )
-  if not 0 < most < points.shape[-1]:
-    return change
-  effect = edits.edited(points, change, 1, trained.space.non_negative) - points
-  return edits.strongest(change, effect, most)
+
+  def towards(points, classes):
+    reference: Any = reference_points(trained)
+    means = edits.class_means(reference.points, reference.classes, dataset.num_classes)
+    change = edits.towards(means, classes, target)
+    if not np.isfinite(change).all():
+      raise UserError(
+        f"--towards={text}: {dataset.name} has no example of a class that is needed: "
+        "choose another one"
+      )
+    if not 0 < most < points.shape[-1]:
+      return change
+    effect = edits.edited(points, change, 1, trained.space.non_negative) - points
+    return edits.strongest(change, effect, most)
+
+  return towards

@@ -155,6 +155,10 @@ def test_what_cannot_be_inverted_or_edited_is_refused(whole_run, given, tmp_path
     edited(whole_run, tmp_path, towards="horse")
   with pytest.raises(UserError, match="there are 24"):
     edited(whole_run, tmp_path, set="24=1")
+  # before the points of images are looked for, which would take hours
+  for wrong in ({"set": "24=1"}, {"transfer": "10"}, {"along": "pca:99"}):
+    with pytest.raises(UserError, match=f"^--{[*wrong][0]}="):
+      edited(whole_run, tmp_path, images=str(file), iterations=100_000, **wrong)
   train(tmp_path / "dictionary", tiny_dictionary_config())
   with pytest.raises(UserError, match="generates images"):
     edited(tmp_path / "dictionary", tmp_path, towards="8")
