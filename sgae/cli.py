@@ -219,13 +219,18 @@ def run(flags: Any, config: Any, overrides: dict[str, Any], name: str) -> int:
       compare_runs(flags.runs, flags.target, flags.workdir, output, followed, traded)
     else:
       count, format = flags.num_samples, flags.format
-      chosen = Choice(*(flags[field].value for field in Choice._fields))
+      chosen = _asked(flags, Choice)
       member = flags.member
       sample_run(workdir, overrides, count, format, output, member, chosen, elsewhere)
   except (errors.UserError, errors.TrainingDiverged, errors.StoppedBySignal) as error:
     output.error(str(error))
     return processes.leave(error.exit_code, together=error.exit_code != 2)
   return processes.leave(0, together=True)
+
+
+def _asked(flags: Any, kind: Any) -> Any:
+  """Returns what the flags say of a tuple whose fields are named like them."""
+  return kind(*(flags[field].value for field in kind._fields))
 
 
 def _apply(
@@ -263,12 +268,9 @@ def _edit(
   from sgae.editing.edit import edit_run
   from sgae.editing.invert import invert_run
 
-  def asked(kind):
-    return kind(*(flags[field].value for field in kind._fields))
-
   if flags.mode == "invert":
-    choice = asked(InvertChoice)
+    choice = _asked(flags, InvertChoice)
     invert_run(workdir, overrides, choice, output, flags.member, elsewhere)
   else:
-    choice = asked(EditChoice)
+    choice = _asked(flags, EditChoice)
     edit_run(workdir, overrides, choice, output, flags.member, elsewhere)
