@@ -9,6 +9,7 @@ from typing import Any
 from ml_collections import ConfigDict
 
 from sgae.config_checks import choice
+from sgae.data.second import SECOND_FIELDS
 from sgae.errors import UserError
 from sgae.methods import METHODS
 
@@ -215,13 +216,7 @@ def _second_fields() -> dict[str, Any]:
     # side's images, so that the true partner of each is known; '': there is none.
     # [fixed]
     "source": "",
-    "name": "mnist",
-    "directory": "",
-    "path": "",
-    "background": "",
-    "image_size": 0,
-    "examples": 0,
-    "examples_seed": 0,
+    **SECOND_FIELDS,
   }
 
 

@@ -8,7 +8,8 @@ shuffle. What the sources of a user's own files share: `store.py` (folders, arch
 `labels.py` (labels), `pixels.py` (decoding) and `holdout.py` (the test split);
 `reading.py` says what was read, `new_images.py` reads images that belong to no data
 set. A second side is a source too, or made of the first (`derived.py`), or comes in
-pairs with it (`pairs.py`). Training images are resident on the devices (`resident.py`)
-or streamed (`stream.py`); `placement.py` chooses, and `augment.py` mirrors and moves
-them. `prepare.py` is the only file that imports TensorFlow.
+pairs with it (`pairs.py`); `second.py` has its fields. Training images are resident on
+the devices (`resident.py`) or streamed (`stream.py`); `placement.py` chooses, and
+`augment.py` mirrors and moves them. `prepare.py` is the only file that imports
+TensorFlow.
 """

@@ -9,6 +9,7 @@ from sgae.data.dataset import UNLABELLED, Dataset
 from sgae.data.mixture import named
 from sgae.data.pixels import check_background
 from sgae.data.placement import PLACEMENTS
+from sgae.data.second import SECOND_FIELDS
 from sgae.data.sources import (
   SOURCES,
   SOURCES_OF_SIDES,
@@ -25,16 +26,6 @@ from sgae.errors import UserError
 WITHOUT_CLASSES = ("vectors", "patches", "stacked")
 # The sources that hold pairs.
 SOURCES_OF_PAIRS = ("npz", "folder")
-# Fields of a second side that is not read from a source of its own.
-SECOND_DEFAULTS = {
-  "name": "mnist",
-  "directory": "",
-  "path": "",
-  "background": "",
-  "image_size": 0,
-  "examples": 0,
-  "examples_seed": 0,
-}
 # Fields of one data source -> (its name, the value that all others have to keep).
 OF_ONE_SOURCE = {
   "stacked_digits": ("stacked", 3),
@@ -104,7 +95,7 @@ def _check_sides(data):
 
 def _check_no_second(data):
   """Refuses fields of a second side that is not read, or is made of the first."""
-  for field, default in SECOND_DEFAULTS.items():
+  for field, default in SECOND_FIELDS.items():
     if data.second[field] != default:
       raise UserError(
         f"data.second.{field}={data.second[field]!r} is not read with "
