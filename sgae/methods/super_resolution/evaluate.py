@@ -5,10 +5,12 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from sgae.data import resident
+from sgae.data.dataset import UNLABELLED
 from sgae.data.resident import to_model_range
 from sgae.devices.batched_apply import batched_apply
 from sgae.devices.mesh import local_mesh
 from sgae.evaluation.measures import restoration, suite
+from sgae.evaluation.measures.conditional import class_accuracy
 from sgae.evaluation.measures.estimate import Estimate, mean_estimate
 from sgae.evaluation.measures.reference import REFERENCE_EXAMPLES, EvaluationData
 from sgae.evaluation.measures.suite import Extracted
@@ -170,8 +172,8 @@ class SuperResolutionEvaluator:
     figures |= suite.measure(made, reference, ("frechet",))
     labels = self.data.dataset.test.labels[: len(made.images)]
     if made.probabilities is not None and made.probabilities.ndim == 2:
-      right = (made.probabilities.argmax(axis=1) == labels)[labels >= 0]
-      figures["class_accuracy"] = mean_estimate(right)
+      known = labels != UNLABELLED
+      figures |= class_accuracy(made.probabilities[known], labels[known])
     return figures
 
 
