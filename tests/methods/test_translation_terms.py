@@ -10,14 +10,12 @@ import pytest
 from sgae.data import resident
 from sgae.losses.adversarial import least_squares
 from sgae.losses.sparsity import SPARSITY_PENALTIES
-from sgae.methods import METHODS
 from sgae.methods.translation.history import exchanged
 from sgae.methods.translation.losses import make_losses
 from sgae.methods.translation.networks import Translators
 from sgae.networks.network import BatchNetwork
 from tests.systems import IMAGES
 
-METHOD = METHODS["translation"]
 PICTURES = resident.to_model_range(IMAGES[:8])
 
 
