@@ -76,6 +76,7 @@ def normal(key: Key, positions_b: jax.Array, shape: tuple[int, ...]) -> jax.Arra
 ROTATIONS = ((13, 15, 26, 6), (17, 29, 16, 24))
 
 
+@jax.jit  # so that its 100 operations are traced once for shapes that come again
 def _hashed(key, count):
   """Threefry-2x32 of the counter (0, count), 20 rounds: two uint32 arrays.
 

@@ -47,11 +47,12 @@ class _BatchedApply:
   """A function with what its compiled calls need; see `batched_apply`."""
 
   def __init__(self, function: Callable[..., Any], mesh: Mesh, rows_per_call: int):
-    self._function, self._mesh = function, mesh
+    # compiled within the program; traced once for its shapes and for the program
+    self._function, self._mesh = jax.jit(function, inline=True), mesh
     whole = NamedSharding(mesh, PartitionSpec())
     self._spread = NamedSharding(mesh, PartitionSpec(AXIS))
     self._program = jax.jit(
-      _flattened(function),
+      _flattened(self._function),
       in_shardings=(whole, self._spread),
       out_shardings=whole,
       compiler_options=_if_known(*OWN_PRODUCTS) if is_cpu(mesh) else None,
