@@ -13,6 +13,7 @@ from sgae.config_checks import at_least, choice
 from sgae.config_history import modernised
 from sgae.data import checks as data_checks
 from sgae.data.local import absolute
+from sgae.data.placement import SECOND_INPUTS
 from sgae.data.sources import SOURCES_OF_VECTORS
 from sgae.devices.compiled_steps import MODES
 from sgae.errors import UserError
@@ -106,6 +107,7 @@ def _validate(config):
   for name, method in METHODS.items():
     if name in config:
       method.check(config)
+  _check_second_side(config)
   _validate_evaluation(config)
   population.check(config)
   if config.start_from and population.members_of(config):
@@ -255,6 +257,22 @@ def _check_methods_of_vectors(config):
       f"phases={tuple(config.phases)} names {unable[0]}, which is for images, not for "
       f"data.source={source!r}: choose from {', '.join(able)}"
     )
+
+
+def _check_second_side(config):
+  """Refuses a second side of the data that no phase reads."""
+  read = {array for name in config.phases for array in METHODS[name].inputs(config)}
+  if read & set(SECOND_INPUTS):
+    return
+  for field, value in (
+    ("data.second.source", config.data.second.source),
+    ("data.paired", config.data.paired),
+  ):
+    if value:
+      raise UserError(
+        f"{field}={value!r} gives a second side, which "
+        f"phases={tuple(config.phases)} do not read: set it to {type(value)()!r}"
+      )
 
 
 def _validate_evaluation(config):

@@ -31,6 +31,11 @@ def put(field, value):
     ("data.source", "folder", "data.path=''"),
     ("data.path", "faces.npz", "data.source='digits'"),
     ("data.image_size", -1, "0 or more"),
+    (
+      "data.second.source",
+      "edges",
+      "phases=('sae', 'gan') do not read",
+    ),
     ("parallel.mode", "mpi", "jit, shard_map, pmap"),
     ("parallel.devices", -2, "0 or more"),
     ("checkpoint.keep", 0, "1 or more"),

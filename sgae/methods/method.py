@@ -238,7 +238,8 @@ class Method(NamedTuple):
     uses: `uses(config) -> names` of all sections that its program reads.
     check: `check(config)` raises UserError for fields that are impossible, alone or
       together.
-    inputs: named arrays of a batch, such as ('image', 'label').
+    inputs: `inputs(config) -> names` of the arrays of a batch that its step reads, such
+      as ('image', 'label').
     build: `build(config, image_shape, mean_image=None) -> Program`; `mean_image` is
       float32 [H, W, C], of the training images, zero where it is not given.
     evaluate: `evaluate(config, data, mesh) -> Evaluator`; `data` is an
@@ -279,7 +280,7 @@ class Method(NamedTuple):
   sections: Mapping[str, Callable[[], dict[str, Any]]]
   uses: Callable[[Any], tuple[str, ...]]
   check: Callable[[Any], None]
-  inputs: tuple[str, ...]
+  inputs: Callable[[Any], tuple[str, ...]]
   build: Callable[..., Program]
   evaluate: Callable[..., Evaluator]
   report: MethodReport

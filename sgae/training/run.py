@@ -83,7 +83,7 @@ def train(config: Any, workdir: Path, console: Console) -> None:
       check_labels(config.data, side)
   _check_choice(config, dataset)
   for name in config.phases:
-    _check_inputs(name, dataset)
+    _check_inputs(name, config, dataset)
     METHODS[name].check_data(config, dataset)
   with (
     run_directory.claimed(workdir, config, processes.is_leader()) as stored,
@@ -269,10 +269,10 @@ def _check_choice(config: Any, dataset: Dataset) -> None:
       )
 
 
-def _check_inputs(name: str, dataset: Dataset) -> None:
+def _check_inputs(name: str, config: Any, dataset: Dataset) -> None:
   """Raises UserError if a method needs arrays that the data do not have."""
   present = inputs_of(dataset)
-  missing = [array for array in METHODS[name].inputs if array not in present]
+  missing = [array for array in METHODS[name].inputs(config) if array not in present]
   if not missing:
     return
   advice = "choose another method"

@@ -13,7 +13,6 @@ from sgae.data.fingerprint import differences, fingerprint
 from sgae.data.placement import PLACEMENTS, for_sides, placed
 from sgae.data.reading import describe_data
 from sgae.errors import UserError
-from sgae.methods import METHODS
 from sgae.methods.augmenting import augmenting
 from sgae.methods.method import Program
 from sgae.training.batches import check_examples
@@ -288,22 +287,22 @@ def test_what_is_no_pair_is_refused(make_config, tmp_path):
     sources.load(folder, print)
 
 
-def test_a_batch_must_fit_both_sides_and_a_method_find_its_arrays(monkeypatch):
+def test_a_batch_must_fit_both_sides_and_a_method_find_its_arrays():
   config = make_run()
   config.phases = ("sae",)
   config.sae.batch_size = 6
   check_examples(config, len(SECOND.train.images))
   with pytest.raises(UserError, match="more than the 5"):
     check_examples(config, len(SIDES.train.images))
-  needing = METHODS["sae"]._replace(inputs=("image", "second_image"))
-  monkeypatch.setitem(METHODS, "needing", needing)
-  _check_inputs("needing", SIDES)
+  config.sae.both_sides = True
+  _check_inputs("sae", config, SIDES)
   with pytest.raises(UserError, match="with --config.data.second.source=..."):
-    _check_inputs("needing", SECOND)
+    _check_inputs("sae", config, SECOND)
 
 
 def test_a_resume_may_move_the_second_side_but_not_change_it(tmp_path):
   config = digits.get_config()
+  config.sae.both_sides = True
   config.data.second.update(source="npz", path=str(tmp_path / "a.npz"))
   stored = validate(config).to_dict()
   config.data.second.path = str(tmp_path / "b.npz")

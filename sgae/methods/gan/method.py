@@ -41,7 +41,8 @@ METHOD = Method(
   sections=SECTIONS,
   uses=uses,
   check=check,
-  inputs=("image", "label"),  # which one without classes does not look at
+  # labels are read by a conditional one alone
+  inputs=lambda config: ("image", "label"),
   build=build,
   evaluate=make_evaluator,
   report=REPORT,

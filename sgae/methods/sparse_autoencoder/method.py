@@ -30,7 +30,9 @@ METHOD = Method(
   sections=SECTIONS,
   uses=lambda config: ("sae", "code"),
   check=check,
-  inputs=("image",),
+  inputs=lambda config: (
+    ("image", "second_image") if config.sae.both_sides else ("image",)
+  ),
   build=build,
   evaluate=make_evaluator,
   report=REPORT,
