@@ -4,26 +4,12 @@ from hypothesis import strategies as st
 
 from sgae import config as rules
 from sgae.data import derived
-from sgae.data.augment import ALTERATIONS
 from sgae.data.placement import PLACEMENTS
-from sgae.losses.adversarial import ADVERSARIAL_LOSSES
-from sgae.losses.energy import ENERGY_LOSSES
-from sgae.losses.penalties import PENALTIES
+from sgae.losses.adversarial import LOSSES_WITHOUT_BOUND
 from sgae.losses.sparsity import SPARSITY_PENALTIES
-from sgae.methods.gan.energy import ENERGIES
-from sgae.methods.gan.networks import (
-  DISCRIMINATORS,
-  GENERATOR_BODIES,
-  GENERATORS,
-  LARGEST,
-)
-from sgae.methods.gan.noise import LATENT_DISTRIBUTIONS
-from sgae.methods.gan.overfitting_checks import WITH_TARGETS
-from sgae.methods.optimizers import OPTIMIZERS, SCHEDULES
 from sgae.methods.sparse_autoencoder.networks import AUTOENCODERS, SPARSITY_MAPS
 from sgae.methods.sparse_coding.checks import DICTIONARIES
 from sgae.methods.sparse_coding.solvers import SOLVERS
-from sgae.methods.super_resolution.checks import LOSSES
 from sgae.methods.super_resolution.networks import GENERATORS as UPSCALERS
 from sgae.methods.translation.checks import DISCRIMINATORS as SIDES
 from sgae.methods.translation.checks import GENERATORS as TRANSLATORS
@@ -32,10 +18,9 @@ from sgae.methods.vae.networks import ARCHITECTURES
 from sgae.methods.vae.posteriors import POSTERIORS
 from sgae.networks import image_to_image
 from sgae.networks.classifier import KERNELS
-from sgae.networks.conditional import JUDGEMENTS
 from sgae.networks.network import ACTIVATIONS, OUTPUT_ACTIVATIONS
-from sgae.networks.normalization import NORMALIZATIONS
-from sgae.networks.residual import EXPANSION
+from tests.generated_players import draw_gan
+from tests.generated_values import one_of, optimizers, rates, weights, widths
 from tests.systems import small_config
 
 PHASES = (
@@ -53,26 +38,6 @@ PHASES = (
   ("translation",),
   ("sae", "translation"),
   ("classifier", "translation"),
-)
-
-
-def one_of(names):
-  return st.sampled_from(sorted(names))
-
-
-rates = st.floats(0, 1, exclude_max=True, width=32)
-shares = st.floats(0.01, 1)
-weights = st.sampled_from([0.0, 1e-6, 0.01, 1.0, 30.0])
-widths = st.lists(st.integers(1, 9), max_size=3).map(tuple)
-optimizers = st.fixed_dictionaries(
-  {
-    "name": one_of(OPTIMIZERS),
-    "schedule": one_of(SCHEDULES),
-    "learning_rate": st.floats(0, 0.1),
-    "beta1": rates,
-    "beta2": rates,
-    "warmup_updates": st.integers(0, 10),
-  }
 )
 
 
@@ -101,7 +66,7 @@ def sound_configs(draw):
     _draw_cadence(draw, config[name])
   _draw_code(draw, config)
   _draw_sae(draw, config)
-  _draw_gan(draw, config)
+  draw_gan(draw, config)
   _draw_vae(draw, config)
   _draw_sparse_coding(draw, config)
   _draw_vae_gan(draw, config)
@@ -183,74 +148,6 @@ def _draw_sae(draw, config):
   sae.optimizer.update(draw(optimizers))
 
 
-def _draw_gan(draw, config):
-  gan = config.gan
-  gan.generator = draw(one_of(GENERATORS))
-  sparse = gan.generator == "sparse"
-  penalised = sparse and config.code.penalty != "none"
-  gan.sparsity_weight = draw(weights) if penalised else 0.0
-  gan.decoder_rate_factor = draw(weights) if sparse else 1.0
-  gan.latent_dim = draw(st.integers(1, 9))
-  gan.latent_distribution = draw(one_of(LATENT_DISTRIBUTIONS))
-  gan.loss = draw(one_of(ADVERSARIAL_LOSSES))
-  gan.generator_output = draw(one_of(OUTPUT_ACTIVATIONS))
-  _draw_architectures(draw, config, sparse)
-  for player in ("generator", "discriminator"):
-    gan[f"{player}_activation"] = draw(one_of(ACTIVATIONS))
-    gan[f"{player}_updates"] = draw(st.integers(1, 3))
-    gan[f"{player}_optimizer"].update(draw(optimizers))
-  apart = gan.discriminator_normalization != "batch"
-  for name in PENALTIES:
-    gan.penalties[name] = draw(weights) if apart else 0.0
-  if config.code.sparsity_map != "batch_topk" and draw(st.booleans()):
-    _draw_energy(draw, gan)
-  else:
-    _draw_classes(draw, config)
-  gan.ema_decay = draw(rates)
-  _draw_overfitting(draw, gan)
-
-
-def _draw_overfitting(draw, gan):
-  augmentation, is_energy = gan.augmentation, gan.loss in ENERGY_LOSSES
-  kinds = st.sets(one_of(ALTERATIONS)).map(lambda names: tuple(sorted(names)))
-  augmentation.kinds = draw(kinds)
-  augmentation.probability = draw(st.floats(0, 1))
-  augmentation.speed = draw(st.integers(1, 10**6))
-  if augmentation.kinds and not is_energy:
-    augmentation.target = draw(rates)
-  gan.consistency.update(real=draw(weights), fake=draw(weights))
-  gan.lecam.update(decay=draw(rates), start=draw(st.integers(0, 3)))
-  gan.lecam.weight = 0.0 if is_energy else draw(weights)
-  if gan.loss in WITH_TARGETS:
-    gan.update(label_smoothing=draw(rates), label_noise=draw(rates))
-  if not is_energy:
-    sizes = [
-      (packing, group)
-      for packing in ((1,) if gan.conditional.classes else (1, 2, 3))
-      for group in (0, 2, 3)
-      if gan.batch_size % (packing * max(group, 1)) == 0
-    ]
-    gan.packing, group = draw(st.sampled_from(sizes))
-    gan.deviation_group = group if gan.discriminator_hidden else 0
-
-
-def _draw_classes(draw, config):
-  conditional = config.gan.conditional
-  conditional.classes = draw(st.sampled_from([0, 0, 10]))
-  conditional.embedding, conditional.width = draw(st.integers(1, 5)), 4
-  conditional.update(discriminator=draw(one_of(JUDGEMENTS)), weight=draw(weights))
-
-
-def _draw_energy(draw, gan):
-  gan.loss = draw(one_of(ENERGY_LOSSES))
-  gan.update(discriminator_architecture=draw(one_of(ENERGIES)))
-  gan.update(discriminator_normalization="none", discriminator_attention=())
-  gan.discriminator_hidden = gan.discriminator_hidden or (4,)
-  gan.energy.margin, gan.energy.gamma = draw(st.floats(0.01, 9)), draw(shares)
-  gan.energy.balance_rate = draw(weights)
-  gan.energy.pulling_away = draw(weights) if gan.batch_size > 1 else 0.0
-
-
 def _draw_vae(draw, config):
   vae = config.vae
   vae.architecture = draw(one_of(ARCHITECTURES))
@@ -305,7 +202,7 @@ def _draw_super_resolution(draw, config):
   fields.channels, fields.blocks = draw(st.integers(1, 9)), draw(st.integers(0, 3))
   fields.encoder_hidden = draw(widths)
   fields.discriminator_hidden = (*draw(widths), draw(st.integers(1, 9)))
-  fields.loss = draw(one_of(LOSSES))
+  fields.loss = draw(one_of(LOSSES_WITHOUT_BOUND))
   fields.pixel_weight = draw(weights.filter(bool))
   fields.adversarial_weight = draw(weights)
   fields.ema_decay = draw(rates)
@@ -325,7 +222,7 @@ def _draw_translation(draw, config):
   fields.generator_normalization = draw(one_of(image_to_image.NORMALIZATIONS))
   fields.discriminator_normalization = draw(one_of(image_to_image.PATCH_NORMALIZATIONS))
   fields.blocks, fields.history = draw(st.integers(0, 2)), draw(st.integers(0, 30))
-  fields.loss = draw(one_of(ADVERSARIAL_LOSSES))
+  fields.loss = draw(one_of(LOSSES_WITHOUT_BOUND))
   for name in ("cycle_weight", "identity_weight"):
     fields[name] = draw(weights)
   fields.adversarial_weight = draw(st.floats(0.1, 3))
@@ -360,30 +257,3 @@ def _draw_sparse_coding(draw, config):
     config.sae.update(encoder_attention=(), decoder_attention=())
     config.code.update(sparsity_map=draw(one_of(["relu", "none"])), penalty="none")
     config.gan.sparsity_weight = 0.0
-
-
-def _draw_architectures(draw, config, sparse):
-  gan = config.gan
-  bodies = sorted(GENERATOR_BODIES)
-  if sparse:
-    with_places = config.sae.architecture == "convolutional"
-    bodies = [name for name in bodies if (name != "mlp") == with_places]
-  gan.generator_architecture = draw(st.sampled_from(bodies))
-  gan.discriminator_architecture = draw(one_of(DISCRIMINATORS))
-  gan.kernel_size = draw(st.integers(1, 5))
-  gan.residual.blocks = draw(st.integers(1, 2))
-  grouped = []
-  for player in ("generator", "discriminator"):
-    architecture = gan[f"{player}_architecture"]
-    hidden = draw(widths.filter(bool) if architecture != "mlp" else widths)
-    gan[f"{player}_hidden"] = hidden
-    if architecture == "residual":
-      grouped += [EXPANSION * width for width in hidden]
-    if architecture == "dcgan":
-      gan[f"{player}_normalization"] = draw(one_of(NORMALIZATIONS))
-    if architecture in LARGEST and not (sparse and player == "generator"):
-      # rows of a map, in images of four rows
-      rows = 4 >> LARGEST[architecture]
-      gan[f"{player}_attention"] = draw(st.sampled_from([(), (rows,)]))
-  divisors = [n for n in range(1, 19) if not any(width % n for width in grouped)]
-  gan.residual.groups = draw(st.sampled_from(divisors))

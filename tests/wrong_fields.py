@@ -192,7 +192,7 @@ WRONG = {
   "translation.discriminator_architecture": BAD_NAMES,
   "translation.discriminator_hidden": [(), *BAD_WIDTHS],
   "translation.discriminator_normalization": BAD_NAMES,
-  "translation.loss": BAD_NAMES,
+  "translation.loss": ["wasserstein", *BAD_NAMES],
   "translation.adversarial_weight": BAD_WEIGHTS,
   "translation.cycle_weight": BAD_WEIGHTS,
   "translation.identity_weight": BAD_WEIGHTS,

@@ -128,3 +128,7 @@ ADVERSARIAL_LOSSES = {
   "wasserstein": wasserstein,
   "relativistic": relativistic,
 }
+# Those that need nothing to bound the slope of the discriminator.
+LOSSES_WITHOUT_BOUND = tuple(
+  name for name in ADVERSARIAL_LOSSES if name != "wasserstein"
+)

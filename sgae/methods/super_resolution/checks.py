@@ -5,7 +5,7 @@ from typing import Any
 from sgae.config_checks import at_least, below_one, choice, non_negative, widths
 from sgae.data.dataset import are_vectors
 from sgae.errors import UserError
-from sgae.losses.adversarial import ADVERSARIAL_LOSSES
+from sgae.losses.adversarial import LOSSES_WITHOUT_BOUND
 from sgae.methods.checks import check_cadence, check_optimizer, check_penalty
 from sgae.methods.sparse_autoencoder.checks import check_networks
 from sgae.methods.super_resolution.networks import GENERATORS
@@ -13,15 +13,13 @@ from sgae.methods.super_resolution.program import OF_CODE, PLAYERS, WEIGHTS
 
 # Methods whose decoder a sparse generator takes.
 AUTOENCODERS = ("sae", "sparse_coding")
-# What keeps the slope of a Wasserstein critic bounded there is not.
-LOSSES = tuple(name for name in ADVERSARIAL_LOSSES if name != "wasserstein")
 
 
 def check(config: Any) -> None:
   """Refuses impossible fields, or an earlier phase that is missing."""
   fields = config.super_resolution
   choice("super_resolution.generator", fields.generator, GENERATORS)
-  choice("super_resolution.loss", fields.loss, LOSSES)
+  choice("super_resolution.loss", fields.loss, LOSSES_WITHOUT_BOUND)
   for field, least in (
     ("factor", 2),
     ("channels", 1),

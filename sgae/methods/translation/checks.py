@@ -6,7 +6,7 @@ from sgae.config_checks import at_least, below_one, choice, non_negative, widths
 from sgae.data.checks import check_one_shape
 from sgae.data.dataset import Dataset
 from sgae.errors import UserError
-from sgae.losses.adversarial import ADVERSARIAL_LOSSES
+from sgae.losses.adversarial import LOSSES_WITHOUT_BOUND
 from sgae.methods.checks import (
   check_cadence,
   check_optimizer,
@@ -42,7 +42,7 @@ def check(config: Any) -> None:
         f"translation.{hidden}=() is not allowed: give it a width at least"
       )
     check_optimizer(f"translation.{player}_optimizer", fields[f"{player}_optimizer"])
-  choice("translation.loss", fields.loss, ADVERSARIAL_LOSSES)
+  choice("translation.loss", fields.loss, LOSSES_WITHOUT_BOUND)
   for field in ("blocks", "history"):
     at_least(f"translation.{field}", fields[field], 0)
   for field in TERMS:
