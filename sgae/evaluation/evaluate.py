@@ -10,6 +10,7 @@ from sgae.data.cache import cache_root, ensure_root
 from sgae.devices import processes
 from sgae.devices.mesh import fetch_local, make_mesh, take_member
 from sgae.diagnostics.health import events
+from sgae.errors import UserError
 from sgae.evaluation import baselines, conditional, explore, feature_extractor
 from sgae.evaluation.measures.estimate import Estimate
 from sgae.evaluation.measures.reference import EvaluationData
@@ -48,9 +49,12 @@ def evaluate_run(
     output: the directory that figures and report go to; None: the run directory.
 
   Raises:
-    UserError: there is no run, no checkpoint or no data, or another field is set.
+    UserError: there is no run, no checkpoint or no data, or another field is set; or
+      `target` is given and there are no members, or no distance to compare.
   """
   config = stored_config(workdir, overrides, console.line)
+  if target:
+    _check_target(config, workdir, target)
   place = output or workdir
   require_writable(place)  # early: measuring may take minutes
   ensure_root(config.data.cache_directory, place, console.line)
@@ -254,6 +258,20 @@ def _controls(evaluator: Evaluator, observed: Any) -> dict[str, Any]:
   if evaluator.controls is None:
     return {}
   return {name: _plain(own) for name, own in evaluator.controls(observed).items()}
+
+
+def _check_target(config, workdir, target):
+  """Refuses a distance to reach where nothing would be counted by it."""
+  if not population.members_of(config):
+    missing = "members"
+  elif not any(METHODS[name].selects_by for name in config.phases):
+    missing = "phase that measures one"
+  else:
+    return
+  raise UserError(
+    f"--target={target:g} counts the members of a population that reach a distance, "
+    f"and {workdir} has no {missing}: leave it out"
+  )
 
 
 def note_success(name: str, entry: dict[str, Any], target: float) -> None:

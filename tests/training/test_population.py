@@ -222,6 +222,11 @@ def test_evaluating_again_says_how_many_members_succeed(whole):
   assert page.count('href="members/') == 4
 
 
+def test_a_target_without_members_is_refused(whole_run):
+  with pytest.raises(UserError, match="--target=5 .* has no members: leave it out"):
+    evaluate_run(whole_run, {}, Console(quiet=True), target=5.0)
+
+
 def test_a_success_neither_diverges_nor_loses_a_class():
   def figures(distance, classes):
     return {"frechet": {"value": distance}, "classes_covered": {"value": classes}}
