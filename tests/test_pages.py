@@ -1,4 +1,4 @@
-"""The pages (*.md): commands run, on small settings, and links lead somewhere.
+"""Commands of the pages (*.md) run, on small settings.
 
 A command is a line of a code block that begins with one of `PROGRAMS`. Those of
 launch.py run on digits and tiny networks, in a folder that has what they name: run
@@ -22,6 +22,7 @@ import pytest
 from PIL import Image
 
 from tests.commands import forked
+from tests.pages import PAGES, code_lines
 from tests.runs import tiny_config, train
 from tests.systems import ROOT
 
@@ -55,37 +56,6 @@ class Command(NamedTuple):
     return " ".join(self.words)
 
 
-def pages() -> list[Path]:
-  """Returns all pages of the repository."""
-  found = []
-  for folder, folders, files in os.walk(ROOT):
-    folders[:] = [
-      each
-      for each in folders
-      if each[0] != "." and each not in ("shared", "build", "node_modules")
-      if (folder, each) != (str(ROOT), "runs")  # where runs go, and no package
-    ]
-    found += [Path(folder) / file for file in files if file.endswith(".md")]
-  return sorted(found)
-
-
-def code_lines(text: str) -> Iterator[tuple[int, str]]:
-  """Yields number and content of the lines of fenced and of indented code blocks."""
-  fenced = indented = False
-  before = ""
-  for number, line in enumerate(text.splitlines(), 1):
-    if line.lstrip().startswith("```"):
-      fenced = not fenced
-    elif fenced:
-      yield number, line
-    else:
-      starts = line.startswith("    ")
-      indented = starts and (indented or not before.strip())
-      if indented:
-        yield number, line
-    before = line
-
-
 def commands_of(name: str, text: str) -> Iterator[Command]:
   """Yields the commands of a page, those that are joined by && one by one."""
   pending = ""
@@ -110,7 +80,6 @@ def commands_of(name: str, text: str) -> Iterator[Command]:
       words = []
 
 
-PAGES = {path.relative_to(ROOT).as_posix(): path.read_text() for path in pages()}
 COMMANDS = [
   command for name, text in PAGES.items() for command in commands_of(name, text)
 ]
@@ -321,49 +290,3 @@ def test_all_exceptions_occur():
   words = " ".join(" ".join(texts).split())
   gone = [each for each in EXCEPTED if each not in words]
   assert not gone, f"in no page, remove from EXCEPTED: {gone}"
-
-
-def prose(text: str) -> str:
-  """Returns a page without its code."""
-  numbers = {number for number, _ in code_lines(text)}
-  lines = [
-    "" if number in numbers else line
-    for number, line in enumerate(text.splitlines(), 1)
-  ]
-  return re.sub(r"`[^`]*`", "", "\n".join(lines))
-
-
-def anchors(text: str) -> set[str]:
-  """Returns the anchors that GitHub gives to the headings of a page."""
-  code = {number for number, _ in code_lines(text)}
-  found: dict[str, int] = {}
-  names = set()
-  for number, line in enumerate(text.splitlines(), 1):
-    if number not in code and (heading := re.match(r"#{1,6} +(.*?)[ #]*$", line)):
-      plain = re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", heading[1]).lower()
-      name = re.sub(r"[^\w\- ]", "", plain).replace(" ", "-")
-      count = found[name] = found.get(name, -1) + 1
-      names.add(f"{name}-{count}" if count else name)
-  return names
-
-
-def test_headings_have_anchors():
-  text = "# One, `two` & [three](x.md)\n## Again\n    # no\n\n    # code\n# Again #\n"
-  assert anchors(text) == {"one-two--three", "again", "again-1"}
-
-
-@pytest.mark.parametrize("name", PAGES)
-def test_links_lead_somewhere(name):
-  # a link's text may be code, its target not
-  text = prose(re.sub(r"\[[^\]]*\]\(", "[](", PAGES[name]))
-  for target in re.findall(r"\]\(([^)\s]+)|<img[^>]*src=\"([^\"]+)", text):
-    link = "".join(target)
-    if re.match(r"[a-z]+:", link):
-      continue
-    path, _, anchor = link.partition("#")
-    file = (ROOT / name).parent / path if path else ROOT / name
-    assert file.exists(), f"{name}: {link} does not exist"
-    if anchor:
-      assert file.suffix == ".md" and anchor in anchors(file.read_text()), (
-        f"{name}: no heading for {link}"
-      )

@@ -241,3 +241,41 @@ def tensorflow():
   """Skips if TensorFlow is not installed; the tests never import it."""
   if importlib.util.find_spec("tensorflow") is None:
     pytest.skip("TensorFlow is not installed")
+
+
+@pytest.fixture
+def write_npz(tmp_path):
+  """Writes <tmp_path>/faces.npz with these arrays; returns its path."""
+
+  def write(**arrays):
+    path = tmp_path / "faces.npz"
+    np.savez(path, **arrays)
+    return path
+
+  return write
+
+
+@pytest.fixture
+def load_npz(make_config):
+  """Loads the file; without `lines`, any report is a failure."""
+
+  def load(path, lines=None, **changes):
+    config = make_config(source="npz", path=str(path), **changes)
+    return sources.load(config, pytest.fail if lines is None else lines.append)
+
+  return load
+
+
+@pytest.fixture
+def refuse_npz(load_npz):
+  """Returns the one line by which the file is refused."""
+
+  def refuse(path, **changes):
+    with pytest.raises(UserError) as error:
+      load_npz(path, [], **changes)
+    message = str(error.value)
+    assert message.isprintable()  # One line, for any terminal.
+    assert os.path.basename(path) in message
+    return message
+
+  return refuse
