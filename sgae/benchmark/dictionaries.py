@@ -1,7 +1,7 @@
 """Time to learn a dictionary: `python -m sgae.benchmark.dictionaries`.
 
 Ours and scikit-learn's MiniBatchDictionaryLearning see the same examples as often, one
-after the other. Both dictionaries are judged alike: by the objective of held-out
+after the other. Both dictionaries are scored alike: by the objective of held-out
 examples, 1/2 |x - u D|^2 + alpha |u|_1, with codes that scikit-learn's coordinate
 descent finds. `--only=patches,mnist` chooses data, `--epochs` how often training
 examples are seen, `--json=PATH` keeps what was measured.
@@ -28,8 +28,8 @@ from sgae.data.dataset import Dataset
 from sgae.methods import METHODS
 from sgae.training.calls import calls_in_memory
 
-JUDGED = 2000  # held-out examples, at most
-MOST_ITERATIONS = 10_000  # of coordinate descent, to judge
+SCORED = 2000  # held-out examples, at most
+MOST_ITERATIONS = 10_000  # of coordinate descent, for the score
 
 
 def ours(config: Any, dataset: Dataset) -> np.ndarray:
@@ -80,11 +80,11 @@ def signals_of(dataset: Dataset, images: np.ndarray) -> np.ndarray:
   return centred.reshape(len(images), -1)
 
 
-def judge(config: Any, dataset: Dataset, atoms_kd: np.ndarray) -> tuple[float, float]:
+def score(config: Any, dataset: Dataset, atoms_kd: np.ndarray) -> tuple[float, float]:
   """Returns the mean objective of held-out examples, and its standard error."""
   (name,) = config.phases
   alpha = config[name].alpha
-  signals = signals_of(dataset, dataset.test.images[:JUDGED]).astype(np.float64)
+  signals = signals_of(dataset, dataset.test.images[:SCORED]).astype(np.float64)
   atoms_kd = atoms_kd.astype(np.float64)
   with warnings.catch_warnings():
     warnings.simplefilter("ignore", ConvergenceWarning)
@@ -106,7 +106,7 @@ def measure(config: Any, dataset: Dataset, side: str) -> dict[str, Any]:
   began = time.perf_counter()
   atoms_kd = SIDES[side](config, dataset)
   seconds = time.perf_counter() - began
-  objective, error = judge(config, dataset, atoms_kd)
+  objective, error = score(config, dataset, atoms_kd)
   return {"side": side, "seconds": seconds, "objective": objective, "error": error}
 
 

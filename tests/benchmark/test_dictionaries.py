@@ -1,4 +1,4 @@
-"""Time to learn a dictionary: both sides learn, and are judged alike."""
+"""Time to learn a dictionary: both sides learn, and are scored alike."""
 
 import jax.numpy as jnp
 import numpy as np
@@ -25,7 +25,7 @@ def of_known_atoms() -> Dataset:
   return Dataset("tiny", split(400), split(50), 1)
 
 
-def test_both_sides_learn_and_are_judged_by_the_same_objective():
+def test_both_sides_learn_and_are_scored_by_the_same_objective():
   config = dictionary_config("patches", 3)
   config.code.num_latents = 8
   config.sparse_coding.update(batch_size=20, steps=60, log_every=10, iterations=30)
@@ -33,7 +33,7 @@ def test_both_sides_learn_and_are_judged_by_the_same_objective():
   config, dataset = validate(config), of_known_atoms()
   fresh = np.random.default_rng(1).normal(size=(8, 16))
   fresh /= np.linalg.norm(fresh, axis=1, keepdims=True)
-  at_first, _ = dictionaries.judge(config, dataset, fresh)
+  at_first, _ = dictionaries.score(config, dataset, fresh)
   for side in dictionaries.SIDES:
     found = dictionaries.measure(config, dataset, side)
     assert found["objective"] < 0.7 * at_first

@@ -9,7 +9,7 @@ from sgae.data import resident
 from sgae.data.dataset import Dataset, Split
 from sgae.devices.mesh import local_mesh
 from sgae.evaluation.measures.suite import Extracted
-from sgae.methods.gan.held_out import make_judge, overfitting_figures
+from sgae.methods.gan.held_out import make_discriminate, overfitting_figures
 from sgae.methods.gan.presentation import packed
 from tests.systems import IMAGES, LABELS, make_phase, small_config
 
@@ -60,8 +60,8 @@ def test_the_first_images_of_each_kind_are_judged_in_packs():
   phase = make_phase("gan", config)
   state = phase.init({})
   dataset = Dataset("x", Split(IMAGES[:9], LABELS[:9]), Split(IMAGES[9:], LABELS), 10)
-  judge = make_judge(config, phase.program, dataset, local_mesh())
-  found = judge(state, Extracted(IMAGES[100:105], None, None))
+  discriminate = make_discriminate(config, phase.program, dataset, local_mesh())
+  found = discriminate(state, Extracted(IMAGES[100:105], None, None))
   assert [len(values) for values in found.values()] == [4, 123, 2]
   packs = packed(resident.to_model_range(IMAGES[:8]), 2)
   wanted = jax.jit(phase.program.functions["discriminate"])(state, packs)
@@ -73,10 +73,10 @@ def test_images_are_judged_with_their_classes():
   phase = make_phase("gan", config)
   state = phase.init({})
   split = Split(IMAGES[:9], LABELS[:9])
-  judge = make_judge(
+  discriminate = make_discriminate(
     config, phase.program, Dataset("x", split, split, 10), local_mesh()
   )
-  found = judge(state, Extracted(split.images, None, None, split.labels[::-1]))
+  found = discriminate(state, Extracted(split.images, None, None, split.labels[::-1]))
   weights = np.eye(10, dtype=np.float32)[split.labels]
   images = resident.to_model_range(split.images)
   discriminate = phase.program.functions["discriminate"]

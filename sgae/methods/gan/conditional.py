@@ -25,13 +25,13 @@ class Labelled(NamedTuple):
     inputs: `inputs(images_bhwc, latents_bz)`, what the discriminator takes; there may
       be several times as many images as latents, those of one latent side by side.
     term: what is said of classes, as a loss; None: nothing is.
-    judge: the discriminator with what it says of the class; None without a term.
+    discriminator: that with what it says of the class; None without a term.
     classes: K.
   """
 
   inputs: Callable[[jax.Array, jax.Array], Any] = lambda images, latents: images
   term: ClassTerm | None = None
-  judge: BatchNetwork | None = None
+  discriminator: BatchNetwork | None = None
   classes: int = 0
 
   def loss(
@@ -52,26 +52,29 @@ class Labelled(NamedTuple):
       latents_bz: of the generated ones.
       axis: mapped axis over which the batch is spread, or None.
     """
-    judge: Any = self.judge
-    said = [
-      judge.apply(params, self.inputs(images, latents_bz), train=True, axis=axis)[0][1]
-      for images in (real_bhwc, fake_bhwc)
-    ]
+    discriminator: Any = self.discriminator
+
+    def said_of(images):
+      inputs = self.inputs(images, latents_bz)
+      return discriminator.apply(params, inputs, train=True, axis=axis)[0][1]
+
+    said = [said_of(images) for images in (real_bhwc, fake_bhwc)]
     return half(*said, latents_bz[:, -self.classes :], axis)
 
 
 UNLABELLED = Labelled()
 
 
-def make_labelled(config: Any, judge: BatchNetwork | None) -> Labelled:
+def make_labelled(config: Any, discriminator: BatchNetwork | None) -> Labelled:
   """Returns how the config's discriminator takes images, and its terms of classes.
 
   Args:
     config: validated.
-    judge: from `networks.build_judge`; None where there are no classes.
+    discriminator: from `networks.build_class_discriminator`; None where there are no
+      classes.
   """
   conditional = config.gan.conditional
-  if judge is None:
+  if discriminator is None:
     return UNLABELLED
 
   def inputs(images_bhwc, latents_bz):
@@ -80,7 +83,7 @@ def make_labelled(config: Any, judge: BatchNetwork | None) -> Labelled:
     return images_bhwc, jnp.repeat(weights_bk, times, axis=0)
 
   term = CLASS_TERMS.get(conditional.discriminator)
-  return Labelled(inputs, term, judge if term else None, conditional.classes)
+  return Labelled(inputs, term, discriminator if term else None, conditional.classes)
 
 
 def with_classes(

@@ -17,7 +17,7 @@ from sgae.evaluation.measures.estimate import Estimate
 from sgae.evaluation.measures.reference import EvaluationData
 from sgae.evaluation.measures.samples import sample_statistics
 from sgae.evaluation.measures.suite import Extracted
-from sgae.methods.gan.held_out import Logits, make_judge, overfitting_figures
+from sgae.methods.gan.held_out import Logits, make_discriminate, overfitting_figures
 from sgae.methods.gan.program import build
 from sgae.methods.generation import class_detail, full_count, sample_protocol
 from sgae.methods.method import Evaluator, Program
@@ -45,7 +45,7 @@ class Observation(NamedTuple):
   Attributes:
     samples: generated images with their features.
     interpolations: see `make_interpolator`.
-    logits: of `make_judge`, in training; else none.
+    logits: of `make_discriminate`, in training; else none.
   """
 
   samples: Extracted
@@ -65,7 +65,7 @@ class GanEvaluator:
     self.classes = config.gan.conditional.classes
     self.sample = make_sampler(program, mesh)
     self.interpolate = make_interpolator(config, program, mesh)
-    self.judge = make_judge(config, program, self.dataset, mesh)
+    self.discriminate = make_discriminate(config, program, self.dataset, mesh)
     self.extract_features = data.extract_features(mesh)
     self.full_count = full_count(config, data)
     self.real_statistics = functools.cache(self._real_statistics)
@@ -76,7 +76,7 @@ class GanEvaluator:
     samples = self.extract_features(self.sample(state, count))
     if self.classes:
       samples = samples._replace(labels=np.arange(count) % self.classes)
-    logits = {} if full else self.judge(state, samples)
+    logits = {} if full else self.discriminate(state, samples)
     return Observation(samples, self.interpolate(state), logits)
 
   def labelled(self, observed: Observation) -> Split:

@@ -100,15 +100,15 @@ def _make_loss(
       for side, images in (("real", real_bhwc), ("fake", generated.images))
     }
 
-    def judge(network, side):
+    def logits_of(network, side):
       inputs = labelled.inputs(shown[side], latents_bz)
       return network.apply(discriminator_params, inputs, train=True, axis=axis)[0]
 
-    real_b, repulsion = judge(discriminator, "real"), None
+    real_b, repulsion = logits_of(discriminator, "real"), None
     if energy is None:
-      fake_b = judge(discriminator, "fake")
+      fake_b = logits_of(discriminator, "fake")
     else:
-      fake_b, of_discriminator = judge(energy, "fake")
+      fake_b, of_discriminator = logits_of(energy, "fake")
       repulsion = pulling_away(of_discriminator, axis)
     numbers = {name: settings[name] for name in adversarial.numbers}
     value = adversarial.generator(real_b, fake_b, **numbers)

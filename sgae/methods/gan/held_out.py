@@ -21,10 +21,10 @@ CERTAIN = 3.0
 Logits = Mapping[str, np.ndarray]
 
 
-def make_judge(
+def make_discriminate(
   config: Any, program: Program, dataset: Dataset, mesh: Any
 ) -> Callable[[Any, Extracted], Logits]:
-  """Returns `judge(state, samples) -> {kind: logits [N]}`.
+  """Returns `discriminate(state, samples) -> {kind: logits [N]}`.
 
   The kinds are 'training', the first training images, 'held_out', the first of the test
   split, which nothing is trained on, and 'generated', the first samples; all as they
@@ -35,20 +35,20 @@ def make_judge(
     config: of the run.
     program: of the run.
     dataset: the data.
-    mesh: the devices; every process of it calls `judge`.
+    mesh: the devices; every process of it calls `discriminate`.
   """
   packing, classes = config.gan.packing, config.gan.conditional.classes
-  discriminate = program.functions["discriminate"]
+  of_program = program.functions["discriminate"]
   channels = dataset.train.images.shape[-1]
 
-  def judge_rows(state, shown):
+  def discriminate_rows(state, shown):
     if not classes:
-      return discriminate(state, resident.to_model_range(shown))
+      return of_program(state, resident.to_model_range(shown))
     images, weights_bk = shown[..., :channels], shown[:, 0, 0, channels:]
     weights_bk = weights_bk.astype(jnp.float32)
-    return discriminate(state, resident.to_model_range(images), weights_bk)
+    return of_program(state, resident.to_model_range(images), weights_bk)
 
-  run = batched_apply(judge_rows, mesh)
+  run = batched_apply(discriminate_rows, mesh)
 
   def shown_of(split, count):
     images = split.images[:count]
@@ -60,7 +60,7 @@ def make_judge(
     )  # beside the images, since one array is spread over the devices
     return np.concatenate([images, planes], axis=3)
 
-  def judge(state, samples):
+  def discriminate(state, samples):
     splits = {
       "training": dataset.train,
       "held_out": dataset.test,
@@ -73,7 +73,7 @@ def make_judge(
         logits[kind] = run(state, shown_of(split, count))
     return logits
 
-  return judge
+  return discriminate
 
 
 def overfitting_figures(logits: Logits) -> dict[str, Estimate]:

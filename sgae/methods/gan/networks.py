@@ -59,14 +59,16 @@ def build_discriminator(config: Any, mean_image_hwc: np.ndarray) -> BatchNetwork
   mean_image_hwc = np.tile(mean_image_hwc, config.gan.packing)
   if architecture in ENERGIES:
     return build_energy(config, mean_image_hwc).then(only_logits)
-  judge = build_judge(config, mean_image_hwc.shape)
-  if judge is not None:
-    return conditional.without_classes(judge)
+  naming = build_class_discriminator(config, mean_image_hwc.shape)
+  if naming is not None:
+    return conditional.without_classes(naming)
   network = _discriminator_body(config.gan)(mean_image_hwc.shape, 1).then(only_channel)
   return computed_in(network, config.precision.compute)
 
 
-def build_judge(config: Any, image_shape: tuple[int, ...]) -> BatchNetwork | None:
+def build_class_discriminator(
+  config: Any, image_shape: tuple[int, ...]
+) -> BatchNetwork | None:
   """Builds the discriminator with what it says of classes; None where there are none.
 
   Args:

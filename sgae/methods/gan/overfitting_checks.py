@@ -37,7 +37,7 @@ def check_overfitting(config: Any) -> None:
         f"gan.{field}={gan[field]} needs a loss with targets, which gan.loss="
         f"'{gan.loss}' has not: set it to 0, or choose {', '.join(WITH_TARGETS)}"
       )
-  _check_together(config)
+  _check_groups(config)
 
 
 def _check_kinds(config):
@@ -85,7 +85,7 @@ def _refuse_energies(gan, field, value):
     )
 
 
-def _check_together(config):
+def _check_groups(config):
   """Refuses images that are judged together where each has to be judged alone."""
   gan = config.gan
   at_least("gan.packing", gan.packing, 1)
@@ -96,7 +96,7 @@ def _check_together(config):
     )
   for field, none in (("packing", 1), ("deviation_group", 0)):
     if gan[field] != none:
-      _check_judge(config, f"gan.{field}={gan[field]}", none)
+      _check_together(config, f"gan.{field}={gan[field]}", none)
   together = gan.packing * max(gan.deviation_group, 1)
   if gan.batch_size % together:
     raise UserError(
@@ -106,7 +106,7 @@ def _check_together(config):
     )
 
 
-def _check_judge(config, choice, none):
+def _check_together(config, choice, none):
   gan = config.gan
   if gan.discriminator_architecture in ENERGIES:
     raise UserError(

@@ -76,7 +76,7 @@ class Presentation(NamedTuple):
 
   def consistency(
     self,
-    judge: Callable[[jax.Array], jax.Array],
+    discriminate: Callable[[jax.Array], jax.Array],
     images: Mapping[str, jax.Array],
     logits: Mapping[str, jax.Array],
     drawn: Drawn,
@@ -88,7 +88,7 @@ class Presentation(NamedTuple):
     et al. 2020 (arXiv 2002.04724).
 
     Args:
-      judge: images as they are shown -> logits.
+      discriminate: images as they are shown -> logits.
       images: by 'real' and 'fake', as they are given to `show`.
       logits: of these images as they are shown.
       drawn, numbers: as for `show`.
@@ -100,7 +100,8 @@ class Presentation(NamedTuple):
     for side in self.again:
       seen = self._altered(side, images[side], drawn, numbers)
       again = altered(seen, self.kinds_again, drawn[f"{side}_again"], 1.0)
-      moved = jnp.mean((logits[side] - judge(packed(again, self.packing))) ** 2)
+      again_logits = discriminate(packed(again, self.packing))
+      moved = jnp.mean((logits[side] - again_logits) ** 2)
       metrics[f"gan/consistency_{side}"] = moved
       total += numbers[f"consistency_{side}"] * moved
     return total, metrics

@@ -18,9 +18,9 @@ from sgae.methods.gan.discriminator import make_discriminator_update
 from sgae.methods.gan.energy import build_energy, energy_settings, regulate
 from sgae.methods.gan.generator import make_generator_update
 from sgae.methods.gan.networks import (
+  build_class_discriminator,
   build_discriminator,
   build_generator,
-  build_judge,
 )
 from sgae.methods.gan.noise import make_draw_latents
 from sgae.methods.gan.overfitting import (
@@ -140,7 +140,7 @@ def _make_step(
   gan = config.gan
   adversarial, presentation = build_loss(gan), make_presentation(gan)
   omega = config.code.penalty if gan.generator == "sparse" else "none"
-  labelled = make_labelled(config, build_judge(config, mean_image.shape))
+  labelled = make_labelled(config, build_class_discriminator(config, mean_image.shape))
   return make_adversarial_step(
     make_discriminator_update(
       players.generator,
@@ -198,8 +198,11 @@ def _functions(
   def discriminate_class(state, images_bhwc, weights_bk):
     return discriminate(state, (images_bhwc, weights_bk))
 
-  judge = discriminate_class if classes else discriminate
-  return {"generate": generate, "latents": latents, "discriminate": judge}
+  return {
+    "generate": generate,
+    "latents": latents,
+    "discriminate": discriminate_class if classes else discriminate,
+  }
 
 
 def _sampling(

@@ -110,14 +110,16 @@ def make_recognition_step(
     def latents(name):
       return draw_latents(key(name), batch["position"], latent_dim)
 
-    judge, metrics = update_discriminator(state, batch, noise, latents, axis)
-    maker, seen = update_generator(state, judge, batch, noise, latents, axis)
+    trained, metrics = update_discriminator(state, batch, noise, latents, axis)
+    state = state.replace(discriminator=trained)
+    trained, seen = update_generator(state, batch, noise, latents, axis)
     ema_params = update_ema(
-      state.ema_params, judge.params, state.settings["ema_decay"], state.step
+      state.ema_params,
+      state.discriminator.params,
+      state.settings["ema_decay"],
+      state.step,
     )
-    state = state.replace(
-      step=state.step + 1, generator=maker, discriminator=judge, ema_params=ema_params
-    )
+    state = state.replace(step=state.step + 1, generator=trained, ema_params=ema_params)
     named = {f"recognition/{name}": value for name, value in (metrics | seen).items()}
     return state, named
 
@@ -149,20 +151,20 @@ def _make_updates(generator, discriminator, optimizers) -> tuple[Callable, Calla
     optimizer = optimizers["discriminator"]
     return apply_gradients(state.discriminator, optimizer, gradients), metrics
 
-  def update_generator(state, judge, batch, noise, latents, axis):
+  def update_generator(state, batch, noise, latents, axis):
     examples = (
       latents("latents of the generator"),
       (batch["image"][MATCHED], noise("matched")),
       noise("matching"),
     )
     gradients, metrics, _ = mean_gradient(generator_loss, axis)(
-      state.generator.params, examples, judge.params, axis
+      state.generator.params, examples, state.discriminator.params, axis
     )
     statistics = metrics.pop("statistics")
     metrics["g_grad_norm"] = norm(gradients)
-    maker = apply_gradients(state.generator, optimizers["generator"], gradients)
-    params = generator.after_update(maker.params, statistics)
-    return maker.replace(params=params), metrics
+    player = apply_gradients(state.generator, optimizers["generator"], gradients)
+    params = generator.after_update(player.params, statistics)
+    return player.replace(params=params), metrics
 
   return update_discriminator, update_generator
 
@@ -177,14 +179,14 @@ def make_losses(
     each of the images with its noise; and `generator_loss(params, (latents_bz, (images,
     noise), noise of generated ones), discriminator_params, axis)`.
   """
-  judge = discriminator.network.apply
+  discriminate = discriminator.network.apply
 
   def discriminator_loss(params, examples, settings):
     labelled, labels_b, unlabelled, generated = examples
     parts = (labelled, unlabelled, generated)
     # in one pass: its products are quicker than three of a third
     whole = jax.tree.map(lambda *rows: jnp.concatenate(rows), *parts)
-    logits, real, fake = jnp.split(judge(params, whole)[0], len(parts))
+    logits, real, fake = jnp.split(discriminate(params, whole)[0], len(parts))
     known = semi_supervised.labelled(logits, labels_b)
     unknown = semi_supervised.unlabelled(real, fake)
     value = known + settings["unlabelled_weight"] * unknown
@@ -201,8 +203,8 @@ def make_losses(
   def generator_loss(params, examples, discriminator_params: Any, axis):
     latents_bz, real, noise = examples
     generated, statistics = generator.apply(params, latents_bz, train=True, axis=axis)
-    _, of_real = judge(discriminator_params, real)
-    _, of_fake = judge(discriminator_params, (generated, noise))
+    _, of_real = discriminate(discriminator_params, real)
+    _, of_fake = discriminate(discriminator_params, (generated, noise))
     value = semi_supervised.feature_matching(of_real, of_fake, axis)
     return value, ({"g_loss": value, "statistics": statistics}, None)
 

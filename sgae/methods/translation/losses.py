@@ -33,7 +33,7 @@ class Losses(NamedTuple):
 
 def make_losses(
   translators: Translators,
-  judge: BatchNetwork,
+  discriminator: BatchNetwork,
   adversarial: AdversarialLoss,
   omega: Omega,
   terms: Collection[str],
@@ -43,7 +43,7 @@ def make_losses(
 
   Args:
     translators: the generators.
-    judge: the network of each discriminator.
+    discriminator: the network of each discriminator.
     adversarial: a loss of logits; each patch counts as an example.
     omega: of the code, where there is one.
     terms: names of the settings that are weights of the terms; `pair_weight` among
@@ -69,7 +69,9 @@ def make_losses(
     found = _terms_of_images(terms, translate, images, made)
     if "adversarial_weight" in terms:
       real, half = seen(images, images[::-1]), adversarial.generator
-      value, *_ = _halves(judge, half, others["discriminator"], real, fakes, axis)
+      value, *_ = _halves(
+        discriminator, half, others["discriminator"], real, fakes, axis
+      )
       found["adversarial_weight"] = value
     if classify is not None:
       value = class_error(classify, others["classifier"], images[::-1], made)
@@ -87,18 +89,18 @@ def make_losses(
   def discriminator_loss(params, examples, axis):
     images, fakes = map(jnp.stack, examples)
     real, half = seen(images, images[::-1]), adversarial.discriminator
-    value, logits, statistics = _halves(judge, half, params, real, fakes, axis)
+    value, logits, statistics = _halves(discriminator, half, params, real, fakes, axis)
     metrics = mean_logits(*logits) | {"d_loss": value, "statistics": statistics}
     return value, (metrics, None)
 
   return Losses(generator_loss, discriminator_loss)
 
 
-def _halves(judge, half, params, real, fake, axis) -> tuple:
+def _halves(discriminator, half, params, real, fake, axis) -> tuple:
   """Returns a half of the adversarial loss of both sides, and what it is made of."""
   logits, statistics = [], None
   for images in (real, fake):
-    own, statistics = both(judge)(params, images, train=True, axis=axis)
+    own, statistics = both(discriminator)(params, images, train=True, axis=axis)
     logits.append(own.reshape(2, -1))
   return jnp.sum(jax.vmap(half)(*logits)), logits, statistics
 

@@ -60,7 +60,7 @@ def build(
   fields = config.translation
   mean = np.zeros(image_shape, np.float32) if mean_image is None else mean_image
   translators = build_translators(config, mean)
-  judge = build_discriminators(config, image_shape)
+  discriminator = build_discriminators(config, image_shape)
   terms, settings = _settings(config)
   classifier = _classifier(config, image_shape)
   optimizers = {
@@ -80,7 +80,7 @@ def build(
     own = {name: given[name] for name in translators.branches if name in given}
     params = {
       "generator": translators.init(keys[0], own),
-      "discriminator": initial(judge.init, keys[1]),
+      "discriminator": initial(discriminator.init, keys[1]),
     }
     fixed = _fixed(classifier, key, given)
     shape = (fields.history, height, width, seen_channels)
@@ -88,8 +88,8 @@ def build(
 
   step = make_translation_step(
     translators,
-    judge,
-    _losses(config, translators, judge, terms, classifier),
+    discriminator,
+    _losses(config, translators, discriminator, terms, classifier),
     optimizers,
     fields.batch_size,
     adversarial="adversarial_weight" in terms,
@@ -132,7 +132,7 @@ def _fixed(
 def _losses(
   config: Any,
   translators: Translators,
-  judge: BatchNetwork,
+  discriminator: BatchNetwork,
   terms: Collection[str],
   classifier: Classifier | None,
 ) -> Losses:
@@ -140,7 +140,7 @@ def _losses(
   penalty = config.code.penalty if _is_coded(fields) else "none"
   return make_losses(
     translators,
-    judge,
+    discriminator,
     ADVERSARIAL_LOSSES[fields.loss],
     SPARSITY_PENALTIES[penalty],
     terms,

@@ -77,7 +77,7 @@ def init_translation_state(
 
 def make_translation_step(
   translators: Translators,
-  judge: BatchNetwork,
+  discriminator: BatchNetwork,
   losses: Losses,
   optimizers: Mapping[str, optax.GradientTransformation],
   batch_size: int,
@@ -93,7 +93,7 @@ def make_translation_step(
 
   Args:
     translators: the generators.
-    judge: the network of each discriminator.
+    discriminator: the network of each discriminator.
     losses: from `make_losses`.
     optimizers: of both players, from `make_optimizer`.
     batch_size: images of each side in a step, over all devices.
@@ -107,7 +107,7 @@ def make_translation_step(
   """
 
   update_discriminators = _make_discriminator_update(
-    judge, losses, optimizers["discriminator"], batch_size, microbatches
+    discriminator, losses, optimizers["discriminator"], batch_size, microbatches
   )
 
   def step(state: TranslationState, batch: Batch, *, axis: str | None = None):
@@ -139,7 +139,7 @@ def make_translation_step(
 
 
 def _make_discriminator_update(
-  judge: BatchNetwork,
+  discriminator: BatchNetwork,
   losses: Losses,
   optimizer: optax.GradientTransformation,
   batch_size: int,
@@ -174,7 +174,7 @@ def _make_discriminator_update(
     statistics = metrics.pop("statistics")
     metrics["d_grad_norm"] = norm(gradients)
     player = apply_gradients(player, optimizer, gradients)
-    params = jax.vmap(judge.after_update)(player.params, statistics)
+    params = jax.vmap(discriminator.after_update)(player.params, statistics)
     return player.replace(params=params), history, metrics
 
   return update
