@@ -16,12 +16,13 @@ from sgae.reporting.stream import LastingStream
 
 
 class Report(NamedTuple):
-  """Where a phase stands: steps, images/s, seconds left (None: unknown), metrics."""
+  """Where a phase stands: steps, speed, seconds left (None: unknown), metrics."""
 
   name: str
   step: int
   total_steps: int
   images_per_second: float
+  noun: str
   seconds_left: float | None
   numbers: Mapping[str, float]
 
@@ -54,8 +55,14 @@ class PhaseProgress:
       # The first steps include the compilation, which the other steps do not.
       self._clock = (step, now)
       self._updated = True
-    name, total_steps = self._start.name, self._start.total_steps
-    self._show(Report(name, step, total_steps, images_per_second, left, numbers))
+    self._show(
+      self._start._replace(
+        step=step,
+        images_per_second=images_per_second,
+        seconds_left=left,
+        numbers=numbers,
+      )
+    )
 
 
 class Console:
@@ -105,7 +112,7 @@ class Console:
 
   @contextmanager
   def phase(
-    self, name: str, total_steps: int, first_step: int
+    self, name: str, total_steps: int, first_step: int, noun: str = "images"
   ) -> Iterator[PhaseProgress]:
     """Shows the progress of one phase inside the block.
 
@@ -113,11 +120,12 @@ class Console:
       name: the phase's name.
       total_steps: steps of the whole phase, at least 1.
       first_step: steps that were done before this process began.
+      noun: what examples are called.
 
     Returns:
       A context manager giving the object to `update`.
     """
-    start = Report(name, first_step, total_steps, 0.0, None, {})
+    start = Report(name, first_step, total_steps, 0.0, noun, None, {})
     if self._rich.is_terminal and not self._rich.is_dumb_terminal:
       with Live(_as_bar(start), console=self._rich) as live:
         yield PhaseProgress(start, lambda report: live.update(_as_bar(report)))
@@ -182,7 +190,7 @@ def _steps(report: Report) -> str:
 
 
 def _speed(report: Report) -> str:
-  return f"{report.images_per_second:,.0f} images/s"
+  return f"{report.images_per_second:,.0f} {report.noun}/s"
 
 
 def _time_left(report: Report) -> str:

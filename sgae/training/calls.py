@@ -9,7 +9,7 @@ import numpy as np
 
 from sgae import randomness
 from sgae.data import order
-from sgae.data.dataset import Dataset, Split
+from sgae.data.dataset import Dataset, Split, noun_of
 from sgae.data.placement import Placement, placed
 from sgae.data.resident import mean_image
 from sgae.devices.compiled_steps import CompiledSteps
@@ -214,7 +214,8 @@ def train_in_memory(name: str, config: Any, dataset: Dataset, console: Console) 
   program = METHODS[name].build(config, images.shape[1:], mean_image(images))
   images_per_call = config[name].log_every * int(np.prod(program.batch_shape))
   state, last_time = None, perf_counter()
-  with console.phase(name, config[name].steps, 0) as progress:
+  noun = noun_of(images.shape[1:])
+  with console.phase(name, config[name].steps, 0, noun) as progress:
     for step, state, metrics in calls_in_memory(  # noqa: B007 (the last one is returned)
       name, config, program, dataset
     ):

@@ -5,7 +5,7 @@ from time import perf_counter
 from typing import Any, NamedTuple
 
 from sgae import randomness
-from sgae.data.dataset import Dataset
+from sgae.data.dataset import Dataset, noun_of
 from sgae.data.placement import Placement
 from sgae.devices import processes
 from sgae.devices.compiled_steps import CompiledSteps
@@ -86,9 +86,10 @@ def train_phase(
   compiled = compile_steps(
     phase.program, phase.placement, phase.mesh, phase.config.parallel.mode
   )
+  noun = noun_of(phase.dataset.train.images.shape[1:])
   traced_calls = -(-phase.config.profile.steps // chunk) if sinks.journal else 0
   with (
-    sinks.console.phase(name, steps, step) as progress,
+    sinks.console.phase(name, steps, step, noun) as progress,
     traced(sinks.workdir / "profile" / name, traced_calls) as note_call,
   ):
     recorder.start(step, state, progress, preparation)

@@ -195,7 +195,9 @@ def test_a_run_on_vectors_works_in_their_units(tmp_path):
   config.sae.update(auxiliary_k=4, batch_size=64, steps=200)
   config.sae.update(log_every=50, evaluate_every=200, save_every=200)
   config.sae.optimizer.learning_rate = 1e-2
-  run.train(validate(config), tmp_path / "run", Console(io.StringIO()))
+  said = io.StringIO()
+  run.train(validate(config), tmp_path / "run", Console(said))
+  assert " vectors/s" in said.getvalue() and "images/s" not in said.getvalue()
   assert not (tmp_path / "run" / "images").exists()
   found = sgae.load_run(tmp_path / "run")
   reconstructed = np.asarray(found.reconstruct(jax.numpy.asarray(values)))
