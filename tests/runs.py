@@ -100,14 +100,14 @@ class ActingConsole(Console):
     self.reports, self.act = reports, act
 
   @contextmanager
-  def phase(self, name, total_steps, first_step):
+  def phase(self, name, total_steps, first_step, noun="images"):
     def show(report):
       del report
       self.reports -= 1
       if self.reports == 0:
         self.act()
 
-    start = Report(name, first_step, total_steps, 0.0, None, {})
+    start = Report(name, first_step, total_steps, 0.0, noun, None, {})
     yield PhaseProgress(start, show)
 
 

@@ -193,10 +193,13 @@ def place(tmp_path_factory, whole_run):
 
 
 def put_run(place: Path, name: str) -> None:
-  """Copies the tiny run, with a seed of its own: equal runs do not compare."""
+  """Copies the tiny run, with a seed of its own: equal runs do not compare.
+
+  Populations are trained.
+  """
   if (place / name).exists():
     return
-  if "population" in name:
+  if "population" in name or name in WITH_TARGETS:
     train(place / name, tiny_config(population__seeds=2))
     return
   shutil.copytree(place / "run", place / name)
@@ -222,6 +225,12 @@ LAUNCHED = {
   same_runs(command): command
   for command in COMMANDS
   if is_launch(command) and not excepted(command)
+}
+# Runs whose members are compared with a distance to reach.
+WITH_TARGETS = {
+  flag(arguments_of(command), "workdir")
+  for command in LAUNCHED.values()
+  if flag(arguments_of(command), "mode") == "evaluate" and "--target=" in command.text
 }
 
 

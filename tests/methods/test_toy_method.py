@@ -147,6 +147,6 @@ def test_its_fields_are_checked_like_all_others(tmp_path):
   with pytest.raises(UserError, match="mean.rate: 0.1 -> 0.2"):
     train(tmp_path / "run", toy_config(rate=0.2))
   train(tmp_path / "run", toy_config(steps=30))
-  METHODS["mean"] = METHOD._replace(inputs=("a", "b"))
+  METHODS["mean"] = METHOD._replace(inputs=lambda config: ("a", "b"))
   with pytest.raises(UserError, match="needs 'a' of each example"):
     train(tmp_path / "other", toy_config())
