@@ -12,13 +12,12 @@ fashion_mnist (28x28) or cifar10 (32x32), 2 or 4, and
     sparse       an encoder of the small image gives a code, of which the decoder of a
                  trained autoencoder makes the large one
 
-Seed 0, commit 56624fb, 2 shared cores of an Intel Xeon next to much other work, one run
-each, all 10,000 test images: the default takes 4 min 30 s and has a PSNR of 26.15 dB
-(Lanczos 19.42). `:fashion_mnist-2-sparse` has 20.70 dB, of 23.50 that its autoencoder
-allows. `:cifar10-2` has 28.79 dB (Lanczos 26.63) after 3,000 steps (4 min),
-`:cifar10-4` 22.43 dB (Lanczos 21.36; 3 min 20 s). In 2,000 steps (seed 1, commit
-092a3e7) `:fashion_mnist-2-adversarial` has a feature distance of .0251 and 24.38 dB,
-pixels alone have .0351 and 25.18 dB.
+Seed 0, commit 04e96bc, one core of an Intel Xeon, one run each, all 10,000 test images:
+the default takes 2 min and has a PSNR of 26.24 dB (Lanczos 19.40).
+`:fashion_mnist-2-sparse` has 20.57 dB, of 23.50 that its autoencoder allows. `:cifar10-2`
+has 28.78 dB (Lanczos 26.62) after 3,000 steps (2 min 11 s), `:cifar10-4` 22.43 dB
+(Lanczos 21.36; 1 min 33 s). In 2,000 steps (seed 1) `:fashion_mnist-2-adversarial` has a
+feature distance of .0249 and 24.44 dB, pixels alone have .0351 and 25.10 dB.
 """
 
 from typing import Any
