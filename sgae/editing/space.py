@@ -96,7 +96,7 @@ def _bound(sampling, phase, programs, encoder, name, shape, by_code) -> Space:
     of(encoder, functions["encode"]) if encoder else None,
     of(encoder, functions["reconstruct"]) if "reconstruct" in functions else None,
     encoder,
-    by_code,
+    by_code and not sampling.signed,
     sampling.coded,
   )
 

@@ -37,12 +37,13 @@ class Sampling(NamedTuple):
       i depends on the key and on positions_b[i] alone.
     generate: `generate(state, latents) -> images`, float32 [B, H, W, C].
     code: `code(state, latents) -> codes`, which truncation moves towards their mean and
-      edits change; they are nowhere below 0. By default the latents themselves.
+      edits change. By default the latents themselves.
     decode: `decode(state, codes) -> images`; None: `generate`.
     last: `last(state) -> state` that generates by the parameters of the last step in
       place of their average. None: it has no average.
     classes: K, how many classes it draws; the class of sample i is i modulo K, and the
       last K numbers of a latent are the weights of the classes. 0: none.
+    signed: whether codes may be below 0.
   """
 
   latent_shape: tuple[int, ...]
@@ -52,6 +53,7 @@ class Sampling(NamedTuple):
   decode: Callable[[Any, jax.Array], jax.Array] | None = None
   last: Callable[[Any], Any] | None = None
   classes: int = 0
+  signed: bool = False
 
   @property
   def coded(self) -> bool:

@@ -106,7 +106,7 @@ def build(
     step=_make_step(config, players, penalties, draw_latents, mean),
     shown=("gan/d_loss", "gan/g_loss", "gan/code_l0", *SHOWN_IF_MOVED),
     functions=functions,
-    sampling=_sampling(players.generator, functions, gan.latent_dim, classes),
+    sampling=_sampling(config, players.generator, functions),
     inherits=_inherits(gan),
     exportable={
       "generate": ((gan.latent_dim + classes,),),
@@ -206,25 +206,25 @@ def _functions(
 
 
 def _sampling(
+  config: Any,
   generator: Generator,
   functions: Mapping[str, Callable[..., jax.Array]],
-  size: int,
-  classes: int,
 ) -> Sampling:
   """Returns how samples are made; truncated are sparse codes, or without them latents.
 
   Args:
+    config: validated.
     generator: the network.
     functions: the public ones.
-    size: of the noise.
-    classes: K, whose weights follow it in a latent; 0: none.
   """
+  classes = config.gan.conditional.classes
+  size = config.gan.latent_dim + classes  # of the noise and the weights of the classes
 
   def last(state):
     return state.replace(ema_params=state.generator.params)
 
   draw, generate = functions["latents"], functions["generate"]
-  sampling = Sampling((size + classes,), draw, generate, last=last, classes=classes)
+  sampling = Sampling((size,), draw, generate, last=last, classes=classes)
   decode = generator.decode
   if decode is None:
     return sampling._replace(
@@ -238,7 +238,8 @@ def _sampling(
   def images_of(state, codes):
     return decode(state.ema_params, codes)
 
-  return sampling._replace(code=code_of, decode=images_of)
+  signed = config.code.sparsity_map == "none"
+  return sampling._replace(code=code_of, decode=images_of, signed=signed)
 
 
 def _of_likeliest(generate: Callable[..., jax.Array], classes: int):
