@@ -13,9 +13,9 @@ USPS is a .npz file with `x_train` (7,291 images of 16x16, uint8), `y_train`, `x
 
 Three seeds, commit 04e96bc, 2 minutes 20 seconds each on one core of a Xeon: the
 target's classifier names 70.6 % (standard deviation 8.8) of translated MNIST and 76.7 %
-(8.1) of translated USPS rightly, as they are 68.1 and 93.1 %. The wanted 93 and 90 % are
-not reached. `:semantic`, 3 minutes 46 seconds: 83.5 % (2.2), a miss, and 90.3 % (.9),
-reached. configs/README.md says more.
+(8.1) of translated USPS rightly, as they are 68.1 and 93.1 %. The wanted 93 and 90 %
+are not reached. `:semantic`, 3 minutes 46 seconds: 83.5 % (2.2), a miss, and 90.3 %
+(.9), reached. configs/README.md says more.
 """
 
 from typing import Any

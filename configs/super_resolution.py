@@ -14,10 +14,11 @@ fashion_mnist (28x28) or cifar10 (32x32), 2 or 4, and
 
 Seed 0, commit 04e96bc, one core of an Intel Xeon, one run each, all 10,000 test images:
 the default takes 2 min and has a PSNR of 26.24 dB (Lanczos 19.40).
-`:fashion_mnist-2-sparse` has 20.57 dB, of 23.50 that its autoencoder allows. `:cifar10-2`
-has 28.78 dB (Lanczos 26.62) after 3,000 steps (2 min 11 s), `:cifar10-4` 22.43 dB
-(Lanczos 21.36; 1 min 33 s). In 2,000 steps (seed 1) `:fashion_mnist-2-adversarial` has a
-feature distance of .0249 and 24.44 dB, pixels alone have .0351 and 25.10 dB.
+`:fashion_mnist-2-sparse` has 20.57 dB, of 23.50 that its autoencoder allows.
+`:cifar10-2` has 28.78 dB (Lanczos 26.62) after 3,000 steps (2 min 11 s), `:cifar10-4`
+22.43 dB (Lanczos 21.36; 1 min 33 s). In 2,000 steps (seed 1)
+`:fashion_mnist-2-adversarial` has a feature distance of .0249 and 24.44 dB, pixels
+alone have .0351 and 25.10 dB.
 """
 
 from typing import Any
