@@ -38,6 +38,10 @@ def test_accuracy_is_of_the_class_asked_for():
   probabilities = np.eye(4)[[0, 1, 2, 2]]
   found = class_accuracy(probabilities, np.array([0, 1, 2, 3]))["class_accuracy"]
   assert found.value == 0.75
+  # an example whose class is not known is no wrong one
+  found = class_accuracy(probabilities, np.array([0, 1, -1, -1]))["class_accuracy"]
+  assert found.value == 1
+  assert class_accuracy(probabilities, np.full(4, -1)) == {}
 
 
 def test_samples_have_them_where_a_class_was_asked_for():

@@ -83,3 +83,21 @@ def test_images_are_judged_with_their_classes():
   for kind, rows in (("held_out", weights), ("generated", weights[::-1])):
     wanted = discriminate(state, images, rows)
     np.testing.assert_allclose(found[kind], wanted, rtol=1e-5)
+
+
+def test_without_its_class_a_held_out_image_is_not_judged():
+  config = validate(small_config(gan__conditional__classes=10))
+  phase = make_phase("gan", config)
+  train = Split(IMAGES[:9], LABELS[:9])
+  samples = Extracted(train.images, None, None, train.labels)
+  for known in (4, 0):
+    labels = np.where(np.arange(9) < known, LABELS[:9], -1)
+    dataset = Dataset("x", train, Split(train.images, labels), 10)
+    discriminate = make_discriminate(config, phase.program, dataset, local_mesh())
+    found = discriminate(phase.init({}), samples)
+    if known:
+      np.testing.assert_allclose(
+        found["held_out"], found["training"][:known], rtol=1e-5
+      )
+    else:
+      assert "held_out" not in found

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from sgae.data.dataset import UNLABELLED
 from sgae.evaluation.measures.estimate import Estimate, mean_estimate
 from sgae.evaluation.measures.frechet import fit_gaussian, frechet
 
@@ -53,7 +54,9 @@ def class_accuracy(
 
   Args:
     probabilities_nk: [N, K], of the classes, for the samples.
-    labels_n: integers [N], the classes asked for.
+    labels_n: integers [N], the classes asked for; those of `UNLABELLED` do not count,
+      and {} is returned where there is no other.
   """
+  known = labels_n != UNLABELLED
   right_n = probabilities_nk.argmax(axis=1) == labels_n
-  return {"class_accuracy": mean_estimate(right_n)}
+  return {"class_accuracy": mean_estimate(right_n[known])} if known.any() else {}

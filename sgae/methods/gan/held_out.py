@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from sgae.data import resident
-from sgae.data.dataset import Dataset, Split
+from sgae.data.dataset import Dataset, Split, labelled
 from sgae.devices.batched_apply import batched_apply
 from sgae.evaluation.measures.estimate import Estimate, mean_estimate
 from sgae.evaluation.measures.suite import Extracted
@@ -29,7 +29,7 @@ def make_discriminate(
   The kinds are 'training', the first training images, 'held_out', the first of the test
   split, which nothing is trained on, and 'generated', the first samples; all as they
   are stored, uint8 or points, not altered, and each with its class where the
-  discriminator takes one.
+  discriminator takes one. There test images without a label are left out.
 
   Args:
     config: of the run.
@@ -40,6 +40,7 @@ def make_discriminate(
   packing, classes = config.gan.packing, config.gan.conditional.classes
   of_program = program.functions["discriminate"]
   channels = dataset.train.images.shape[-1]
+  test = labelled(dataset.test) if classes else dataset.test
 
   def discriminate_rows(state, shown):
     if not classes:
@@ -63,7 +64,7 @@ def make_discriminate(
   def discriminate(state, samples):
     splits = {
       "training": dataset.train,
-      "held_out": dataset.test,
+      "held_out": test,
       "generated": Split(samples.images, samples.labels),
     }
     logits = {}

@@ -9,10 +9,11 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from sgae.data import resident
-from sgae.data.dataset import UNLABELLED, names_of_classes
+from sgae.data.dataset import names_of_classes
 from sgae.devices.batched_apply import batched_apply
 from sgae.devices.mesh import local_mesh
 from sgae.evaluation.measures import suite
+from sgae.evaluation.measures.conditional import class_accuracy
 from sgae.evaluation.measures.estimate import Estimate, mean_estimate
 from sgae.evaluation.measures.reference import EvaluationData
 from sgae.evaluation.measures.suite import Extracted
@@ -135,9 +136,8 @@ class TranslationEvaluator:
     ):
       return {}
     labels = of_source.test.labels[: len(made.images)]
-    known = labels != UNLABELLED
-    right = made.probabilities.argmax(axis=1) == labels
-    return {"accuracy": mean_estimate(right[known])} if known.any() else {}
+    found = class_accuracy(made.probabilities, labels)
+    return {name.removeprefix("class_"): value for name, value in found.items()}
 
   @functools.cached_property
   def untranslated(self) -> dict[str, dict[str, Estimate]]:
