@@ -32,6 +32,11 @@ def labelled(split: Split) -> Split:
   return split if known.all() else Split(split.images[known], split.labels[known])
 
 
+def has_label(split: Split) -> bool:
+  """Says whether any example of a split has a label."""
+  return bool((np.asarray(split.labels) != UNLABELLED).any())
+
+
 class Mixture(NamedTuple):
   """The Gaussian mixture that points are drawn from.
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from sgae.data.dataset import Dataset, Split, are_vectors, labelled
+from sgae.data.dataset import Dataset, Split, are_vectors, has_label, labelled
 from sgae.evaluation.measures.codes import largest
 from sgae.evaluation.measures.estimate import Estimate
 from sgae.evaluation.measures.probes import probe_error
@@ -15,12 +15,14 @@ EXAMPLES_PROBED = 60_000  # training images that a linear probe of codes is fitt
 MOST_CLASSES = 20  # that a linear probe tells apart
 
 
-def probed(train: Split) -> np.ndarray | None:
+def probed(dataset: Dataset) -> np.ndarray | None:
   """Returns the training images that a probe of codes is fitted to.
 
-  None where there is nothing to tell apart, or too much.
+  None where there is nothing to tell apart, or too much, or nothing to test it on.
   """
-  first = _first_labelled(train)
+  if not has_label(dataset.test):
+    return None
+  first = _first_labelled(dataset.train)
   classes = len(np.unique(first.labels))
   return first.images if 1 < classes <= MOST_CLASSES else None
 

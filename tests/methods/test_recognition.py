@@ -293,3 +293,6 @@ def test_data_that_lack_labels_are_refused(fields, labels, words):
   config.recognition.update(fields)
   with pytest.raises(UserError, match=words):
     METHOD.check_data(config, DATASET._replace(train=Split(IMAGES, labels)))
+  test = Split(IMAGES, np.full(len(IMAGES), -1))
+  with pytest.raises(UserError, match="no test image of tiny has a label"):
+    METHOD.check_data(recognition_config(), DATASET._replace(test=test))

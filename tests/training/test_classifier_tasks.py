@@ -8,7 +8,9 @@ import pytest
 from sgae import randomness
 from sgae.data.dataset import Dataset, Split
 from sgae.errors import UserError
+from sgae.methods import reconstruction
 from sgae.methods.classifier.checks import check, check_data
+from sgae.methods.classifier.extractor import configure
 from sgae.methods.classifier.tasks import (
   expected,
   make_answers,
@@ -16,7 +18,7 @@ from sgae.methods.classifier.tasks import (
   turn,
   turn_each,
 )
-from tests.systems import all_sections
+from tests.systems import EXAMPLES, IMAGES, LABELS, all_sections
 from tests.training.test_classifier_step import batch_of, start, step_of
 
 SQUARE = np.random.default_rng(0).normal(size=(8, 5, 5, 2)).astype(np.float32)
@@ -115,3 +117,20 @@ def test_rotations_need_four_classes_and_images_that_are_not_mirrored():
         check_data(config, dataset)
     else:
       check_data(config, dataset)
+
+
+def test_a_test_split_without_labels_measures_no_classes():
+  config = all_sections()
+  dataset = Dataset("some", EXAMPLES, Split(IMAGES[:9], np.full(9, -1)), 10)
+  with pytest.raises(UserError, match="no test image of some has a label"):
+    check_data(config, dataset)
+  assert configure(config, dataset).classifier.task == "rotation"
+  assert reconstruction.probed(dataset) is None
+  labels = np.where(np.arange(9) < 1, LABELS[:9], -1)
+  dataset = dataset._replace(test=Split(IMAGES[:9], labels))
+  check_data(config, dataset)
+  assert configure(config, dataset).classifier.task == "labels"
+  assert len(np.asarray(reconstruction.probed(dataset))) == len(IMAGES)
+  config.evaluation.features = "labels"
+  with pytest.raises(UserError, match="or no test image with a label"):
+    configure(config, dataset._replace(test=Split(IMAGES[:9], np.full(9, -1))))

@@ -3,6 +3,7 @@
 from typing import Any
 
 from sgae.config_checks import at_least, below_one, choice, widths
+from sgae.data.dataset import has_label
 from sgae.errors import UserError
 from sgae.methods.checks import check_cadence, check_optimizer
 from sgae.methods.classifier.tasks import TASKS, TURNS, task_of
@@ -40,6 +41,11 @@ def check_data(config: Any, dataset: Any) -> None:
       f"classifier.num_classes={wanted}, but {dataset.name} has {classes}: set it to "
       "that, or give labels to data of one class, or choose "
       "classifier.task='rotation', which needs none"
+    )
+  if classifier.task == "labels" and not has_label(dataset.test):
+    raise UserError(
+      f"no test image of {dataset.name} has a label, by which the classifier is "
+      "measured: give some, or choose classifier.task='rotation', which needs none"
     )
   task = task_of(classifier, dataset.train.images.shape[1:])
   mirrors = classifier.flip or "mirror" in config.data.augment

@@ -6,7 +6,7 @@ from typing import Any
 import jax
 from ml_collections import ConfigDict, FrozenConfigDict
 
-from sgae.data.dataset import Dataset
+from sgae.data.dataset import Dataset, has_label
 from sgae.errors import UserError
 from sgae.methods.classifier.checks import check_data
 from sgae.methods.classifier.config import defaults
@@ -22,7 +22,7 @@ def configure(config: Any, dataset: Dataset) -> Any:
   Args:
     config: of a run; its section `classifier` counts where it has one, and
       `evaluation.features` names the task; 'auto' is that of the section, or
-      'rotation' where the data have no labels.
+      'rotation' where the data have no labels, or no test image has one.
     dataset: the data.
 
   Raises:
@@ -33,11 +33,12 @@ def configure(config: Any, dataset: Dataset) -> Any:
   )
   own.seed, own.train.microbatches = 0, 1
   own.data.update(augment=(), balance=False)
-  labelled, task = dataset.num_classes > 1, config.evaluation.features
+  labelled = dataset.num_classes > 1 and has_label(dataset.test)
+  task = config.evaluation.features
   if task == "labels" and not labelled:
     raise UserError(
-      f"evaluation.features='labels', but {dataset.name} has fewer than two classes: "
-      "set it to 'rotation'"
+      f"evaluation.features='labels', but {dataset.name} has fewer than two classes, "
+      "or no test image with a label: set it to 'rotation'"
     )
   if task != "auto":
     own.classifier.task = task

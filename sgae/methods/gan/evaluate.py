@@ -10,7 +10,7 @@ import numpy as np
 
 from sgae import randomness
 from sgae.data import resident
-from sgae.data.dataset import Split
+from sgae.data.dataset import Split, has_label
 from sgae.devices.batched_apply import batched_apply
 from sgae.evaluation.measures import suite
 from sgae.evaluation.measures.estimate import Estimate
@@ -35,7 +35,8 @@ def make_evaluator(config: Any, data: EvaluationData, mesh: Any) -> Evaluator:
   """
   bound = GanEvaluator(config, data, mesh)
   evaluator = Evaluator.of(bound, samples=bound.full_count)
-  chosen = bound.classes and data.extractor is not None
+  known = data.extractor is not None and has_label(data.dataset.test)
+  chosen = bound.classes and known
   return evaluator._replace(labelled=bound.labelled) if chosen else evaluator
 
 

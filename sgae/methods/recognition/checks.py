@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 
 from sgae.config_checks import at_least, below_one, choice, non_negative, widths
+from sgae.data.dataset import has_label
 from sgae.errors import UserError
 from sgae.methods.checks import check_cadence, check_optimizer
 from sgae.methods.recognition.start import AUTOENCODERS, STARTS
@@ -87,6 +88,11 @@ def check_data(config: Any, dataset: Any) -> None:
     raise UserError(
       f"recognition cannot draw its labelled images from {dataset.name}, which is made "
       "on the fly: choose other data"
+    )
+  if not has_label(dataset.test):
+    raise UserError(
+      f"no test image of {dataset.name} has a label, by which recognition is measured: "
+      "give some"
     )
   counts = np.bincount(labels[labels >= 0], minlength=fields.num_classes)
   least = max(fields.labels_per_class, 1)

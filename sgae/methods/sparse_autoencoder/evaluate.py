@@ -119,7 +119,7 @@ class AutoencoderEvaluator:
     """Reconstructs the test images; `full` encodes training images for the probe."""
     params = state.player.params
     outputs, codes = self.reconstruct(params, self.dataset.test.images)
-    fitted_to = probed(self.dataset.train) if full else None
+    fitted_to = probed(self.dataset) if full else None
     return Observation(
       outputs=outputs,
       codes=codes,

@@ -80,7 +80,7 @@ class SparseCodingEvaluator:
 
   def observe(self, state: Any, full: bool) -> Observation:
     """Finds the codes of test images; `full` of training images for the probe."""
-    fitted_to = probed(self.dataset.train) if full else None
+    fitted_to = probed(self.dataset) if full else None
     given = (state.player.params, state.settings["alpha"])
     return Observation(
       **self.look(given, self.dataset.test.images),
