@@ -1,4 +1,4 @@
-"""The history of translation and each term of its losses, by hand."""
+"""The history of translation, its terms and how many images it is measured on."""
 
 from collections import Counter
 
@@ -7,14 +7,19 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from sgae.config import validate
 from sgae.data import resident
+from sgae.data.dataset import Dataset
+from sgae.devices.mesh import local_mesh
+from sgae.evaluation.measures.reference import EvaluationData
 from sgae.losses.adversarial import least_squares
 from sgae.losses.sparsity import SPARSITY_PENALTIES
+from sgae.methods.translation.evaluate import TranslationEvaluator
 from sgae.methods.translation.history import exchanged
 from sgae.methods.translation.losses import make_losses
 from sgae.methods.translation.networks import Translators
 from sgae.networks.network import BatchNetwork
-from tests.systems import IMAGES
+from tests.systems import EXAMPLES, IMAGES, SECOND, small_config
 
 PICTURES = resident.to_model_range(IMAGES[:8])
 
@@ -148,3 +153,21 @@ def test_the_class_of_what_is_translated_is_the_target():
   # d log(1 + exp(-.5 * .5 ab)) / d ab and d log(1 + exp(.5 * -ba)) / d ba
   expected = [-0.25 * np.exp(0.5) / (1 + np.exp(0.5)), -0.5 / (1 + np.exp(1.5))]
   np.testing.assert_allclose(moves, 3 * np.array(expected), rtol=1e-5)
+
+
+def test_figures_are_of_as_many_images_as_the_config_says():
+  config = small_config(
+    phases=("translation",),
+    evaluation__num_samples=40,
+    evaluation__final_samples=60,
+  )
+  second = Dataset("b", SECOND, SECOND, 10)
+  dataset = Dataset("a", EXAMPLES, EXAMPLES, 10, second=second)
+  data = EvaluationData(dataset, None, EvaluationData(second, None))
+  evaluator = TranslationEvaluator(validate(config), data, local_mesh())
+  evaluator.run = {way: lambda state, rows: (rows, rows) for way in evaluator.run}
+  for full, count in ((False, 40), (True, 60)):
+    for seen in evaluator.observe(None, full).values():
+      assert len(seen.there.images) == len(seen.returned.images) == count
+  assert evaluator.protocol()["samples"] == 120
+  assert evaluator.protocol()["reference_samples"] == len(IMAGES) + 100

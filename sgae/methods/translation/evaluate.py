@@ -15,7 +15,7 @@ from sgae.devices.mesh import local_mesh
 from sgae.evaluation.measures import suite
 from sgae.evaluation.measures.conditional import class_accuracy
 from sgae.evaluation.measures.estimate import Estimate, mean_estimate
-from sgae.evaluation.measures.reference import EvaluationData
+from sgae.evaluation.measures.reference import REFERENCE_EXAMPLES, EvaluationData
 from sgae.evaluation.measures.suite import Extracted
 from sgae.methods.generation import extractor_protocol
 from sgae.methods.method import Evaluator
@@ -24,7 +24,6 @@ from sgae.methods.translation.program import build
 from sgae.reporting import pictures
 
 SHOWN = 16  # images of each direction in the picture
-MOST = 10_000  # test images of each side, the first
 
 
 class Observation(NamedTuple):
@@ -80,8 +79,7 @@ class TranslationEvaluator:
 
   def observe(self, state: Any, full: bool) -> dict[str, Observation]:
     """Translates test images there and back."""
-    count = MOST if full else self.config.evaluation.num_samples
-    observed = {}
+    count, observed = self._count(full), {}
     for direction in DIRECTIONS:
       source, target = direction
       images = self.sides[source].dataset.test.images[:count]
@@ -145,10 +143,16 @@ class TranslationEvaluator:
     found = {}
     for direction in DIRECTIONS:
       source, target = direction
-      images = self.sides[source].dataset.test.images[:MOST]
+      images = self.sides[source].dataset.test.images[: self._count(True)]
       extract = self.sides[target].extract_features(local_mesh())
       found[direction] = self._compared(direction, extract(images))
     return found
+
+  def _count(self, full: bool) -> int:
+    """Returns how many test images of each side are translated, at most."""
+    evaluation = self.config.evaluation
+    count = evaluation.final_samples if full else evaluation.num_samples
+    return min(count, REFERENCE_EXAMPLES)
 
   def draw(self, observed: dict[str, Observation]) -> dict[str, np.ndarray]:
     """Draws images, below them what they become, and below that the way back.
@@ -179,6 +183,9 @@ class TranslationEvaluator:
       "reference": f"test splits of {own.dataset.name} and {other.dataset.name}",
       "reference_samples": len(own.reference.test.images)
       + len(other.reference.test.images),
+      "samples": sum(
+        min(self._count(True), len(side.dataset.test.images)) for side in (own, other)
+      ),
     }
     of_other = extractor_protocol(other).items()
     entry |= extractor_protocol(own)
