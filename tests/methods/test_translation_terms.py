@@ -11,15 +11,17 @@ from sgae.config import validate
 from sgae.data import resident
 from sgae.data.dataset import Dataset
 from sgae.devices.mesh import local_mesh
+from sgae.errors import UserError
 from sgae.evaluation.measures.reference import EvaluationData
 from sgae.losses.adversarial import least_squares
 from sgae.losses.sparsity import SPARSITY_PENALTIES
+from sgae.methods import population
 from sgae.methods.translation.evaluate import TranslationEvaluator
 from sgae.methods.translation.history import exchanged
 from sgae.methods.translation.losses import make_losses
 from sgae.methods.translation.networks import Translators
 from sgae.networks.network import BatchNetwork
-from tests.systems import EXAMPLES, IMAGES, SECOND, small_config
+from tests.systems import EXAMPLES, IMAGES, MEAN, SECOND, small_config
 
 PICTURES = resident.to_model_range(IMAGES[:8])
 
@@ -171,3 +173,32 @@ def test_figures_are_of_as_many_images_as_the_config_says():
       assert len(seen.there.images) == len(seen.returned.images) == count
   assert evaluator.protocol()["samples"] == 120
   assert evaluator.protocol()["reference_samples"] == len(IMAGES) + 100
+
+
+def test_a_rate_that_the_autoencoder_varies_is_varied_here_too():
+  config = small_config(
+    phases=("sae", "translation"),
+    sae__auxiliary_weight=0.0,
+    code__sparsity_map="sigmoid",
+    code__penalty="kl",
+    data__second__source="inverted",
+    translation__generator_architecture="sparse",
+    translation__sparsity_weight=0.1,
+  )
+  config.population.vary = ("code.rho=0.1,0.3",)
+  program = population.build("translation", validate(config), MEAN.shape, MEAN)
+  state = program.init(jax.random.key(0))
+  np.testing.assert_allclose(state.members.settings["rho"], [0.1, 0.3])
+
+
+def test_members_with_pairs_and_without_are_no_population():
+  config = small_config(
+    phases=("translation",), data__paired=True, data__second__source="inverted"
+  )
+  for values, refused in (("1,100", False), ("0,100", True)):
+    config.population.vary = (f"translation.pair_weight={values}",)
+    if not refused:
+      validate(config)
+      continue
+    with pytest.raises(UserError, match="discriminators see the input too"):
+      validate(config)

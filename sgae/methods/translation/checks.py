@@ -13,6 +13,7 @@ from sgae.methods.checks import (
   check_penalty,
   refuse_microbatches,
 )
+from sgae.methods.population import members_of
 from sgae.methods.sparse_autoencoder import checks as autoencoder
 from sgae.methods.sparse_autoencoder import networks
 from sgae.methods.translation.program import TERMS
@@ -65,6 +66,7 @@ def _check_training(config):
       "translation.adversarial_weight=0.0 leaves nothing that says how the other side "
       "looks: give it a weight, or pairs with translation.pair_weight"
     )
+  _check_members(config)
   _check_classifier(config)
   if fields.generator_architecture != "sparse":
     if fields.sparsity_weight:
@@ -84,6 +86,16 @@ def _check_training(config):
   check_penalty("translation", config)
   refuse_microbatches(config, "code.sparsity_map", "batch_topk")
   refuse_microbatches(config, "code.penalty", "kl")
+
+
+def _check_members(config):
+  members = members_of(config)
+  weights = {member.settings.get("translation.pair_weight") for member in members}
+  if 0 in weights and len(weights) > 1:
+    raise UserError(
+      "population.vary has translation.pair_weight=0 beside others, with which the "
+      "discriminators see the input too: leave it out, and train it by itself"
+    )
 
 
 def _check_classifier(config):

@@ -42,6 +42,7 @@ METHOD = Method(
   },
   swept={
     **{f"translation.{name}": setting(name) for name in (*TERMS, "ema_decay")},
+    "code.rho": setting("rho"),
     "translation.generator_optimizer.learning_rate": learning_rate("generator"),
     "translation.discriminator_optimizer.learning_rate": learning_rate("discriminator"),
   },
