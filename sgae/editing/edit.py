@@ -19,7 +19,7 @@ from sgae.editing.choice import (
   parse_towards,
   parse_transfer,
 )
-from sgae.editing.invert import inverted
+from sgae.editing.invert import check_seed, inverted
 from sgae.editing.points import (
   drawn_points,
   kept_points,
@@ -168,7 +168,13 @@ def _points(
     return drawn_points(trained, seed, numbers)
   points = kept_points(choice.images, trained)
   if points is None:
+    check_seed(trained, choice.seed)
     points = inverted(trained, given, choice.iterations, seed, console)["points"]
+  elif choice.iterations != EditChoice().iterations or choice.seed != -1:
+    raise UserError(
+      f"--iterations and --seed are of the search for points, and --images="
+      f"{choice.images} holds them already: leave both out"
+    )
   return points
 
 

@@ -16,6 +16,7 @@ from sgae.editing.choice import InvertChoice, check_inversion
 from sgae.editing.inversion import Tree, draw_candidates, make_invert
 from sgae.editing.points import reconstructions
 from sgae.editing.trained import Trained, open_run
+from sgae.errors import UserError
 from sgae.reporting import pictures
 from sgae.reporting.console import Console
 from sgae.reporting.files import (
@@ -64,6 +65,7 @@ def invert_run(
   """
   check_inversion(choice)
   trained = open_run(workdir, overrides, choice.space, console, member, output)
+  check_seed(trained, choice.seed)
   found = read_images(
     choice.images, trained.config.data, trained.image_shape, console.line
   )
@@ -88,6 +90,15 @@ def invert_run(
     f"{trained.step}, from {start}: {described(results)}"
   )
   console.line(f"Stored in {place / ARRAYS} and {place / PICTURE}")
+
+
+def check_seed(trained: Trained, seed: int) -> None:
+  """Refuses a seed of draws where images start from codes; -1: none was given."""
+  if seed != -1 and trained.space.encode is not None:
+    raise UserError(
+      f"--seed={seed} is of random draws, but images start from the codes of "
+      f"{trained.space.encoder}: leave it out"
+    )
 
 
 def _draw(file: Path, trained: Trained, images: np.ndarray, found: np.ndarray) -> None:

@@ -127,6 +127,11 @@ def test_images_are_edited_by_their_inversion(whole_run, given, tmp_path):
     np.testing.assert_array_equal(values, again[name])
   for image in own["images"][:, 1]:
     assert np.abs(image.astype(int) - kept["inverted"][2]).max() <= 1
+  for ignored in ({"iterations": 5}, {"seed": 1}):
+    with pytest.raises(UserError, match="holds them already"):
+      edited(
+        whole_run, tmp_path, images=str(tmp_path / invert.ARRAYS), **asked | ignored
+      )
   # its points are of these weights alone
   arrays = dict(np.load(tmp_path / invert.ARRAYS)) | {"states": np.array("0" * 64)}
   np.savez(tmp_path / "other.npz", allow_pickle=False, **arrays)
@@ -149,6 +154,8 @@ def test_what_cannot_be_inverted_or_edited_is_refused(whole_run, given, tmp_path
   file, _ = given
   with pytest.raises(UserError, match="--mode=invert needs images"):
     inverted(whole_run, "", tmp_path)
+  with pytest.raises(UserError, match="--seed=1 is of random draws"):
+    inverted(whole_run, file, tmp_path, seed=1)
   with pytest.raises(UserError, match="--space='w' is not allowed"):
     inverted(whole_run, file, tmp_path, space="w")
   with pytest.raises(UserError, match="--towards='horse' names no class"):
