@@ -51,7 +51,7 @@ def test_it_is_left_out_where_the_discriminator_cannot_tell():
   assert overfitting_figures({}) == {}
 
 
-def test_the_first_images_of_each_kind_are_judged_in_packs():
+def test_images_of_each_kind_are_judged_in_packs():
   config = validate(
     small_config(
       phases=("gan",), gan__generator="plain", gan__sparsity_weight=0.0, gan__packing=2
@@ -63,9 +63,14 @@ def test_the_first_images_of_each_kind_are_judged_in_packs():
   discriminate = make_discriminate(config, phase.program, dataset, local_mesh())
   found = discriminate(state, Extracted(IMAGES[100:105], None, None))
   assert [len(values) for values in found.values()] == [4, 123, 2]
-  packs = packed(resident.to_model_range(IMAGES[:8]), 2)
-  wanted = jax.jit(phase.program.functions["discriminate"])(state, packs)
-  np.testing.assert_allclose(found["training"], wanted, rtol=1e-5)
+  run = jax.jit(phase.program.functions["discriminate"])
+  packs = packed(resident.to_model_range(IMAGES[100:104]), 2)
+  np.testing.assert_allclose(found["generated"], run(state, packs), rtol=1e-5)
+  pairs = np.array([(i, j) for i in range(9) for j in range(9) if i != j])
+  packs = packed(resident.to_model_range(IMAGES[pairs.ravel()]), 2)
+  gaps = np.abs(found["training"][:, None] - run(state, packs)[None])
+  assert gaps.min(axis=1).max() < 1e-5
+  assert np.unique(pairs[gaps.argmin(axis=1)]).size == 8  # each once
 
 
 def test_images_are_judged_with_their_classes():
@@ -82,22 +87,36 @@ def test_images_are_judged_with_their_classes():
   discriminate = phase.program.functions["discriminate"]
   for kind, rows in (("held_out", weights), ("generated", weights[::-1])):
     wanted = discriminate(state, images, rows)
-    np.testing.assert_allclose(found[kind], wanted, rtol=1e-5)
+    ordered = np.sort if kind == "held_out" else np.asarray  # drawn in another order
+    np.testing.assert_allclose(ordered(found[kind]), ordered(wanted), rtol=1e-5)
 
 
 def test_without_its_class_a_held_out_image_is_not_judged():
   config = validate(small_config(gan__conditional__classes=10))
   phase = make_phase("gan", config)
-  train = Split(IMAGES[:9], LABELS[:9])
+  state, train = phase.init({}), Split(IMAGES[:9], LABELS[:9])
   samples = Extracted(train.images, None, None, train.labels)
   for known in (4, 0):
     labels = np.where(np.arange(9) < known, LABELS[:9], -1)
     dataset = Dataset("x", train, Split(train.images, labels), 10)
     discriminate = make_discriminate(config, phase.program, dataset, local_mesh())
-    found = discriminate(phase.init({}), samples)
-    if known:
-      np.testing.assert_allclose(
-        found["held_out"], found["training"][:known], rtol=1e-5
-      )
-    else:
-      assert "held_out" not in found
+    found = discriminate(state, samples)
+    wanted = np.sort(found["generated"][:known])  # the same images
+    np.testing.assert_allclose(np.sort(found.get("held_out", [])), wanted, rtol=1e-5)
+
+
+def test_of_sorted_data_no_class_is_judged_alone():
+  config = validate(
+    small_config(phases=("gan",), gan__generator="plain", gan__sparsity_weight=0.0)
+  )
+  phase = make_phase("gan", config)
+  labels = np.repeat(np.arange(2, dtype=np.int32), 1500)
+  images = np.repeat(255 * labels.astype(np.uint8), 16).reshape(-1, 4, 4, 1)
+  split = Split(images, labels)
+  dataset = Dataset("x", split, Split(images[::10], labels[::10]), 2)
+  discriminate = make_discriminate(config, phase.program, dataset, local_mesh())
+  found = discriminate(phase.init({}), Extracted(images[:9], None, None))
+  black = found["generated"][0]
+  for kind, count in (("training", 1000), ("held_out", 300)):
+    assert len(found[kind]) == count
+    assert np.isclose(found[kind], black).mean() == pytest.approx(0.5, abs=0.05)

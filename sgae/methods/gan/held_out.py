@@ -6,7 +6,7 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 
-from sgae.data import resident
+from sgae.data import order, resident
 from sgae.data.dataset import Dataset, Split, labelled
 from sgae.devices.batched_apply import batched_apply
 from sgae.evaluation.measures.estimate import Estimate, mean_estimate
@@ -26,10 +26,11 @@ def make_discriminate(
 ) -> Callable[[Any, Extracted], Logits]:
   """Returns `discriminate(state, samples) -> {kind: logits [N]}`.
 
-  The kinds are 'training', the first training images, 'held_out', the first of the test
-  split, which nothing is trained on, and 'generated', the first samples; all as they
-  are stored, uint8 or points, not altered, and each with its class where the
-  discriminator takes one. There test images without a label are left out.
+  The kinds are 'training', training images, 'held_out', those of the test split, which
+  nothing is trained on, and 'generated', the first samples. The first two are drawn,
+  always the same, since data may be sorted by class. All are as they are stored, uint8
+  or points, not altered, and each with its class where the discriminator takes one;
+  test images without a label are then left out.
 
   Args:
     config: of the run.
@@ -51,30 +52,40 @@ def make_discriminate(
 
   run = batched_apply(discriminate_rows, mesh)
 
-  def shown_of(split, count):
-    images = split.images[:count]
+  def shown_of(images, labels):
     if not classes:
       return packed(images, packing)
-    weights_bk = np.eye(classes, dtype=images.dtype)[split.labels[:count]]
+    weights_bk = np.eye(classes, dtype=images.dtype)[labels]
     planes = np.broadcast_to(
       weights_bk[:, None, None], (*images.shape[:3], classes)
     )  # beside the images, since one array is spread over the devices
     return np.concatenate([images, planes], axis=3)
 
   def discriminate(state, samples):
+    count = min(EXAMPLES, len(samples.images)) // packing * packing
+    labels = None if samples.labels is None else samples.labels[:count]
     splits = {
-      "training": dataset.train,
-      "held_out": test,
-      "generated": Split(samples.images, samples.labels),
+      "training": _drawn(dataset.train, packing),
+      "held_out": _drawn(test, packing),
+      "generated": (samples.images[:count], labels),
     }
-    logits = {}
-    for kind, split in splits.items():
-      count = min(EXAMPLES, len(split.images)) // packing * packing
-      if count:
-        logits[kind] = run(state, shown_of(split, count))
-    return logits
+    return {
+      kind: run(state, shown_of(images, labels))
+      for kind, (images, labels) in splits.items()
+      if len(images)
+    }
 
   return discriminate
+
+
+def _drawn(split: Split, packing: int) -> Split:
+  """Returns as many examples of a split as are judged, each once."""
+  count = min(EXAMPLES, len(split.images)) // packing * packing
+  if not count:
+    return Split(split.images[:0], split.labels[:0])
+  shape = (count,)
+  rows = order.batch_indices(0, "held out", 0, 1, shape, len(split.images))[0]
+  return Split(split.images[rows], split.labels[rows])
 
 
 def overfitting_figures(logits: Logits) -> dict[str, Estimate]:
