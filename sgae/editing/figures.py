@@ -9,11 +9,15 @@ from typing import Any
 
 import numpy as np
 
-from sgae.data.dataset import labelled
 from sgae.data.resident import to_model_range
 from sgae.devices.batched_apply import batched_apply
 from sgae.editing import edits
-from sgae.editing.points import REFERENCE, Reference, drawn_points, make_images
+from sgae.editing.points import (
+  Reference,
+  drawn_points,
+  make_images,
+  reference_images,
+)
 from sgae.editing.trained import Trained
 from sgae.errors import UserError
 from sgae.evaluation.measures import editing
@@ -148,9 +152,9 @@ def edit_figures(
 
 def _between_mean_images(trained: Trained) -> Change:
   dataset = trained.data.dataset
-  split = labelled(dataset.train)
-  images = np.asarray(to_model_range(split.images[:REFERENCE]))
-  means = edits.class_means(images, split.labels[:REFERENCE], dataset.num_classes)
+  images, labels = reference_images(trained)
+  stored = np.asarray(to_model_range(images))
+  means = edits.class_means(stored, labels, dataset.num_classes)
   return lambda points, own_n, target: edits.towards(means, own_n, target)
 
 

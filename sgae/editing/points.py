@@ -7,7 +7,7 @@ import numpy as np
 
 from sgae import randomness
 from sgae.data import npz
-from sgae.data.dataset import labelled
+from sgae.data.dataset import Split, labelled
 from sgae.data.local import absolute, shown
 from sgae.data.resident import to_model_range
 from sgae.devices.batched_apply import batched_apply
@@ -99,16 +99,25 @@ def reconstructions(trained: Trained, images: np.ndarray) -> np.ndarray:
   return batched_apply(rows, trained.mesh)(trained.states, images)
 
 
+def reference_images(trained: Trained) -> Split:
+  """Returns at most 10,000 of the training images that have a label.
+
+  They are taken at equal distances, since data may be sorted by class.
+  """
+  split = labelled(trained.data.dataset.train)
+  every = max(-(-len(split.images) // REFERENCE), 1)
+  return Split(split.images[::every], split.labels[::every])
+
+
 def reference_points(trained: Trained) -> Reference:
-  """Returns the points of the first 10,000 training images that have a label.
+  """Returns the points of `reference_images`, with their classes.
 
   Where nothing encodes images, the points are those of 10,000 samples, and their
   classes the feature network's.
   """
   if trained.space.encode is not None:
     dataset = trained.data.dataset
-    split = labelled(dataset.train)
-    images, labels = split.images[:REFERENCE], split.labels[:REFERENCE]
+    images, labels = reference_images(trained)
     known = dataset.num_classes > 1 and trained.digits() == 1
     return Reference(encoded(trained, images), labels if known else None)
   numbers = np.arange(REFERENCE, dtype=np.int32)

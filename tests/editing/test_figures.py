@@ -6,8 +6,9 @@ import json
 import numpy as np
 import pytest
 
+from sgae.data.dataset import Split
 from sgae.editing import __main__ as command
-from sgae.editing import edits, figures
+from sgae.editing import edits, figures, points
 from sgae.editing.points import Reference, reference_points
 from sgae.editing.trained import open_run
 from sgae.reporting.console import Console
@@ -86,3 +87,17 @@ def test_projections_keep_what_they_say(whole_run, tmp_path):
   axes = edits.principal(reference.points, 10).directions
   rest = changes["class"] - changes["principals"]
   np.testing.assert_allclose(rest @ axes.T, 0, atol=1e-4)
+
+
+def test_classes_and_directions_are_of_all_of_sorted_data(
+  whole_run, tmp_path, monkeypatch
+):
+  trained = open_run(whole_run, {}, "code", Console(io.StringIO()), -1, tmp_path)
+  data, train = trained.data.dataset, trained.data.dataset.train
+  by_class = np.argsort(train.labels, kind="stable")
+  ordered = Split(train.images[by_class], train.labels[by_class])
+  monkeypatch.setattr(trained.data, "dataset", data._replace(train=ordered))
+  monkeypatch.setattr(points, "REFERENCE", 100)
+  reference = reference_points(trained)
+  assert 50 < len(reference.points) <= 100
+  assert set(np.asarray(reference.classes)) == set(range(10))
