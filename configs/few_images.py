@@ -72,7 +72,8 @@ def _dense() -> Any:
 def _parts(arg: str) -> tuple[str, int, str]:
   data, _, rest = arg.partition("-")
   count, _, kind = rest.partition("-")
-  if data not in DATA or kind not in KINDS or not count.isdecimal():
+  known = data in DATA and kind in KINDS
+  if not known or not count.isdecimal() or not int(count):  # 0 would be all of them
     raise UserError(
       f"configs/few_images.py:{arg} is unknown: choose DATA-COUNT-KIND with one of "
       f"{', '.join(DATA)}, a number of images and one of {', '.join(KINDS)}"

@@ -187,6 +187,7 @@ def test_each_kind_of_few_images_and_of_packing_is_what_it_says():
       other = validate(packing.get_config(f"{data}-{count}-default"))
       assert other.gan.loss == "relativistic"
       assert other.gan.penalties.r1 > 0
-  for module, arg in ((few_images, "mnist-few-ada"), (packing, "ring-5")):
+  unknown = ((few_images, "mnist-few-ada"), (few_images, "mnist-0-ada"))
+  for module, arg in (*unknown, (packing, "ring-5")):
     with pytest.raises(UserError, match=f":{arg} is unknown: choose DATA-"):
       module.get_config(arg)
