@@ -228,7 +228,8 @@ def _evaluation_fields() -> dict[str, Any]:
   """
   return {
     # In training: of 'frechet', 'kernel', 'manifold', 'classes', 'modes',
-    # 'mixture' and 'memorisation'. After training all of them are taken.
+    # 'mixture' and 'memorisation'. After training all of them are taken. Methods that
+    # compare images with images have measures of their own, which are always taken.
     "measures": ("frechet", "manifold", "classes", "modes", "mixture"),
     # What the network learnt on whose features samples and real images are compared:
     # 'labels', or 'rotation' (which of four rotations an image was given), which has

@@ -294,7 +294,14 @@ def _validate_evaluation(config):
     ("patience", 0),
   ):
     at_least(f"evaluation.{field}", evaluation[field], least)
+  chosen = [name for name in config.phases if METHODS[name].selects_by]
   for field in ("keep_best", "patience"):
+    if evaluation[field] and not chosen:
+      raise UserError(
+        f"evaluation.{field}={evaluation[field]} chooses states by a distance, which "
+        f"no phase of {tuple(config.phases)} measures: set it to "
+        f"{type(evaluation[field])()}"
+      )
     if evaluation[field] and "frechet" not in evaluation.measures:
       raise UserError(
         f"evaluation.{field}={evaluation[field]} goes by the Frechet distance: add "

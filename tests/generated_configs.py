@@ -7,6 +7,7 @@ from sgae.data import derived
 from sgae.data.placement import PLACEMENTS
 from sgae.losses.adversarial import LOSSES_WITHOUT_BOUND
 from sgae.losses.sparsity import SPARSITY_PENALTIES
+from sgae.methods import METHODS
 from sgae.methods.sparse_autoencoder.networks import AUTOENCODERS, SPARSITY_MAPS
 from sgae.methods.sparse_coding.checks import DICTIONARIES
 from sgae.methods.sparse_coding.solvers import SOLVERS
@@ -81,7 +82,7 @@ def sound_configs(draw):
   measures = draw(st.sets(st.sampled_from(sorted(rules.MEASURES))))
   evaluation.measures = tuple(sorted(measures))
   evaluation.num_samples = draw(st.integers(rules.LEAST_SAMPLES, 100))
-  if "frechet" in measures:
+  if "frechet" in measures and any(METHODS[name].selects_by for name in config.phases):
     evaluation.keep_best = draw(st.booleans())
     evaluation.patience = draw(st.integers(0, 3))
   return config

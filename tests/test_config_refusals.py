@@ -146,6 +146,9 @@ def test_what_goes_by_the_frechet_distance_needs_it_measured(field, value):
   config.evaluation.measures = ("manifold",)
   with pytest.raises(UserError, match=f"evaluation.{field}={value} .* 'frechet'"):
     validate(config)
+  config.phases = ("sae",)
+  with pytest.raises(UserError, match=f"evaluation.{field}={value} .* which no"):
+    validate(config)
 
 
 @pytest.mark.parametrize(
