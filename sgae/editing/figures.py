@@ -130,6 +130,7 @@ def edit_figures(
       after = extract(images_of(moved))
       measures.append(
         editing.edit_measures(
+          rows,
           after.probabilities.argmax(axis=1),
           targets,
           editing.pixel_change(before.images[rows], after.images),
@@ -186,6 +187,9 @@ def purity_figures(reference: Reference, classes: int) -> dict[str, Estimate]:
   Args:
     reference: points with classes.
     classes: how many there are.
+
+  Raises:
+    UserError: no latent is on in as many images.
   """
   labels: Any = reference.classes
   size = reference.points.shape[-1]
@@ -201,6 +205,11 @@ def _purity(values: np.ndarray, labels: np.ndarray, classes: int) -> Estimate:
   signs = [values, -values] if values.min() < 0 else [values]
   rectified = np.maximum(np.concatenate(signs, axis=1), 0)
   top = editing.top_images(rectified, TOP)
+  if (top[:, -1] < 0).all():
+    raise UserError(
+      f"no latent is on in {TOP} of {len(values)} training images, by which it is "
+      "described: choose a run on more of them"
+    )
   return editing.purity(editing.class_histograms(top, labels, classes), least=TOP)
 
 

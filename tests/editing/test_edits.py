@@ -100,9 +100,8 @@ def test_success_is_set_against_change():
   before, after = np.array([[3.0, 4.0]]), np.array([[3.0, 9.0]])
   assert feature_distances(after, before).tolist() == [1]
   touched = np.array([[True, False], [False, False]])
-  found = editing.edit_measures(
-    np.array([8, 3]), np.array([8, 8]), np.array([1.0, 2.0]), np.ones(2), touched
-  )
+  edits = np.array([8, 3]), np.array([8, 8]), np.array([1.0, 2.0]), np.ones(2), touched
+  found = editing.edit_measures(np.arange(2), *edits)
   values = {name: figure.value for name, figure in found.items()}
   assert values == {
     "success": 0.5,
@@ -110,6 +109,9 @@ def test_success_is_set_against_change():
     "feature_change": 1,
     "touched": 0.25,
   }
+  # edits of one sample count once, however many they are
+  thrice = [np.repeat(each, 3, axis=0) for each in (np.arange(2), *edits)]
+  assert editing.edit_measures(thrice[0], *thrice[1:]) == found
 
 
 def test_purity_is_of_the_images_that_activate_a_latent_most():

@@ -18,6 +18,7 @@ def pixel_change(before_nhwc: np.ndarray, after_nhwc: np.ndarray) -> np.ndarray:
 
 
 def edit_measures(
+  samples_n: np.ndarray,
   classes_n: np.ndarray,
   targets_n: np.ndarray,
   pixels_n: np.ndarray,
@@ -27,6 +28,7 @@ def edit_measures(
   """Returns how often edits succeed, and how much they change.
 
   Args:
+    samples_n: int [N], which sample each edit is of; each has as many.
     classes_n: int [N], that the edited images show.
     targets_n: int [N], the classes that were asked for.
     pixels_n: [N], as `pixel_change`.
@@ -35,13 +37,19 @@ def edit_measures(
 
   Returns:
     `success`, share of edits whose image shows the target; means of `pixel_change` and
-    `feature_change`; `touched`, share of latents that changed.
+    `feature_change`; `touched`, share of latents that changed. Standard errors are over
+    samples, since edits of one are not independent.
   """
+  _, places_n, counts = np.unique(samples_n, return_inverse=True, return_counts=True)
+
+  def over_samples(values_n):
+    return mean_estimate(np.bincount(places_n, values_n) / counts)
+
   return {
-    "success": mean_estimate((classes_n == targets_n).astype(np.float64)),
-    "pixel_change": mean_estimate(pixels_n),
-    "feature_change": mean_estimate(features_n),
-    "touched": mean_estimate(touched_nk.mean(axis=1)),
+    "success": over_samples(classes_n == targets_n),
+    "pixel_change": over_samples(pixels_n),
+    "feature_change": over_samples(features_n),
+    "touched": over_samples(touched_nk.mean(axis=1)),
   }
 
 
