@@ -31,6 +31,18 @@ def digits_data(seed=0):
   )
 
 
+def test_a_large_test_split_stored_by_class_is_drawn_from():
+  labels = np.repeat(np.arange(10), 2000)
+  images = (labels % 10).astype(np.uint8).reshape(-1, 1, 1, 1)
+  few = Split(images[::2], labels[::2])
+  dataset = digits.load(None, print)
+  assert EvaluationData(dataset._replace(test=few), None).test is few
+  drawn = EvaluationData(dataset._replace(test=Split(images, labels)), None).test
+  assert np.bincount(drawn.labels).min() > 900 and len(drawn.labels) == 10_000
+  assert np.bincount(drawn.labels[:1000]).min() > 60  # so that a part has all as well
+  assert (drawn.images.ravel() == drawn.labels).all()
+
+
 @pytest.fixture
 def quick(monkeypatch):
   """The real controls with shorter training and narrower networks."""

@@ -6,7 +6,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from sgae.data.dataset import Dataset
+from sgae.data.dataset import Dataset, Split
 from sgae.devices.mesh import local_mesh
 from sgae.evaluation.measures.suite import Extracted, Reference
 
@@ -76,16 +76,28 @@ class EvaluationData:
     return extract_all
 
   @functools.cached_property
+  def test(self) -> Split:
+    """The test examples that are measured: all, or 10,000 drawn from more.
+
+    Drawn in an order of chance, since the first of data that are stored by class, as
+    folders are, lack classes.
+    """
+    whole = self.dataset.test
+    if len(whole.images) <= REFERENCE_EXAMPLES:
+      return whole
+    rows = np.random.default_rng(0).permutation(len(whole.images))
+    return Split(*(part[rows[:REFERENCE_EXAMPLES]] for part in whole))
+
+  @functools.cached_property
   def reference(self) -> Reference:
-    """What samples are compared with: the first 10,000 examples of the test split.
+    """What samples are compared with: `test`.
 
     This process extracts their features alone, on its own devices.
     """
     extract_features = self.extract_features(local_mesh())
     mixture = self.dataset.mixture
-    images, labels = (part[:REFERENCE_EXAMPLES] for part in self.dataset.test)
     return Reference(
-      extract_features(images)._replace(labels=labels),
+      extract_features(self.test.images)._replace(labels=self.test.labels),
       self.dataset.train.images,
       None if mixture is None else mixture.means_k2,
       None if mixture is None else mixture.sigma,

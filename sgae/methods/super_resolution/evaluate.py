@@ -11,7 +11,7 @@ from sgae.devices.mesh import local_mesh
 from sgae.evaluation.measures import restoration, suite
 from sgae.evaluation.measures.conditional import class_accuracy
 from sgae.evaluation.measures.estimate import Estimate, mean_estimate
-from sgae.evaluation.measures.reference import REFERENCE_EXAMPLES, EvaluationData
+from sgae.evaluation.measures.reference import EvaluationData
 from sgae.evaluation.measures.suite import Extracted
 from sgae.methods.generation import extractor_protocol
 from sgae.methods.method import Evaluator
@@ -134,7 +134,7 @@ class SuperResolutionEvaluator:
       for name in ("nearest", "bicubic")
     ]
     made = observed.made.images[:COLUMNS_DRAWN]
-    rows = [*plain, made, self.data.dataset.test.images[: len(made)]]
+    rows = [*plain, made, self.data.test.images[: len(made)]]
     return {"upscaled": pictures.grid(np.concatenate(rows), len(made))}
 
   def detail(self, observed: Observation) -> dict[str, Any]:
@@ -154,11 +154,11 @@ class SuperResolutionEvaluator:
   def _images(self, full: bool) -> np.ndarray:
     evaluation = self.config.evaluation
     count = evaluation.final_samples if full else evaluation.num_samples
-    return self.data.dataset.test.images[: min(count, REFERENCE_EXAMPLES)]
+    return self.data.test.images[:count]
 
   def _compared(self, made: Extracted, full: bool) -> dict[str, Estimate]:
     """Returns how near images come to the first test images."""
-    wanted = self.data.dataset.test.images[: len(made.images)]
+    wanted = self.data.test.images[: len(made.images)]
     figures = {"psnr": mean_estimate(restoration.psnr(made.images, wanted))}
     if restoration.has_ssim(self.shape):
       figures["ssim"] = mean_estimate(restoration.ssim(made.images, wanted))
@@ -169,7 +169,7 @@ class SuperResolutionEvaluator:
     distances = restoration.feature_distances(made.features, of_wanted)
     figures["feature_distance"] = mean_estimate(distances)
     figures |= suite.measure(made, reference, ("frechet",))
-    labels = self.data.dataset.test.labels[: len(made.images)]
+    labels = self.data.test.labels[: len(made.images)]
     if made.probabilities is not None and made.probabilities.ndim == 2:
       figures |= class_accuracy(made.probabilities, labels)
     return figures

@@ -15,7 +15,7 @@ from sgae.devices.mesh import local_mesh
 from sgae.evaluation.measures import suite
 from sgae.evaluation.measures.conditional import class_accuracy
 from sgae.evaluation.measures.estimate import Estimate, mean_estimate
-from sgae.evaluation.measures.reference import REFERENCE_EXAMPLES, EvaluationData
+from sgae.evaluation.measures.reference import EvaluationData
 from sgae.evaluation.measures.suite import Extracted
 from sgae.methods.generation import extractor_protocol
 from sgae.methods.method import Evaluator
@@ -82,7 +82,7 @@ class TranslationEvaluator:
     count, observed = self._count(full), {}
     for direction in DIRECTIONS:
       source, target = direction
-      images = self.sides[source].dataset.test.images[:count]
+      images = self.sides[source].test.images[:count]
       there, returned = self.run[direction](state, images)
       observed[direction] = Observation(
         self.extract[target](there),
@@ -105,7 +105,7 @@ class TranslationEvaluator:
 
   def _of_direction(self, direction: str, seen: Observation) -> dict[str, Estimate]:
     source, target = direction
-    images = self.sides[source].dataset.test.images
+    images = self.sides[source].test.images
     figures = self._compared(direction, seen.there)
     figures["cycle_error"] = absolute_error(seen.returned.images, images)
     named = self._accuracy(source, source, seen.returned)
@@ -117,7 +117,7 @@ class TranslationEvaluator:
     figures = self._accuracy(source, target, made)
     figures |= suite.measure(made, self.sides[target].reference, ("frechet",))
     if self.sides["a"].dataset.paired:
-      partners = self.sides[target].dataset.test.images
+      partners = self.sides[target].test.images
       figures["pixel_error"] = absolute_error(made.images, partners)
     return figures
 
@@ -143,7 +143,7 @@ class TranslationEvaluator:
     found = {}
     for direction in DIRECTIONS:
       source, target = direction
-      images = self.sides[source].dataset.test.images[: self._count(True)]
+      images = self.sides[source].test.images[: self._count(True)]
       extract = self.sides[target].extract_features(local_mesh())
       found[direction] = self._compared(direction, extract(images))
     return found
@@ -151,8 +151,7 @@ class TranslationEvaluator:
   def _count(self, full: bool) -> int:
     """Returns how many test images of each side are translated, at most."""
     evaluation = self.config.evaluation
-    count = evaluation.final_samples if full else evaluation.num_samples
-    return min(count, REFERENCE_EXAMPLES)
+    return evaluation.final_samples if full else evaluation.num_samples
 
   def draw(self, observed: dict[str, Observation]) -> dict[str, np.ndarray]:
     """Draws images, below them what they become, and below that the way back.
@@ -161,7 +160,7 @@ class TranslationEvaluator:
     """
     drawn = {}
     for direction, seen in observed.items():
-      source, target = (self.sides[side].dataset.test.images for side in direction)
+      source, target = (self.sides[side].test.images for side in direction)
       rows = [source, seen.there.images, seen.returned.images]
       if self.sides["a"].dataset.paired:
         rows.append(target)
@@ -184,7 +183,7 @@ class TranslationEvaluator:
       "reference_samples": len(own.reference.test.images)
       + len(other.reference.test.images),
       "samples": sum(
-        min(self._count(True), len(side.dataset.test.images)) for side in (own, other)
+        min(self._count(True), len(side.test.images)) for side in (own, other)
       ),
     }
     of_other = extractor_protocol(other).items()
