@@ -21,21 +21,12 @@
 The first four have their L0 by `--config.code.k`, one run for each; the others train
 all their weights as one population.
 
-Three seeds, 400 steps, one of 2 shared cores of an Intel Xeon with other work on it (in
-brackets the processor time), commit d721883 (`:jumprelu`, weights .0003, .001 and .005:
-04e96bc). Mean (standard deviation) over seeds:
-
-| | time | L0 | test FVU | probe error | dictionary stability |
-|---|---|---|---|---|---|
-| `:topk` | 2 min 4 s (77 s) | 32 | .1557 (.0002) | .038 (.003) | .393 (.001) |
-| `:archetypal` | 2 min 25 s (96 s) | 32 | .1979 (.0003) | .035 (.002) | .478 (.002) |
-| `:jumprelu` | 2 min 19 s | 52.5 | .1255 (.0002) | .040 (.000) | .347 (.001) |
-| | | 27.9 | .1641 (.0006) | .038 (.002) | .401 (.002) |
-| | | 24.9 | .1725 (.0003) | .040 (.002) | .407 (.001) |
-
-The others are not measured yet. JumpReLU's weight of L0 saturates, since Adam steps by
-the sign of what only the thresholds get: in trials of 300 steps, with threshold and
-bandwidth .1, weights of .003 and .01 came to the same L0 of 76.
+Three seeds, 400 steps, 30 seconds to 2 minutes 19 seconds a kind on one of 2 shared
+cores of an Intel Xeon, commit 04e96bc (`:topk` and `:archetypal` d721883). Test FVU near
+an L0 of 32: `:batch_topk` .152, `:topk` .156, `:jumprelu` .164 (L0 28), `:matryoshka`
+.173, `:archetypal` .198, `:p_annealing` .233 (25), `:gated` .274 (26), `:l1` .355 (56);
+configs/README.md has all settings. JumpReLU's weight of L0 saturates, since Adam steps
+by the sign of what only the thresholds get.
 """
 
 from typing import Any
