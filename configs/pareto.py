@@ -22,11 +22,11 @@ The first four have their L0 by `--config.code.k`, one run for each; the others 
 all their weights as one population.
 
 Three seeds, 400 steps, 30 seconds to 2 minutes 19 seconds a kind on one of 2 shared
-cores of an Intel Xeon, commit 04e96bc (`:topk` and `:archetypal` d721883). Test FVU near
-an L0 of 32: `:batch_topk` .152, `:topk` .156, `:jumprelu` .164 (L0 28), `:matryoshka`
-.173, `:archetypal` .198, `:p_annealing` .233 (25), `:gated` .274 (26), `:l1` .355 (56);
-configs/README.md has all settings. JumpReLU's weight of L0 saturates, since Adam steps
-by the sign of what only the thresholds get.
+cores of an Intel Xeon, commit 04e96bc (`:topk` and `:archetypal` d721883). Test FVU
+near an L0 of 32: `:batch_topk` .152, `:topk` .156, `:jumprelu` .164 (L0 28),
+`:matryoshka` .173, `:archetypal` .198, `:p_annealing` .233 (25), `:gated` .274 (26),
+`:l1` .355 (56); configs/README.md has all settings. JumpReLU's weight of L0
+saturates, since Adam steps by the sign of what only the thresholds get.
 """
 
 from typing import Any
