@@ -42,7 +42,7 @@ METHOD_WORD = re.compile(
 )
 
 KNOWN_IMPORTS: set[str] = set()
-KNOWN_LONG: set[str] = {"sgae/methods/gan/discriminator.py:make_discriminator_update"}
+KNOWN_LONG: set[str] = set()
 KNOWN_SILENT: set[str] = set()
 # Where the word means something else than the method. Examples in docstrings (`>>>`)
 # may name methods as well, since users copy them.

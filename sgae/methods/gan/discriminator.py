@@ -38,13 +38,9 @@ def make_discriminator_update(
   Args:
     names: of the penalties, keys of `PENALTIES`.
     microbatches: see `mean_gradient`.
-    piecewise_linear: whether the discriminator is, and multiplies in full float32; see
-      `penalties.penalised`.
+    piecewise_linear: as for `penalties.penalised`.
     joined: otherwise, whether real and generated images pass through it as one batch;
-      not for a discriminator that looks at its whole batch. The order of sums is
-      another, so that gradients which cancel in two passes (of a bias before a
-      relativistic loss) may leave rounding noise, which Adam enlarges; D's logits then
-      shift together, and the loss does not.
+      not for a discriminator that looks at its whole batch.
     labelled: how the discriminator takes images and classes, and its term of classes.
     presentation: how images are shown.
 
@@ -52,6 +48,56 @@ def make_discriminator_update(
     `update(player, generator_params, images_bhwc, latents_bz, positions_b, key,
     settings, axis, drawn) -> (player, metrics)`; `key` serves the mixing of gradient
     penalties alone, `drawn` is from `presentation.draw`.
+  """
+
+  loss = _make_loss(
+    discriminator, adversarial, names, piecewise_linear, joined, labelled, presentation
+  )
+
+  def update(
+    player,
+    generator_params,
+    images_bhwc,
+    latents_bz,
+    positions_b,
+    key,
+    settings,
+    axis,
+    drawn=NOTHING,
+  ):
+    generated = generator.apply(generator_params, latents_bz, train=True, axis=axis)
+    mix_b = randomness.uniform(key, positions_b, ())
+    weights = {name: settings[f"{name}_weight"] for name in names}
+    numbers = {name: settings[name] for name in adversarial.numbers}
+    fake_bhwc = jax.lax.stop_gradient(generated.images)
+    examples = (images_bhwc, fake_bhwc, mix_b, latents_bz, drawn)
+    gradients, metrics, _ = mean_gradient(loss, axis, microbatches)(
+      player.params, examples, weights, numbers, settings, axis
+    )
+    statistics = metrics.pop("statistics")
+    metrics["discriminator/grad_norm"] = norm(gradients)
+    player = apply_gradients(player, optimizer, gradients)
+    params = discriminator.after_update(player.params, statistics)
+    return player.replace(params=params), metrics
+
+  return update
+
+
+def _make_loss(
+  discriminator: BatchNetwork,
+  adversarial: AdversarialLoss,
+  names: tuple[str, ...],
+  piecewise_linear: bool,
+  joined: bool,
+  labelled: Labelled,
+  presentation: Presentation,
+) -> Callable[..., tuple]:
+  """Returns `loss(params, examples, weights, numbers, settings, axis) -> (loss,
+  (metrics, None))`, to be differentiated by `mean_gradient`.
+
+  Where images are joined the order of sums is another, so that gradients which cancel
+  in two passes (of a bias before a relativistic loss) may leave rounding noise, which
+  Adam enlarges; D's logits then shift together, and the loss does not.
   """
 
   def loss(params, examples, weights, numbers, settings, axis):
@@ -99,30 +145,4 @@ def make_discriminator_update(
     kept = metrics | {"statistics": penalised.statistics}
     return penalised.objective + more, (kept, None)
 
-  def update(
-    player,
-    generator_params,
-    images_bhwc,
-    latents_bz,
-    positions_b,
-    key,
-    settings,
-    axis,
-    drawn=NOTHING,
-  ):
-    generated = generator.apply(generator_params, latents_bz, train=True, axis=axis)
-    mix_b = randomness.uniform(key, positions_b, ())
-    weights = {name: settings[f"{name}_weight"] for name in names}
-    numbers = {name: settings[name] for name in adversarial.numbers}
-    fake_bhwc = jax.lax.stop_gradient(generated.images)
-    examples = (images_bhwc, fake_bhwc, mix_b, latents_bz, drawn)
-    gradients, metrics, _ = mean_gradient(loss, axis, microbatches)(
-      player.params, examples, weights, numbers, settings, axis
-    )
-    statistics = metrics.pop("statistics")
-    metrics["discriminator/grad_norm"] = norm(gradients)
-    player = apply_gradients(player, optimizer, gradients)
-    params = discriminator.after_update(player.params, statistics)
-    return player.replace(params=params), metrics
-
-  return update
+  return loss
