@@ -41,8 +41,9 @@ METHOD = Method(
   sections=SECTIONS,
   uses=uses,
   check=check,
-  # labels are read by a conditional one alone
-  inputs=lambda config: ("image", "label"),
+  inputs=lambda config: (
+    ("image", "label") if config.gan.conditional.classes else ("image",)
+  ),
   build=build,
   evaluate=make_evaluator,
   report=REPORT,
