@@ -7,6 +7,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from sgae.data.dataset import Split
+
 # The size of endless data: every position has an example of its own.
 ENDLESS = 2**63 - 1
 
@@ -135,6 +137,20 @@ def balanced_indices(
   places = np.argsort(words, axis=1, kind="stable")
   shuffled = np.take_along_axis(drawn.reshape(-1, size), places, axis=1)
   return shuffled.reshape(num_steps, *batch_shape)
+
+
+def drawn(split: Split, stream: str, count: int) -> Split:
+  """Returns examples of a split, drawn without replacement: always the same.
+
+  Data may be stored by class, so that the first are of a few.
+
+  Args:
+    split: the examples.
+    stream: name of the use, as for `batch_indices`.
+    count: how many, at most as many as there are.
+  """
+  rows = batch_indices(0, stream, 0, 1, (count,), len(split.images))[0]
+  return Split(split.images[rows], split.labels[rows])
 
 
 def draw_of_classes(labels: np.ndarray, per_class: int, draw: int) -> np.ndarray:

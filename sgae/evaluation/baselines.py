@@ -57,9 +57,7 @@ def floor_examples(dataset: Dataset, count: int) -> Split:
 
   They are drawn from all that are stored, of which a run may have few.
   """
-  images, labels = dataset.everything.train
-  indices = order.batch_indices(0, "floor", 0, 1, (count,), len(images)).ravel()
-  return Split(images[indices], labels[indices])
+  return order.drawn(dataset.everything.train, "floor", count)
 
 
 def floor_figures(data: EvaluationData, count: int) -> Estimates:

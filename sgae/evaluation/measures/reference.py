@@ -6,6 +6,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from sgae.data import order
 from sgae.data.dataset import Dataset, Split
 from sgae.devices.mesh import local_mesh
 from sgae.evaluation.measures.suite import Extracted, Reference
@@ -77,16 +78,11 @@ class EvaluationData:
 
   @functools.cached_property
   def test(self) -> Split:
-    """The test examples that are measured: all, or 10,000 drawn from more.
-
-    Drawn in an order of chance, since the first of data that are stored by class, as
-    folders are, lack classes.
-    """
+    """The test examples that are measured: all, or 10,000 drawn from more."""
     whole = self.dataset.test
     if len(whole.images) <= REFERENCE_EXAMPLES:
       return whole
-    rows = np.random.default_rng(0).permutation(len(whole.images))
-    return Split(*(part[rows[:REFERENCE_EXAMPLES]] for part in whole))
+    return order.drawn(whole, "reference", REFERENCE_EXAMPLES)
 
   @functools.cached_property
   def reference(self) -> Reference:

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from sgae.data import order, resident
-from sgae.data.dataset import Dataset, Split, labelled
+from sgae.data.dataset import Dataset, labelled
 from sgae.devices.batched_apply import batched_apply
 from sgae.evaluation.measures.estimate import Estimate, mean_estimate
 from sgae.evaluation.measures.suite import Extracted
@@ -61,31 +61,21 @@ def make_discriminate(
     )  # beside the images, since one array is spread over the devices
     return np.concatenate([images, planes], axis=3)
 
+  def count_of(images):
+    return min(EXAMPLES, len(images)) // packing * packing
+
   def discriminate(state, samples):
-    count = min(EXAMPLES, len(samples.images)) // packing * packing
-    labels = None if samples.labels is None else samples.labels[:count]
-    splits = {
-      "training": _drawn(dataset.train, packing),
-      "held_out": _drawn(test, packing),
-      "generated": (samples.images[:count], labels),
+    splits: dict[str, Any] = {
+      kind: order.drawn(split, "held out", number)
+      for kind, split in {"training": dataset.train, "held_out": test}.items()
+      if (number := count_of(split.images))
     }
-    return {
-      kind: run(state, shown_of(images, labels))
-      for kind, (images, labels) in splits.items()
-      if len(images)
-    }
+    if count := count_of(samples.images):
+      labels = None if samples.labels is None else samples.labels[:count]
+      splits["generated"] = (samples.images[:count], labels)
+    return {kind: run(state, shown_of(*split)) for kind, split in splits.items()}
 
   return discriminate
-
-
-def _drawn(split: Split, packing: int) -> Split:
-  """Returns as many examples of a split as are judged, each once."""
-  count = min(EXAMPLES, len(split.images)) // packing * packing
-  if not count:
-    return Split(split.images[:0], split.labels[:0])
-  shape = (count,)
-  rows = order.batch_indices(0, "held out", 0, 1, shape, len(split.images))[0]
-  return Split(split.images[rows], split.labels[rows])
 
 
 def overfitting_figures(logits: Logits) -> dict[str, Estimate]:
