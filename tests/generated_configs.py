@@ -1,4 +1,4 @@
-"""Strategies that draw configs, and values that are wrong in them."""
+"""A strategy that draws configs."""
 
 from hypothesis import strategies as st
 

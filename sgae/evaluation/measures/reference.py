@@ -84,6 +84,17 @@ class EvaluationData:
       return whole
     return order.drawn(whole, "reference", REFERENCE_EXAMPLES)
 
+  def tested(self, config: Any, full: bool) -> Split:
+    """Returns the examples of `test` that images made of images are measured on.
+
+    Args:
+      config: validated.
+      full: after training, not in it.
+    """
+    evaluation = config.evaluation
+    count = evaluation.final_samples if full else evaluation.num_samples
+    return Split(*(part[:count] for part in self.test))
+
   @functools.cached_property
   def reference(self) -> Reference:
     """What samples are compared with: `test`.

@@ -90,7 +90,7 @@ class SuperResolutionEvaluator:
 
   def observe(self, state: Any, full: bool) -> Observation:
     """Makes the test images small, and large again."""
-    images = self._images(full)
+    images = self.data.tested(self.config, full).images
     made, small, again = self.look(state, images)
     extracted, ceiling = Extracted(made, None, None), None
     if full:
@@ -146,15 +146,10 @@ class SuperResolutionEvaluator:
     """Returns what is compared, and how the small images are made."""
     entry = {
       "reference": f"test split of {self.data.dataset.name}",
-      "reference_samples": len(self._images(True)),
+      "reference_samples": len(self.data.tested(self.config, True).images),
       "small": f"1/{self.factor} of each side, antialiased {FILTER}, bytes",
     }
     return entry | extractor_protocol(self.data)
-
-  def _images(self, full: bool) -> np.ndarray:
-    evaluation = self.config.evaluation
-    count = evaluation.final_samples if full else evaluation.num_samples
-    return self.data.test.images[:count]
 
   def _compared(self, made: Extracted, full: bool) -> dict[str, Estimate]:
     """Returns how near images come to the first test images."""

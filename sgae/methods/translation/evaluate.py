@@ -79,10 +79,10 @@ class TranslationEvaluator:
 
   def observe(self, state: Any, full: bool) -> dict[str, Observation]:
     """Translates test images there and back."""
-    count, observed = self._count(full), {}
+    observed = {}
     for direction in DIRECTIONS:
       source, target = direction
-      images = self.sides[source].test.images[:count]
+      images = self.sides[source].tested(self.config, full).images
       there, returned = self.run[direction](state, images)
       observed[direction] = Observation(
         self.extract[target](there),
@@ -143,15 +143,10 @@ class TranslationEvaluator:
     found = {}
     for direction in DIRECTIONS:
       source, target = direction
-      images = self.sides[source].test.images[: self._count(True)]
+      images = self.sides[source].tested(self.config, True).images
       extract = self.sides[target].extract_features(local_mesh())
       found[direction] = self._compared(direction, extract(images))
     return found
-
-  def _count(self, full: bool) -> int:
-    """Returns how many test images of each side are translated, at most."""
-    evaluation = self.config.evaluation
-    return evaluation.final_samples if full else evaluation.num_samples
 
   def draw(self, observed: dict[str, Observation]) -> dict[str, np.ndarray]:
     """Draws images, below them what they become, and below that the way back.
@@ -183,7 +178,7 @@ class TranslationEvaluator:
       "reference_samples": len(own.reference.test.images)
       + len(other.reference.test.images),
       "samples": sum(
-        min(self._count(True), len(side.test.images)) for side in (own, other)
+        len(side.tested(self.config, True).images) for side in (own, other)
       ),
     }
     of_other = extractor_protocol(other).items()
