@@ -53,9 +53,10 @@ def join(coordinator: str, num_processes: int, process_id: int) -> None:
       f"--process_id={process_id} is too large: choose one below {num_processes}"
     )
   # Without the first option, JAX ends this process with a stack trace when another one
-  # is lost, before `_watch` can end it with one line. Without the second, JAX handles
-  # SIGTERM itself, which also announces the preemption of a TPU VM; here one process
-  # notes it (signals.py), `any_of_us` tells the others, and all save.
+  # is lost, before `_watch` can end it with one line. JAX's service runs in process 0:
+  # when that is lost, both see it, and JAX is the first at times. Without the second
+  # option, JAX handles SIGTERM itself, which also announces the preemption of a TPU VM;
+  # here one process notes it (signals.py), `any_of_us` tells the others, and all save.
   jax.config.update("jax_enable_recoverability", True)
   jax.config.update("jax_enable_preemption_service", False)
   try:
