@@ -55,9 +55,13 @@ NOT_QUICK = (
   "tests/networks/test_sparse_product.py",
 )
 
+# Files of a few tests that take long: at the end, one worker would be alone with them.
+FIRST = ("tests/test_parallel.py", "tests/test_processes.py", "tests/test_launch.py")
+
 
 @pytest.hookimpl(tryfirst=True)  # before marks are selected
 def pytest_collection_modifyitems(items):
+  items.sort(key=lambda item: not item.nodeid.startswith(FIRST))
   for item in items:
     quick = item.nodeid.startswith(QUICK) and not item.nodeid.startswith(NOT_QUICK)
     if quick and not item.get_closest_marker("soak"):
