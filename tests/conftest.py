@@ -1,6 +1,9 @@
 """What all tests share: a cache for the session, and programs that compile fast."""
 
+import fcntl
 import os
+import shutil
+from pathlib import Path
 
 import pytest
 
@@ -79,11 +82,21 @@ def own_cache(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def whole_run(tmp_path_factory):
-  """A run of `tests.runs.tiny_config` without a stop; tests change copies of it."""
+  """A run of `tests.runs.tiny_config` without a stop; tests change copies of it.
+
+  The first worker that asks for it trains it, and each has a copy.
+  """
   from tests import runs
 
+  trained = Path(os.environ["SGAE_CACHE_DIR"]).with_name("whole")
   workdir = tmp_path_factory.mktemp("whole") / "run"
-  runs.train(workdir)
+  with open(trained.with_name("whole.lock"), "w") as lock:
+    fcntl.flock(lock, fcntl.LOCK_EX)
+    if not trained.exists():
+      shutil.rmtree(trained.with_name("part"), ignore_errors=True)
+      runs.train(trained.with_name("part"))
+      trained.with_name("part").rename(trained)
+  shutil.copytree(trained, workdir)
   return workdir
 
 
