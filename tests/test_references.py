@@ -9,7 +9,7 @@ import pytest
 
 from sgae.config import validate
 from sgae.data import digits
-from sgae.data.dataset import Split
+from sgae.data.dataset import Dataset, Split
 from sgae.evaluation import baselines, feature_extractor
 from sgae.evaluation.measures.reference import EvaluationData
 from sgae.methods.sparse_autoencoder.controls import CONTROLS, MODELS
@@ -34,9 +34,7 @@ def digits_data(seed=0):
 def test_a_large_test_split_stored_by_class_is_drawn_from():
   labels = np.repeat(np.arange(10), 2000)
   images = (labels % 10).astype(np.uint8).reshape(-1, 1, 1, 1)
-  few = Split(images[::2], labels[::2])
   dataset = digits.load(None, print)
-  assert EvaluationData(dataset._replace(test=few), None).test is few
   drawn = EvaluationData(dataset._replace(test=Split(images, labels)), None).test
   assert np.bincount(drawn.labels).min() > 900 and len(drawn.labels) == 10_000
   assert np.bincount(drawn.labels[:1000]).min() > 60  # so that a part has all as well
@@ -162,3 +160,15 @@ def test_clusters_accept_equal_codes_and_few_codes():
   single = np.arange(20.0).reshape(10, 2) ** 2  # a cluster to each code
   drawn = baselines.GAUSSIANS["clusters"](single, 10, 40)
   assert all((row == single).all(axis=1).any() for row in drawn)
+
+
+def test_data_stored_by_class_are_measured_in_another_order():
+  images = np.arange(40, dtype=np.uint8).reshape(40, 1, 1, 1)
+  mixed = Split(images, np.arange(40, dtype=np.int32) % 4)
+  sorted_ = Split(images, np.arange(40, dtype=np.int32) // 10)
+  for split in (mixed, sorted_):
+    test = EvaluationData(Dataset("tiny", split, split, 4), None).test
+    assert len(set(test.labels[:10])) == 4
+    np.testing.assert_array_equal(np.sort(test.images.ravel()), images.ravel())
+    np.testing.assert_array_equal(split.labels[test.images.ravel()], test.labels)
+  assert EvaluationData(Dataset("tiny", mixed, mixed, 4), None).test is mixed

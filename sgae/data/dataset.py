@@ -32,6 +32,16 @@ def labelled(split: Split) -> Split:
   return split if known.all() else Split(split.images[known], split.labels[known])
 
 
+def by_class(labels: np.ndarray) -> bool:
+  """Says whether examples of more than one class are stored class after class.
+
+  >>> by_class(np.array([0, 0, 1])), by_class(np.array([0, 1, 0]))
+  (True, False)
+  """
+  stored = isinstance(labels, np.ndarray) and len(labels) > 0
+  return bool(stored and labels[0] < labels[-1] and (np.diff(labels) >= 0).all())
+
+
 def has_label(split: Split) -> bool:
   """Says whether any example of a split has a label."""
   return bool((np.asarray(split.labels) != UNLABELLED).any())

@@ -43,7 +43,7 @@ def read_images(
   root = local.absolute(place)
   what = local.shown(root)
   if root.lower().endswith(".npz"):
-    images, changed = npz.images_of(root), 0
+    images, changed = npz.images_of(root, report), 0
     if config.image_size and images.shape[1:3] != (config.image_size,) * 2:
       images, changed = resized(images, config.image_size), len(images)
     names = list(map(str, range(len(images))))

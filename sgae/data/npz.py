@@ -80,11 +80,12 @@ def load(config: Any, report: Callable[[str], None]) -> Dataset:
   )
 
 
-def images_of(path: str) -> np.ndarray:
+def images_of(path: str, report: Callable[[str], None]) -> np.ndarray:
   """Returns the images of a file whatever its labels are: of its test split, if any.
 
   Args:
-    path: absolute, of a file as `load` takes it.
+    path: absolute, of a file as `load` takes it; labels may be missing.
+    report: shows one plain line to the user: what is left out.
 
   Returns:
     uint8 [N, H, W, C].
@@ -94,9 +95,12 @@ def images_of(path: str) -> np.ndarray:
   """
   file = local.shown(path)
   with opened(path, file, HOW_TO_WRITE) as stored:
-    layout = _layout(file, stored.files)
+    labels = _by_split(stored.files, _LABELS).values()
+    layout = _layout(file, [key for key in stored.files if key not in labels])
     name, _ = layout.test or layout.train
     array = array_of(file, stored, name, HOW_TO_WRITE)
+  if others := [layout.train[0]] * (layout.test is not None) + [*layout.unread]:
+    report(f"Left out of {file}: {', '.join(f'array {key!r}' for key in others)}")
   return checked_images(f"{file}: {name!r}", array)
 
 

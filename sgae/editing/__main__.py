@@ -15,9 +15,10 @@ from typing import Any
 
 import numpy as np
 
+from sgae.config_checks import at_least
 from sgae.editing import figures
 from sgae.editing.invert import inverted
-from sgae.editing.points import Reference, reference_points
+from sgae.editing.points import Reference, make_classes, reference_points
 from sgae.editing.space import SPACES
 from sgae.editing.trained import Trained, open_run
 from sgae.errors import UserError
@@ -40,6 +41,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
   parser.add_argument("--inverted", type=int, default=100, help="test images")
   asked, console = parser.parse_args(arguments), Console()
   try:
+    for flag in ("samples", "inverted"):
+      at_least(f"--{flag}", getattr(asked, flag), 1)
     results = {}
     for entry in asked.runs:
       name, _, runs = entry.partition("=")
@@ -83,8 +86,11 @@ def measured(
       if space == "latent" and not trained.space.coded:
         break  # the same points as its codes
       reference = reference_points(trained)
-      if reference.classes is None:
-        raise UserError(f"{run}: no class of its images is known, choose labelled data")
+      if reference.classes is None or make_classes(trained) is None:
+        raise UserError(
+          f"{run}: no class of its images is known: choose labelled data, and "
+          "evaluation.features='labels'"
+        )
       found.append(_of_run(trained, reference, asked, console))
       effects.append(figures.effects(trained, reference))
     if found:

@@ -99,7 +99,8 @@ def edit_figures(
     samples: how many are edited.
 
   Raises:
-    UserError: samples show a class that the reference has no point of.
+    UserError: samples show a class that the reference has no point of, or there is no
+      other class than theirs.
   """
   images_of, space = make_images(trained), trained.space
   extract: Any = trained.data.extract_features(trained.mesh)
@@ -116,6 +117,11 @@ def edit_figures(
 
   # each edit: a sample, and a class that is not its own
   pairs = [(row, t) for t in known for row in np.flatnonzero(own_n != t)]
+  if not pairs:
+    raise UserError(
+      "all samples show the only class that training images are known to be of: train "
+      "on data with labels of more"
+    )
   rows, targets = (np.array(each) for each in zip(*pairs, strict=True))
 
   def by_strength(points, change_of, images_of, non_negative):

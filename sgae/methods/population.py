@@ -166,12 +166,21 @@ def build(
     del key  # each member has that of its seed
     keys = jnp.stack([randomness.root_key(member.seed) for member in members])
 
-    def init_one(key, branches):
+    def put_own(states):
+      for field, values in own.items():
+        states = method.swept[field](states, jnp.asarray(values))
+      return states
+
+    def init_one(key, settings, branches):
       return single.init(key, settings, branches)
 
-    states = jax.vmap(init_one)(keys, inherited or {})
-    for field, values in own.items():
-      states = method.swept[field](states, jnp.asarray(values))
+    def start(settings_m, axis):
+      init_all = jax.vmap(init_one, in_axes=(0, axis, 0))
+      return put_own(init_all(keys, settings_m, inherited or {}))
+
+    states = start(settings, None)
+    if own:  # parameters may start from the numbers that differ
+      states = start(states.settings, 0)
     return PopulationState(states, jnp.zeros(len(members), jnp.int32))
 
   return single._replace(

@@ -3,19 +3,27 @@
 Karras et al. 2018 (arXiv 1710.10196), section 3.
 """
 
+from collections.abc import Callable
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 
 from sgae.kernels import collectives
 from sgae.networks import layers, network
 from sgae.networks.network import BatchNetwork
-from sgae.networks.normalization import RUNNING_DECAY
+from sgae.networks.normalization import NONE, RUNNING_DECAY, Normalization
 
 _LEAST_VARIANCE = 1e-8  # below it the root's gradient is bounded
 
 
 def with_deviation(
-  body: BatchNetwork, features: int, outputs: int, group: int
+  body: BatchNetwork,
+  features: int,
+  outputs: int,
+  group: int,
+  activation: Callable[[jax.Array], jax.Array] = network.leaky_relu,
+  normalization: Normalization = NONE,
 ) -> BatchNetwork:
   """Image -> numbers of its features, and of how much they differ within a group.
 
@@ -28,11 +36,13 @@ def with_deviation(
     features: length F.
     outputs: how many numbers, N: 1 is a logit.
     group: examples in a group, 2 or more; divides a device's share of the batch.
+    activation: of the features.
+    normalization: of the layer that follows.
 
   Returns:
     BatchNetwork with images_bhwc -> float [B, N]. It is not piecewise linear.
   """
-  last = layers.dense(features + 1, (outputs,), network.OUTPUT_INIT)
+  last = layers.dense(features + 1, (outputs,), network.OUTPUT_INIT, normalization)
   parts = {"body": body, "logit": last}
 
   def init(key):
@@ -41,8 +51,8 @@ def with_deviation(
   def apply(params, images_bhwc, *, train, axis=None):
     how = {"train": train, "axis": axis}
     outputs_bf, of_body = body.apply(params["body"], images_bhwc, **how)
-    features_bf = network.leaky_relu(outputs_bf)
-    statistics = {"body": of_body, "logit": {}}
+    features_bf = activation(outputs_bf)
+    statistics: dict[str, Any] = {"body": of_body}
     if train:
       deviations_b = group_deviations(features_bf, group)
       statistics["deviation"] = collectives.batch_mean(deviations_b, axis)
@@ -50,7 +60,7 @@ def with_deviation(
       deviations_b = jnp.full(len(features_bf), params["deviation"])
     deviations_b1 = deviations_b[:, None].astype(features_bf.dtype)
     seen_bf = jnp.concatenate([features_bf, deviations_b1], axis=1)
-    outputs_bn, _ = last.apply(params["logit"], seen_bf, **how)
+    outputs_bn, statistics["logit"] = last.apply(params["logit"], seen_bf, **how)
     return outputs_bn, statistics
 
   def after_update(params, statistics):

@@ -15,6 +15,8 @@ from sgae.data.checks import OF_ONE_SOURCE
 from sgae.data.dataset import Dataset, Split
 from sgae.data.placement import PLACEMENTS
 from sgae.data.resident import mean_image, to_model_range
+from sgae.editing.points import reference_images
+from sgae.editing.trained import open_run
 from sgae.errors import UserError
 from sgae.evaluation.sample import sample_run
 from sgae.reporting.console import Console
@@ -214,6 +216,10 @@ def test_a_run_on_the_fly_is_the_same_streamed_and_resident(
     sample_run(workdir, {}, 3, "png", Console(io.StringIO()))
     with Image.open(workdir / "samples" / "000002.png") as picture:
       assert (picture.mode, picture.size) == ("L", (2 * 6, 4))
+    if placement == "resident":
+      trained = open_run(workdir, {}, "code", Console(io.StringIO()), -1, tmp_path)
+      images, labels = reference_images(trained)
+      assert images.shape == (10_000, 4, 6, 2) and len(labels) == 10_000
     workdir.rename(tmp_path / placement)
   for one, other in zip(*arrays.values(), strict=True):
     assert one.tobytes() == other.tobytes()

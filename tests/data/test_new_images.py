@@ -30,6 +30,12 @@ def test_a_line_says_which_images_are_resized(tmp_path, stored):
   assert f"Resized {many} images to 6x6 pixels" in said[-1]
   with pytest.raises(UserError, match="6x6 pixels with 1 channels, but the run takes"):
     read_images(str(place), config, (6, 6, 3), said.append)
+  # labels may be missing, and what is not read is named
+  arrays = {"x_train": np.ones((3, 6, 6), np.uint8), "y_train": np.zeros(3)}
+  np.savez(tmp_path / "split.npz", x_test=np.zeros((2, 6, 6), np.uint8), **arrays)
+  found = read_images(str(tmp_path / "split.npz"), config, (6, 6, 1), said.append)
+  assert len(found.images) == 2 and not found.images.any()
+  assert said[-1].endswith("split.npz: array 'x_train'")
   # as stored: nothing is said of them
   config.image_size, said = 0, []
   np.savez(tmp_path / "right.npz", images=np.zeros((2, 6, 6), np.uint8))

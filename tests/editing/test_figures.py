@@ -55,6 +55,17 @@ def test_a_run_is_measured_in_both_spaces(whole_run, tmp_path):
   assert command.main(["none=/no/run"]) == 2
 
 
+def test_what_cannot_be_measured_is_one_line(whole_run, tmp_path, monkeypatch, capsys):
+  asked = [f"tiny={whole_run}", f"--output={tmp_path}"]
+  for flag in ("samples", "inverted"):
+    assert command.main([*asked, f"--{flag}=0"]) == 2
+    assert f"--{flag}=0 is too small" in capsys.readouterr().err
+  # as of features of rotations, which name no classes
+  monkeypatch.setattr(command, "make_classes", lambda trained: None)
+  assert command.main(asked) == 2
+  assert "evaluation.features='labels'" in capsys.readouterr().err
+
+
 def test_effects_are_the_atoms_of_a_linear_decoder(whole_run, tmp_path):
   trained = open_run(whole_run, {}, "code", Console(io.StringIO()), -1, tmp_path)
   reference = reference_points(trained)

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from sgae import randomness
 from sgae.config import validate
 from sgae.data import resident
 from sgae.data.dataset import Dataset, Split
@@ -16,7 +17,7 @@ from sgae.devices.mesh import local_mesh
 from sgae.diagnostics.health import events
 from sgae.errors import UserError
 from sgae.evaluation.measures.reference import EvaluationData
-from sgae.methods import METHODS
+from sgae.methods import METHODS, population
 from sgae.methods.inheritance import inherit
 from sgae.methods.recognition.evaluate import make_evaluator
 from sgae.methods.recognition.networks import build_discriminator, build_generator
@@ -200,6 +201,20 @@ def test_what_may_vary_in_a_population_is_read_from_the_state(trained, field):
   if field == "recognition.ema_decay":
     expected = {"ema_params"}
   assert moved == expected
+
+
+def test_a_member_starts_as_the_single_run_of_its_noise():
+  config = recognition_config()
+  config.population.update(seeds=1, vary=("recognition.input_noise=0.1,0.6",))
+  members = population.build("recognition", validate(config), MEAN.shape, MEAN)
+  params = members.init(jax.random.key(0)).members.discriminator.params
+  for i, noise in enumerate((0.1, 0.6)):
+    config = recognition_config(recognition__input_noise=noise)
+    single = population.build("recognition", validate(config), MEAN.shape, MEAN)
+    own = single.init(randomness.root_key(config.seed)).discriminator.params
+    of_member = jax.tree.map(lambda leaf, i=i: leaf[i], params)
+    for a, b in zip(*map(jax.tree.leaves, (of_member, own)), strict=True):
+      np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6)
 
 
 def changed_in(a: Any, b: Any, name: str) -> bool:

@@ -265,6 +265,7 @@ def test_a_run_is_evaluated_beside_controls(run, tmp_path):
   [
     ((), {"feature_weight": 1.0}, "feature_weight=1.0 compares the features of a"),
     ((), {"generator": "sparse"}, "needs the decoder of an autoencoder: choose phases"),
+    ((), {"sparsity_weight": 0.1}, "sparsity_weight=0.1 is of a code, which super_res"),
     ((), {"pixel_weight": 0.0}, "pixel_weight=0 leaves no loss: set one of"),
     (("sae",), {"generator": "sparse", "sparsity_weight": 1.0}, "needs a code.penalty"),
   ],

@@ -13,6 +13,7 @@ from sgae.data import resident
 from sgae.data.dataset import Dataset, Split
 from sgae.devices.mesh import local_mesh
 from sgae.errors import UserError
+from sgae.evaluation.measures import reference
 from sgae.evaluation.measures.reference import EvaluationData
 from sgae.methods import METHODS
 from sgae.methods.optimizers import SCHEDULES
@@ -223,7 +224,11 @@ class KnownExtractor:
     return extract
 
 
-def test_figures_are_of_the_target_side_and_both_ways():
+@pytest.mark.parametrize("most", [20, 10_000])
+def test_figures_are_of_the_target_side_and_both_ways(most, monkeypatch):
+  monkeypatch.setattr(
+    reference, "REFERENCE_EXAMPLES", most
+  )  # drawn from the test split
   count = 40
   images = np.repeat(np.arange(count), 16).reshape(count, 4, 4, 1).astype(np.uint8) * 6
   labels = (images[:, 0, 0, 0] > 127).astype(np.int32)
@@ -249,7 +254,7 @@ def test_figures_are_of_the_target_side_and_both_ways():
     assert figures[f"untranslated_pixel_error_{direction}"] > 0.4
     assert figures[f"untranslated_frechet_{direction}"] > 1e-4
   assert figures["cycle_error_ab"] == 0.0 and figures["returned_accuracy_ab"] == 1.0
-  assert figures["cycle_error_ba"] == pytest.approx(0.27, abs=0.02)
+  assert figures["cycle_error_ba"] == pytest.approx(0.27, abs=0.05)
   assert figures["returned_accuracy_ba"] < 0.6
   drawn = evaluator.draw(observed)
   assert set(drawn) == {"ab", "ba"}

@@ -235,6 +235,10 @@ def test_microbatches_give_the_update_of_the_whole_batch():
 
   for whole, parts in zip(after(1), after(4), strict=True):
     np.testing.assert_allclose(whole, parts, rtol=1e-3, atol=1e-5)
+  # how `vae` trains does not count here
+  config = vae_gan_config(train__microbatches=2, vae__free_bits=0.1)
+  config.phases = ("vae_gan",)
+  validate(config)
 
 
 def test_it_starts_from_the_autoencoder_and_starts_a_gan():

@@ -45,3 +45,32 @@ def test_a_logit_sees_its_group_in_training_and_itself_alone_after(architecture)
   alone = apply(params, IMAGES, train=False)[0]
   moved = np.asarray(apply(params, other, train=False)[0] != alone)
   assert moved.tolist() == [True] + [False] * 7
+
+
+def test_its_layers_are_normalised_and_activated_as_the_others():
+  def network(**fields):
+    config = small_config(
+      gan__discriminator_architecture="dcgan",
+      gan__discriminator_hidden=(4, 6),
+      gan__deviation_group=2,
+      gan__kernel_size=2,
+      **fields,
+    )
+    return build_discriminator(config, np.zeros((4, 4, 1), np.float32))
+
+  spectral = network(gan__discriminator_normalization="spectral")
+  params = spectral.init(jax.random.key(1))
+  larger = jax.tree.map(lambda leaf: leaf, params)
+  larger["logit"]["kernel"] = 100 * params["logit"]["kernel"]
+  for _ in range(20):  # power iterations
+    _, statistics = spectral.apply(larger, IMAGES, train=True)
+    larger = spectral.after_update(larger, statistics)
+    _, statistics = spectral.apply(params, IMAGES, train=True)
+    params = spectral.after_update(params, statistics)
+  few, many = (spectral.apply(p, IMAGES, train=False)[0] for p in (params, larger))
+  np.testing.assert_allclose(few, many, rtol=1e-3, atol=1e-4)
+
+  rectified, leaky = network(gan__discriminator_activation="relu"), network()
+  params = leaky.init(jax.random.key(1))
+  a, b = (each.apply(params, IMAGES, train=False)[0] for each in (rectified, leaky))
+  assert np.abs(a - b).max() > 1e-6

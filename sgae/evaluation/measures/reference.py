@@ -7,7 +7,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from sgae.data import order
-from sgae.data.dataset import Dataset, Split
+from sgae.data.dataset import Dataset, Split, by_class
 from sgae.devices.mesh import local_mesh
 from sgae.evaluation.measures.suite import Extracted, Reference
 
@@ -78,11 +78,16 @@ class EvaluationData:
 
   @functools.cached_property
   def test(self) -> Split:
-    """The test examples that are measured: all, or 10,000 drawn from more."""
+    """The test examples that are measured: all, or 10,000 drawn from more.
+
+    Of data that are stored by class the order is drawn too, since some measures are of
+    the first of them.
+    """
     whole = self.dataset.test
-    if len(whole.images) <= REFERENCE_EXAMPLES:
+    count = min(len(whole.images), REFERENCE_EXAMPLES)
+    if count == len(whole.images) and not by_class(whole.labels):
       return whole
-    return order.drawn(whole, "reference", REFERENCE_EXAMPLES)
+    return order.drawn(whole, "reference", count)
 
   def tested(self, config: Any, full: bool) -> Split:
     """Returns the examples of `test` that images made of images are measured on.

@@ -123,7 +123,10 @@ def check_labels(config: Any, dataset: Any) -> None:
       f"{setting}, but {name} has {dataset.num_classes} classes: set it to "
       f"{dataset.num_classes}, or to 0"
     )
-  missing = int(np.sum(dataset.train.labels < 0))
+  labels = dataset.train.labels
+  if not isinstance(labels, np.ndarray):
+    labels = labels.base  # of endless stacks, whose classes are those of their parts
+  missing = int(np.sum(labels < 0))
   if missing:
     raise UserError(
       f"{setting} needs a label of each image, and {missing:,} training images of "

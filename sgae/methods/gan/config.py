@@ -188,7 +188,8 @@ def gan_fields() -> dict[str, Any]:
     # device's share of the batch.
     "packing": 1,
     # Neighbours in the batch (packs of them) of which the discriminator sees how much
-    # they differ (minibatch standard deviation); divides a device's share. 0: none.
+    # they differ (minibatch standard deviation), in a further layer of as many features
+    # as the last of discriminator_hidden; divides a device's share. 0: none.
     "deviation_group": 0,
     # For 'minimax', 'non_saturating' and 'least_squares': the discriminator's target of
     # real images is this far below 1.

@@ -128,7 +128,7 @@ class GanEvaluator:
     return sample_protocol(self.data, self.full_count)
 
   def _real_statistics(self, count: int) -> dict[str, float]:
-    return sample_statistics(_floats(self.dataset.test.images[:count]))
+    return sample_statistics(_floats(self.data.test.images[:count]))
 
 
 def make_interpolator(

@@ -23,7 +23,14 @@ from sgae.networks.generator import (
   make_sparse_generator,
 )
 from sgae.networks.mixture import Mixture
-from sgae.networks.network import BatchNetwork, computed_in, only_channel, rowwise
+from sgae.networks.network import (
+  ACTIVATIONS,
+  BatchNetwork,
+  computed_in,
+  only_channel,
+  rowwise,
+)
+from sgae.networks.normalization import at_edges
 
 
 def build_generator(config: Any, mean_image_hwc: np.ndarray) -> Generator:
@@ -99,7 +106,14 @@ def _discriminator_body(
 
   def with_group(image_shape, outputs):
     body = build(image_shape, features)
-    return with_deviation(body, features, outputs, gan.deviation_group)
+    return with_deviation(
+      body,
+      features,
+      outputs,
+      gan.deviation_group,
+      ACTIVATIONS[gan.discriminator_activation],
+      at_edges(gan.discriminator_normalization),
+    )
 
   return with_group
 

@@ -59,6 +59,12 @@ def _check_phases(config):
       "of a classifier: choose phases=('classifier', 'super_resolution'), or 0"
     )
   if fields.generator != "sparse":
+    if fields.sparsity_weight:
+      raise UserError(
+        f"super_resolution.sparsity_weight={fields.sparsity_weight} is of a code, "
+        f"which super_resolution.generator='{fields.generator}' has not: set it to 0, "
+        "or choose 'sparse'"
+      )
     return
   if not set(AUTOENCODERS) & set(before):
     raise UserError(

@@ -30,8 +30,8 @@ def defaults() -> dict[str, Any]:
     "discriminator_hidden": (32, 64),
     # Of the convolutions: 'instance', 'spectral' or 'none'.
     "discriminator_normalization": "instance",
-    # 'least_squares' (that of the paper), 'minimax', 'non_saturating', 'hinge',
-    # 'wasserstein' or 'relativistic'.
+    # 'least_squares' (that of the paper), 'minimax', 'non_saturating', 'hinge' or
+    # 'relativistic'.
     "loss": "least_squares",
     # Weights of the generators' terms, each summed over both directions; 0: it is not
     # computed. The paper's adversarial term is twice our least squares, which has a

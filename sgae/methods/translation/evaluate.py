@@ -133,7 +133,7 @@ class TranslationEvaluator:
       or of_source.num_classes < 2
     ):
       return {}
-    labels = of_source.test.labels[: len(made.images)]
+    labels = self.sides[source].test.labels[: len(made.images)]
     found = class_accuracy(made.probabilities, labels)
     return {name.removeprefix("class_"): value for name, value in found.items()}
 

@@ -92,13 +92,12 @@ class VaeEvaluator:
 
   def observe(self, state: Any, full: bool) -> Observation:
     """Generates, reconstructs and traverses; `full` bounds log p(x) as well."""
-    evaluation, test = self.config.evaluation, self.dataset.test.images
+    evaluation, test = self.config.evaluation, self.data.test.images
     count = self.full_count if full else evaluation.num_samples
     seen = self.look(state, test)
     reconstructed = log_likelihood = None
     if full:
-      compared = seen["outputs"][: len(self.data.reference.test.images)]
-      reconstructed = self.extract_features(np.asarray(as_stored(compared)))
+      reconstructed = self.extract_features(np.asarray(as_stored(seen["outputs"])))
       log_likelihood = self.bound(state, test[: evaluation.importance_examples])
     return Observation(
       samples=self.extract_features(self.sample(state, count)),
@@ -122,7 +121,7 @@ class VaeEvaluator:
       "test_kl": mean_estimate(observed.kl),
       "active_units": active_units(observed.means),
     }
-    images = np.asarray(resident.to_model_range(self.dataset.test.images))
+    images = np.asarray(resident.to_model_range(self.data.test.images))
     figures |= reconstruction_measures(images, observed.outputs, self.mean_image)
     if self.config.vae.posterior == "spike_and_slab":
       figures |= code_measures(np.abs(observed.codes))
@@ -133,7 +132,7 @@ class VaeEvaluator:
 
   def draw(self, observed: Observation) -> dict[str, np.ndarray]:
     """Draws samples, reconstructions, traversals and the manifold of two latents."""
-    samples, test = observed.samples.images, self.dataset.test.images
+    samples, test = observed.samples.images, self.data.test.images
     if pictures.are_points(self.mean_image.shape):
       first = slice(pictures.POINTS_SHOWN)
       return {
@@ -164,7 +163,7 @@ class VaeEvaluator:
       f"({drawn})",
       "importance_samples": parts * size,
       "importance_examples": min(
-        evaluation.importance_examples, len(self.dataset.test.images)
+        evaluation.importance_examples, len(self.data.test.images)
       ),
     }
 
