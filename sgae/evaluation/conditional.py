@@ -105,11 +105,10 @@ def _floor(data: EvaluationData, count: int) -> dict[str, Estimate]:
   extracted = data.extract_features(local_mesh())(images)._replace(labels=labels)
   figures = suite.measure(extracted, data.reference, ("frechet",))
   test = data.reference.test
-  probabilities = test.probabilities
-  # of stacked digits they are digit by digit, and classes are of all
-  whole = probabilities is not None and probabilities.ndim == 2
-  if whole and test.labels is not None:
-    figures |= class_accuracy(probabilities, test.labels)
+  found, labels = test.probabilities, test.labels
+  # ndim: of stacked digits they are digit by digit, and a class is of all digits
+  if found is not None and found.ndim == 2 and labels is not None:
+    figures |= class_accuracy(found, labels)
   return {name: value for name, value in figures.items() if name.startswith("class_")}
 
 
