@@ -120,7 +120,7 @@ def _of_run(
   edits = figures.edit_figures(trained, reference, asked.samples)
   dataset = trained.data.dataset
   purity = figures.purity_figures(reference, dataset.num_classes)
-  images = dataset.test.images[: asked.inverted]
+  images = trained.data.test.images[: asked.inverted]
   errors = inverted(trained, images, ITERATIONS, trained.seed, console)
   return {
     "edits": {

@@ -32,7 +32,7 @@ from sgae.reporting.console import Console
 from sgae.reporting.files import read_json, write_json
 from sgae.training.calls import train_in_memory
 
-VERSION = 4  # increase it when figures change: otherwise old cached ones are used
+VERSION = 5  # increase it when figures change: otherwise old cached ones are used
 FITTED_CODES = 20_000  # at most: with these, fitting takes seconds
 MIXTURE_ITERATIONS = 100
 LEAST_CODES = 2  # per Gaussian, on average; with fewer a control is left out
