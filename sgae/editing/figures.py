@@ -85,6 +85,18 @@ def directions(trained: Trained, reference: Reference) -> dict[str, Change]:
   }
 
 
+def _asked(own_n: np.ndarray, known: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+  """Returns each edit: the row of a sample, and a class that is not its own."""
+  pairs = [(row, t) for t in known for row in np.flatnonzero(own_n != t)]
+  if not pairs:
+    raise UserError(
+      "all samples show the only class that training images are known to be of: train "
+      "on data with labels of more"
+    )
+  rows, targets = (np.array(each) for each in zip(*pairs, strict=True))
+  return rows, targets
+
+
 def edit_figures(
   trained: Trained, reference: Reference, samples: int
 ) -> dict[str, list[dict[str, Estimate]]]:
@@ -115,14 +127,7 @@ def edit_figures(
       "train on data with labels of all classes"
     )
 
-  # each edit: a sample, and a class that is not its own
-  pairs = [(row, t) for t in known for row in np.flatnonzero(own_n != t)]
-  if not pairs:
-    raise UserError(
-      "all samples show the only class that training images are known to be of: train "
-      "on data with labels of more"
-    )
-  rows, targets = (np.array(each) for each in zip(*pairs, strict=True))
+  rows, targets = _asked(own_n, known)
 
   def by_strength(points, change_of, images_of, non_negative):
     start = points[rows]
