@@ -5,11 +5,13 @@ pictures and config; all processes take part in every compiled call and every sa
 """
 
 import contextlib
+import ctypes
 import hashlib
 import importlib.util
 import json
 import os
 import secrets
+import signal
 import socket
 import sys
 import threading
@@ -53,10 +55,9 @@ def join(coordinator: str, num_processes: int, process_id: int) -> None:
       f"--process_id={process_id} is too large: choose one below {num_processes}"
     )
   # Without the first option, JAX ends this process with a stack trace when another one
-  # is lost, before `_watch` can end it with one line. JAX's service runs in process 0:
-  # when that is lost, both see it, and JAX is the first at times. Without the second
-  # option, JAX handles SIGTERM itself, which also announces the preemption of a TPU VM;
-  # here one process notes it (signals.py), `any_of_us` tells the others, and all save.
+  # is lost, before `_watch` can end it with one line. Without the second, JAX handles
+  # SIGTERM itself, which also announces the preemption of a TPU VM; here one process
+  # notes it (signals.py), `any_of_us` tells the others, and all save.
   jax.config.update("jax_enable_recoverability", True)
   jax.config.update("jax_enable_preemption_service", False)
   try:
@@ -192,6 +193,7 @@ def _watch(leader_host: str) -> None:
     host, _, port = address[16:].decode().rpartition(":")
     _connections.append(socket.create_connection((host, int(port)), timeout=60))
     _connections[0].sendall(address[:16])
+  _hold_aborts()
   for connection in _connections:
     connection.settimeout(None)
     # a host that crashes closes no connection: without keepalive nothing would show it
@@ -199,6 +201,18 @@ def _watch(leader_host: str) -> None:
     listener = threading.Thread(target=_listen, args=(connection,), daemon=True)
     _listeners.append(listener)
     listener.start()
+
+
+def _hold_aborts() -> None:
+  """Gives `_listen` six seconds to end this process before an abort does.
+
+  JAX's service runs in process 0. When that one is lost, JAX aborts the others, at
+  times before they have read that their connection is closed.
+  """
+  # A handler of Python's would run after the abort. This one is `sleep` itself, which
+  # gets the number of the signal, 6, and holds the thread that aborts.
+  c = ctypes.CDLL(None)
+  c.signal(signal.SIGABRT, c.sleep)
 
 
 def _listen(connection: socket.socket) -> None:
