@@ -55,16 +55,9 @@ def obtain(config, dataset, cache):
 
 
 @pytest.mark.parametrize(
-  ("name", "count", "tolerance"),
-  [
-    ("mnist", 2000, 5e-3),
-    pytest.param("mnist", 10_000, 5e-4, marks=pytest.mark.soak),
-    pytest.param("fashion_mnist", 10_000, 5e-4, marks=pytest.mark.soak),
-  ],
+  "name", ["mnist", pytest.param("fashion_mnist", marks=pytest.mark.soak)]
 )
-def test_a_shipped_extractor_is_found_by_its_data_and_has_its_accuracy(
-  name, count, tolerance, tmp_path
-):
+def test_a_shipped_extractor_is_found_by_its_data_and_has_its_accuracy(name, tmp_path):
   if not os.path.isdir(os.path.join(os.environ.get("TFDS_DATA_DIR", ""), name)):
     pytest.skip(f"TFDS_DATA_DIR holds no {name}")
   config = config_of(source="tfds", name=name)
@@ -74,10 +67,9 @@ def test_a_shipped_extractor_is_found_by_its_data_and_has_its_accuracy(
   assert network.about["name"] == name
   assert not output
   assert not list(tmp_path.iterdir())
-  test = Split(*(array[:count] for array in dataset.test))
-  accuracy = feature_extractor.accuracy(network, dataset._replace(test=test))
+  accuracy = feature_extractor.accuracy(network, dataset)
   assert accuracy >= LEAST_ACCURACY[name]
-  assert abs(accuracy - network.about["accuracy"]) < tolerance
+  assert abs(accuracy - network.about["accuracy"]) < 5e-4
   extract_features = network.extract_features(local_mesh())
   features, probabilities = extract_features(
     dataset.test.images[:700]

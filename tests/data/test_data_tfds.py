@@ -281,10 +281,7 @@ def test_the_second_load_of_mnist_is_fast(load_real):
 
 @pytest.mark.parametrize(
   ("name", "per_class", "shape"),
-  [
-    pytest.param("fashion_mnist", 6000, (28, 28, 1), marks=pytest.mark.soak),
-    ("cifar10", 5000, (32, 32, 3)),
-  ],
+  [("fashion_mnist", 6000, (28, 28, 1)), ("cifar10", 5000, (32, 32, 3))],
 )
 def test_other_real_data(load_real, name, per_class, shape):
   dataset = load_real(name)
