@@ -25,9 +25,13 @@ UNLABELLED = -1  # the label of an example whose class is unknown
 def labelled(split: Split) -> Split:
   """Returns the examples of a split that have a label: the split itself if all have.
 
+  Endless stacks are made of examples that have one.
+
   >>> labelled(Split(np.zeros((3, 1, 1, 1)), np.array([1, -1, 0]))).labels
   array([1, 0])
   """
+  if not isinstance(split.labels, np.ndarray):
+    return split
   known = split.labels != UNLABELLED
   return split if known.all() else Split(split.images[known], split.labels[known])
 

@@ -99,8 +99,10 @@ def images_of(path: str, report: Callable[[str], None]) -> np.ndarray:
     layout = _layout(file, [key for key in stored.files if key not in labels])
     name, _ = layout.test or layout.train
     array = array_of(file, stored, name, HOW_TO_WRITE)
-  if others := [layout.train[0]] * (layout.test is not None) + [*layout.unread]:
-    report(f"Left out of {file}: {', '.join(f'array {key!r}' for key in others)}")
+    others = [key for key in stored.files if key not in (name, *labels)]
+  if others:
+    left_out = local.shortened([f"array {key!r}" for key in others], _NAMED)
+    report(f"Left out of {file}: {left_out}")
   return checked_images(f"{file}: {name!r}", array)
 
 

@@ -10,7 +10,6 @@ from sgae.data import npz
 from sgae.data.dataset import Split, labelled
 from sgae.data.local import absolute, shown
 from sgae.data.resident import to_model_range
-from sgae.data.stacked import Endless
 from sgae.devices.batched_apply import batched_apply
 from sgae.editing.trained import Trained
 from sgae.errors import UserError
@@ -105,10 +104,7 @@ def reference_images(trained: Trained) -> Split:
 
   They are taken at equal distances, since data may be sorted by class.
   """
-  split = trained.data.dataset.train
-  if isinstance(split.images, Endless):  # drawn with labels of all classes
-    return Split(split.images[:REFERENCE], split.labels[:REFERENCE])
-  split = labelled(split)
+  split = labelled(trained.data.dataset.train)
   every = max(-(-len(split.images) // REFERENCE), 1)
   return Split(split.images[::every], split.labels[::every])
 

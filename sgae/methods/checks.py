@@ -39,6 +39,22 @@ def check_penalty(phase: str, config: Any) -> None:
     )
 
 
+def refuse_sparsity(phase: str, config: Any, field: str) -> None:
+  """Refuses a weight for a penalty on the code of a generator that has no code.
+
+  Args:
+    phase: whose generator it is.
+    config: the whole config.
+    field: of the phase, which chooses the generator; 'sparse' has a code.
+  """
+  fields = config[phase]
+  if fields.sparsity_weight:
+    raise UserError(
+      f"{phase}.sparsity_weight={fields.sparsity_weight} is of a code, which "
+      f"{phase}.{field}='{fields[field]}' has not: set it to 0, or choose 'sparse'"
+    )
+
+
 def refuse_microbatches(config: Any, field: str, value: str) -> None:
   """Refuses microbatches where a choice has statistics over the whole batch.
 

@@ -12,7 +12,7 @@ import jax.numpy as jnp
 from sgae.kernels import collectives
 from sgae.networks import layers, network
 from sgae.networks.network import BatchNetwork
-from sgae.networks.normalization import NONE, RUNNING_DECAY, Normalization
+from sgae.networks.normalization import RUNNING_DECAY, Normalization
 
 _LEAST_VARIANCE = 1e-8  # below it the root's gradient is bounded
 
@@ -22,8 +22,8 @@ def with_deviation(
   features: int,
   outputs: int,
   group: int,
-  activation: Callable[[jax.Array], jax.Array] = network.leaky_relu,
-  normalization: Normalization = NONE,
+  activation: Callable[[jax.Array], jax.Array],
+  normalization: Normalization,
 ) -> BatchNetwork:
   """Image -> numbers of its features, and of how much they differ within a group.
 

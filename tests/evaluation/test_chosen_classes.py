@@ -1,14 +1,22 @@
 """Measures of samples whose class was chosen, and which samples a choice names."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 
+from sgae.data.dataset import Dataset, Split, labelled
+from sgae.data.stacked import StackedImages, StackedLabels
 from sgae.errors import UserError
+from sgae.evaluation import conditional
 from sgae.evaluation.choice import Choice, check, numbers_of_classes
 from sgae.evaluation.measures import suite
 from sgae.evaluation.measures.conditional import class_accuracy, class_frechet
+from sgae.evaluation.measures.reference import EvaluationData
 from sgae.evaluation.measures.suite import Extracted, Reference
+from sgae.methods.gan.conditional import check_labels
 from sgae.methods.sampling import grid_cells
+from tests.systems import all_sections
 
 NAMES = ("T-shirt/top", "Box2", "Bag")
 
@@ -102,3 +110,40 @@ def test_a_grid_has_a_row_for_each_class():
   assert (columns, few.max()) == (4, 39)
   assert grid_cells(0, 2000)[0].tolist() == list(range(40))
   assert grid_cells(1000, 400)[1] == 10
+
+
+class ByDigit:
+  """Features of one digit, and probabilities of ten classes that it may be."""
+
+  task = "labels"
+
+  def __init__(self):
+    self.about = {"image_shape": (4, 4, 1)}
+
+  def extract_features(self, mesh):
+    del mesh
+
+    def extract(images):
+      flat = images.reshape(len(images), -1) / 255
+      return flat[:, :2], np.eye(10)[np.arange(len(images)) % 10]
+
+    return extract
+
+
+def test_real_images_of_several_digits_are_not_named_as_one():
+  images = np.random.default_rng(0).integers(0, 256, (60, 4, 4, 2), dtype=np.uint8)
+  stacked = Split(images, np.arange(60, dtype=np.int32))
+  one = Split(images[..., :1], np.arange(60, dtype=np.int32) % 10)
+  for split, classes, named in ((stacked, 100, False), (one, 10, True)):
+    data = EvaluationData(Dataset("tiny", split, split, classes), ByDigit())
+    assert ("class_accuracy" in conditional._floor(data, 40)) == named
+
+
+def test_endless_stacks_have_all_their_labels():
+  images: Any = StackedImages(np.zeros((4, 2, 2), np.uint8), 2)
+  labels: Any = StackedLabels(np.arange(4, dtype=np.int32), 2, 4)
+  split = Split(images, labels)
+  assert labelled(split) is split
+  config = all_sections()
+  config.gan.conditional.classes = 16
+  check_labels(config, Dataset("tiny", split, split, 16))

@@ -11,8 +11,8 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 
+from sgae.data.dataset import labelled
 from sgae.errors import UserError
 from sgae.losses.classification import CLASS_TERMS, ClassTerm
 from sgae.networks.network import BatchNetwork, Params
@@ -123,10 +123,8 @@ def check_labels(config: Any, dataset: Any) -> None:
       f"{setting}, but {name} has {dataset.num_classes} classes: set it to "
       f"{dataset.num_classes}, or to 0"
     )
-  labels = dataset.train.labels
-  if not isinstance(labels, np.ndarray):
-    labels = labels.base  # of endless stacks, whose classes are those of their parts
-  missing = int(np.sum(labels < 0))
+  train = dataset.train
+  missing = len(train.labels) - len(labelled(train).labels)
   if missing:
     raise UserError(
       f"{setting} needs a label of each image, and {missing:,} training images of "

@@ -6,7 +6,12 @@ from sgae.config_checks import at_least, below_one, choice, non_negative, widths
 from sgae.data.dataset import are_vectors
 from sgae.errors import UserError
 from sgae.losses.adversarial import LOSSES_WITHOUT_BOUND
-from sgae.methods.checks import check_cadence, check_optimizer, check_penalty
+from sgae.methods.checks import (
+  check_cadence,
+  check_optimizer,
+  check_penalty,
+  refuse_sparsity,
+)
 from sgae.methods.sparse_autoencoder.checks import check_networks
 from sgae.methods.super_resolution.networks import GENERATORS
 from sgae.methods.super_resolution.program import OF_CODE, PLAYERS, WEIGHTS
@@ -59,12 +64,7 @@ def _check_phases(config):
       "of a classifier: choose phases=('classifier', 'super_resolution'), or 0"
     )
   if fields.generator != "sparse":
-    if fields.sparsity_weight:
-      raise UserError(
-        f"super_resolution.sparsity_weight={fields.sparsity_weight} is of a code, "
-        f"which super_resolution.generator='{fields.generator}' has not: set it to 0, "
-        "or choose 'sparse'"
-      )
+    refuse_sparsity("super_resolution", config, "generator")
     return
   if not set(AUTOENCODERS) & set(before):
     raise UserError(

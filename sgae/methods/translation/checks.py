@@ -12,6 +12,7 @@ from sgae.methods.checks import (
   check_optimizer,
   check_penalty,
   refuse_microbatches,
+  refuse_sparsity,
 )
 from sgae.methods.population import members_of
 from sgae.methods.sparse_autoencoder import checks as autoencoder
@@ -69,12 +70,7 @@ def _check_training(config):
   _check_members(config)
   _check_classifier(config)
   if fields.generator_architecture != "sparse":
-    if fields.sparsity_weight:
-      raise UserError(
-        f"translation.sparsity_weight={fields.sparsity_weight} is of a code, which "
-        f"translation.generator_architecture='{fields.generator_architecture}' has "
-        "not: set it to 0, or choose 'sparse'"
-      )
+    refuse_sparsity("translation", config, "generator_architecture")
     return
   missing = [section for section in ("sae", "code") if section not in config]
   if missing:

@@ -39,8 +39,7 @@ def check(config: Any) -> None:
   for field in ("beta", "free_bits"):
     non_negative(f"vae.{field}", vae[field])
   at_least("vae.beta_warmup", vae.beta_warmup, 0)
-  trains = "vae" in config.phases
-  if trains and vae.free_bits and config.train.microbatches > 1:
+  if "vae" in config.phases and vae.free_bits and config.train.microbatches > 1:
     raise UserError(
       f"train.microbatches={config.train.microbatches} would change what "
       f"vae.free_bits={vae.free_bits} means, which is of the whole batch: set one of "
