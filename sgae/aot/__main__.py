@@ -50,8 +50,7 @@ def compile_phases(
   )
   finished: dict[str, Any] = {}
   kept = 0  # bytes of each chip that earlier phases hold on to
-  for name in config.phases:
-    program = population.build(name, config, images_shape[1:])
+  for name, program in population.build_phases(config, images_shape[1:]).items():
     key, branches = randomness.root_key(config.seed), inherit(name, finished)
     state = template_on(program.init_from, mesh, key, branches, members=members)
     steps = config[name].log_every

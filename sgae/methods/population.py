@@ -20,6 +20,7 @@ from sgae.errors import UserError
 from sgae.methods import METHODS
 from sgae.methods.augmenting import augmenting
 from sgae.methods.method import Program
+from sgae.methods.sweeps import is_read
 
 
 class Member(NamedTuple):
@@ -186,6 +187,34 @@ def build(
   return single._replace(
     init=init, step=_make_step(single), members=tuple(m.seed for m in members)
   )
+
+
+def build_phases(
+  config: Any, image_shape: tuple[int, ...], mean_image: np.ndarray | None = None
+) -> dict[str, Program]:
+  """Returns the program of each phase, as `build` does.
+
+  Raises:
+    UserError: a field of `population.vary` is read by none of them.
+  """
+  programs = {
+    name: build(name, config, image_shape, mean_image) for name in config.phases
+  }
+  varied: dict[str, set[float]] = {}
+  for member in members_of(config):
+    for field, value in member.settings.items():
+      varied.setdefault(field, set()).add(value)
+  for field, values in varied.items():
+    if len(values) > 1 and not any(
+      is_read(METHODS[name].swept[field], program.settings)
+      for name, program in programs.items()
+      if field in METHODS[name].swept
+    ):
+      raise UserError(
+        f"population.vary names {field}, which nothing reads with the other fields as "
+        "they are: all members would be equal; leave it out, or choose what reads it"
+      )
+  return programs
 
 
 def prepare(

@@ -3,23 +3,33 @@
 Each is a function `(state, value) -> state`; see `Method.swept`.
 """
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
 
 import jax
 
 Put = Callable[[Any, jax.Array], Any]
 
 
-def setting(*names: str) -> Put:
-  """Returns what puts a value among the state's `settings`, by the names in use."""
+class Setting(NamedTuple):
+  """Puts a value among the state's `settings`, by those of its names that are there."""
 
-  def put(state, value):
+  names: tuple[str, ...]
+
+  def __call__(self, state, value):
     # a term that no member has is not among them
-    own = {name: value for name in names if name in state.settings}
+    own = {name: value for name in self.names if name in state.settings}
     return state.replace(settings=state.settings | own)
 
-  return put
+
+def setting(*names: str) -> Setting:
+  """Returns what puts a value among the state's `settings`, by the names in use."""
+  return Setting(names)
+
+
+def is_read(put: Put, settings: Mapping[str, Any]) -> bool:
+  """Returns whether what `put` puts is used in a program of these settings."""
+  return not isinstance(put, Setting) or any(name in settings for name in put.names)
 
 
 def learning_rate(player: str) -> Put:

@@ -173,6 +173,7 @@ def _train_phases(
   cache = cache_root(config.data.cache_directory)
   data = feature_extractor.evaluation_data(config, dataset, cache, console)
   mean_image = resident.mean_image(dataset.train.images)
+  programs = population.build_phases(config, mean_image.shape, mean_image)
   source = replicate(dataset.source, mesh) if placement.resident else ()
   finished: dict[str, Any] = {}
   writer = nullcontext()
@@ -193,7 +194,7 @@ def _train_phases(
         best = best_of(config, workdir, name) if keeps_best(config, name) else None
         phase = Phase(
           name,
-          population.build(name, config, mean_image.shape, mean_image),
+          programs[name],
           method.evaluate(config, data, mesh),
           config,
           mesh,

@@ -128,6 +128,16 @@ def test_an_impossible_population_is_refused_in_one_line(fields, words):
   assert "\n" not in str(refusal.value)
 
 
+def test_a_field_that_nothing_reads_is_refused_where_it_differs():
+  config = small_config()  # whose loss has no margin
+  shape = (8, 8, 1)
+  config.population.update(seeds=2, vary=("gan.energy.margin=1,2",))
+  with pytest.raises(UserError, match="gan.energy.margin, which nothing reads"):
+    population.build_phases(validate(config), shape)
+  config.population.vary = ("gan.energy.margin=2",)
+  assert population.build_phases(validate(config), shape)["gan"].members == (0, 1)
+
+
 def population_config(**fields):
   config = tiny_config(**fields)
   config.population.update(seeds=2, vary=("gan.penalties.r1=0,0.5",))
