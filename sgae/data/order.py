@@ -153,6 +153,11 @@ def drawn(split: Split, stream: str, count: int) -> Split:
   return Split(split.images[rows], split.labels[rows])
 
 
+def at_most(split: Split, stream: str, count: int) -> Split:
+  """Returns a split as it is, or so many of its examples as `drawn` takes of more."""
+  return split if count >= len(split.images) else drawn(split, stream, count)
+
+
 def draw_of_classes(labels: np.ndarray, per_class: int, draw: int) -> np.ndarray:
   """Returns as many examples of each class, chosen by a seed, in ascending order.
 

@@ -8,9 +8,8 @@ import numpy as np
 from sklearn.decomposition import PCA
 from threadpoolctl import threadpool_limits
 
-from sgae.data import resident
+from sgae.data import order, resident
 from sgae.data.dataset import Dataset, Split, labelled
-from sgae.data.order import draw_of_classes
 from sgae.devices.batched_apply import batched_apply
 from sgae.diagnostics.health import events
 from sgae.errors import UserError
@@ -38,7 +37,7 @@ IMAGES, TITLE = "images", "probes"  # of the picture, where the report looks for
 CODES = ("encode", "approximate", "features")
 PER_CLASS = (1, 2, 5, 10, 100, 0)  # labels of each class; 0: all
 DRAWS = 5  # of which labels these are
-MOST_EXAMPLES = 60_000  # of the training split, the first
+MOST_EXAMPLES = 60_000  # of the training split
 COMPONENTS = 64  # of the control by principal components
 
 Codes = tuple[np.ndarray, np.ndarray]  # of training and of test images, float32 [N, K]
@@ -114,8 +113,8 @@ def probed_splits(dataset: Dataset) -> tuple[Split, Split]:
   Raises:
     UserError: fewer than two classes have labels.
   """
-  first = Split(*(array[:MOST_EXAMPLES] for array in dataset.train))
-  parts = labelled(first), labelled(dataset.test)
+  train = order.at_most(dataset.train, "probe", MOST_EXAMPLES)
+  parts = labelled(train), labelled(dataset.test)
   if any(len(np.unique(labels)) < 2 for _, labels in parts):
     raise UserError(
       f"{dataset.name} has labels of fewer than two classes, and a probe tells classes "
@@ -176,7 +175,7 @@ def probed_errors(
     if per_class > least:
       continue
     draws = [
-      draw_of_classes(train_labels, per_class, draw)
+      order.draw_of_classes(train_labels, per_class, draw)
       for draw in range(DRAWS if per_class else 1)
     ]
     for probe, rows in table.items():

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from sgae.data import order
 from sgae.data.dataset import Dataset, Split, are_vectors, has_label, labelled
 from sgae.evaluation.measures.codes import largest
 from sgae.evaluation.measures.estimate import Estimate
@@ -22,9 +23,9 @@ def probed(dataset: Dataset) -> np.ndarray | None:
   """
   if not has_label(dataset.test):
     return None
-  first = _first_labelled(dataset.train)
-  classes = len(np.unique(first.labels))
-  return first.images if 1 < classes <= MOST_CLASSES else None
+  train = _train_labelled(dataset)
+  classes = len(np.unique(train.labels))
+  return train.images if 1 < classes <= MOST_CLASSES else None
 
 
 def probe_of(
@@ -38,12 +39,12 @@ def probe_of(
     test_codes: float [M, K] or, with places, [M, h, w, K], of the test images.
   """
   test = labelled(Split(test_codes, dataset.test.labels))
-  labels = _first_labelled(dataset.train).labels
+  labels = _train_labelled(dataset).labels
   return probe_error(train_codes_nk, labels, largest(test.images), test.labels)
 
 
-def _first_labelled(train: Split) -> Split:
-  return labelled(Split(train.images[:EXAMPLES_PROBED], train.labels[:EXAMPLES_PROBED]))
+def _train_labelled(dataset: Dataset) -> Split:
+  return labelled(order.at_most(dataset.train, "probe", EXAMPLES_PROBED))
 
 
 def draw_reconstructions(

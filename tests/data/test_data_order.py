@@ -4,8 +4,10 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from sgae.data.dataset import Split
 from sgae.data.order import (
   ENDLESS,
+  at_most,
   balanced_indices,
   batch_indices,
   pooled_indices,
@@ -110,6 +112,17 @@ def test_balanced_batches_do_not_depend_on_how_steps_are_split():
     ]
     np.testing.assert_array_equal(np.concatenate(parts), whole)
   assert (balanced_indices(8, "gan", 0, 30, (2, 5), labels) != whole).any()
+
+
+def test_of_more_examples_some_of_all_classes_are_taken():
+  labels = np.repeat(np.arange(10), 100)  # as a folder of classes is read
+  whole = Split(np.arange(1000), labels)
+  assert at_most(whole, "probe", 1000) is whole
+  some = at_most(whole, "probe", 200)
+  np.testing.assert_array_equal(some.labels, labels[some.images])
+  assert len(np.unique(some.images)) == 200
+  assert np.bincount(some.labels, minlength=10).min() > 5
+  np.testing.assert_array_equal(at_most(whole, "probe", 200).images, some.images)
 
 
 def test_a_pool_of_all_examples_is_the_usual_order():

@@ -12,7 +12,7 @@ import numpy as np
 from sklearn.decomposition import PCA
 from threadpoolctl import threadpool_limits
 
-from sgae.data import resident
+from sgae.data import order, resident
 from sgae.data.dataset import Dataset
 from sgae.devices import processes
 from sgae.devices.batched_apply import batched_apply
@@ -41,7 +41,7 @@ def prepare(
   if config.gan.coder != "mixture":
     return {}, 0
   mixture, train = config.gan.mixture, dataset.train.images
-  images = train[: min(len(train), mixture.examples)]
+  images, labels = order.at_most(dataset.train, "mixture", mixture.examples)
   autoencoder = build_autoencoder(config, resident.mean_image(train))
 
   def encode(params, images):
@@ -56,7 +56,7 @@ def prepare(
     mixture.axes,
     mixture.rank,
     config.seed,
-    dataset.train.labels[: len(images)] if classes else None,
+    labels if classes else None,
     classes,
   )
   return {"mixture": processes.from_leader(fitted)}, len(images)
@@ -66,8 +66,9 @@ def check_examples(config: Any, dataset: Dataset) -> None:
   """Refuses a mixture that is larger than the data, or than a code."""
   if config.gan.coder != "mixture":
     return
-  mixture, images = config.gan.mixture, dataset.train.images
-  count = min(len(images), mixture.examples)
+  mixture = config.gan.mixture
+  images, labels = order.at_most(dataset.train, "mixture", mixture.examples)
+  count = len(images)
   size = int(np.prod(code_shape(config, images.shape[1:])))
   for field, most, of in (
     ("components", count, f"the {count} training images that it is fitted to"),
@@ -80,7 +81,7 @@ def check_examples(config: Any, dataset: Dataset) -> None:
       )
   if classes := config.gan.conditional.classes:
     own = mixture.components // classes
-    least = np.bincount(dataset.train.labels[:count], minlength=classes).min()
+    least = np.bincount(labels, minlength=classes).min()
     if own > least:
       raise UserError(
         f"gan.mixture.components={mixture.components} has {own} for each class, and a "
