@@ -10,9 +10,11 @@ import pytest
 import sgae
 from sgae.config import validate
 from sgae.data import sources
+from sgae.data.dataset import Split
 from sgae.errors import UserError
 from sgae.evaluation.choice import Choice
-from sgae.evaluation.conditional import SCORE, classification_accuracy
+from sgae.evaluation.conditional import SCORE, class_floor, classification_accuracy
+from sgae.evaluation.measures.reference import EvaluationData
 from sgae.evaluation.sample import sample_run
 from sgae.methods import METHODS
 from sgae.reporting.console import Console
@@ -92,6 +94,24 @@ def test_training_measures_the_classes(conditional_run):
   assert last["gan/class_frechet"] <= last["gan/class_frechet_worst"]
   figures = json.loads((conditional_run / "evaluation.json").read_text())["gan"]
   assert figures["figures"].keys() >= figures["floor"].keys() >= {"class_accuracy"}
+
+
+def test_the_score_of_real_images_is_kept_with_how_its_network_is_trained(tmp_path):
+  config = conditional_config()
+  config.classifier.update(steps=10, channels=(3, 4, 4), num_features=8)
+  dataset = sources.load(config.data, lambda line: None)
+  few = dataset._replace(test=Split(*(array[:20] for array in dataset.test)))
+  data = EvaluationData(few, None)
+
+  def floor(score):
+    own = validate(config)
+    return class_floor(own, data, 50, tmp_path, Console(io.StringIO()), score=score)
+
+  assert SCORE not in floor(score=False)
+  trained = floor(score=True)
+  assert floor(score=False)[SCORE] == trained[SCORE]
+  config.classifier.steps = 20
+  assert SCORE not in floor(score=False)
 
 
 def test_a_score_is_of_a_network_that_learns_from_the_given_examples():

@@ -5,6 +5,8 @@ Vinyals 2019, "Classification accuracy score for conditional generative models" 
 1905.10887).
 """
 
+import functools
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +14,7 @@ import numpy as np
 from ml_collections import ConfigDict, FrozenConfigDict
 
 from sgae.data.cache import place_of, require_writable
-from sgae.data.dataset import Dataset, Split, labelled
+from sgae.data.dataset import Dataset, Split, has_label, labelled
 from sgae.data.fingerprint import digest_of
 from sgae.devices.mesh import local_mesh
 from sgae.evaluation.baselines import floor_examples
@@ -26,7 +28,7 @@ from sgae.reporting.console import Console
 from sgae.reporting.files import read_json, write_json
 from sgae.training.calls import train_in_memory
 
-VERSION = 4  # increase it when figures change: otherwise old cached ones are used
+VERSION = 5  # increase it when figures change: otherwise old cached ones are used
 SCORE = "classification_accuracy"
 
 
@@ -45,11 +47,9 @@ def classification_accuracy(
   """
   count = len(examples.images)
   console.line(f"Training a network on {count:,} {what}, to classify test images")
-  name, serving = METHODS.providing("extractor")
-  own: Any = ConfigDict(config.to_dict())
-  own.evaluation.features = "labels"
   taught = dataset._replace(train=examples)
-  own = serving.configure(FrozenConfigDict(own), taught)
+  name, serving = METHODS.providing("extractor")
+  own = _learner_config(config, taught)
   state = train_in_memory(name, own, taught, console)
   about = {
     serving.section: own[serving.section].to_dict(),
@@ -58,6 +58,14 @@ def classification_accuracy(
   share = accuracy(FeatureExtractor(about, serving.params(state)), dataset)
   error = np.sqrt(share * (1 - share) / len(labelled(dataset.test).labels))
   return {SCORE: Estimate(share, float(error))}
+
+
+def _learner_config(config: Any, taught: Dataset) -> Any:
+  """Returns the config of the network that learns to classify the training images."""
+  own: Any = ConfigDict(config.to_dict())
+  own.evaluation.features = "labels"
+  _, serving = METHODS.providing("extractor")
+  return serving.configure(FrozenConfigDict(own), taught)
 
 
 def class_floor(
@@ -82,20 +90,35 @@ def class_floor(
     Distances within classes of training images, the feature network's accuracy on test
     images, and the score of a network trained on real images.
   """
+  whole = data.dataset
   digest = data.extractor.about["sha256"] if data.extractor else ""
-  path = place_of(
-    cache, "references", digest_of(data.dataset), ("classes", VERSION, count, digest)
-  )
-  known = read_json(path)
-  if not known:
+  place = functools.partial(place_of, cache, "references", digest_of(whole))
+  path = place(("classes", VERSION, count, digest))
+  figures = _kept(path, lambda: _floor(data, count))
+  if not has_label(whole.test):
+    return figures
+  examples = floor_examples(whole, count)
+  own = _learner_config(config, whole._replace(train=examples))
+  _, serving = METHODS.providing("extractor")
+  path = place((SCORE, VERSION, count, own[serving.section].to_dict()))
+
+  def learnt():
+    return classification_accuracy(config, whole, examples, "real images", console)
+
+  return figures | _kept(path, learnt if score else None)
+
+
+def _kept(
+  path: Path, make: Callable[[], dict[str, Estimate]] | None
+) -> dict[str, Estimate]:
+  """Returns figures from a file of the cache, or makes and stores them.
+
+  None of them where they are not known and `make` is None.
+  """
+  known: dict[str, Any] = read_json(path)
+  if not known and make is not None:
     require_writable(path.parent)
-    known = _plain(_floor(data, count))
-    write_json(path, known)
-  if score and SCORE not in known:
-    examples = floor_examples(data.dataset, count)
-    known |= _plain(
-      classification_accuracy(config, data.dataset, examples, "real images", console)
-    )
+    known = {name: list(estimate) for name, estimate in make().items()}
     write_json(path, known)
   return {name: Estimate(*values) for name, values in known.items()}
 
@@ -110,7 +133,3 @@ def _floor(data: EvaluationData, count: int) -> dict[str, Estimate]:
   if found is not None and found.ndim == 2 and labels is not None:
     figures |= class_accuracy(found, labels)
   return {name: value for name, value in figures.items() if name.startswith("class_")}
-
-
-def _plain(figures: dict[str, Estimate]) -> dict[str, Any]:
-  return {name: list(estimate) for name, estimate in figures.items()}
