@@ -111,6 +111,11 @@ def test_numbers_move_as_by_hand(everything):
   assert float(state.moving["lecam_on"]) == 1
 
 
+def test_logits_are_pulled_to_averages_once_there_are_some():
+  gan = small_config(gan__lecam__weight=0.3, gan__lecam__start=0).gan
+  assert first_numbers(gan) == {"lecam_on": 0, "real_average": 0, "fake_average": 0}
+
+
 def test_the_chance_rises_to_its_most_and_falls_to_0():
   gan = small_config(**ADAPTIVE, gan__augmentation__probability=0.25).gan
   regulate, first = make_regulate(gan), first_numbers(gan)

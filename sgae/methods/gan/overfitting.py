@@ -54,7 +54,7 @@ def first_numbers(gan: Any) -> dict[str, float] | None:
   if gan.augmentation.target:
     numbers |= {"augment_probability": 0.0, "r_t": 0.0}
   if gan.lecam.weight:
-    numbers["lecam_on"] = float(gan.lecam.start == 0)
+    numbers["lecam_on"] = 0.0  # the first round has no averages yet
   if numbers:
     numbers |= dict.fromkeys(overfitting.AVERAGES, 0.0)
   return numbers or None
