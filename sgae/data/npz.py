@@ -80,12 +80,15 @@ def load(config: Any, report: Callable[[str], None]) -> Dataset:
   )
 
 
-def images_of(path: str, report: Callable[[str], None]) -> np.ndarray:
+def images_of(
+  path: str, report: Callable[[str], None], preferred: str = ""
+) -> np.ndarray:
   """Returns the images of a file whatever its labels are: of its test split, if any.
 
   Args:
     path: absolute, of a file as `load` takes it; labels may be missing.
     report: shows one plain line to the user: what is left out.
+    preferred: an array that is taken before others, where the file has it.
 
   Returns:
     uint8 [N, H, W, C].
@@ -96,8 +99,10 @@ def images_of(path: str, report: Callable[[str], None]) -> np.ndarray:
   file = local.shown(path)
   with opened(path, file, HOW_TO_WRITE) as stored:
     labels = _by_split(stored.files, _LABELS).values()
-    layout = _layout(file, [key for key in stored.files if key not in labels])
-    name, _ = layout.test or layout.train
+    name = preferred
+    if preferred not in stored.files:
+      layout = _layout(file, [key for key in stored.files if key not in labels])
+      name, _ = layout.test or layout.train
     array = array_of(file, stored, name, HOW_TO_WRITE)
     others = [key for key in stored.files if key not in (name, *labels)]
   if others:

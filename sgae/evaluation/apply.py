@@ -88,7 +88,9 @@ def apply_to_images(
   step, state = restored
   program = METHODS[phase].build(config, shape)
   side = of_side(config.data, second)
-  found = read_images(images, side, taken_by(program, function), console.line)
+  found = read_images(
+    images, side, taken_by(program, function), console.line, second=second
+  )
   check(found.names)
 
   def apply(state, images_bhwc):

@@ -58,6 +58,16 @@ def test_images_come_back_under_their_names(whole_run, tmp_path):
   assert left == {"0.png", "own.png"}
 
 
+def test_of_pairs_the_asked_side_is_read(whole_run, tmp_path):
+  np.savez(tmp_path / "pairs.npz", images=IMAGES, targets=255 - IMAGES)
+  for second, images in ((False, IMAGES), (True, 255 - IMAGES)):
+    _, found = passed(whole_run, tmp_path / "pairs.npz", tmp_path, second=second)
+    expected = to_bytes(
+      np.asarray(load_run(whole_run).reconstruct(jnp.asarray(images)))
+    )
+    np.testing.assert_array_equal(found["images"], expected)
+
+
 def test_what_cannot_be_done_is_refused(whole_run, tmp_path):
   np.savez(tmp_path / "small.npz", images=IMAGES[..., :0, :])
   np.savez(tmp_path / "rgb.npz", images=IMAGES.repeat(3, axis=3))
