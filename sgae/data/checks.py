@@ -5,7 +5,7 @@ from typing import Any
 from sgae.config_checks import at_least, choice
 from sgae.data import derived
 from sgae.data.augment import AUGMENTATIONS
-from sgae.data.dataset import UNLABELLED, Dataset
+from sgae.data.dataset import UNLABELLED, Dataset, are_vectors
 from sgae.data.mixture import named
 from sgae.data.pixels import check_background
 from sgae.data.placement import PLACEMENTS
@@ -69,7 +69,7 @@ def _check_sides(data):
   if data.source not in SOURCES_OF_SIDES:
     field = f"data.second.source={second!r}" if second else "data.paired=True"
     raise UserError(
-      f"{field} is for images that are stored one by one, not for data.source="
+      f"{field} is for examples that are stored one by one, not for data.source="
       f"{data.source!r}: choose data.source from {', '.join(SOURCES_OF_SIDES)}"
     )
   if not second and data.source not in SOURCES_OF_PAIRS:
@@ -78,8 +78,14 @@ def _check_sides(data):
       f"choose data.source from {', '.join(SOURCES_OF_PAIRS)}, or a "
       "data.second.source"
     )
+  if second and "vectors" in (data.source, second) and data.source != second:
+    raise UserError(
+      f"data.second.source={second!r} cannot stand beside data.source={data.source!r}: "
+      "vectors have vectors beside them, and images have images"
+    )
   if second in SOURCES_OF_SIDES:
     own = of_side(data, second=True)
+    _check_fields_of_one_source(own, "data.second", SECOND_FIELDS)
     for check_part in (_check_path, _check_examples):
       check_part(own, "data.second")
     at_least("data.second.image_size", own.image_size, 0)
@@ -180,6 +186,11 @@ def check_one_shape(dataset: Dataset) -> None:
   if dataset.second is None:
     return
   shapes = [side.images.shape[1:] for side in dataset.sides]
+  if shapes[0] != shapes[1] and are_vectors(shapes[0]):
+    raise UserError(
+      f"{dataset.name} has vectors of width {shapes[0][2]}, {dataset.second.name} of "
+      f"width {shapes[1][2]}, but both sides must be as wide: choose layers that are"
+    )
   if shapes[0] != shapes[1]:
     (height, width, channels), other = shapes
     advice = "set data.image_size and data.second.image_size to one side"
@@ -213,10 +224,10 @@ def _check_stacked(data):
   at_least("data.stacked_examples", data.stacked_examples, 0)
 
 
-def _check_fields_of_one_source(data):
+def _check_fields_of_one_source(data, section="data", among=OF_ONE_SOURCE):
   for field, (source, default) in OF_ONE_SOURCE.items():
-    if data.source != source and data[field] != default:
+    if field in among and data.source != source and data[field] != default:
       raise UserError(
-        f"data.{field}={data[field]!r} is not read by data.source={data.source!r}: set "
-        f"it to {default!r}, or choose data.source={source!r}"
+        f"{section}.{field}={data[field]!r} is not read by {section}.source="
+        f"{data.source!r}: set it to {default!r}, or choose {section}.source={source!r}"
       )

@@ -6,6 +6,7 @@ SECOND_FIELDS = {
   "name": "mnist",
   "directory": "",
   "path": "",
+  "array": "activations",
   "background": "",
   "image_size": 0,
   "examples": 0,

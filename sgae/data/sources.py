@@ -23,7 +23,7 @@ from sgae.data import (
   tfds,
   vectors,
 )
-from sgae.data.dataset import Dataset
+from sgae.data.dataset import Dataset, noun_of
 from sgae.errors import UserError
 
 # The allowed values of config.data.source.
@@ -61,9 +61,9 @@ SOURCES_WITH_PATH = {
 SOURCES_OF_VECTORS = ("mixture", "vectors", "patches")
 # The sources whose images may have transparent pixels.
 SOURCES_WITH_BACKGROUND = ("folder", "parquet")
-# The sources of images that are stored one by one: those that either of two sides may
-# have.
-SOURCES_OF_SIDES = ("digits", "tfds", "npz", "folder", "parquet", "idx")
+# The sources of examples that are stored one by one: those that either of two sides may
+# have, vectors beside vectors.
+SOURCES_OF_SIDES = ("digits", "tfds", "npz", "folder", "parquet", "idx", "vectors")
 
 
 def load(config: Any, report: Callable[[str], None]) -> Dataset:
@@ -133,9 +133,10 @@ def _check_partners(config: Any, dataset: Dataset, other: Dataset) -> None:
     for side in (dataset, other)
   ]
   if counts[0] != counts[1]:
+    noun = noun_of(dataset.train.images.shape[1:])
     raise UserError(
-      f"data.paired=True needs a partner for each image, but {dataset.name} has "
-      f"{counts[0][0]:,} + {counts[0][1]:,} training and test images and {other.name} "
+      f"data.paired=True needs a partner for each example, but {dataset.name} has "
+      f"{counts[0][0]:,} + {counts[0][1]:,} training and test {noun} and {other.name} "
       f"{counts[1][0]:,} + {counts[1][1]:,}: set it to False, or give both as many"
     )
   for mine, its in (

@@ -120,16 +120,19 @@ def to_stablehlo(function: Callable[..., Any], shapes: Shapes) -> jax_export.Exp
 def _about(config: Any, workdir: Path) -> dict[str, Any]:
   """Returns what the JSON of every phase says of the run."""
   source = config.data.source
-  units = run_units.read(workdir, source)
+  units = run_units.read(workdir, config.data)
   return {
     "config": config.to_dict(),
     "versions": {name: version(name) for name in run_directory.PACKAGES},
     # vectors are exported as networks see them: points of the plane times their scale
-    # are in the units of their authors, vectors of a file are (x - mean) scale
+    # are in the units of their authors, vectors of a file are (x - mean) scale, and
+    # what is made of them has the units of the second side where there is one
     "image_range": None if source in SOURCES_OF_VECTORS else [-1, 1],
     "points_scale": named(config.data.name).scale if source == "mixture" else None,
-    "vectors_mean": None if units is None else units.mean.tolist(),
-    "vectors_scale": None if units is None else float(units.scale),
+    "vectors_mean": None if units is None else units.taken.mean.tolist(),
+    "vectors_scale": None if units is None else float(units.taken.scale),
+    "given_mean": None if units is None else units.given.mean.tolist(),
+    "given_scale": None if units is None else float(units.given.scale),
   }
 
 

@@ -66,7 +66,7 @@ def export_layout(
   choice("--format", name, {each for m in METHODS.values() for each in m.layouts})
   config = stored_config(workdir, overrides, console.line)
   shape = tuple(run_directory.read(workdir)["image_shape"])
-  units = run_units.read(workdir, config.data.source)
+  units = run_units.read(workdir, config.data)
   phases = [phase for phase in config.phases if name in METHODS[phase].layouts]
   if not phases:
     raise UserError(
@@ -79,7 +79,8 @@ def export_layout(
   step, state = states[phase]
   own = state_of(fetch_local(state), chosen_member(config, member))
   layout = METHODS[phase].layouts[name]
-  about, weights = layout.write(config, own, shape, units)
+  taken = None if units is None else units.taken
+  about, weights = layout.write(config, own, shape, taken)
 
   def write(folder: Path) -> None:
     write_json(folder / layout.about, about)

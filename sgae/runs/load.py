@@ -14,7 +14,6 @@ import numpy as np
 from sgae import randomness
 from sgae.config import is_resumable
 from sgae.data.cache import cache_root
-from sgae.data.dataset import Units
 from sgae.data.resident import to_model_range
 from sgae.data.vectors import restored, standardised
 from sgae.devices.backend import enable_compilation_cache
@@ -36,14 +35,14 @@ class Run:
   them. Those of a phase are there if the run has trained it; where several phases have
   one of the same name, the last one counts. Images are float32 in [-1, 1], or uint8,
   [B, H, W, C]; of a run on vectors they are float [B, D] in the units of the data, and
-  so is what the run makes of them.
+  so is what the run makes of them; a transcoder gives vectors of the second side.
 
   Attributes:
     workdir: the run directory.
     config: the validated config.
     image_shape: (H, W, C).
     member: of a population; None: a single run.
-    units: of the vectors that it was trained on; None: images.
+    units: of the vectors that its networks take and give; None: images.
   """
 
   def __init__(
@@ -52,7 +51,7 @@ class Run:
     config: Any,
     image_shape: tuple[int, ...],
     member: Member | None = None,
-    units: Units | None = None,
+    units: run_units.SideUnits | None = None,
   ):
     """Binds a run directory; states are read when they are first needed."""
     self.workdir, self.config, self.image_shape = workdir, config, image_shape
@@ -183,10 +182,10 @@ class Run:
   def _taken(self, images):
     if self.units is None:
       return to_model_range(images)
-    return standardised(jnp.asarray(images), self.units)
+    return standardised(jnp.asarray(images), self.units.taken)
 
   def _given(self, images):
-    return images if self.units is None else restored(images, self.units)
+    return images if self.units is None else restored(images, self.units.given)
 
 
 def load_run(workdir: str | Path, member: int = -1) -> Run:
@@ -211,7 +210,7 @@ def load_run(workdir: str | Path, member: int = -1) -> Run:
   workdir = Path(os.path.expanduser(workdir))
   shape = tuple(run_directory.read(workdir)["image_shape"])
   config = run_directory.stored_config(workdir, {})
-  units = run_units.read(workdir, config.data.source)
+  units = run_units.read(workdir, config.data)
   return Run(workdir, config, shape, chosen_member(config, member), units)
 
 

@@ -1,42 +1,63 @@
-"""The units of the vectors that a run is trained on: `units.npz` in its directory."""
+"""The units of the vectors that a run is trained on: `units.npz` in its directory.
+
+Of vectors with a second side, networks take the first and give the second.
+"""
 
 import io
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.lib.npyio import NpzFile
 
-from sgae.data.dataset import Units
+from sgae.data.dataset import Dataset, Units
 from sgae.errors import UserError
 from sgae.reporting.files import explained, write_arrays
 
 FILE_NAME = "units.npz"
+SECOND = "second_"
 
 
-def write(workdir: Path, units: Units | None) -> None:
-  """Writes the arrays `mean` and `scale`; None: nothing."""
-  if units is not None:
-    write_arrays(workdir / FILE_NAME, units._asdict())
+class SideUnits(NamedTuple):
+  """Units of the vectors that a run's networks take, and of those that they give."""
+
+  taken: Units
+  given: Units
 
 
-def read(workdir: Path, source: str) -> Units | None:
+def write(workdir: Path, dataset: Dataset) -> None:
+  """Writes `mean` and `scale`, of a second side as `second_...`; of images nothing."""
+  if dataset.units is None:
+    return
+  arrays = dataset.units._asdict()
+  if dataset.second is not None and dataset.second.units is not None:
+    of_second = dataset.second.units._asdict()
+    arrays |= {f"{SECOND}{name}": value for name, value in of_second.items()}
+  write_arrays(workdir / FILE_NAME, arrays)
+
+
+def read(workdir: Path, data: Any) -> SideUnits | None:
   """Returns what `write` stored; None where the data have no units.
 
   Args:
     workdir: a run directory.
-    source: `config.data.source` of the run.
+    data: `config.data` of the run.
 
   Raises:
     UserError: the file is missing or damaged.
   """
-  if source != "vectors":
+  if data.source != "vectors":
     return None
   path = workdir / FILE_NAME
   with explained(path):
     stored = path.read_bytes() if path.exists() else b""
   try:
     with NpzFile(io.BytesIO(stored), allow_pickle=False) as file:
-      return Units(file["mean"], np.float32(file["scale"]))
+      sides = [
+        Units(file[f"{side}mean"], np.float32(file[f"{side}scale"]))
+        for side in ("", SECOND if data.second.source else "")
+      ]
+      return SideUnits(*sides)
   except Exception as error:  # Zip and NumPy have their own kinds.
     raise UserError(
       f"{path} is missing or damaged: restore it, or train once more to write it again"

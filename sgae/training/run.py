@@ -103,7 +103,7 @@ def train(config: Any, workdir: Path, console: Console) -> None:
       console.line(warning)
     if processes.is_leader():
       run_directory.write(workdir, config, data, about, devices, stored)
-      units.write(workdir, dataset.units)
+      units.write(workdir, dataset)
     many = f"{len(members)} members of " if members else ""
     console.line(
       f"{'Resuming' if stored else 'Training'} {many}{' -> '.join(config.phases)} on "

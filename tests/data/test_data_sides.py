@@ -269,7 +269,7 @@ def test_what_is_no_pair_is_refused(make_config, tmp_path):
     sources.load(config, print)
   np.savez(path, images=images)
   config.second.update(source="digits")
-  with pytest.raises(UserError, match="needs a partner for each image"):
+  with pytest.raises(UserError, match="needs a partner for each example"):
     sources.load(config, print)
   # a test split is chosen by labels, so other labels would tear partners apart
   images = pixels(20, 4, 4, 1)

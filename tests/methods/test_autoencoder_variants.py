@@ -41,7 +41,7 @@ def loss_of(config, terms, exponent=1.0, **weights):
   return (
     autoencoder,
     params,
-    lambda params: loss(params, IMAGES, NONE_DEAD, exponent, settings, None),
+    lambda params: loss(params, (IMAGES, IMAGES), NONE_DEAD, exponent, settings, None),
   )
 
 

@@ -43,10 +43,39 @@ def check(config: Any) -> None:
     )
   check_optimizer("sae.optimizer", sae.optimizer)
   check_cadence("sae", sae)
+  _check_transcoder(config)
+  if sae.both_sides and config.data.source == "vectors":
+    raise UserError(
+      "sae.both_sides=True is for images, and the vectors of two sides have units of "
+      "their own: set it to False; sae.transcoder=True learns the second from the first"
+    )
   if sae.both_sides and not (config.data.second.source or config.data.paired):
     raise UserError(
       "sae.both_sides=True needs data with a second side: set it to False, or give a "
       "data.second.source"
+    )
+
+
+def _check_transcoder(config):
+  """Refuses a transcoder without pairs of vectors, or with atoms made of its inputs."""
+  sae, data = config.sae, config.data
+  vectors = data.source == data.second.source == "vectors"
+  if not sae.transcoder:
+    if vectors and "sae" in config.phases:
+      raise UserError(
+        "data.second.source='vectors' is read by a transcoder alone: set "
+        "sae.transcoder=True, or data.second.source=''"
+      )
+    return
+  if not (vectors and data.paired):
+    raise UserError(
+      "sae.transcoder=True learns vectors from vectors: set data.source='vectors', "
+      "data.second.source='vectors' and data.paired=True, or set it to False"
+    )
+  if sae.archetypes:
+    raise UserError(
+      f"sae.archetypes={sae.archetypes} makes atoms of what is encoded, and a "
+      "transcoder's are of what it gives: set it to 0, or sae.transcoder=False"
     )
 
 

@@ -63,20 +63,15 @@ def defaults() -> dict[str, Any]:
     "lista_iterations": 3,
     # Train on the images of both sides of the data, half of each batch from either.
     "both_sides": False,
+    # Make the vectors of the second side (data.paired=True) of those of the first: a
+    # transcoder (Dunefsky et al. 2024, arXiv 2406.11944), such as for what goes into a
+    # layer of another network and what comes out of it. All errors are of these.
+    "transcoder": False,
     # Start the encoder as the decoder's transpose (both must be linear).
     "tied_start": True,
     # Keep atoms at norm 1.
     "unit_norm_atoms": True,
-    # Numbers of latents, rising, the last code.num_latents: the first so many
-    # reconstruct alone as well, and their errors are added up, so that early latents
-    # are of general use (Matryoshka); (): the whole code alone.
-    "matryoshka": (),
-    # Points of the training images, centres of k-means, that atoms are mixtures of, at
-    # least code.num_latents. It needs decoder_hidden=() and unit_norm_atoms=False, and
-    # does better with tied_start=False, as points are alike. 0: atoms are free.
-    "archetypes": 0,
-    # How far an atom may be from such a mixture, in mean norms of the points.
-    "relaxation": 0.1,
+    **_dictionary_fields(),
     # Weight of Omega(code) in the autoencoder's loss.
     "sparsity_weight": 0.0,
     # Take 'l1' of each latent times the norm of its atom, for unit_norm_atoms=False:
@@ -95,6 +90,22 @@ def defaults() -> dict[str, Any]:
     "batch_size": 256,
     "optimizer": optimizer_fields(learning_rate=1e-3, beta1=0.9, beta2=0.999),
     **cadence_fields(steps=1000),
+  }
+
+
+def _dictionary_fields() -> dict[str, Any]:
+  """Returns what is asked of parts of the dictionary, and of its atoms."""
+  return {
+    # Numbers of latents, rising, the last code.num_latents: the first so many
+    # reconstruct alone as well, and their errors are added up, so that early latents
+    # are of general use (Matryoshka); (): the whole code alone.
+    "matryoshka": (),
+    # Points of the training images, centres of k-means, that atoms are mixtures of, at
+    # least code.num_latents. It needs decoder_hidden=() and unit_norm_atoms=False, and
+    # does better with tied_start=False, as points are alike. 0: atoms are free.
+    "archetypes": 0,
+    # How far an atom may be from such a mixture, in mean norms of the points.
+    "relaxation": 0.1,
   }
 
 

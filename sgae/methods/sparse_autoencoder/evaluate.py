@@ -27,6 +27,7 @@ from sgae.methods.reconstruction import (
   probe_of,
   probed,
 )
+from sgae.methods.sparse_autoencoder import transcoder
 from sgae.methods.sparse_autoencoder.networks import build_autoencoder
 from sgae.networks.autoencoder import reconstruct
 
@@ -37,7 +38,8 @@ class Observation(NamedTuple):
   """What one state makes of the data.
 
   Attributes:
-    outputs: float32 [N, H, W, C], reconstructions of the test images.
+    outputs: float32 [N, H, W, C], reconstructions of the test images, or of their
+      partners on the second side by a transcoder.
     codes: float32 [N, K], or with places [N, h, w, K], of the test images.
     atoms: float32 [A, H, W, C], of the latents that fire most, at most ATOMS_DRAWN.
     idle: int32 [K], steps since each latent last fired.
@@ -65,6 +67,8 @@ def make_evaluator(config: Any, data: EvaluationData, mesh: Any) -> Evaluator:
   comparable = not config.sae.decoder_hidden
   comparable = comparable and config.code.num_latents <= LATENTS_MATCHED
   evaluator = Evaluator.of(bound, prefix="test_")
+  if config.sae.transcoder:
+    evaluator = evaluator._replace(controls=bound.controls)
   return evaluator._replace(between=stabilities if comparable else None)
 
 
@@ -100,7 +104,9 @@ class AutoencoderEvaluator:
   def __init__(self, config: Any, data: EvaluationData, mesh: Any):
     """Compiles nothing yet; see `make_evaluator`."""
     self.config, self.dataset = config, data.dataset
-    self.mean_image = resident.mean_image(self.dataset.train.images)
+    second = self.dataset.second if config.sae.transcoder else None
+    self.target = self.dataset if second is None else second
+    self.mean_image = resident.mean_image(self.target.train.images)
     autoencoder = build_autoencoder(config, self.mean_image)
 
     def reconstruct_and_encode(params, images):
@@ -130,7 +136,7 @@ class AutoencoderEvaluator:
 
   def measure(self, observed: Observation, full: bool) -> dict[str, Estimate]:
     """Measures reconstructions and codes; `full` fits the probe."""
-    images = np.asarray(resident.to_model_range(self.dataset.test.images))
+    images = np.asarray(resident.to_model_range(self.target.test.images))
     figures = reconstruction_measures(images, observed.outputs, self.mean_image)
     figures |= code_measures(observed.codes)
     dead = observed.idle >= self.config.sae.dead_after
@@ -143,8 +149,13 @@ class AutoencoderEvaluator:
 
   def draw(self, observed: Observation) -> dict[str, np.ndarray]:
     """Draws images with their reconstructions, and atoms."""
-    images = self.dataset.test.images
+    images = self.target.test.images
     return draw_reconstructions(images, observed.outputs, observed.atoms)
+
+  def controls(self, observed: Observation) -> dict[str, dict[str, Estimate]]:
+    """Returns what a linear map gives in place of a transcoder."""
+    del observed
+    return transcoder.controls(self.dataset)
 
   def detail(self, observed: Observation) -> dict[str, Any]:
     """Returns how often latents fire, and how strongly."""
@@ -159,7 +170,7 @@ class AutoencoderEvaluator:
     """Returns what the figures are of, and when a latent counts as dead."""
     window = self.config.sae.dead_after * self.config.sae.batch_size
     return {
-      "reference": f"test split of {self.dataset.name}",
+      "reference": f"test split of {self.target.name}",
       "reference_samples": len(self.dataset.test.images),
       "dead": f"not fired in {window:,} training {noun_of(self.mean_image.shape)}",
     }

@@ -45,27 +45,29 @@ def make_loss(autoencoder: Autoencoder, terms: Terms) -> Callable[..., tuple]:
   alone is added, which trains no decoder.
 
   Returns:
-    `loss(params, images_bhwc, dead_k, exponent, settings, axis) -> (loss, (metrics,
-    code))`; `exponent` is read where Omega is annealed.
+    `loss(params, (images_bhwc, targets_bhwc), dead_k, exponent, settings, axis) ->
+    (loss, (metrics, code))`; targets are what is reconstructed, the images themselves
+    or others, `exponent` is read where Omega is annealed.
   """
 
-  def loss(params, images_bhwc, dead_k, exponent, settings, axis):
+  def loss(params, examples, dead_k, exponent, settings, axis):
+    images_bhwc, targets_bhwc = examples
     if terms.archetypal:
       params = hull.with_atoms(params)
     code, pre_bk = autoencoder.encode(params, images_bhwc, train=True, axis=axis)
     outputs = autoencoder.decode(params, code)
-    mse = value = reconstruction.squared_error(images_bhwc, outputs)
+    mse = value = reconstruction.squared_error(targets_bhwc, outputs)
     metrics = {"sae/mse": mse}
     for count in terms.prefixes[:-1]:
       part = decode_first(autoencoder, params, code, count)
-      value += reconstruction.squared_error(images_bhwc, part)
+      value += reconstruction.squared_error(targets_bhwc, part)
     opened = code
     if autoencoder.gates is not None:
       gates_bk = autoencoder.gates(pre_bk)
       opened = Code(gates_bk, code.l0)
       # decoder and its like are as they are: the gates alone are trained by this
       by_gates = autoencoder.decode(jax.lax.stop_gradient(params), gates_bk)
-      metrics["sae/gate_mse"] = reconstruction.squared_error(images_bhwc, by_gates)
+      metrics["sae/gate_mse"] = reconstruction.squared_error(targets_bhwc, by_gates)
       value += metrics["sae/gate_mse"]
     penalty = terms.omega(_penalised(opened, params, exponent), settings["rho"], axis)
     value += settings["sparsity_weight"] * penalty
@@ -76,14 +78,14 @@ def make_loss(autoencoder: Autoencoder, terms: Terms) -> Callable[..., tuple]:
       error = jax.lax.cond(
         dead_k.any(),
         lambda: _auxiliary_error(
-          autoencoder, params, images_bhwc - outputs, pre_bk, dead_k, terms.auxiliary_k
+          autoencoder, params, targets_bhwc - outputs, pre_bk, dead_k, terms.auxiliary_k
         ),
         lambda: 0.0 * mse,
       )
       value += settings["auxiliary_weight"] * error
       metrics["sae/auxiliary"] = error
     variance = reconstruction.squared_error(
-      images_bhwc, jnp.broadcast_to(params["encoder"]["mean"], images_bhwc.shape)
+      targets_bhwc, jnp.broadcast_to(params["encoder"]["mean"], targets_bhwc.shape)
     )
     return value, (metrics | {"sae/loss": value, "variance": variance}, code)
 

@@ -19,7 +19,7 @@ from sgae.methods.sweeps import learning_rate, setting
 
 def check_data(config: Any, dataset: Dataset) -> None:
   """Refuses points or networks that do not fit the images."""
-  if config.sae.both_sides:
+  if config.sae.both_sides or config.sae.transcoder:
     check_one_shape(dataset)
   hull.check_data(config, dataset)
   networks.check_data(config, dataset)
@@ -31,7 +31,9 @@ METHOD = Method(
   uses=lambda config: ("sae", "code"),
   check=check,
   inputs=lambda config: (
-    ("image", "second_image") if config.sae.both_sides else ("image",)
+    ("image", "second_image")
+    if config.sae.both_sides or config.sae.transcoder
+    else ("image",)
   ),
   build=build,
   evaluate=make_evaluator,

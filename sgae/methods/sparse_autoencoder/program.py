@@ -33,7 +33,8 @@ def build(
 
   Its functions take a state: `encode(state, images_bhwc) -> codes [B, K]` (with places
   [B, h, w, K]), `decode(state, codes) -> images_bhwc`, `reconstruct(state, images_bhwc)
-  -> images_bhwc`; images float32 in [-1, 1].
+  -> images_bhwc`; images float32 in [-1, 1]. A transcoder encodes the first side and
+  gives the second.
 
   Args:
     config: validated.
@@ -83,7 +84,7 @@ def build(
 
 
 def _step(config: Any, autoencoder: Autoencoder, optimizer: Any) -> Callable:
-  """Returns the step, of images of one side or of both."""
+  """Returns the step, of images of one side, of both, or from one to the other."""
   sae = config.sae
   step = make_autoencoder_step(
     autoencoder,
@@ -94,6 +95,7 @@ def _step(config: Any, autoencoder: Autoencoder, optimizer: Any) -> Callable:
     annealing_steps=sae.steps,
     relaxation=sae.relaxation,
     microbatches=config.train.microbatches,
+    target="second_image" if sae.transcoder else "image",
   )
   return of_both_sides(step) if sae.both_sides else step
 

@@ -106,6 +106,7 @@ def _refuse(config: Any) -> None:
   reasons = {
     f"sae.architecture='{sae.architecture}'": sae.architecture != "mlp",
     f"sae.output='{sae.output}'": sae.output != "linear",
+    "sae.transcoder=True": sae.transcoder,
     f"sae.encoder_hidden={tuple(sae.encoder_hidden)}": bool(sae.encoder_hidden),
     f"sae.decoder_hidden={tuple(sae.decoder_hidden)}": bool(sae.decoder_hidden),
     f"code.sparsity_map='{kind}'": kind not in ARCHITECTURES,

@@ -65,6 +65,7 @@ def make_autoencoder_step(
   annealing_steps: int,
   relaxation: float,
   microbatches: int = 1,
+  target: str = "image",
 ) -> Callable[..., tuple[AutoencoderState, Metrics]]:
   """Binds the autoencoder's step.
 
@@ -80,6 +81,7 @@ def make_autoencoder_step(
     annealing_steps: over which the exponent of an annealed Omega falls.
     relaxation: see `archetypes.projected`; read where atoms are archetypal.
     microbatches: see `mean_gradient`.
+    target: the array of a batch that is reconstructed of 'image', of the same shape.
 
   Returns:
     `step(state, batch, *, axis=None) -> (state, metrics)`, metrics as scalars.
@@ -89,12 +91,10 @@ def make_autoencoder_step(
 
   def step(state: AutoencoderState, batch: Batch, *, axis: str | None = None):
     dead_k = state.idle_k >= dead_after
-    exponent = jnp.float32(1)
-    if terms.annealed:
-      done = jnp.minimum(state.step / max(annealing_steps - 1, 1), 1.0)
-      exponent -= state.settings["p_annealing"] * done
+    exponent = _exponent(state, annealing_steps if terms.annealed else 0)
+    examples = batch["image"], batch[target]
     gradients, metrics, code = mean_gradient(loss, axis, microbatches)(
-      state.player.params, batch["image"], dead_k, exponent, state.settings, axis
+      state.player.params, examples, dead_k, exponent, state.settings, axis
     )
     if terms.annealed:
       metrics["sae/exponent"] = exponent
@@ -119,6 +119,15 @@ def make_autoencoder_step(
     return new_state, metrics
 
   return step
+
+
+def _exponent(state: AutoencoderState, steps: int) -> jax.Array:
+  """Returns the exponent of Omega, which falls from 1 over as many steps; 0: stays."""
+  exponent = jnp.float32(1)
+  if steps:
+    done = jnp.minimum(state.step / max(steps - 1, 1), 1.0)
+    exponent -= state.settings["p_annealing"] * done
+  return exponent
 
 
 def of_both_sides(step: Callable[..., tuple]) -> Callable[..., tuple]:
