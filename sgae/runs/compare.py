@@ -180,21 +180,30 @@ def _check(runs):
 
 
 def _data(run):
+  """Returns what is read: the source, what of it, the same of a second side, shape."""
   data = run.config["data"]
+  second = _read_of(data | data["second"]) if data["second"]["source"] else None
+  return *_read_of(data), second, list(run.image_shape)
+
+
+def _read_of(data):
+  """Returns the source, and what is read of it, of one side of the data."""
   stacked = f"{data['stacked_digits']} x {data['name']}, {data['stacked_examples']}"
   read = {
     "tfds": data["name"],
     "mixture": data["name"],
     "stacked": stacked,
-    "npz": data["path"],
-    "folder": data["path"],
+    "vectors": f"{data['path']}, {data['array']}",
   }
-  return data["source"], read.get(data["source"]), list(run.image_shape)
+  return data["source"], read.get(data["source"], data["path"])
 
 
 def _data_name(run):
-  source, what, shape = _data(run)
-  return " ".join([source, *([what] if what else []), "x".join(map(str, shape))])
+  source, what, second, shape = _data(run)
+  parts = [source, what, "x".join(map(str, shape))]
+  if second is not None:
+    parts += ["with", *second]
+  return " ".join(part for part in parts if part)
 
 
 def _experiment(run):

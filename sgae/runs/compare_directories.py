@@ -89,7 +89,7 @@ def _read(names: Sequence[str], console: Console) -> list[Run]:
     stored = run_directory.read(path)
     run = Run(
       str(path) if shared[place.name] > 1 else place.name,
-      stored["config"],
+      complete(stored["config"]).to_dict(),  # an older version's has fewer fields
       stored["image_shape"],
       read_metrics(path),
       _evaluation(path),
