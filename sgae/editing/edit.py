@@ -203,7 +203,13 @@ def _make_change(
     number = parse_direction(choice.along, min(DIRECTIONS, math.prod(shape)))
 
     def along(points, classes):
-      found = edits.principal(reference_points(trained).points, number + 1)
+      reference = reference_points(trained).points
+      if number >= len(reference):
+        raise UserError(
+          f"--along=pca:{number} is no direction of {len(reference)} reference points: "
+          f"choose one below {len(reference)}"
+        )
+      found = edits.principal(reference, number + 1)
       return edits.along(found, number, points)
 
     return along

@@ -138,12 +138,13 @@ def principal(points: np.ndarray, count: int) -> Principal:
   2004.02546.
 
   Args:
-    points: [N, ...].
-    count: P, at most the size of a point and N. Of points of more than 2,048 numbers
-      they are found by random projections (Halko et al. 2011, arXiv 0909.4061), which
-      need a hundredth of the memory.
+    points: [N, ...], N > 1.
+    count: P; no more are found than points have numbers, or there are points. Of points
+      of more than 2,048 numbers they are found by random projections (Halko et al.
+      2011, arXiv 0909.4061), which need a hundredth of the memory.
   """
   flat = points.reshape(len(points), -1)
+  count = min(count, *flat.shape)
   solver = "randomized"
   if flat.shape[1] <= LARGEST_COVARIANCE:
     solver, flat = "covariance_eigh", flat.astype(np.float64)

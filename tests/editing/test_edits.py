@@ -96,6 +96,10 @@ def test_principal_directions_are_those_of_the_covariance(monkeypatch, largest):
   np.testing.assert_allclose(np.linalg.norm(step[0]), found.deviations[1], rtol=1e-5)
 
 
+def test_no_more_directions_are_found_than_there_are_points():
+  assert edits.principal(PLACES[:3], 10).directions.shape == (3, *PLACES.shape[1:])
+
+
 def test_success_is_set_against_change():
   assert editing.change_at([0.1, 0.6, 1.0], [0.0, 0.2, 0.5], 0.8) == pytest.approx(0.35)
   assert editing.change_at([0.9], [0.0], 0.8) == 0
