@@ -27,7 +27,7 @@ def read_images(
   image_shape: tuple[int, ...],
   report: Callable[[str], None],
   *,
-  second: bool = False,
+  targets: bool = False,
 ) -> NewImages:
   """Returns all images of a folder, an archive or a .npz file, whatever their classes.
 
@@ -40,7 +40,7 @@ def read_images(
     config: the ConfigDict `config.data` of the run.
     image_shape: (H, W, C) that they have to have.
     report: shows one plain line to the user.
-    second: of a .npz file of pairs, whether those of the second side are read.
+    targets: of a .npz file of pairs, whether the array of the second side is read.
 
   Raises:
     UserError: it cannot be read, holds no images, or these have another shape.
@@ -50,7 +50,7 @@ def read_images(
   root = local.absolute(place)
   what = local.shown(root)
   if root.lower().endswith(".npz"):
-    images, changed = npz.images_of(root, report, ARRAYS[second]), 0
+    images, changed = npz.images_of(root, report, ARRAYS[targets]), 0
     if config.image_size and images.shape[1:3] != (config.image_size,) * 2:
       images, changed = resized(images, config.image_size), len(images)
     names = list(map(str, range(len(images))))

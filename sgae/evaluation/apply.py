@@ -88,8 +88,9 @@ def apply_to_images(
   step, state = restored
   program = METHODS[phase].build(config, shape)
   side = of_side(config.data, second)
+  targets = second and config.data.paired and not config.data.second.source
   found = read_images(
-    images, side, taken_by(program, function), console.line, second=second
+    images, side, taken_by(program, function), console.line, targets=targets
   )
   check(found.names)
 

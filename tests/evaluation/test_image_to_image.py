@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from sgae.data.new_images import read_images
 from sgae.errors import UserError
 from sgae.evaluation.apply import taken_by
 from sgae.evaluation.image_to_image import image_to_image_run, pictures_of
@@ -60,8 +61,15 @@ def test_images_come_back_under_their_names(whole_run, tmp_path):
 
 def test_of_pairs_the_asked_side_is_read(whole_run, tmp_path):
   np.savez(tmp_path / "pairs.npz", images=IMAGES, targets=255 - IMAGES)
-  for second, images in ((False, IMAGES), (True, 255 - IMAGES)):
-    _, found = passed(whole_run, tmp_path / "pairs.npz", tmp_path, second=second)
+  place, config = str(tmp_path / "pairs.npz"), tiny_config().data
+  for targets, images in ((False, IMAGES), (True, 255 - IMAGES)):
+    found = read_images(place, config, (8, 8, 1), lambda line: None, targets=targets)
+    np.testing.assert_array_equal(found.images, images)
+  # only of a run on pairs: elsewhere `targets` is another name of labels
+  np.savez(tmp_path / "labelled.npz", images=IMAGES, targets=np.arange(3))
+  for second in (False, True):
+    images = IMAGES
+    _, found = passed(whole_run, tmp_path / "labelled.npz", tmp_path, second=second)
     expected = to_bytes(
       np.asarray(load_run(whole_run).reconstruct(jnp.asarray(images)))
     )
