@@ -89,6 +89,7 @@ def _check_sides(data):
     for check_part in (_check_path, _check_examples):
       check_part(own, "data.second")
     at_least("data.second.image_size", own.image_size, 0)
+    _check_size(own, "data.second")
     if data.paired and data.examples and own.examples_seed != data.examples_seed:
       raise UserError(
         f"data.second.examples_seed={own.examples_seed} chooses others than "
@@ -189,7 +190,8 @@ def check_one_shape(dataset: Dataset) -> None:
   if shapes[0] != shapes[1] and are_vectors(shapes[0]):
     raise UserError(
       f"{dataset.name} has vectors of width {shapes[0][2]}, {dataset.second.name} of "
-      f"width {shapes[1][2]}, but both sides must be as wide: choose layers that are"
+      f"width {shapes[1][2]}, but both sides must have the same width: choose two "
+      "layers of one width"
     )
   if shapes[0] != shapes[1]:
     (height, width, channels), other = shapes
@@ -203,14 +205,18 @@ def check_one_shape(dataset: Dataset) -> None:
     )
 
 
+def _check_size(data, section="data"):
+  if data.image_size and data.source in SOURCES_OF_VECTORS:
+    raise UserError(
+      f"{section}.image_size={data.image_size} has no meaning for {section}.source="
+      f"{data.source!r}: set it to 0"
+    )
+
+
 def _check_vectors(data):
   if data.source == "mixture":
     named(data.name)
-  if data.image_size and data.source in SOURCES_OF_VECTORS:
-    raise UserError(
-      f"data.image_size={data.image_size} has no meaning for data.source="
-      f"{data.source!r}: set it to 0"
-    )
+  _check_size(data)
   at_least("data.patch_size", data.patch_size, 2)
   at_least("data.patches", data.patches, 2)
 

@@ -1,6 +1,8 @@
 """The data sources by name: loads the data set that `config.data` describes."""
 
-from collections.abc import Callable
+import contextlib
+import re
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -24,6 +26,7 @@ from sgae.data import (
   vectors,
 )
 from sgae.data.dataset import Dataset, noun_of
+from sgae.data.second import SECOND_FIELDS
 from sgae.errors import UserError
 
 # The allowed values of config.data.source.
@@ -99,9 +102,21 @@ def load(config: Any, report: Callable[[str], None]) -> Dataset:
   if second in derived.KINDS:
     return dataset._replace(second=derived.derive(dataset, second), paired=True)
   of_second = of_side(config, second=True)
-  other = _finished(of_second, SOURCES[second](of_second, report), report)
+  with _explained_of_second():
+    other = _finished(of_second, SOURCES[second](of_second, report), report)
   _check_partners(config, dataset, other)
   return dataset._replace(second=other, paired=config.paired)
+
+
+@contextlib.contextmanager
+def _explained_of_second() -> Iterator[None]:
+  """Names the second side's fields in what is said of it."""
+  fields = "|".join(("source", *SECOND_FIELDS))
+  try:
+    yield
+  except UserError as error:
+    said = re.sub(rf"\bdata\.({fields})\b", r"data.second.\1", str(error))
+    raise UserError(said) from error
 
 
 def of_side(config: Any, second: bool) -> Any:
