@@ -5,8 +5,8 @@
 The file is a .npy of float16, float32 or float64 [N, D], which may be larger than the
 memory, or a .npz with such an array named `activations` (--config.data.array=...).
 
-`:transcoder` learns what a layer of that network gives from what it takes: row i of
-both files belongs together, and both are as wide.
+`:transcoder` learns what a layer of that network gives from what it takes: row i of one
+file belongs to row i of the other, and both have the same width.
 
     python launch.py --config=configs/vectors.py:transcoder \\
       --config.data.path=inputs.npy --config.data.second.path=targets.npy

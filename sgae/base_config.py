@@ -212,9 +212,9 @@ def _fields_of_one_source() -> dict[str, Any]:
 def _second_fields() -> dict[str, Any]:
   """Returns the fields of a second side; those of one name mean what the first's do."""
   return {
-    # A source of images of those above, or 'inverted' or 'edges': made of the first
-    # side's images, so that the true partner of each is known; '': there is none.
-    # [fixed]
+    # A source of those above, vectors beside vectors; or 'inverted' or 'edges': made of
+    # the first side's images, so that the true partner of each is known; '': there is
+    # none. [fixed]
     "source": "",
     **SECOND_FIELDS,
   }

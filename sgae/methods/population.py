@@ -212,7 +212,7 @@ def build_phases(
     ):
       raise UserError(
         f"population.vary names {field}, which nothing reads with the other fields as "
-        "they are: all members would be equal; leave it out, or choose what reads it"
+        "they are: it would change nothing; leave it out, or choose what reads it"
       )
   return programs
 

@@ -176,7 +176,7 @@ class Run:
     return self._given(self.function("decode")(jnp.asarray(codes)))
 
   def reconstruct(self, images: jax.Array) -> jax.Array:
-    """Returns images, encoded and decoded."""
+    """Returns images, encoded and decoded; of a transcoder the second side's."""
     return self._given(self.function("reconstruct")(self._taken(images)))
 
   def _taken(self, images):

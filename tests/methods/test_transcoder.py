@@ -19,6 +19,7 @@ from sgae.methods import METHODS
 from sgae.methods.sparse_autoencoder import transcoder
 from sgae.reporting.console import Console
 from sgae.reporting.files import read_json
+from sgae.runs.compare_directories import compare_runs
 from sgae.runs.layouts import export_layout
 from sgae.training import run
 from tests.runs import stopping_console
@@ -115,19 +116,40 @@ def test_the_error_is_that_of_the_targets(microbatches):
   assert float(metrics["sae/fvu"]) == pytest.approx(fvu, rel=1e-5)
 
 
-def test_the_linear_control_is_least_squares(config, monkeypatch):
-  dataset = sources.load(config.data, pytest.fail)
-  assert dataset.second is not None
+def least_squares(dataset, count):
+  """Returns the FVU of a map that is fitted to the first training pairs."""
   sides = dataset, dataset.second
-  train = [np.asarray(side.train.images[:])[:, 0, 0] for side in sides]
+  train = [np.asarray(side.train.images[:count])[:, 0, 0] for side in sides]
   test = [np.asarray(side.test.images)[:, 0, 0] for side in sides]
   ones = [np.c_[each, np.ones(len(each))] for each in (train[0], test[0])]
   fitted = np.linalg.lstsq(ones[0], train[1], rcond=None)[0]
-  fvu = np.square(ones[1] @ fitted - test[1]).sum() / np.square(test[1]).sum()
+  return np.square(ones[1] @ fitted - test[1]).sum() / np.square(test[1]).sum()
+
+
+def test_the_linear_control_is_least_squares_where_there_are_many_pairs(config):
+  dataset = sources.load(config.data, pytest.fail)
   found = transcoder.controls(dataset)["linear"]["fvu"].value
-  assert found == pytest.approx(fvu, rel=1e-4)
-  monkeypatch.setattr(transcoder, "EXAMPLES", 500)  # partners of a part as well
-  assert transcoder.controls(dataset)["linear"]["fvu"].value < 1.2 * fvu
+  assert found == pytest.approx(least_squares(dataset, len(INPUTS)), rel=1e-2)
+
+
+def test_of_few_pairs_the_linear_control_is_no_worse_than_a_constant(
+  config, monkeypatch
+):
+  dataset = sources.load(config.data, pytest.fail)
+  monkeypatch.setattr(transcoder, "EXAMPLES", 20)
+  assert least_squares(dataset, 20) > 1.1
+  assert transcoder.controls(dataset)["linear"]["fvu"].value < 1.05
+
+
+def test_runs_on_other_vectors_do_not_compare(config, trained, tmp_path):
+  own = ConfigDict(config.to_dict())
+  own.seed, own.data.array, own.data.second.array = 1, "after", "before"
+  own.sae.update(steps=250, evaluate_every=250)
+  run.train(validate(own), tmp_path / "other", Console(io.StringIO()))
+  names = [str(trained), str(tmp_path / "other")]
+  shown = {name: method.selects_by for name, method in METHODS.items()}
+  with pytest.raises(UserError, match="before 1x1x12 with vectors .*, after"):
+    compare_runs(names, 0, str(tmp_path), Console(io.StringIO()), shown, {})
 
 
 @pytest.mark.parametrize(
@@ -140,6 +162,7 @@ def test_the_linear_control_is_least_squares(config, monkeypatch):
     ({"sae.transcoder": False}, "is read by a transcoder alone"),
     ({"sae.both_sides": True}, "sae.both_sides=True is for images"),
     ({"data.second.path": ""}, "data.second.path='' names nothing"),
+    ({"data.second.image_size": 8}, "data.second.image_size=8 has no meaning"),
     (
       {"sae.archetypes": 512, "sae.unit_norm_atoms": False},
       "makes atoms of what is encoded",
@@ -174,6 +197,13 @@ def test_files_that_are_no_pairs_are_refused(config, tmp_path, array, words):
   own.data.second.update(path=str(tmp_path / "targets.npy"), array="activations")
   with pytest.raises(UserError, match=words):
     run.train(validate(own), tmp_path / "run", Console(io.StringIO()))
+
+
+def test_what_is_said_of_the_second_side_names_its_fields(config):
+  own = ConfigDict(config.to_dict())
+  own.data.second.array = "x"
+  with pytest.raises(UserError, match=r"--config\.data\.second\.array="):
+    sources.load(own.data, pytest.fail)
 
 
 def test_other_layouts_have_no_place_for_it(trained):

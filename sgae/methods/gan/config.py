@@ -118,7 +118,7 @@ def _lecam_fields() -> dict[str, Any]:
     "weight": 0.0,
     # Of the averages, per round; those that ADA reads too.
     "decay": 0.99,
-    # Rounds before it begins.
+    # Rounds before it begins; it needs averages, so that the first is without it.
     "start": 1000,
   }
 

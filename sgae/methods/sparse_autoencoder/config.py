@@ -63,9 +63,10 @@ def defaults() -> dict[str, Any]:
     "lista_iterations": 3,
     # Train on the images of both sides of the data, half of each batch from either.
     "both_sides": False,
-    # Make the vectors of the second side (data.paired=True) of those of the first: a
-    # transcoder (Dunefsky et al. 2024, arXiv 2406.11944), such as for what goes into a
-    # layer of another network and what comes out of it. All errors are of these.
+    # Encode the vectors of the first side and make those of the second
+    # (data.paired=True): a transcoder (Dunefsky et al. 2024, arXiv 2406.11944), such as
+    # from what goes into a layer of another network to what comes out of it. All errors
+    # are those of the second side.
     "transcoder": False,
     # Start the encoder as the decoder's transpose (both must be linear).
     "tied_start": True,

@@ -67,7 +67,7 @@ def make_evaluator(config: Any, data: EvaluationData, mesh: Any) -> Evaluator:
   comparable = not config.sae.decoder_hidden
   comparable = comparable and config.code.num_latents <= LATENTS_MATCHED
   evaluator = Evaluator.of(bound, prefix="test_")
-  if config.sae.transcoder:
+  if config.sae.transcoder and config.evaluation.controls:
     evaluator = evaluator._replace(controls=bound.controls)
   return evaluator._replace(between=stabilities if comparable else None)
 
