@@ -201,18 +201,14 @@ def _make_change(
     return lambda points, classes: edits.transfer(points, points[row], latents)
   if choice.along:
     number = parse_direction(choice.along, min(DIRECTIONS, math.prod(shape)))
-
-    def along(points, classes):
-      reference = reference_points(trained).points
-      if number >= len(reference):
-        raise UserError(
-          f"--along=pca:{number} is no direction of {len(reference)} reference points: "
-          f"choose one below {len(reference)}"
-        )
-      found = edits.principal(reference, number + 1)
-      return edits.along(found, number, points)
-
-    return along
+    reference = reference_points(trained).points
+    if number >= len(reference):
+      raise UserError(
+        f"--along=pca:{number} is no direction of {len(reference)} reference points: "
+        f"choose one below {len(reference)}"
+      )
+    found = edits.principal(reference, number + 1)
+    return lambda points, classes: edits.along(found, number, points)
   return _make_towards(trained, choice.towards, named)
 
 

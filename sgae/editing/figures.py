@@ -49,7 +49,7 @@ def directions(trained: Trained, reference: Reference) -> dict[str, Change]:
   labels: Any = reference.classes
   classes = trained.data.dataset.num_classes
   means = edits.class_means(reference.points, labels, classes)
-  found = edits.principal(reference.points, min(FEW, reference.points[0].size))
+  found = edits.principal(reference.points, FEW)
   basis = found.directions.reshape(len(found.directions), -1)
   order = np.random.default_rng(0).permutation(reference.points.shape[-1])
 
@@ -205,7 +205,7 @@ def purity_figures(reference: Reference, classes: int) -> dict[str, Estimate]:
   labels: Any = reference.classes
   size = reference.points.shape[-1]
   points = reference.points.reshape(len(labels), -1, size).max(axis=1)
-  found = edits.principal(points, min(64, size))
+  found = edits.principal(points, 64)
   along = (points - points.mean(axis=0)) @ found.directions.T
   random = np.random.default_rng(0).random((len(labels), 256))
   parts = {"latents": points, "principal": along, "chance": random}
