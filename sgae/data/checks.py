@@ -48,7 +48,7 @@ def check(data: Any) -> None:
   """
   choice("data.source", data.source, SOURCES)
   choice("data.placement", data.placement, ["auto", *PLACEMENTS])
-  at_least("data.image_size", data.image_size, 0)
+  _check_size(data)
   _check_examples(data)
   _check_path(data)
   _check_augment(data)
@@ -86,10 +86,8 @@ def _check_sides(data):
   if second in SOURCES_OF_SIDES:
     own = of_side(data, second=True)
     _check_fields_of_one_source(own, "data.second", SECOND_FIELDS)
-    for check_part in (_check_path, _check_examples):
+    for check_part in (_check_size, _check_path, _check_examples):
       check_part(own, "data.second")
-    at_least("data.second.image_size", own.image_size, 0)
-    _check_size(own, "data.second")
     if data.paired and data.examples and own.examples_seed != data.examples_seed:
       raise UserError(
         f"data.second.examples_seed={own.examples_seed} chooses others than "
@@ -206,6 +204,7 @@ def check_one_shape(dataset: Dataset) -> None:
 
 
 def _check_size(data, section="data"):
+  at_least(f"{section}.image_size", data.image_size, 0)
   if data.image_size and data.source in SOURCES_OF_VECTORS:
     raise UserError(
       f"{section}.image_size={data.image_size} has no meaning for {section}.source="
@@ -216,7 +215,6 @@ def _check_size(data, section="data"):
 def _check_vectors(data):
   if data.source == "mixture":
     named(data.name)
-  _check_size(data)
   at_least("data.patch_size", data.patch_size, 2)
   at_least("data.patches", data.patches, 2)
 
