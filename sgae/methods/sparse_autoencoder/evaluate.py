@@ -104,8 +104,7 @@ class AutoencoderEvaluator:
   def __init__(self, config: Any, data: EvaluationData, mesh: Any):
     """Compiles nothing yet; see `make_evaluator`."""
     self.config, self.dataset = config, data.dataset
-    second = self.dataset.second if config.sae.transcoder else None
-    self.target = self.dataset if second is None else second
+    self.target: Any = self.dataset.second if config.sae.transcoder else self.dataset
     self.mean_image = resident.mean_image(self.target.train.images)
     autoencoder = build_autoencoder(config, self.mean_image)
 

@@ -17,9 +17,15 @@ from sgae.methods.sparse_autoencoder.warnings import WARNINGS
 from sgae.methods.sweeps import learning_rate, setting
 
 
+def inputs(config: Any) -> tuple[str, ...]:
+  """Returns the arrays of a batch that a step reads."""
+  both = config.sae.both_sides or config.sae.transcoder
+  return ("image", "second_image") if both else ("image",)
+
+
 def check_data(config: Any, dataset: Dataset) -> None:
   """Refuses points or networks that do not fit the images."""
-  if config.sae.both_sides or config.sae.transcoder:
+  if "second_image" in inputs(config):
     check_one_shape(dataset)
   hull.check_data(config, dataset)
   networks.check_data(config, dataset)
@@ -30,11 +36,7 @@ METHOD = Method(
   sections=SECTIONS,
   uses=lambda config: ("sae", "code"),
   check=check,
-  inputs=lambda config: (
-    ("image", "second_image")
-    if config.sae.both_sides or config.sae.transcoder
-    else ("image",)
-  ),
+  inputs=inputs,
   build=build,
   evaluate=make_evaluator,
   report=REPORT,

@@ -1,5 +1,7 @@
 """What a transcoder is compared with: a linear map between the two sides."""
 
+from typing import Any
+
 import numpy as np
 from sklearn.linear_model import Ridge
 
@@ -24,8 +26,7 @@ def controls(dataset: Dataset) -> dict[str, dict[str, Estimate]]:
   Args:
     dataset: pairs of vectors, with the second side.
   """
-  second = dataset.second
-  assert second is not None  # `checks.py` asks for one
+  second: Any = dataset.second
   taken_nd, given_nd = (
     _flat(order.at_most(side.train, "linear", EXAMPLES).images[:])
     for side in (dataset, second)
