@@ -87,21 +87,22 @@ def _read(names: Sequence[str], console: Console) -> list[Run]:
   runs = []
   for path, place in zip(paths, resolved, strict=True):
     stored = run_directory.read(path)
+    config = complete(stored["config"])  # an older version's has fewer fields
     run = Run(
       str(path) if shared[place.name] > 1 else place.name,
-      complete(stored["config"]).to_dict(),  # an older version's has fewer fields
+      config.to_dict(),
       stored["image_shape"],
       read_metrics(path),
       _evaluation(path),
     )
-    members = population.members_of(complete(run.config))
+    members = population.members_of(config)
     whole = [member for member in members if _is_whole(run, member.number)]
     if len(whole) < len(members):
       console.line(
         f"{run.name}: {len(members) - len(whole)} of {len(members)} members diverged, "
         "and are left out"
       )
-    runs += [_as_single_run(run, member) for member in whole] or [run]
+    runs += [_as_single_run(run, config, member) for member in whole] or [run]
   return runs
 
 
@@ -110,11 +111,11 @@ def _is_whole(run: Run, member: int) -> bool:
   return all("figures" in each["members"][member] for each in run.evaluation.values())
 
 
-def _as_single_run(run: Run, member: population.Member) -> Run:
+def _as_single_run(run: Run, config: Any, member: population.Member) -> Run:
   """Returns a member of a population as the single run that it is."""
   return Run(
     f"{run.name}, member {member.number}",
-    population.config_of(complete(run.config), member).to_dict(),
+    population.config_of(config, member).to_dict(),
     run.image_shape,
     [record for record in run.records if record.get("member") == member.number],
     {
