@@ -50,7 +50,8 @@ def read_images(
   root = local.absolute(place)
   what = local.shown(root)
   if root.lower().endswith(".npz"):
-    images, changed = npz.images_of(root, report, ARRAYS[targets]), 0
+    preferred = ARRAYS[1] if targets else ""
+    images, changed = npz.images_of(root, report, preferred), 0
     if config.image_size and images.shape[1:3] != (config.image_size,) * 2:
       images, changed = resized(images, config.image_size), len(images)
     names = list(map(str, range(len(images))))

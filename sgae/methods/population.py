@@ -200,12 +200,9 @@ def build_phases(
   programs = {
     name: build(name, config, image_shape, mean_image) for name in config.phases
   }
-  varied: dict[str, set[float]] = {}
-  for member in members_of(config):
-    for field, value in member.settings.items():
-      varied.setdefault(field, set()).add(value)
-  for field, values in varied.items():
-    if len(values) > 1 and not any(
+  members = members_of(config)
+  for field in members[0].settings if members else ():
+    if len({member.settings[field] for member in members}) > 1 and not any(
       is_read(METHODS[name].swept[field], program.settings)
       for name, program in programs.items()
       if field in METHODS[name].swept

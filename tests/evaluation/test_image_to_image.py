@@ -68,10 +68,9 @@ def test_of_pairs_the_asked_side_is_read(whole_run, tmp_path):
   # only of a run on pairs: elsewhere `targets` is another name of labels
   np.savez(tmp_path / "labelled.npz", images=IMAGES, targets=np.arange(3))
   for second in (False, True):
-    images = IMAGES
     _, found = passed(whole_run, tmp_path / "labelled.npz", tmp_path, second=second)
     expected = to_bytes(
-      np.asarray(load_run(whole_run).reconstruct(jnp.asarray(images)))
+      np.asarray(load_run(whole_run).reconstruct(jnp.asarray(IMAGES)))
     )
     np.testing.assert_array_equal(found["images"], expected)
 

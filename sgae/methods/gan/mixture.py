@@ -66,9 +66,8 @@ def check_examples(config: Any, dataset: Dataset) -> None:
   """Refuses a mixture that is larger than the data, or than a code."""
   if config.gan.coder != "mixture":
     return
-  mixture = config.gan.mixture
-  images, labels = order.at_most(dataset.train, "mixture", mixture.examples)
-  count = len(images)
+  mixture, images = config.gan.mixture, dataset.train.images
+  count = min(len(images), mixture.examples)
   size = int(np.prod(code_shape(config, images.shape[1:])))
   for field, most, of in (
     ("components", count, f"the {count} training images that it is fitted to"),
@@ -81,6 +80,7 @@ def check_examples(config: Any, dataset: Dataset) -> None:
       )
   if classes := config.gan.conditional.classes:
     own = mixture.components // classes
+    labels = order.at_most(dataset.train, "mixture", mixture.examples).labels
     least = np.bincount(labels, minlength=classes).min()
     if own > least:
       raise UserError(
