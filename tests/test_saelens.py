@@ -19,7 +19,7 @@ from safetensors.numpy import load_file, save_file
 
 import sgae
 from sgae.config import validate
-from sgae.data.dataset import Units
+from sgae.data.dataset import SideUnits, Units
 from sgae.errors import UserError
 from sgae.methods import METHODS
 from sgae.reporting.console import Console
@@ -32,6 +32,7 @@ from tests.systems import CONVOLUTIONAL, IMAGES, make_phase, small_config
 LAYOUT = METHODS["sae"].layouts["saelens"]
 ROWS = IMAGES.reshape(len(IMAGES), -1)[:20] / np.float32(127.5) - 1
 UNITS = Units(np.linspace(-3, 5, 16).astype(np.float32), np.float32(0.3))
+GIVEN = Units(np.linspace(7, -2, 16).astype(np.float32), np.float32(1.7))
 MAPS = ("relu", "topk", "batch_topk", "jumprelu", "gated")
 
 
@@ -62,7 +63,8 @@ def store(folder, about, weights):
 def as_saelens(about, weights, x_bd):
   """Returns (codes, outputs) by `encode` and `decode` of SAELens, saes/*.py."""
   w = weights
-  x_bd = x_bd - w["b_dec"] * about["apply_b_dec_to_input"]
+  if about["apply_b_dec_to_input"]:
+    x_bd = x_bd - w["b_dec"]
   if about["architecture"] == "gated":
     gate = x_bd @ w["W_enc"] + w["b_gate"] > 0
     size = x_bd @ (w["W_enc"] * np.exp(w["r_mag"])) + w["b_mag"]
@@ -73,22 +75,30 @@ def as_saelens(about, weights, x_bd):
       least = np.sort(pre, axis=1)[:, -about["k"], None]
       pre = np.where(pre >= least, pre, 0)
     codes = np.maximum(pre, 0)
-    if about["architecture"] == "jumprelu":
+    if about["architecture"].startswith("jumprelu"):
       codes = codes * (pre > w["threshold"])
   return codes, codes @ w["W_dec"] + w["b_dec"]
 
 
-@pytest.mark.parametrize("sparsity_map", MAPS)
-@pytest.mark.parametrize("units", [None, UNITS], ids=["images", "vectors"])
+@pytest.mark.parametrize(
+  ("sparsity_map", "units"),
+  [(each, units) for each in MAPS for units in (None, SideUnits(UNITS, UNITS))]
+  + [(each, SideUnits(UNITS, GIVEN)) for each in ("relu", "batch_topk", "jumprelu")],
+)
 def test_exported_weights_compute_the_same_and_read_back(tmp_path, sparsity_map, units):
   config, state, functions = trained(sparsity_map)
+  config.sae.transcoder = units is not None and units.given is GIVEN
   about, weights = LAYOUT.write(config, state, (4, 4, 1), units)
   images = jnp.asarray(ROWS).reshape(-1, 4, 4, 1)
   codes = np.asarray(functions["encode"](state, images))
   outputs = np.asarray(functions["decode"](state, codes)).reshape(ROWS.shape)
   x_bd = ROWS
   if units is not None:  # ROWS are what the networks see of these
-    x_bd, outputs = (each / units.scale + units.mean for each in (ROWS, outputs))
+    x_bd, outputs = (
+      each / own.scale + own.mean
+      for each, own in zip((ROWS, outputs), units, strict=True)
+    )
+  assert ("d_out" in about) == config.sae.transcoder
   found = as_saelens(about, weights, x_bd)
   np.testing.assert_allclose(found[0], codes, rtol=1e-5, atol=1e-5)
   np.testing.assert_allclose(found[1], outputs, rtol=1e-5, atol=2e-5)
@@ -125,6 +135,27 @@ def test_their_own_files_are_read_with_a_shared_bias_and_free_atoms(tmp_path):
   np.testing.assert_allclose(loaded.decode(jnp.asarray(codes)), outputs, 1e-5, 2e-5)
 
 
+def test_their_transcoders_may_give_vectors_of_another_width(tmp_path):
+  noise = np.random.default_rng(1)
+  shapes = {"W_enc": (16, 24), "W_dec": (24, 5), "b_enc": (24,), "b_dec": (5,)}
+  weights = {
+    name: noise.normal(size=shape).astype(np.float32)
+    for name, shape in (shapes | {"threshold": (24,)}).items()
+  }
+  weights["threshold"] = abs(weights["threshold"])
+  about = {"architecture": "jumprelu_transcoder", "d_in": 16, "d_sae": 24, "d_out": 5}
+  about["apply_b_dec_to_input"] = False
+  loaded = sgae.load_saelens(store(tmp_path / "transcoder", about, weights))
+  codes, outputs = as_saelens(about, weights, ROWS)
+  np.testing.assert_allclose(loaded.encode(jnp.asarray(ROWS)), codes, 1e-5, 2e-5)
+  np.testing.assert_allclose(loaded.decode(jnp.asarray(codes)), outputs, 1e-5, 2e-5)
+  with pytest.raises(UserError, match="architecture='skip_transcoder' is not read"):
+    LAYOUT.read(about | {"architecture": "skip_transcoder"}, weights)
+  del about["d_out"]
+  with pytest.raises(UserError, match="d_out=None is not read"):
+    LAYOUT.read(about, weights)
+
+
 @pytest.mark.parametrize(
   ("fields", "words"),
   [
@@ -140,6 +171,10 @@ def test_their_own_files_are_read_with_a_shared_bias_and_free_atoms(tmp_path):
     (CONVOLUTIONAL, "sae.architecture='convolutional'"),
     ({"code__sparsity_map": "sigmoid"}, "code.sparsity_map='sigmoid'"),
     ({"precision__compute": "bfloat16"}, "precision.compute='bfloat16'"),
+    (
+      {"sae__transcoder": True, "code__sparsity_map": "topk"},
+      "a transcoder with code.sparsity_map relu, batch_topk, jumprelu;",
+    ),
   ],
 )
 def test_what_saelens_does_not_have_is_refused(fields, words):
@@ -201,13 +236,17 @@ def test_the_command_writes_the_folder_or_says_in_one_line_why_not(whole_run, tm
 
 
 @pytest.mark.soak
-@pytest.mark.parametrize("sparsity_map", MAPS)
-def test_saelens_itself_loads_what_is_exported(tmp_path, sparsity_map):
+@pytest.mark.parametrize(
+  ("sparsity_map", "transcoder"),
+  [*((each, False) for each in MAPS), ("relu", True), ("jumprelu", True)],
+)
+def test_saelens_itself_loads_what_is_exported(tmp_path, sparsity_map, transcoder):
   with warnings.catch_warnings():  # of the many packages that it imports
     warnings.simplefilter("ignore")
     torch: Any = importlib.import_module("torch")
     sae_lens: Any = importlib.import_module("sae_lens")
     config, state, functions = trained(sparsity_map)
+    config.sae.transcoder = transcoder
     about, weights = LAYOUT.write(config, state, (4, 4, 1), None)
     folder = store(tmp_path / "saelens", about, weights)
     theirs = sae_lens.SAE.load_from_disk(folder)

@@ -81,6 +81,13 @@ class Units(NamedTuple):
   scale: np.float32
 
 
+class SideUnits(NamedTuple):
+  """Units of the vectors that a run's networks take, and of those that they give."""
+
+  taken: Units
+  given: Units
+
+
 class Reading(NamedTuple):
   """What a source read and what it did not, in words; '' where there is nothing to say.
 

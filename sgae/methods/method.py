@@ -197,7 +197,7 @@ class Layout(NamedTuple):
     weights: name of the safetensors file.
     write: `write(config, state, image_shape, units) -> (JSON, {name: float32 array})`
       raises UserError where the layout has no place for what the config says; `units`
-      are those of vectors, or None.
+      are the `SideUnits` of vectors, or None.
     read: `read(JSON, {name: array}) -> (network, params)` raises UserError for what
       there is none of here.
   """

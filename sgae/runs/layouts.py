@@ -79,8 +79,7 @@ def export_layout(
   step, state = states[phase]
   own = state_of(fetch_local(state), chosen_member(config, member))
   layout = METHODS[phase].layouts[name]
-  taken = None if units is None else units.taken
-  about, weights = layout.write(config, own, shape, taken)
+  about, weights = layout.write(config, own, shape, units)
 
   def write(folder: Path) -> None:
     write_json(folder / layout.about, about)

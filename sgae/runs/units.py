@@ -5,24 +5,17 @@ Of vectors with a second side, networks take the first and give the second.
 
 import io
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.lib.npyio import NpzFile
 
-from sgae.data.dataset import Dataset, Units
+from sgae.data.dataset import Dataset, SideUnits, Units
 from sgae.errors import UserError
 from sgae.reporting.files import explained, write_arrays
 
 FILE_NAME = "units.npz"
 SECOND = "second_"
-
-
-class SideUnits(NamedTuple):
-  """Units of the vectors that a run's networks take, and of those that they give."""
-
-  taken: Units
-  given: Units
 
 
 def write(workdir: Path, dataset: Dataset) -> None:

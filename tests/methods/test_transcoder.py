@@ -18,11 +18,11 @@ from sgae.errors import StoppedBySignal, UserError
 from sgae.methods import METHODS
 from sgae.methods.sparse_autoencoder import transcoder
 from sgae.reporting.console import Console
-from sgae.reporting.files import read_json
+from sgae.reporting.files import read_json, write_json
 from sgae.runs.compare_directories import compare_runs
 from sgae.runs.layouts import export_layout
 from sgae.training import run
-from tests.runs import stopping_console
+from tests.runs import copy_of, stopping_console
 from tests.systems import all_sections, saved, small_config
 
 COUNT, WIDTH = 2000, 12
@@ -206,6 +206,20 @@ def test_what_is_said_of_the_second_side_names_its_fields(config):
     sources.load(own.data, pytest.fail)
 
 
-def test_other_layouts_have_no_place_for_it(trained):
-  with pytest.raises(UserError, match="no place for sae.transcoder=True"):
+def test_saelens_has_a_place_for_it(trained, tmp_path):
+  workdir = copy_of(trained, tmp_path / "run")
+  stored = read_json(workdir / "config.json")
+  stored["config"]["code"]["sparsity_map"] = "relu"  # which has the same weights
+  write_json(workdir / "config.json", stored)
+  export_layout(workdir, {}, Console(io.StringIO()), "saelens")
+  loaded, found = sgae.load_saelens(workdir / "saelens"), sgae.load_run(workdir)
+  rows = jnp.asarray(INPUTS[:50], jnp.float32)
+  codes = found.encode(rows)
+  np.testing.assert_allclose(loaded.encode(rows), codes, rtol=1e-4, atol=1e-4)
+  outputs = found.decode(codes)
+  np.testing.assert_allclose(loaded.decode(codes), outputs, rtol=1e-4, atol=1e-3)
+
+
+def test_saelens_has_no_topk_transcoder(trained):
+  with pytest.raises(UserError, match="no place for code.sparsity_map='topk'"):
     export_layout(trained, {}, Console(io.StringIO()), "saelens")

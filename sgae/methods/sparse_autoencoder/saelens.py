@@ -3,6 +3,7 @@
 An autoencoder of SAELens takes vectors [B, D] as they are: the mean image and the units
 of vectors are folded into its weights; images are flattened in the order height, width,
 channels. `batch_topk` becomes a JumpReLU with one threshold, as SAELens stores its own.
+A transcoder is a ReLU or a JumpReLU there, with the units of both sides in its weights.
 Layout of SAELens 6: `saes/sae.py`, and the file of each architecture beside it.
 """
 
@@ -12,7 +13,7 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 
-from sgae.data.dataset import Units
+from sgae.data.dataset import SideUnits
 from sgae.errors import UserError
 from sgae.methods.method import Layout
 from sgae.networks import mlp, sparsity
@@ -28,8 +29,15 @@ ARCHITECTURES = {
   "jumprelu": "jumprelu",
   "gated": "gated",
 }
+TRANSCODERS = {
+  "relu": "transcoder",
+  "batch_topk": "jumprelu_transcoder",
+  "jumprelu": "jumprelu_transcoder",
+}
 _NAMES = {
   "standard": ("b_enc",),
+  "transcoder": ("b_enc",),
+  "jumprelu_transcoder": ("b_enc", "threshold"),
   "topk": ("b_enc",),
   "jumprelu": ("b_enc", "threshold"),
   "gated": ("b_gate", "b_mag", "r_mag"),
@@ -39,7 +47,7 @@ _AS_THEY_ARE = {"normalize_activations": "none", "reshape_activations": "none"}
 
 
 def write(
-  config: Any, state: Any, image_shape: tuple[int, ...], units: Units | None
+  config: Any, state: Any, image_shape: tuple[int, ...], units: SideUnits | None
 ) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
   """Returns what `cfg.json` and the safetensors file of SAELens hold.
 
@@ -58,13 +66,13 @@ def write(
   rows_kd, atoms_kd = (
     np.asarray(each, np.float64) for each in (encoder["rows"], decoder["atoms"])
   )
-  mean_d, scale = (0.0, 1.0) if units is None else (np.float64(units.mean), units.scale)
-  centre_d = scale * mean_d + np.asarray(encoder["mean"], np.float64).ravel()
+  taken, given = ((0.0, 1.0),) * 2 if units is None else map(_mean_and_scale, units)
+  centre_d = taken[1] * taken[0] + np.asarray(encoder["mean"], np.float64).ravel()
   bias_k = np.float64(encoder["bias"]) - rows_kd @ centre_d
   weights = {
-    "W_enc": scale * rows_kd.T,
-    "W_dec": atoms_kd / scale,
-    "b_dec": np.float64(decoder["bias"]) / scale + mean_d,
+    "W_enc": taken[1] * rows_kd.T,
+    "W_dec": atoms_kd / given[1],
+    "b_dec": np.float64(decoder["bias"]) / given[1] + given[0],
   }
   sparse = params["sparsity"]
   if kind == "gated":
@@ -80,7 +88,7 @@ def write(
     below = np.nextafter(np.float32(sparse["threshold"]), np.float32(-np.inf))
     weights["threshold"] = np.full(len(rows_kd), below)
   about = {
-    "architecture": ARCHITECTURES[kind],
+    "architecture": _architectures(config)[kind],
     "d_in": rows_kd.shape[1],
     "d_sae": len(rows_kd),
     "dtype": "float32",
@@ -96,35 +104,45 @@ def write(
   }
   if kind == "topk":
     about |= {"k": config.code.k, "rescale_acts_by_decoder_norm": False}
+  if config.sae.transcoder:
+    about["d_out"] = atoms_kd.shape[1]
   return about, {
     name: np.ascontiguousarray(array, np.float32) for name, array in weights.items()
   }
 
 
+def _mean_and_scale(units) -> tuple[Any, Any]:
+  return np.float64(units.mean), units.scale
+
+
+def _architectures(config: Any) -> Mapping[str, str]:
+  return TRANSCODERS if config.sae.transcoder else ARCHITECTURES
+
+
 def _refuse(config: Any) -> None:
   sae, kind = config.sae, config.code.sparsity_map
+  architectures = _architectures(config)
   reasons = {
     f"sae.architecture='{sae.architecture}'": sae.architecture != "mlp",
     f"sae.output='{sae.output}'": sae.output != "linear",
-    "sae.transcoder=True": sae.transcoder,
     f"sae.encoder_hidden={tuple(sae.encoder_hidden)}": bool(sae.encoder_hidden),
     f"sae.decoder_hidden={tuple(sae.decoder_hidden)}": bool(sae.decoder_hidden),
-    f"code.sparsity_map='{kind}'": kind not in ARCHITECTURES,
+    f"code.sparsity_map='{kind}'": kind not in architectures,
     "precision.compute='bfloat16'": config.precision.compute != "float32",
   }
   for field, is_refused in reasons.items():
     if is_refused:
       raise UserError(
         f"SAELens has no place for {field}: it takes one dense layer to the code and a "
-        "linear one back, in float32, with code.sparsity_map "
-        f"{', '.join(ARCHITECTURES)}; --mode=export alone exports any"
+        f"linear one back, in float32, {'of a transcoder ' * sae.transcoder}with "
+        f"code.sparsity_map {', '.join(architectures)}; --mode=export alone exports any"
       )
 
 
 def read(
   about: Mapping[str, Any], weights: Mapping[str, np.ndarray]
 ) -> tuple[Autoencoder, Params]:
-  """Returns an autoencoder of images [B, 1, 1, D] and its parameters.
+  """Returns an autoencoder of vectors [B, 1, 1, D], or a transcoder, and its weights.
 
   Args:
     about: what `cfg.json` holds.
@@ -145,15 +163,17 @@ def read(
         f"{field}={about[field]!r} is not read: fold it into the weights by SAELens, "
         "and save them again"
       )
-  wide, deep = (_size(about, name) for name in ("d_in", "d_sae"))
-  shapes = {"W_enc": (wide, deep), "W_dec": (deep, wide), "b_dec": (wide,)}
+  one_width = kind not in TRANSCODERS.values()
+  names = ("d_in", "d_sae", "d_in" if one_width else "d_out")
+  wide, deep, out = (_size(about, name) for name in names)
+  shapes = {"W_enc": (wide, deep), "W_dec": (deep, out), "b_dec": (out,)}
   shapes |= dict.fromkeys(_NAMES[kind], (deep,))
   found = {name: _weight(weights, name, shape) for name, shape in shapes.items()}
   if about.get("rescale_acts_by_decoder_norm"):
     norms_k = np.linalg.norm(found["W_dec"], axis=1)
     found["W_enc"], found["b_enc"] = found["W_enc"] * norms_k, found["b_enc"] * norms_k
     found["W_dec"] = found["W_dec"] / norms_k[:, None]
-  centred = about.get("apply_b_dec_to_input", True)
+  centred = one_width and about.get("apply_b_dec_to_input", True)
   mean_hwc = (found["b_dec"] if centred else np.zeros(wide)).reshape(1, 1, wide)
   if kind == "gated":
     bias_k = found["b_gate"]
@@ -165,7 +185,7 @@ def read(
   autoencoder = make_autoencoder(
     mlp.mlp_encoder(mean_hwc, (), deep, "relu"),
     _sparsity_map(kind, about),
-    mlp.mlp_decoder(mean_hwc, (), deep, "relu", "linear"),
+    mlp.mlp_decoder(np.zeros((1, 1, out)), (), deep, "relu", "linear"),
     deep,
     None,
   )
@@ -178,7 +198,7 @@ def read(
 def _sparsity_map(kind: str, about: Mapping[str, Any]) -> sparsity.SparsityMap:
   if kind == "topk":
     return sparsity.make_topk(_size(about, "k"))
-  if kind == "jumprelu":  # its numbers are of training alone
+  if "threshold" in _NAMES[kind]:  # a JumpReLU's numbers are of training alone
     return sparsity.make_jumprelu(threshold=1.0, bandwidth=1.0)
   return sparsity.make_gated() if kind == "gated" else sparsity.make_relu()
 
