@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from sgae.data.dataset import Dataset
+from sgae.data.dataset import Dataset, Split
 from sgae.errors import UserError
 from sgae.losses import reconstruction, sparsity
 from sgae.methods.sparse_autoencoder import hull
@@ -201,6 +201,16 @@ def test_atoms_are_mixtures_of_points_and_a_little_more():
   slopes = jax.grad(lambda params: archetypes.atoms(params).sum())(params)
   assert not slopes["points"].any()
   assert slopes["mixing"].all() and slopes["offset"].all()
+
+
+def test_archetypes_are_of_all_classes_of_data_that_are_stored_by_class():
+  dark_then_light = np.repeat(np.uint8([0, 255]), 500)[:, None, None, None]
+  images = np.broadcast_to(dark_then_light, (1000, 4, 4, 1))
+  split = Split(images, np.repeat([0, 1], 500))
+  config = small_config(**ARCHETYPAL | {"sae__archetypes": 2})
+  prepared, count = hull.prepare(config, Dataset("sorted", split, split, 2), {})
+  assert count == 40
+  np.testing.assert_allclose(np.sort(prepared["points"][:, 0]), [-1, 1])
 
 
 def test_archetypal_atoms_stay_within_their_bounds_and_learn():

@@ -6,7 +6,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from sgae.data import resident
+from sgae.data import order, resident
 from sgae.data.dataset import Dataset
 from sgae.devices import processes
 from sgae.errors import UserError
@@ -24,6 +24,7 @@ def prepare(
   """Returns the points, where the config has any: centres of k-means, mean subtracted.
 
   They are the same for every seed of a run, which is what makes dictionaries alike.
+  Of many images some are drawn: the first might be of few classes.
 
   Args:
     config: validated.
@@ -36,13 +37,14 @@ def prepare(
   del inherited
   if not config.sae.archetypes:
     return {}, 0
-  train = dataset.train.images
-  count = min(len(train), IMAGES_EACH * config.sae.archetypes)
-  images = np.asarray(resident.to_model_range(train[:count]))
-  centred_nd = (images - resident.mean_image(train)[None]).reshape(count, -1)
+  count = IMAGES_EACH * config.sae.archetypes
+  chosen = order.at_most(dataset.train, "archetypes", count).images
+  images = np.asarray(resident.to_model_range(chosen[:]))
+  mean = resident.mean_image(dataset.train.images)
+  centred_nd = (images - mean[None]).reshape(len(images), -1)
   fitted = k_means(centred_nd, config.sae.archetypes, TURNS, seed=0)
   points = fitted.cluster_centers_.astype(np.float32)
-  return {"points": processes.from_leader(points)}, count
+  return {"points": processes.from_leader(points)}, len(images)
 
 
 def check_data(config: Any, dataset: Dataset) -> None:
