@@ -204,7 +204,7 @@ def test_atoms_are_mixtures_of_points_and_a_little_more():
 
 
 def test_archetypes_are_of_all_classes_of_data_that_are_stored_by_class():
-  dark_then_light = np.repeat(np.uint8([0, 255]), 500)[:, None, None, None]
+  dark_then_light = np.repeat(np.array([0, 255], np.uint8), 500)[:, None, None, None]
   images = np.broadcast_to(dark_then_light, (1000, 4, 4, 1))
   split = Split(images, np.repeat([0, 1], 500))
   config = small_config(**ARCHETYPAL | {"sae__archetypes": 2})
