@@ -9,7 +9,7 @@ from typing import Any
 from ml_collections import ConfigDict, FrozenConfigDict
 
 from sgae import base_config
-from sgae.config_checks import at_least, choice
+from sgae.config_checks import at_least, choice, seed
 from sgae.config_history import modernised
 from sgae.data import checks as data_checks
 from sgae.data.local import absolute
@@ -95,8 +95,8 @@ def _validate(config):
   _check_methods_of_vectors(config)
   choice("parallel.mode", config.parallel.mode, MODES)
   choice("precision.compute", config.precision.compute, PRECISIONS)
+  seed("seed", config.seed)
   for field, least in (
-    ("seed", 0),
     ("parallel.devices", 0),
     ("train.microbatches", 1),
     ("population.seeds", 1),

@@ -29,11 +29,20 @@ def chosen(what: str, arg: str, known: Sequence[str]) -> str:
 
 
 def at_least(field: str, value: int, least: int) -> None:
-  """Refuses a count below the least, or beyond what counts are kept in."""
+  """Refuses a count below the least, or beyond what a step counts in, int32."""
+  _within(field, value, least, 31)
+
+
+def seed(field: str, value: int) -> None:
+  """Refuses all but 0 to 2**32 - 1."""
+  _within(field, value, 0, 32)
+
+
+def _within(field, value, least, bits):
   if value < least:
     raise UserError(f"{field}={value} is too small: choose {least} or more")
-  if value >= 2**32:  # what a step, an index or a seed is counted in
-    raise UserError(f"{field}={value} is too large: choose one below 2**32")
+  if value >= 2**bits:
+    raise UserError(f"{field}={value} is too large: choose one below 2**{bits}")
 
 
 def positive(field: str, value: float) -> None:

@@ -26,6 +26,7 @@ def put(field, value):
     ("phases", (), "phases=()"),
     ("seed", -1, "0 or more"),
     ("seed", 2**32, "below 2**32"),
+    ("sae.dead_after", 2**31, "below 2**31"),
     ("data.source", "imagenet", "digits, tfds, npz, folder"),
     ("data.source", "npz", "data.path=''"),
     ("data.source", "folder", "data.path=''"),

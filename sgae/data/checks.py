@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sgae.config_checks import at_least, choice
+from sgae.config_checks import at_least, choice, seed
 from sgae.data import derived
 from sgae.data.augment import AUGMENTATIONS
 from sgae.data.dataset import UNLABELLED, Dataset, are_vectors
@@ -132,8 +132,8 @@ def _check_path(data, section="data"):
 
 
 def _check_examples(data, section="data"):
-  for field in ("examples", "examples_seed"):
-    at_least(f"{section}.{field}", data[field], 0)
+  at_least(f"{section}.examples", data.examples, 0)
+  seed(f"{section}.examples_seed", data.examples_seed)
   if data.examples and data.source in (*SOURCES_OF_VECTORS, "stacked"):
     raise UserError(
       f"{section}.examples={data.examples} is for images that are stored one by one, "

@@ -203,7 +203,7 @@ def build_phases(
   members = members_of(config)
   for field in members[0].settings if members else ():
     if len({member.settings[field] for member in members}) > 1 and not any(
-      is_read(METHODS[name].swept[field], program.settings)
+      is_read(METHODS[name].swept[field], config, program.settings)
       for name, program in programs.items()
       if field in METHODS[name].swept
     ):

@@ -11,10 +11,21 @@ import jax
 Put = Callable[[Any, jax.Array], Any]
 
 
+def _always(config: Any) -> bool:
+  del config
+  return True
+
+
 class Setting(NamedTuple):
-  """Puts a value among the state's `settings`, by those of its names that are there."""
+  """Puts a value among the state's `settings`, by those of its names that are there.
+
+  Attributes:
+    names: of the settings.
+    reads: `reads(config)`: whether a step reads them, where they are.
+  """
 
   names: tuple[str, ...]
+  reads: Callable[[Any], bool] = _always
 
   def __call__(self, state, value):
     # a term that no member has is not among them
@@ -27,9 +38,15 @@ def setting(*names: str) -> Setting:
   return Setting(names)
 
 
-def is_read(put: Put, settings: Mapping[str, Any]) -> bool:
+# What the penalty 'kl' reads; the state has it with any, as older checkpoints do.
+RHO = Setting(("rho",), lambda config: config.code.penalty == "kl")
+
+
+def is_read(put: Put, config: Any, settings: Mapping[str, Any]) -> bool:
   """Returns whether what `put` puts is used in a program of these settings."""
-  return not isinstance(put, Setting) or any(name in settings for name in put.names)
+  if not isinstance(put, Setting):
+    return True
+  return put.reads(config) and any(name in settings for name in put.names)
 
 
 def learning_rate(player: str) -> Put:

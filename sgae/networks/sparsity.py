@@ -158,7 +158,7 @@ def density(code: Code, axis: str | None) -> jax.Array:
   """
   if code.active is not None:
     return collectives.mean(sparse.frequency(code.values, code.active), axis)
-  fired_bk = (code.values > 0).any(axis=range(1, code.values.ndim - 1))
+  fired_bk = (code.values != 0).any(axis=range(1, code.values.ndim - 1))
   return collectives.batch_mean(fired_bk.astype(jnp.float32), axis)
 
 
@@ -309,7 +309,7 @@ def _stateless(function) -> SparsityMap:
 
 
 def _counted(code_bk) -> Code:
-  return Code(code_bk, _total_b((code_bk > 0).astype(jnp.float32)))
+  return Code(code_bk, _total_b((code_bk != 0).astype(jnp.float32)))
 
 
 def _total_b(active_bk):

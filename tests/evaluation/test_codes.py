@@ -7,6 +7,7 @@ import pytest
 
 from sgae.data.order import draw_of_classes
 from sgae.evaluation.measures.codes import (
+  code_measures,
   dictionary_stability,
   firing_rates,
   reconstruction_measures,
@@ -15,10 +16,13 @@ from sgae.evaluation.measures.probes import PROBES, probe_error
 
 
 def test_firing_rates_by_hand():
-  code = np.array([[0, 0.5, 2], [0, 0, 1e-9], [0, 3, 0], [0, 0, 1]], np.float32)
+  code = np.array([[0, 0.5, 2], [0, 0, 1e-9], [0, -3, 0], [0, 0, 1]], np.float32)
   rates = firing_rates(code)
   assert rates.dtype == np.float64
   np.testing.assert_array_equal(rates, [0, 0.5, 0.75])
+  places = code.reshape(2, 2, 1, 3)  # two images of two places
+  np.testing.assert_array_equal(firing_rates(places), [0, 1, 1])
+  assert code_measures(code)["l0"].value == 1.25
 
 
 def sparse_codes(random, count):

@@ -292,6 +292,10 @@ def test_coherence_is_the_largest_cosine():
     ({"sparse_coding__alpha": 0.0}, "sparse_coding.alpha"),
     ({"sparse_coding__solver": "newton"}, "sparse_coding.solver"),
     ({"sae__encoder_hidden": (3,)}, "sae.architecture='lista', which has no"),
+    (
+      {"sae__architecture": "mlp", "sae__encoder_hidden": (3,)},
+      "sae.tied_start=True needs linear networks",
+    ),
   ],
 )
 def test_what_sparse_coding_cannot_be_is_refused(fields, words):

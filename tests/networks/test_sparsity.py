@@ -63,6 +63,13 @@ def test_batch_topk_shares_its_budget_and_learns_a_threshold():
   np.testing.assert_array_equal(alone > 0, PRE[:1] >= params["threshold"])
 
 
+def test_latents_of_a_signed_code_are_active_where_they_are_not_zero():
+  pre = jnp.array([[-1.0, 0.0, 2.0], [-3.0, 0.0, 0.0]])
+  code = sparsity.make_identity().apply({}, pre, train=True)
+  np.testing.assert_array_equal(code.l0, [2, 1])
+  np.testing.assert_array_equal(sparsity.density(code, None), [1, 0, 0.5])
+
+
 def test_jumprelu_gradients_are_the_straight_through_estimates():
   jumprelu = sparsity.make_jumprelu(threshold=0.5, bandwidth=0.2)
   params = jumprelu.init(3)

@@ -134,6 +134,9 @@ def test_a_field_that_nothing_reads_is_refused_where_it_differs():
   config.population.update(seeds=2, vary=("gan.energy.margin=1,2",))
   with pytest.raises(UserError, match="gan.energy.margin, which nothing reads"):
     population.build_phases(validate(config), shape)
+  config.population.vary = ("code.rho=0.1,0.2",)  # without the penalty 'kl'
+  with pytest.raises(UserError, match="code.rho, which nothing reads"):
+    population.build_phases(validate(config), shape)
   config.population.vary = ("gan.energy.margin=2",)
   assert population.build_phases(validate(config), shape)["gan"].members == (0, 1)
 

@@ -34,7 +34,7 @@ def code_measures(code_nk: np.ndarray) -> dict[str, Estimate]:
   """Returns L0 and how activity is distributed over latents.
 
   Args:
-    code_nk: float32 [N, K] or, with positions, [N, h, w, K]; non-negative.
+    code_nk: float32 [N, K] or, with positions, [N, h, w, K].
 
   Returns:
     `l0`: mean number of active latents per example; `never_fired`: share of latents
@@ -52,7 +52,7 @@ def code_measures(code_nk: np.ndarray) -> dict[str, Estimate]:
 
 def active_latents(code_nk: np.ndarray) -> np.ndarray:
   """Returns the number of active latents of each example, over all positions: [N]."""
-  return (code_nk > 0).reshape(len(code_nk), -1).sum(axis=1)
+  return (code_nk != 0).reshape(len(code_nk), -1).sum(axis=1)
 
 
 def firing_rates(code_nk: np.ndarray) -> np.ndarray:
@@ -60,9 +60,9 @@ def firing_rates(code_nk: np.ndarray) -> np.ndarray:
 
   Args:
     code_nk: [N, K] or, with positions, [N, h, w, K], where a latent fires if it does at
-      any position; non-negative.
+      any position.
   """
-  return (largest(code_nk) > 0).mean(axis=0)
+  return (code_nk != 0).any(axis=tuple(range(1, code_nk.ndim - 1))).mean(axis=0)
 
 
 def largest(code_nk: Any) -> Any:

@@ -14,7 +14,7 @@ from sgae.methods.gan.program import build
 from sgae.methods.gan.report import REPORT
 from sgae.methods.gan.warnings import WARNINGS
 from sgae.methods.method import Method
-from sgae.methods.sweeps import learning_rate, setting
+from sgae.methods.sweeps import RHO, learning_rate, setting
 from sgae.networks.autoencoder import BRANCHES
 
 
@@ -63,7 +63,7 @@ METHOD = Method(
     "gan.ema_decay": setting("ema_decay"),
     "gan.sparsity_weight": setting("sparsity_weight"),
     "gan.decoder_rate_factor": setting("decoder_rate_factor"),
-    "code.rho": setting("rho"),
+    "code.rho": RHO,
     **{f"gan.penalties.{name}": setting(f"{name}_weight") for name in PENALTIES},
     "gan.energy.margin": setting("margin"),
     "gan.energy.pulling_away": setting("pulling_away_weight"),

@@ -4,7 +4,14 @@ from typing import Any
 
 import numpy as np
 
-from sgae.config_checks import at_least, below_one, choice, non_negative, widths
+from sgae.config_checks import (
+  at_least,
+  below_one,
+  choice,
+  non_negative,
+  seed,
+  widths,
+)
 from sgae.data.dataset import has_label
 from sgae.errors import UserError
 from sgae.methods.checks import check_cadence, check_optimizer
@@ -19,10 +26,10 @@ def check(config: Any) -> None:
   for field, least in (
     ("num_classes", 2),
     ("labels_per_class", 0),
-    ("label_draw", 0),
     ("latent_dim", 1),
   ):
     at_least(f"recognition.{field}", fields[field], least)
+  seed("recognition.label_draw", fields.label_draw)
   for field in ("input_noise", "hidden_noise", "unlabelled_weight"):
     non_negative(f"recognition.{field}", fields[field])
   below_one("recognition.ema_decay", fields.ema_decay)

@@ -161,7 +161,7 @@ class AutoencoderEvaluator:
     codes = observed.codes
     return {
       "firing_rate": np.sort(firing_rates(codes))[::-1].tolist(),
-      "code_values": _histogram(codes[codes > 0]),
+      "code_values": _histogram(codes[codes != 0]),
       "active_latents": _histogram(active_latents(codes)),
     }
 

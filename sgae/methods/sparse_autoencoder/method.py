@@ -14,7 +14,7 @@ from sgae.methods.sparse_autoencoder.program import build
 from sgae.methods.sparse_autoencoder.report import REPORT
 from sgae.methods.sparse_autoencoder.saelens import LAYOUT
 from sgae.methods.sparse_autoencoder.warnings import WARNINGS
-from sgae.methods.sweeps import learning_rate, setting
+from sgae.methods.sweeps import RHO, learning_rate, setting
 
 
 def inputs(config: Any) -> tuple[str, ...]:
@@ -51,7 +51,7 @@ METHOD = Method(
   swept={
     "sae.sparsity_weight": setting("sparsity_weight"),
     "sae.auxiliary_weight": setting("auxiliary_weight"),
-    "code.rho": setting("rho"),
+    "code.rho": RHO,
     "sae.p_annealing": setting("p_annealing"),
     "sae.optimizer.learning_rate": learning_rate("player"),
   },

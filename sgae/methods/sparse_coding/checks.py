@@ -5,7 +5,7 @@ from typing import Any
 from sgae.config_checks import at_least, choice, positive
 from sgae.errors import UserError
 from sgae.methods.checks import check_cadence, check_optimizer
-from sgae.methods.sparse_autoencoder.checks import check_networks
+from sgae.methods.sparse_autoencoder.checks import check_networks, check_tie
 from sgae.methods.sparse_coding.solvers import SOLVERS
 
 DICTIONARIES = ("online", "gradient", "fixed")
@@ -30,6 +30,7 @@ def check(config: Any) -> None:
 def _check_dictionary(config):
   """Refuses networks whose decoder is no dictionary of images."""
   check_networks(config)
+  check_tie(config.sae)
   if config.sparse_coding.dictionary == "fixed" and "sae" not in config.phases:
     raise UserError(
       "sparse_coding.dictionary='fixed' needs a trained one: choose "

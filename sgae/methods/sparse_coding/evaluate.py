@@ -100,10 +100,10 @@ class SparseCodingEvaluator:
       "coherence": coherence(observed.atoms),
     }
     figures |= reconstruction_measures(images, observed.outputs, self.mean_image)
-    figures |= code_measures(np.abs(observed.codes))
+    figures |= code_measures(observed.codes)
     by_encoder = reconstruction_measures(
       images, observed.encoder_outputs, self.mean_image
-    ) | code_measures(np.abs(observed.encoder_codes))
+    ) | code_measures(observed.encoder_codes)
     for name in ("fvu", "l0"):
       if name in by_encoder:
         figures[f"encoder_{name}"] = by_encoder[name]
@@ -115,14 +115,14 @@ class SparseCodingEvaluator:
 
   def draw(self, observed: Observation) -> dict[str, np.ndarray]:
     """Draws images with their reconstructions, and the atoms that are used most."""
-    rates_k = firing_rates(np.abs(observed.codes))
+    rates_k = firing_rates(observed.codes)
     used = np.argsort(-rates_k, kind="stable")[:ATOMS_DRAWN]
     atoms = observed.atoms[used].reshape(-1, *self.mean_image.shape)
     return draw_reconstructions(self.dataset.test.images, observed.outputs, atoms)
 
   def detail(self, observed: Observation) -> dict[str, Any]:
     """Returns how often atoms are used."""
-    rates_k = firing_rates(np.abs(observed.codes))
+    rates_k = firing_rates(observed.codes)
     return {"firing_rate": np.sort(rates_k)[::-1].tolist()}
 
   def protocol(self) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from sgae.methods.super_resolution.evaluate import make_evaluator
 from sgae.methods.super_resolution.program import OF_CODE, WEIGHTS, build
 from sgae.methods.super_resolution.report import REPORT
 from sgae.methods.super_resolution.warnings import WARNINGS
-from sgae.methods.sweeps import learning_rate, setting
+from sgae.methods.sweeps import RHO, learning_rate, setting
 from sgae.networks.autoencoder import BRANCHES
 from sgae.networks.classifier import FEATURES
 from sgae.networks.network import Params
@@ -51,7 +51,7 @@ METHOD = Method(
       f"super_resolution.{name}": setting(name)
       for name in (*WEIGHTS, *OF_CODE, "ema_decay")
     },
-    "code.rho": setting("rho"),
+    "code.rho": RHO,
     "super_resolution.generator_optimizer.learning_rate": learning_rate("generator"),
     "super_resolution.discriminator_optimizer.learning_rate": learning_rate(
       "discriminator"

@@ -3,7 +3,7 @@
 from typing import Any
 
 from sgae.methods.method import Method
-from sgae.methods.sweeps import learning_rate, setting
+from sgae.methods.sweeps import RHO, learning_rate, setting
 from sgae.methods.translation.checks import check, check_data
 from sgae.methods.translation.config import SECTIONS
 from sgae.methods.translation.evaluate import make_evaluator
@@ -42,7 +42,7 @@ METHOD = Method(
   },
   swept={
     **{f"translation.{name}": setting(name) for name in (*TERMS, "ema_decay")},
-    "code.rho": setting("rho"),
+    "code.rho": RHO,
     "translation.generator_optimizer.learning_rate": learning_rate("generator"),
     "translation.discriminator_optimizer.learning_rate": learning_rate("discriminator"),
   },

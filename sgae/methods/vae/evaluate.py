@@ -124,7 +124,7 @@ class VaeEvaluator:
     images = np.asarray(resident.to_model_range(self.data.test.images))
     figures |= reconstruction_measures(images, observed.outputs, self.mean_image)
     if self.config.vae.posterior == "spike_and_slab":
-      figures |= code_measures(np.abs(observed.codes))
+      figures |= code_measures(observed.codes)
     if observed.reconstructed is not None:
       distance = suite.measure(observed.reconstructed, reference, ("frechet",))
       figures |= {f"reconstruction_{name}": own for name, own in distance.items()}
