@@ -58,6 +58,7 @@ def run_of(name, distances, phases=("gan",), seconds_per_step=1.0, **fields):
     [16, 16, 1],
     records_of(phases, distances, seconds_per_step),
     evaluation_of(distances[-1] if distances else 1.0),
+    {},
   )
 
 

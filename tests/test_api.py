@@ -63,6 +63,12 @@ def test_the_example_of_readme_runs(whole_run, tmp_path, monkeypatch):
   exec(compile(code.replace("[:, 17]", "[:, 7]"), "README.md", "exec"), {})
 
 
+def test_a_run_may_be_used_first_inside_a_compiled_function(whole_run):
+  images = jnp.zeros((2, 8, 8, 1))
+  codes = jax.jit(sgae.load_run(whole_run).encode)(images)
+  np.testing.assert_allclose(codes, sgae.load_run(whole_run).encode(images), atol=1e-5)
+
+
 def test_functions_are_pure_and_can_be_compiled_and_mapped(run):
   images = run.sample(6, seed=3)
   assert images.shape == (6, 8, 8, 1)

@@ -251,6 +251,46 @@ def test_what_cannot_be_compared_is_refused(second, words):
   assert "\n" not in str(refusal.value)
 
 
+def of_bytes(run, digest):
+  counts = {"train": [9, 16, 16, 1], "test": [2, 16, 16, 1], "num_classes": 3}
+  return run._replace(data=counts | {"sha256": digest})
+
+
+def test_data_are_the_same_where_their_bytes_are():
+  one, again, moved = (
+    run_of("ab"[seed], [9.0], data__source="npz", data__path=path, seed=seed)
+    for seed, path in ((0, "/a.npz"), (1, "/a.npz"), (1, "/b.npz"))
+  )
+  one, moved = of_bytes(one, "1"), of_bytes(moved, "1")
+  assert len(compare([one, moved], 0)["groups"]) == 1
+  with pytest.raises(UserError, match="were trained on other images under one name"):
+    compare([one, of_bytes(again, "2")], 0)
+  with pytest.raises(UserError, match="compare runs on the same data"):
+    compare([one, of_bytes(moved, "2")], 0)
+
+
+def test_parts_of_one_data_set_make_groups_of_their_own():
+  few, many = (of_bytes(run_of(f"{n}", [9.0], data__examples=n), n) for n in (20, 80))
+  groups = compare([few, many], 0)["groups"]
+  assert [group["name"] for group in groups] == [
+    "data.examples=20",
+    "data.examples=80",
+  ]
+  raw, white = (
+    run_of(f"{on}", [9.0], data__source="patches", data__whitened=on, seed=on)
+    for on in (False, True)
+  )
+  assert len(compare([raw, white], 0)["groups"]) == 2
+
+
+def test_seconds_of_members_are_said_to_be_of_all_of_them():
+  runs = [run_of("a", [9.0]), run_of("b", [9.0], gan__batch_size=2)]
+  runs[1] = runs[1]._replace(together=4)
+  lines = describe(compare(runs, 0) | {"fronts": {}})
+  said = [line for line in lines if "members in one program" in line]
+  assert said == ["seconds of gan.batch_size=2 are of 4 members in one program"]
+
+
 def write_run(path, run):
   path.mkdir()
   config = config_of(phases=tuple(run.config["phases"]), seed=run.config["seed"])

@@ -108,8 +108,14 @@ def _csv(text: str) -> list[tuple[str, str]] | None:
   labels = [columns[name] for name in _LABELS if name in columns]
   if not files or not labels:
     return None
-  none = str(UNLABELLED)  # an empty cell
-  return [(row[files[0]].strip(), row[labels[0]].strip() or none) for row in rows]
+
+  def cell(row, column):  # a short row has no value there
+    return (row[column] or "").strip()
+
+  pairs = [
+    (cell(row, files[0]), cell(row, labels[0]) or str(UNLABELLED)) for row in rows
+  ]
+  return [(file, label) for file, label in pairs if file]
 
 
 def look_up(what: str, stored: Table, names: Sequence[str]) -> Labels:

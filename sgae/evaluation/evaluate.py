@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from sgae.data.cache import cache_root, ensure_root
+from sgae.data.sources import SOURCES_OF_VECTORS
 from sgae.devices import processes
 from sgae.devices.mesh import fetch_local, make_mesh, take_member
 from sgae.diagnostics.health import events
@@ -54,7 +55,7 @@ def evaluate_run(
   """
   config = stored_config(workdir, overrides, console.line)
   if target:
-    _check_target(config, workdir, target)
+    check_target(config, workdir, target)
   place = output or workdir
   require_writable(place)  # early: measuring may take minutes
   ensure_root(config.data.cache_directory, place, console.line)
@@ -134,7 +135,7 @@ def evaluate_states(
       continue
     entry = {"protocol": evaluator.protocol(), "floor": {}, "controls": {}}
     entry |= measured | _cost(workdir, config.phases, name, step)
-    note_success(name, entry, target)
+    note_success(name, entry, target, data.dataset.num_classes)
     if evaluator.samples:
       entry |= _baselines(evaluator, config, data, afresh, console)
     results[name] = {"step": step, **entry}
@@ -260,12 +261,14 @@ def _controls(evaluator: Evaluator, observed: Any) -> dict[str, Any]:
   return {name: _plain(own) for name, own in evaluator.controls(observed).items()}
 
 
-def _check_target(config, workdir, target):
+def check_target(config: Any, workdir: Path | str, target: float) -> None:
   """Refuses a distance to reach where nothing would be counted by it."""
   if not population.members_of(config):
     missing = "members"
   elif not any(METHODS[name].selects_by for name in config.phases):
     missing = "phase that measures one"
+  elif config.data.source in SOURCES_OF_VECTORS:
+    missing = f"such distance: data.source={config.data.source!r}"
   else:
     return
   raise UserError(
@@ -274,17 +277,20 @@ def _check_target(config, workdir, target):
   )
 
 
-def note_success(name: str, entry: dict[str, Any], target: float) -> None:
+def note_success(
+  name: str, entry: dict[str, Any], target: float, num_classes: int
+) -> None:
   """Notes in the entry of a population which members neither diverged nor collapsed.
 
-  A success has a distance of at most `target` and, where classes are counted, covers as
-  many as the member that covers most.
+  A success has a distance of at most `target`, and covers all classes where they are
+  counted.
 
   Args:
     name: of the method.
     entry: of evaluation.json; gets `target` and `success`, the share, and so do its
       members.
     target: in units of the metric that selects states; 0: nothing is noted.
+    num_classes: of the data.
   """
   measure = (METHODS[name].selects_by or "").partition("/")[2]
   if not target or not measure or "members" not in entry:
@@ -294,11 +300,10 @@ def note_success(name: str, entry: dict[str, Any], target: float) -> None:
   def value(member, figure):
     return member.get("figures", {}).get(figure, {}).get("value")
 
-  most = max((value(member, "classes_covered") or 0 for member in members), default=0)
   for member in members:
     distance = value(member, measure)
-    whole = (value(member, "classes_covered") or most) == most
-    member["success"] = bool(distance is not None and distance <= target and whole)
+    near = distance is not None and distance <= target
+    member["success"] = near and value(member, "classes_covered") in (None, num_classes)
   entry["target"] = target
   entry["success"] = sum(member["success"] for member in members) / len(members)
 

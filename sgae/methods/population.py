@@ -74,6 +74,13 @@ def members_of(config: Any) -> tuple[Member, ...]:
   varied = [_parsed(entry) for entry in population.vary]
   if population.seeds == 1 and not varied:
     return ()
+  names = [name for fields, _ in varied for name in fields]
+  for name in names:
+    if names.count(name) > 1:
+      raise UserError(
+        f"population.vary={tuple(population.vary)} names {name} twice, and a member "
+        "has one value of it: name each field once"
+      )
   combinations = itertools.product(*[values for _, values in varied])
   found = []
   for combination in combinations:
@@ -106,6 +113,11 @@ def check(config: Any) -> None:
   members = members_of(config)
   if not members:
     return
+  if members[-1].seed >= 2**32:
+    raise UserError(
+      f"population.seeds={config.population.seeds} goes beyond the largest seed, "
+      f"2**32 - 1, from seed={config.seed} on: choose a smaller one of either"
+    )
   known = swept_fields(config)
   for field in members[0].settings:
     if field not in known:

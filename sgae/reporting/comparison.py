@@ -101,8 +101,14 @@ def _target_table(result) -> list[str]:
         _statistic(group["same_seconds"]),
       ]
     )
+  together = [
+    f"seconds of {group['name']} are of {group['together']} members in one program"
+    for group in result["groups"]
+    if group["together"] > 1
+  ]
   return [
     *_table(header, rows),
+    *together,
     "images and seconds include earlier phases and are interpolated between "
     "evaluations; where some runs never reached the target, the mean is of the others",
   ]

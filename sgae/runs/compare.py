@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from sgae.config import flatten, is_resumable
+from sgae.data.fingerprint import differences
 from sgae.errors import UserError
 from sgae.reporting.lenient import finite, section
 from sgae.runs.curves import AXES, Curve, curve_of, mean_curve, statistic
@@ -18,13 +19,27 @@ from sgae.runs.curves import AXES, Curve, curve_of, mean_curve, statistic
 # change.
 _NOT_COMPARED = (
   "seed",
-  "data.",  # refused where it differs in what is read
+  "data.",  # refused where another data set is read
   "checkpoint.",
   "evaluation.measures",
   "evaluation.final_samples",  # in the protocol
   "evaluation.controls",
 )
-_COMPARED = ("data.augment", "data.balance")  # what is done with what is read
+# What is read of a data set, and what is done with it.
+_COMPARED = (
+  "data.augment",
+  "data.background",
+  "data.balance",
+  "data.examples",
+  "data.examples_seed",
+  "data.paired",
+  "data.patch_size",
+  "data.patches",
+  "data.whitened",
+  "data.second.background",
+  "data.second.examples",
+  "data.second.examples_seed",
+)
 # A group that differs in more fields than these is named by its first run.
 _MOST_FIELDS = 3
 # What makes figures comparable, in the protocol of an evaluation.
@@ -46,6 +61,8 @@ class Run(NamedTuple):
     image_shape: (H, W, C).
     records: of metrics.jsonl, in order.
     evaluation: of evaluation.json.
+    data: the fingerprint of its data; {}: an older version's, which stored none.
+    together: how many members were trained in one program with it; 1: a single run.
   """
 
   name: str
@@ -53,6 +70,8 @@ class Run(NamedTuple):
   image_shape: Sequence[int]
   records: Sequence[Mapping[str, Any]]
   evaluation: Mapping[str, Any]
+  data: Mapping[str, Any]
+  together: int = 1
 
 
 def compare(
@@ -70,7 +89,8 @@ def compare(
 
   Returns:
     What compare.json holds; all of it finite or None. `groups`, each with `name`,
-    `runs`, `seeds`, `figures` ({phase: {name: statistic}}), `images_to_target` and
+    `runs`, `seeds`, `together` (how many members of a population its seconds are of at
+    most), `figures` ({phase: {name: statistic}}), `images_to_target` and
     `seconds_to_target` (over the runs that reached it, with their number `reached`),
     `same_images` and `same_seconds` (the measure up to where all runs have come), and
     `curves`. Further `phases`, `measure` (its name, '' without one; a run with another
@@ -121,6 +141,7 @@ def _group(name, members, curves, common, goal) -> dict[str, Any]:
     "name": name,
     "runs": [run.name for run in members],
     "seeds": [run.config["seed"] for run in members],
+    "together": max(run.together for run in members),
     "figures": _figures(members),
   }
   for axis in AXES:
@@ -147,11 +168,13 @@ def _check(runs):
     raise UserError("--runs='' names no run: give run directories, split by commas")
   first = runs[0]
   for run in runs[1:]:
-    if _data(run) != _data(first):
+    # the same bytes may lie in several places
+    if not _same_bytes(first, run) and _data(run) != _data(first):
       raise UserError(
         f"{first.name} was trained on {_data_name(first)}, {run.name} on "
         f"{_data_name(run)}: compare runs on the same data"
       )
+  _check_bytes(runs)
   for run in runs:
     if not any(_part(run, phase, "figures") for phase in run.evaluation):
       raise UserError(
@@ -179,6 +202,26 @@ def _check(runs):
     seen[key] = run
 
 
+def _check_bytes(runs):
+  """Refuses runs that name the same data, but were trained on other bytes."""
+  seen: dict[str, Run] = {}
+  for run in runs:
+    read = {name: _experiment(run).get(name) for name in _COMPARED}
+    other = seen.setdefault(json.dumps([_data(run), read], sort_keys=True), run)
+    if _same_bytes(other, run) is False:
+      raise UserError(
+        f"{other.name} and {run.name} were trained on other images under one name "
+        f"({_data_name(run)}): compare runs on the same data"
+      )
+
+
+def _same_bytes(one: Run, other: Run) -> bool | None:
+  """Says whether two runs read the same data; None: either has no fingerprint."""
+  if not all("sha256" in run.data for run in (one, other)):
+    return None
+  return not differences(one.data, other.data)
+
+
 def _data(run):
   """Returns what is read: the source, what of it, the same of a second side, shape."""
   data = run.config["data"]
@@ -192,6 +235,7 @@ def _read_of(data):
   read = {
     "tfds": data["name"],
     "mixture": data["name"],
+    "patches": data["name"],
     "stacked": stacked,
     "vectors": f"{data['path']}, {data['array']}",
   }

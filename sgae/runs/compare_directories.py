@@ -94,6 +94,7 @@ def _read(names: Sequence[str], console: Console) -> list[Run]:
       stored["image_shape"],
       read_metrics(path),
       _evaluation(path),
+      stored.get("data", {}),
     )
     members = population.members_of(config)
     whole = [member for member in members if _is_whole(run, member.number)]
@@ -102,6 +103,7 @@ def _read(names: Sequence[str], console: Console) -> list[Run]:
         f"{run.name}: {len(members) - len(whole)} of {len(members)} members diverged, "
         "and are left out"
       )
+    run = run._replace(together=max(len(members), 1))
     runs += [_as_single_run(run, config, member) for member in whole] or [run]
   return runs
 
@@ -113,12 +115,11 @@ def _is_whole(run: Run, member: int) -> bool:
 
 def _as_single_run(run: Run, config: Any, member: population.Member) -> Run:
   """Returns a member of a population as the single run that it is."""
-  return Run(
-    f"{run.name}, member {member.number}",
-    population.config_of(config, member).to_dict(),
-    run.image_shape,
-    [record for record in run.records if record.get("member") == member.number],
-    {
+  return run._replace(
+    name=f"{run.name}, member {member.number}",
+    config=population.config_of(config, member).to_dict(),
+    records=[record for record in run.records if record.get("member") == member.number],
+    evaluation={
       phase: entry | {"figures": entry["members"][member.number]["figures"]}
       for phase, entry in run.evaluation.items()
     },

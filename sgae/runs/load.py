@@ -67,13 +67,15 @@ class Run:
     Raises:
       UserError: nothing is saved yet, or no checkpoint is whole.
     """
-    found = read_states(
-      self.config, self.workdir, self.image_shape, local_mesh(), _ignore
-    )
-    return {
-      name: state_of(fetch_local(state), self.member)
-      for name, (_, state) in found.items()
-    }
+    # the first use may be inside jax.jit, which would trace the reading
+    with jax.ensure_compile_time_eval():
+      found = read_states(
+        self.config, self.workdir, self.image_shape, local_mesh(), _ignore
+      )
+      return {
+        name: state_of(fetch_local(state), self.member)
+        for name, (_, state) in found.items()
+      }
 
   @property
   def params(self) -> dict[str, Any]:

@@ -200,6 +200,14 @@ def test_labels_in_a_csv(load, name, table):
   assert dataset.read.left_out == ()
 
 
+def test_a_short_row_of_a_csv_has_no_label(load):
+  table = TABLE.replace("2.png,dog", "2.png").replace("2.png,cat", "2.png")
+  dataset = load("a.zip", FLAT | {"labels.csv": table.encode()})
+  assert sorted(map(str, table.splitlines())) != sorted(TABLE.splitlines())
+  found = [*dataset.train.labels, *dataset.test.labels]
+  assert found.count(-1) == 1
+
+
 def test_a_csv_in_each_split_and_one_for_both(load):
   files = {f"train/{n}.png": FLAT[f"{n}.png"] for n in range(4)}
   files |= {f"test/deep/{n}.png": FLAT[f"{n}.png"] for n in (4, 5)}

@@ -132,5 +132,14 @@ def test_a_test_split_without_labels_measures_no_classes():
   assert configure(config, dataset).classifier.task == "labels"
   assert len(np.asarray(reconstruction.probed(dataset))) == len(IMAGES)
   config.evaluation.features = "labels"
-  with pytest.raises(UserError, match="or no test image with a label"):
+  with pytest.raises(UserError, match="or a split without labels"):
     configure(config, dataset._replace(test=Split(IMAGES[:9], np.full(9, -1))))
+
+
+def test_a_training_split_without_labels_teaches_no_classes():
+  config = all_sections()
+  unlabelled = Split(IMAGES, np.full(len(IMAGES), -1))
+  dataset = Dataset("some", unlabelled, Split(IMAGES[:9], LABELS[:9]), 10)
+  with pytest.raises(UserError, match="no training image of some has a label"):
+    check_data(config, dataset)
+  assert configure(config, dataset).classifier.task == "rotation"

@@ -12,6 +12,7 @@ from sgae import load_run
 from sgae.config import validate
 from sgae.data import order, resident
 from sgae.errors import StoppedBySignal, TrainingDiverged, UserError
+from sgae.evaluation import evaluate
 from sgae.evaluation.evaluate import evaluate_run, note_success
 from sgae.evaluation.measures.codes import dictionary_stability
 from sgae.evaluation.sample import sample_run
@@ -117,6 +118,10 @@ def test_a_member_that_diverges_is_frozen_and_the_others_go_on():
     (dict(vary=("gan.ema_decay=0.9,0.9",)), "twice"),
     (dict(vary=("gan.ema_decay=0.9,1.5",)), "gan.ema_decay=1.5"),
     (dict(seeds=0), "population.seeds=0"),
+    (
+      dict(vary=("gan.ema_decay=0.9,0.8", "gan.ema_decay=0.5,0.6")),
+      "names gan.ema_decay twice",
+    ),
   ],
 )
 def test_an_impossible_population_is_refused_in_one_line(fields, words):
@@ -126,6 +131,15 @@ def test_an_impossible_population_is_refused_in_one_line(fields, words):
     validate(config)
   assert words in str(refusal.value)
   assert "\n" not in str(refusal.value)
+
+
+def test_members_have_seeds_that_single_runs_may_have():
+  config = small_config()
+  config.seed, config.population.seeds = 2**32 - 2, 2
+  validate(config)
+  config.population.seeds = 3
+  with pytest.raises(UserError, match="goes beyond the largest seed"):
+    validate(config)
 
 
 def test_a_field_that_nothing_reads_is_refused_where_it_differs():
@@ -240,6 +254,13 @@ def test_a_target_without_members_is_refused(whole_run):
     evaluate_run(whole_run, {}, Console(quiet=True), target=5.0)
 
 
+def test_points_have_no_distance_that_a_member_could_reach():
+  config = small_config(data__source="mixture", data__name="ring")
+  config.population.seeds = 2
+  with pytest.raises(UserError, match="has no such distance: data.source='mixture'"):
+    evaluate.check_target(config, "runs/ring", 20.0)
+
+
 def test_a_success_neither_diverges_nor_loses_a_class():
   def figures(distance, classes):
     return {"frechet": {"value": distance}, "classes_covered": {"value": classes}}
@@ -252,7 +273,7 @@ def test_a_success_neither_diverges_nor_loses_a_class():
       {"diverged_at": 7},
     ]
   }
-  note_success("gan", entry, 20.0)
+  note_success("gan", entry, 20.0, 10)
   assert [m["success"] for m in entry["members"]] == [True, False, False, False]
   assert (entry["success"], entry["target"]) == (0.25, 20.0)
 

@@ -42,11 +42,12 @@ def check_data(config: Any, dataset: Any) -> None:
       "that, or give labels to data of one class, or choose "
       "classifier.task='rotation', which needs none"
     )
-  if classifier.task == "labels" and not has_label(dataset.test):
-    raise UserError(
-      f"no test image of {dataset.name} has a label, by which the classifier is "
-      "measured: give some, or choose classifier.task='rotation', which needs none"
-    )
+  for what, split in (("training", dataset.train), ("test", dataset.test)):
+    if classifier.task == "labels" and not has_label(split):
+      raise UserError(
+        f"no {what} image of {dataset.name} has a label, which the classifier needs: "
+        "give some, or choose classifier.task='rotation', which needs none"
+      )
   task = task_of(classifier, dataset.train.images.shape[1:])
   mirrors = classifier.flip or "mirror" in config.data.augment
   if task == "flips" and mirrors:

@@ -22,7 +22,7 @@ def configure(config: Any, dataset: Dataset) -> Any:
   Args:
     config: of a run; its section `classifier` counts where it has one, and
       `evaluation.features` names the task; 'auto' is that of the section, or
-      'rotation' where the data have no labels, or no test image has one.
+      'rotation' where the data have no labels, or a split has none.
     dataset: the data.
 
   Raises:
@@ -33,12 +33,13 @@ def configure(config: Any, dataset: Dataset) -> Any:
   )
   own.seed, own.train.microbatches = 0, 1
   own.data.update(augment=(), balance=False)
-  labelled = dataset.num_classes > 1 and has_label(dataset.test)
+  both = all(has_label(split) for split in (dataset.train, dataset.test))
+  labelled = dataset.num_classes > 1 and both
   task = config.evaluation.features
   if task == "labels" and not labelled:
     raise UserError(
       f"evaluation.features='labels', but {dataset.name} has fewer than two classes, "
-      "or no test image with a label: set it to 'rotation'"
+      "or a split without labels: set it to 'rotation'"
     )
   if task != "auto":
     own.classifier.task = task
