@@ -16,6 +16,7 @@ from sgae.errors import UserError
 JSON = "dataset.json"
 _FILES = ("file", "filename", "file_name", "image", "image_id", "path", "name", "id")
 _LABELS = ("label", "labels", "class", "category", "target", "y")
+_DELIMITERS = ",;\t"  # semicolons where a comma is in numbers
 _NAMED = 3
 
 
@@ -102,7 +103,9 @@ def parse(what: str, name: str, content: bytes) -> Table | None:
 
 
 def _csv(text: str) -> list[tuple[str, str]] | None:
-  rows = csv.DictReader(io.StringIO(text, newline=""))
+  header = text.partition("\n")[0]
+  split_by = max(_DELIMITERS, key=header.count)
+  rows = csv.DictReader(io.StringIO(text, newline=""), delimiter=split_by)
   columns = {str(column).strip().lower(): column for column in rows.fieldnames or ()}
   files = [columns[name] for name in _FILES if name in columns]
   labels = [columns[name] for name in _LABELS if name in columns]

@@ -190,6 +190,7 @@ LABELLED = sorted((IMAGES[n].tobytes(), "dog" if n % 2 else "cat") for n in rang
     TABLE.replace(".png", "").replace("file,label", "id,breed,class"
     ).replace(",cat", ",x,cat").replace(",dog", ",x,dog"),
     "\ufeff" + TABLE.replace("file", " File_Name").replace("\n", "\r\n"),
+    TABLE.replace(",", ";"),
   ],
 )  # fmt: skip
 def test_labels_in_a_csv(load, name, table):
