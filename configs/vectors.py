@@ -6,7 +6,8 @@ The file is a .npy of float16, float32 or float64 [N, D], which may be larger th
 memory, or a .npz with such an array named `activations` (--config.data.array=...).
 
 `:transcoder` learns what a layer of that network gives from what it takes: row i of one
-file belongs to row i of the other, and both have the same width.
+file belongs to row i of the other. Where targets have another width than inputs,
+--config.sae.target_width names it.
 
     python launch.py --config=configs/vectors.py:transcoder \\
       --config.data.path=inputs.npy --config.data.second.path=targets.npy

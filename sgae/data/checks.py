@@ -5,7 +5,7 @@ from typing import Any
 from sgae.config_checks import at_least, choice, seed
 from sgae.data import derived
 from sgae.data.augment import AUGMENTATIONS
-from sgae.data.dataset import UNLABELLED, Dataset, are_vectors
+from sgae.data.dataset import UNLABELLED, Dataset
 from sgae.data.mixture import named
 from sgae.data.pixels import check_background
 from sgae.data.placement import PLACEMENTS
@@ -185,12 +185,6 @@ def check_one_shape(dataset: Dataset) -> None:
   if dataset.second is None:
     return
   shapes = [side.images.shape[1:] for side in dataset.sides]
-  if shapes[0] != shapes[1] and are_vectors(shapes[0]):
-    raise UserError(
-      f"{dataset.name} has vectors of width {shapes[0][2]}, {dataset.second.name} of "
-      f"width {shapes[1][2]}, but both sides must have the same width: choose two "
-      "layers of one width"
-    )
   if shapes[0] != shapes[1]:
     (height, width, channels), other = shapes
     advice = "set data.image_size and data.second.image_size to one side"

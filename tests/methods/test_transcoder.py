@@ -161,6 +161,10 @@ def test_runs_on_other_vectors_do_not_compare(config, trained, tmp_path):
     ({"data.source": "digits", "data.path": ""}, "cannot stand beside"),
     ({"sae.transcoder": False}, "is read by a transcoder alone"),
     ({"sae.both_sides": True}, "sae.both_sides=True is for images"),
+    (
+      {"sae.transcoder": False, "sae.target_width": 3},
+      "sae.target_width=3 is of what a transcoder makes",
+    ),
     ({"data.second.path": ""}, "data.second.path='' names nothing"),
     ({"data.second.image_size": 8}, "data.second.image_size=8 has no meaning"),
     (
@@ -188,7 +192,7 @@ def test_a_config_that_is_none_is_refused(changes, words):
   ("array", "words"),
   [
     (TARGETS[:-1], "needs a partner for each"),
-    (np.c_[TARGETS, TARGETS], "vectors of width 12, targets.npy of width 24"),
+    (np.c_[TARGETS, TARGETS], "of width 24: set sae.target_width=24, not 0"),
   ],
 )
 def test_files_that_are_no_pairs_are_refused(config, tmp_path, array, words):
@@ -197,6 +201,24 @@ def test_files_that_are_no_pairs_are_refused(config, tmp_path, array, words):
   own.data.second.update(path=str(tmp_path / "targets.npy"), array="activations")
   with pytest.raises(UserError, match=words):
     run.train(validate(own), tmp_path / "run", Console(io.StringIO()))
+
+
+def test_what_it_makes_may_have_another_width(config, tmp_path):
+  np.save(tmp_path / "targets.npy", TARGETS[:, :5])
+  own = ConfigDict(config.to_dict())
+  own.data.second.update(path=str(tmp_path / "targets.npy"), array="activations")
+  own.sae.update(target_width=5, steps=500, matryoshka=(8, 24))
+  run.train(validate(own), tmp_path / "run", Console(io.StringIO()))
+  found = read_json(tmp_path / "run" / "evaluation.json")["sae"]
+  assert found["figures"]["fvu"]["value"] < found["controls"]["linear"]["fvu"]["value"]
+  loaded = sgae.load_run(tmp_path / "run")
+  outputs = loaded.reconstruct(jnp.asarray(INPUTS))
+  assert outputs.shape == (COUNT, 5)
+  variance = np.square(TARGETS[:, :5] - TARGETS[:, :5].mean(axis=0)).sum()
+  assert np.square(outputs - TARGETS[:, :5]).sum() < 0.3 * variance
+  own.sae.tied_start = True
+  with pytest.raises(UserError, match="sae.tied_start=True needs vectors of one width"):
+    run.train(validate(own), tmp_path / "tied", Console(io.StringIO()))
 
 
 def test_what_is_said_of_the_second_side_names_its_fields(config):

@@ -60,6 +60,12 @@ def _check_transcoder(config):
   """Refuses a transcoder without pairs of vectors, or with atoms made of its inputs."""
   sae, data = config.sae, config.data
   vectors = data.source == data.second.source == "vectors"
+  at_least("sae.target_width", sae.target_width, 0)
+  if sae.target_width and not sae.transcoder:
+    raise UserError(
+      f"sae.target_width={sae.target_width} is of what a transcoder makes: set it to "
+      "0, or sae.transcoder=True"
+    )
   if not sae.transcoder:
     if vectors and "sae" in config.phases:
       raise UserError(

@@ -68,6 +68,8 @@ def defaults() -> dict[str, Any]:
     # from what goes into a layer of another network to what comes out of it. All errors
     # are those of the second side.
     "transcoder": False,
+    # Width of the vectors that a transcoder makes; 0: that of the vectors it encodes.
+    "target_width": 0,
     # Start the encoder as the decoder's transpose (both must be linear).
     "tied_start": True,
     # Keep atoms at norm 1.

@@ -106,7 +106,8 @@ class AutoencoderEvaluator:
     self.config, self.dataset = config, data.dataset
     self.target: Any = self.dataset.second if config.sae.transcoder else self.dataset
     self.mean_image = resident.mean_image(self.target.train.images)
-    autoencoder = build_autoencoder(config, self.mean_image)
+    taken = resident.mean_image(self.dataset.train.images)
+    autoencoder = build_autoencoder(config, taken)
 
     def reconstruct_and_encode(params, images):
       images = resident.to_model_range(images)

@@ -27,6 +27,7 @@ class Terms(NamedTuple):
     by_norms: whether Omega is of latents times the norms of their atoms.
     annealed: whether Omega is of powers.
     archetypal: whether the branch `hull` says what the atoms are, and is trained.
+    centred: whether targets have the mean 0, and not that of what is encoded.
   """
 
   omega: Omega
@@ -35,6 +36,7 @@ class Terms(NamedTuple):
   by_norms: bool = False
   annealed: bool = False
   archetypal: bool = False
+  centred: bool = False
 
 
 def make_loss(autoencoder: Autoencoder, terms: Terms) -> Callable[..., tuple]:
@@ -84,8 +86,9 @@ def make_loss(autoencoder: Autoencoder, terms: Terms) -> Callable[..., tuple]:
       )
       value += settings["auxiliary_weight"] * error
       metrics["sae/auxiliary"] = error
+    mean = jnp.float32(0) if terms.centred else params["encoder"]["mean"]
     variance = reconstruction.squared_error(
-      targets_bhwc, jnp.broadcast_to(params["encoder"]["mean"], targets_bhwc.shape)
+      targets_bhwc, jnp.broadcast_to(mean, targets_bhwc.shape)
     )
     return value, (metrics | {"sae/loss": value, "variance": variance}, code)
 

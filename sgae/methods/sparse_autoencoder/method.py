@@ -5,7 +5,7 @@ from typing import Any
 from sgae.data.checks import check_one_shape
 from sgae.data.dataset import Dataset
 from sgae.methods.method import Method
-from sgae.methods.sparse_autoencoder import hull, networks
+from sgae.methods.sparse_autoencoder import hull, networks, transcoder
 from sgae.methods.sparse_autoencoder.checks import check
 from sgae.methods.sparse_autoencoder.config import SECTIONS
 from sgae.methods.sparse_autoencoder.controls import CONTROLS
@@ -25,8 +25,10 @@ def inputs(config: Any) -> tuple[str, ...]:
 
 def check_data(config: Any, dataset: Dataset) -> None:
   """Refuses points or networks that do not fit the images."""
-  if "second_image" in inputs(config):
+  if config.sae.both_sides:
     check_one_shape(dataset)
+  if config.sae.transcoder:
+    transcoder.check_data(config, dataset)
   hull.check_data(config, dataset)
   networks.check_data(config, dataset)
 

@@ -78,8 +78,9 @@ def _mlp_encoder(config, mean_image_hwc):
 
 def _mlp_decoder(config, mean_image_hwc):
   sae = config.sae
+  width = sae.target_width  # of vectors, which are standardised: their mean is 0
   return mlp.mlp_decoder(
-    mean_image_hwc,
+    np.zeros((1, 1, width), np.float32) if width else mean_image_hwc,
     sae.decoder_hidden,
     config.code.num_latents,
     sae.activation,

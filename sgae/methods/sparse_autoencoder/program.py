@@ -110,6 +110,7 @@ def _terms(config: Any) -> Terms:
     by_norms=sae.penalty_by_norms,
     annealed=sae.p_annealing > 0,
     archetypal=sae.archetypes > 0,
+    centred=sae.transcoder,
   )
 
 

@@ -1,12 +1,13 @@
-"""What a transcoder is compared with: a linear map between the two sides."""
+"""What a transcoder asks of its data, and a linear map to compare it with."""
 
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from sklearn.linear_model import Ridge
 
 from sgae.data import order
 from sgae.data.dataset import Dataset
+from sgae.errors import UserError
 from sgae.evaluation.measures.codes import reconstruction_measures
 from sgae.evaluation.measures.estimate import Estimate
 
@@ -14,6 +15,26 @@ EXAMPLES = 20_000  # training pairs that the map is fitted to, at most
 HELD_OUT = 10  # one in as many of them chooses the penalty
 # Of squared weights, for each pair, where vectors have a mean squared norm of D.
 PENALTIES = (1e-6, 1e-3, 1e-2, 1e-1, 1.0)
+
+
+def check_data(config: Any, dataset: Dataset) -> None:
+  """Refuses vectors whose widths are not those of the networks.
+
+  Raises:
+    UserError: says which width the vectors of the second side have.
+  """
+  sae, second = config.sae, cast(Dataset, dataset.second)
+  taken, given = (side.train.images.shape[-1] for side in (dataset, second))
+  if (sae.target_width or taken) != given:
+    raise UserError(
+      f"{dataset.name} has vectors of width {taken}, {second.name} of width {given}: "
+      f"set sae.target_width={given}, not {sae.target_width}"
+    )
+  if sae.tied_start and taken != given:
+    raise UserError(
+      f"sae.tied_start=True needs vectors of one width, but {dataset.name} has "
+      f"{taken} and {second.name} {given}: set it to False"
+    )
 
 
 def controls(dataset: Dataset) -> dict[str, dict[str, Estimate]]:
