@@ -17,6 +17,7 @@ from sgae.training.signals import heeded
 
 APPLIED = ("predict", "upscale", "translate")  # modes that apply a run to `--images`
 EDITING = ("invert", "edit")  # modes that look for the points of images
+OF_RUNS = ("sample", "export", "probe", *APPLIED, *EDITING)  # make files of a run
 # Flags that only some modes read; a flag without effect would mislead.
 READ_BY = {
   **dict.fromkeys(("num_samples", "indices"), ("sample", "edit")),
@@ -24,10 +25,12 @@ READ_BY = {
   **dict.fromkeys(("latents", "step", "truncation", "raw"), ("sample",)),
   "classes": ("sample",),
   "format": ("sample", "export"),
-  "member": ("sample", "export", "probe", *APPLIED, *EDITING),
-  "output": ("evaluate", "sample", "export", "probe", *APPLIED, *EDITING),
+  "member": OF_RUNS,
+  "output": ("evaluate", *OF_RUNS),
   "direction": ("translate",),
   "topology": ("compile",),
+  "workdir": ("train", "evaluate", *OF_RUNS, "compare"),
+  **dict.fromkeys(("coordinator", "num_processes", "process_id"), ("train",)),
   "images": ("compile", *APPLIED, *EDITING),
   **dict.fromkeys(("space", "iterations"), EDITING),
   **dict.fromkeys(("set", "towards", "transfer", "along", "strengths"), ("edit",)),
@@ -163,6 +166,14 @@ def check_flags(flags: Any) -> None:
       )
 
 
+def _refuse_overrides(overrides: dict[str, Any]) -> None:
+  if overrides:
+    raise UserError(
+      f"--config.{next(iter(overrides))} is not read by --mode=compare, whose runs "
+      "have configs of their own: leave it out"
+    )
+
+
 def run(flags: Any, config: Any, overrides: dict[str, Any], name: str) -> int:
   """Hands over to the mode; JAX is imported only now, when the flags are right.
 
@@ -215,6 +226,7 @@ def run(flags: Any, config: Any, overrides: dict[str, Any], name: str) -> int:
       else:
         export_run(workdir, overrides, output, flags.member, elsewhere)
     elif flags.mode == "compare":
+      _refuse_overrides(overrides)
       followed, traded = views.selects_by(), views.fronts()
       compare_runs(flags.runs, flags.target, flags.workdir, output, followed, traded)
     else:

@@ -63,6 +63,20 @@ def test_the_example_of_readme_runs(whole_run, tmp_path, monkeypatch):
   exec(compile(code.replace("[:, 17]", "[:, 7]"), "README.md", "exec"), {})
 
 
+def test_images_of_any_floating_type_are_in_model_range(run):
+  images = run.sample(3)
+  codes = run.encode(images)
+  for kind in (jnp.float16, jnp.bfloat16):
+    np.testing.assert_allclose(run.encode(images.astype(kind)), codes, atol=0.1)
+
+
+def test_what_a_run_has_not_is_said(run):
+  with pytest.raises(UserError, match="phase='vae' is unknown: choose one of sae, gan"):
+    run.metrics("vae")
+  with pytest.raises(UserError, match="count=0 is too small"):
+    run.sample(0)
+
+
 def test_a_run_may_be_used_first_inside_a_compiled_function(whole_run):
   images = jnp.zeros((2, 8, 8, 1))
   codes = jax.jit(sgae.load_run(whole_run).encode)(images)

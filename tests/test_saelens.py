@@ -15,6 +15,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from safetensors.flax import save as flax_save
 from safetensors.numpy import load_file, save_file
 
 import sgae
@@ -135,6 +136,17 @@ def test_their_own_files_are_read_with_a_shared_bias_and_free_atoms(tmp_path):
   np.testing.assert_allclose(loaded.decode(jnp.asarray(codes)), outputs, 1e-5, 2e-5)
 
 
+def test_weights_in_bfloat16_are_read(tmp_path):
+  config, state, _ = trained("relu")
+  about, weights = LAYOUT.write(config, state, (4, 4, 1), None)
+  folder = store(tmp_path, about, weights)
+  codes = sgae.load_saelens(folder).encode(jnp.asarray(ROWS))
+  halved = {name: jnp.asarray(each, jnp.bfloat16) for name, each in weights.items()}
+  (folder / LAYOUT.weights).write_bytes(flax_save(halved))
+  found = sgae.load_saelens(folder).encode(jnp.asarray(ROWS))
+  np.testing.assert_allclose(found, codes, atol=0.1)
+
+
 def test_their_transcoders_may_give_vectors_of_another_width(tmp_path):
   noise = np.random.default_rng(1)
   shapes = {"W_enc": (16, 24), "W_dec": (24, 5), "b_enc": (24,), "b_dec": (5,)}
@@ -192,7 +204,10 @@ def test_what_cannot_be_read_is_refused(tmp_path):
     sgae.load_saelens(tmp_path)
   folder = store(tmp_path / "saelens", about, weights)
   (folder / LAYOUT.weights).write_bytes(b"{")
-  with pytest.raises(UserError, match="safetensors is damaged"):
+  with pytest.raises(UserError, match="safetensors is damaged .*: save or fetch it"):
+    sgae.load_saelens(folder)
+  (folder / LAYOUT.about).write_bytes(b"{")
+  with pytest.raises(UserError, match="cfg.json is damaged .*: save or fetch it once"):
     sgae.load_saelens(folder)
   for changed, words in (
     (about | {"architecture": "temporal"}, "architecture='temporal'"),

@@ -20,8 +20,8 @@ def to_model_range(images: jax.Array | np.ndarray) -> jax.Array:
     float32 of the same shape, in [-1, 1].
   """
   images = jnp.asarray(images)
-  if images.dtype == jnp.float32:
-    return images
+  if jnp.issubdtype(images.dtype, jnp.floating):
+    return images.astype(jnp.float32)
   # Only the product rounds, so that the bits do not depend on the compiler: XLA turns
   # x / 127.5 - 1 into products that reach 1.0000001.
   return (images.astype(jnp.float32) - 127.5) * (1.0 / 127.5)

@@ -104,8 +104,15 @@ def write_json(path: str | os.PathLike, value: Any) -> None:
   write_atomically(path, f"{text}\n".encode())
 
 
-def read_json(path: str | os.PathLike) -> dict[str, Any]:
+def read_json(
+  path: str | os.PathLike,
+  advice: str = "delete it, and the next evaluation makes it again",
+) -> dict[str, Any]:
   """Returns the object that `write_json` wrote; an empty one where none was yet.
+
+  Args:
+    path: of the file.
+    advice: what to do where it is damaged.
 
   Raises:
     UserError: the file cannot be read, or holds no object.
@@ -121,9 +128,7 @@ def read_json(path: str | os.PathLike) -> dict[str, Any]:
     if not isinstance(value, dict):
       raise ValueError("no JSON object")
   except ValueError as error:
-    raise UserError(
-      f"{path} is damaged ({error}): delete it, and the next evaluation makes it again"
-    ) from error
+    raise UserError(f"{path} is damaged ({error}): {advice}") from error
   return value
 
 

@@ -7,8 +7,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import jax
-from safetensors import SafetensorError
-from safetensors.numpy import load, save
+import jax.numpy as jnp
+import numpy as np
+from safetensors import SafetensorError, deserialize
+from safetensors.numpy import save
 
 from sgae.config_checks import choice
 from sgae.devices.mesh import fetch_local, local_mesh
@@ -29,6 +31,14 @@ from sgae.runs import directory as run_directory
 from sgae.runs import units as run_units
 from sgae.runs.load import stored_config
 from sgae.runs.states import read_states
+
+# safetensors.numpy knows no bfloat16
+_FLOATS = {
+  "F64": np.float64,
+  "F32": np.float32,
+  "F16": np.float16,
+  "BF16": np.dtype(jnp.bfloat16),
+}
 
 
 class Loaded(NamedTuple):
@@ -106,13 +116,15 @@ def load_saelens(folder: str | Path) -> Loaded:
   for file in (layout.about, layout.weights):
     if not (place / file).exists():
       raise UserError(f"{place} has no {file}: name a folder that SAELens has written")
-  about = read_json(place / layout.about)
+  about = read_json(place / layout.about, "save or fetch it once more")
   with explained(place):
     stored = (place / layout.weights).read_bytes()
   try:
-    weights = load(stored)
+    weights = dict(map(_weight, deserialize(stored)))
   except SafetensorError as error:
-    raise UserError(f"{place / layout.weights} is damaged: {error}") from error
+    raise UserError(
+      f"{place / layout.weights} is damaged ({error}): save or fetch it once more"
+    ) from error
   autoencoder, params = layout.read(about, weights)
 
   def encode(vectors_bd):
@@ -123,6 +135,13 @@ def load_saelens(folder: str | Path) -> Loaded:
     return autoencoder.decode(params, codes_bk)[:, 0, 0, :]
 
   return Loaded(params, encode, decode)
+
+
+def _weight(stored) -> tuple[str, np.ndarray]:
+  name, about = stored
+  choice(f"the type of {name},", about["dtype"], _FLOATS)
+  array = np.frombuffer(about["data"], _FLOATS[about["dtype"]])
+  return name, array.reshape(about["shape"])
 
 
 def _named(name: str) -> list[Layout]:

@@ -13,6 +13,7 @@ import numpy as np
 
 from sgae import randomness
 from sgae.config import is_resumable
+from sgae.config_checks import at_least, choice
 from sgae.data.cache import cache_root
 from sgae.data.resident import to_model_range
 from sgae.data.vectors import restored, standardised
@@ -90,8 +91,12 @@ class Run:
 
     Returns:
       name -> float64 [N], NaN where a record has no such number; 'phase' is left out.
+
+    Raises:
+      UserError: the run has no such phase.
     """
     wanted = phase or self.config.phases[-1]
+    choice("phase", wanted, self.config.phases)
     number = None if self.member is None else self.member.number
     records = [
       record
@@ -143,8 +148,9 @@ class Run:
 
     Raises:
       AttributeError: no phase of the run generates.
-      UserError: the run does not draw such a class.
+      UserError: the run does not draw such a class, or `count` is below 1.
     """
+    at_least("count", count, 1)
     for phase in reversed(self.config.phases):
       sampling = self._programs[phase].sampling
       if sampling is not None:
@@ -176,6 +182,10 @@ class Run:
   def decode(self, codes: jax.Array) -> jax.Array:
     """Returns the images of codes as `encode` gives them, changed or not."""
     return self._given(self.function("decode")(jnp.asarray(codes)))
+
+  def approximate(self, images: jax.Array) -> jax.Array:
+    """Returns the codes of a learned encoder, where `encode` solves for them."""
+    return self.function("approximate")(self._taken(images))
 
   def reconstruct(self, images: jax.Array) -> jax.Array:
     """Returns images, encoded and decoded; of a transcoder the second side's."""

@@ -1,5 +1,6 @@
 """Trains a config from Python, as launch.py does from a terminal."""
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -29,5 +30,6 @@ def train(config: Any, workdir: str | Path, quiet: bool = False) -> Run:
   Raises:
     UserError, TrainingDiverged, StoppedBySignal: see sgae/errors.py.
   """
-  run.train(validate(config), Path(workdir), Console(quiet=quiet))
+  workdir = Path(os.path.expanduser(workdir))
+  run.train(validate(config), workdir, Console(quiet=quiet))
   return load_run(workdir)
