@@ -16,6 +16,7 @@ from sgae.reporting.console import Console
 from sgae.runs import compare as comparison
 from sgae.runs import directory
 from sgae.runs.compare_directories import compare_runs
+from tests.commands import forked
 from tests.comparison_runs import (
   SELECTS_BY,
   compare,
@@ -322,6 +323,13 @@ def test_what_is_no_evaluated_run_is_refused_and_nothing_written(tmp_path):
   assert "--target=-1" in refused([a], -1, out)
   assert "--target=nan" in refused([a], float("nan"), out)
   assert not (tmp_path / "out").exists()
+
+
+def test_fields_of_a_config_say_nothing_of_runs_that_have_their_own():
+  done = forked("--mode=compare", "--runs=a,b", "--config.seed=1")
+  assert done.returncode == 2
+  assert "--config.seed is not read by --mode=compare" in done.stderr
+  assert len(done.stderr.splitlines()) == 1
 
 
 def test_the_command_prints_and_writes(tmp_path):

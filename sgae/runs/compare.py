@@ -206,7 +206,8 @@ def _check_bytes(runs):
   """Refuses runs that name the same data, but were trained on other bytes."""
   seen: dict[str, Run] = {}
   for run in runs:
-    read = {name: _experiment(run).get(name) for name in _COMPARED}
+    fields = _experiment(run)
+    read = [fields.get(name) for name in _COMPARED]
     other = seen.setdefault(json.dumps([_data(run), read], sort_keys=True), run)
     if _same_bytes(other, run) is False:
       raise UserError(
