@@ -29,7 +29,6 @@ READ_BY = {
   "output": ("evaluate", *OF_RUNS),
   "direction": ("translate",),
   "topology": ("compile",),
-  "workdir": ("train", "evaluate", *OF_RUNS, "compare"),
   **dict.fromkeys(("coordinator", "num_processes", "process_id"), ("train",)),
   "images": ("compile", *APPLIED, *EDITING),
   **dict.fromkeys(("space", "iterations"), EDITING),
