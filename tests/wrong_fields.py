@@ -64,6 +64,7 @@ WRONG = {
   "sae.tied_start": BAD_FLAGS,
   "sae.both_sides": [True, *BAD_FLAGS],
   "sae.transcoder": [True, *BAD_FLAGS],
+  "sae.target_width": [5, *bad_whole(0)],
   "sae.sparsity_weight": BAD_WEIGHTS,
   "sae.matryoshka": [(5, 4, 24), *BAD_WIDTHS],
   "sae.p_annealing": BAD_SHARES,
