@@ -19,26 +19,20 @@ from sgae.runs.curves import AXES, Curve, curve_of, mean_curve, statistic
 # change.
 _NOT_COMPARED = (
   "seed",
-  "data.",  # refused where another data set is read
+  # which data set is read: refused where it is another one
+  "data.source",
+  "data.name",
+  "data.array",
+  "data.image_size",
+  "data.stacked_",
+  "data.second.source",
+  "data.second.name",
+  "data.second.array",
+  "data.second.image_size",
   "checkpoint.",
   "evaluation.measures",
   "evaluation.final_samples",  # in the protocol
   "evaluation.controls",
-)
-# What is read of a data set, and what is done with it.
-_COMPARED = (
-  "data.augment",
-  "data.background",
-  "data.balance",
-  "data.examples",
-  "data.examples_seed",
-  "data.paired",
-  "data.patch_size",
-  "data.patches",
-  "data.whitened",
-  "data.second.background",
-  "data.second.examples",
-  "data.second.examples_seed",
 )
 # A group that differs in more fields than these is named by its first run.
 _MOST_FIELDS = 3
@@ -207,7 +201,7 @@ def _check_bytes(runs):
   seen: dict[str, Run] = {}
   for run in runs:
     fields = _experiment(run)
-    read = [fields.get(name) for name in _COMPARED]
+    read = {name: fields[name] for name in fields if name.startswith("data.")}
     other = seen.setdefault(json.dumps([_data(run), read], sort_keys=True), run)
     if _same_bytes(other, run) is False:
       raise UserError(
@@ -256,7 +250,7 @@ def _experiment(run):
   lengths = {f"{phase}.steps" for phase in run.config["phases"]}
 
   def is_compared(field):
-    if field.startswith(_NOT_COMPARED) and field not in _COMPARED:
+    if field.startswith(_NOT_COMPARED):
       return False
     # a resume may change these, but the figures depend on them
     if field in lengths or field.startswith("evaluation."):

@@ -88,6 +88,7 @@ def _read(names: Sequence[str], console: Console) -> list[Run]:
   for path, place in zip(paths, resolved, strict=True):
     stored = run_directory.read(path)
     config = complete(stored["config"])  # an older version's has fewer fields
+    members = population.members_of(config)
     run = Run(
       str(path) if shared[place.name] > 1 else place.name,
       config.to_dict(),
@@ -95,15 +96,14 @@ def _read(names: Sequence[str], console: Console) -> list[Run]:
       read_metrics(path),
       _evaluation(path),
       stored.get("data", {}),
+      max(len(members), 1),
     )
-    members = population.members_of(config)
     whole = [member for member in members if _is_whole(run, member.number)]
     if len(whole) < len(members):
       console.line(
         f"{run.name}: {len(members) - len(whole)} of {len(members)} members diverged, "
         "and are left out"
       )
-    run = run._replace(together=max(len(members), 1))
     runs += [_as_single_run(run, config, member) for member in whole] or [run]
   return runs
 
