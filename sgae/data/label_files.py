@@ -115,10 +115,8 @@ def _csv(text: str) -> list[tuple[str, str]] | None:
   def cell(row, column):  # a short row has no value there
     return (row[column] or "").strip()
 
-  pairs = [
-    (cell(row, files[0]), cell(row, labels[0]) or str(UNLABELLED)) for row in rows
-  ]
-  return [(file, label) for file, label in pairs if file]
+  none = str(UNLABELLED)
+  return [(cell(row, files[0]), cell(row, labels[0]) or none) for row in rows]
 
 
 def look_up(what: str, stored: Table, names: Sequence[str]) -> Labels:
