@@ -139,7 +139,7 @@ def load_saelens(folder: str | Path) -> Loaded:
 
 def _weight(stored) -> tuple[str, np.ndarray]:
   name, about = stored
-  choice(f"the type of {name},", about["dtype"], _FLOATS)
+  choice(f"{name}.dtype", about["dtype"], _FLOATS)
   array = np.frombuffer(about["data"], _FLOATS[about["dtype"]])
   return name, array.reshape(about["shape"])
 

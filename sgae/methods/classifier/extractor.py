@@ -33,8 +33,8 @@ def configure(config: Any, dataset: Dataset) -> Any:
   )
   own.seed, own.train.microbatches = 0, 1
   own.data.update(augment=(), balance=False)
-  both = all(has_label(split) for split in (dataset.train, dataset.test))
-  labelled = dataset.num_classes > 1 and both
+  splits = dataset.train, dataset.test
+  labelled = dataset.num_classes > 1 and all(map(has_label, splits))
   task = config.evaluation.features
   if task == "labels" and not labelled:
     raise UserError(

@@ -106,8 +106,9 @@ class AutoencoderEvaluator:
     self.config, self.dataset = config, data.dataset
     self.target: Any = self.dataset.second if config.sae.transcoder else self.dataset
     self.mean_image = resident.mean_image(self.target.train.images)
-    taken = resident.mean_image(self.dataset.train.images)
-    autoencoder = build_autoencoder(config, taken)
+    # the mean that is subtracted is among the weights
+    shape = self.dataset.train.images.shape[1:]
+    autoencoder = build_autoencoder(config, np.zeros(shape, np.float32))
 
     def reconstruct_and_encode(params, images):
       images = resident.to_model_range(images)

@@ -13,7 +13,7 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 
-from sgae.data.dataset import SideUnits
+from sgae.data.dataset import SideUnits, Units
 from sgae.errors import UserError
 from sgae.methods.method import Layout
 from sgae.networks import mlp, sparsity
@@ -42,6 +42,7 @@ _NAMES = {
   "jumprelu": ("b_enc", "threshold"),
   "gated": ("b_gate", "b_mag", "r_mag"),
 }
+_UNITS_OF_IMAGES = Units(np.zeros(1, np.float32), np.float32(1))
 # What SAELens would do to the vectors before or after; nothing, in files of ours.
 _AS_THEY_ARE = {"normalize_activations": "none", "reshape_activations": "none"}
 
@@ -66,13 +67,14 @@ def write(
   rows_kd, atoms_kd = (
     np.asarray(each, np.float64) for each in (encoder["rows"], decoder["atoms"])
   )
-  taken, given = ((0.0, 1.0),) * 2 if units is None else map(_mean_and_scale, units)
-  centre_d = taken[1] * taken[0] + np.asarray(encoder["mean"], np.float64).ravel()
+  taken, given = units or (_UNITS_OF_IMAGES, _UNITS_OF_IMAGES)
+  mean_d = np.float64(encoder["mean"]).ravel()
+  centre_d = taken.scale * np.float64(taken.mean) + mean_d
   bias_k = np.float64(encoder["bias"]) - rows_kd @ centre_d
   weights = {
-    "W_enc": taken[1] * rows_kd.T,
-    "W_dec": atoms_kd / given[1],
-    "b_dec": np.float64(decoder["bias"]) / given[1] + given[0],
+    "W_enc": taken.scale * rows_kd.T,
+    "W_dec": atoms_kd / given.scale,
+    "b_dec": np.float64(decoder["bias"]) / given.scale + np.float64(given.mean),
   }
   sparse = params["sparsity"]
   if kind == "gated":
@@ -109,10 +111,6 @@ def write(
   return about, {
     name: np.ascontiguousarray(array, np.float32) for name, array in weights.items()
   }
-
-
-def _mean_and_scale(units) -> tuple[Any, Any]:
-  return np.float64(units.mean), units.scale
 
 
 def _architectures(config: Any) -> Mapping[str, str]:

@@ -1,6 +1,6 @@
 """What a transcoder asks of its data, and a linear map to compare it with."""
 
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 from sklearn.linear_model import Ridge
@@ -23,7 +23,8 @@ def check_data(config: Any, dataset: Dataset) -> None:
   Raises:
     UserError: says which width the vectors of the second side have.
   """
-  sae, second = config.sae, cast(Dataset, dataset.second)
+  sae = config.sae
+  second: Any = dataset.second
   taken, given = (side.train.images.shape[-1] for side in (dataset, second))
   if (sae.target_width or taken) != given:
     raise UserError(
