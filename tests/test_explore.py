@@ -14,7 +14,7 @@ from sgae.config import validate
 from sgae.data import sources
 from sgae.evaluation import explore
 from sgae.methods import METHODS
-from sgae.networks.dense_layers import apply_layers
+from sgae.networks.plain_layers import apply_layers
 from sgae.reporting.console import Console
 from tests.runs import tiny_config, tiny_dictionary_config, tiny_vae_config
 
@@ -49,14 +49,14 @@ def test_codes_and_images_are_those_of_the_run(whole_run):
   # ten of each class
   assert found.classes == [str(k) for k in range(10) for _ in range(10)]
   codes = np.asarray(run.encode(jnp.asarray(found.tests)))
-  np.testing.assert_allclose(found.test_codes, codes, atol=1e-5)
+  np.testing.assert_allclose(found.test_codes[:, 0], codes, atol=1e-5)
   images = apply_layers(found.decoders["Sparse autoencoder"], codes)
   expected = np.asarray(
     run._programs["sae"].functions["decode"](run.states["sae"], codes)
   )
   np.testing.assert_allclose(images.reshape(expected.shape), expected, atol=1e-5)
   # sample i is that of `--mode=sample`
-  images = apply_layers(found.decoders["Generator"], found.sample_codes[:5])
+  images = apply_layers(found.decoders["Generator"], found.sample_codes[:5, 0])
   expected = np.asarray(run.sample(5))
   np.testing.assert_allclose(images.reshape(expected.shape), expected, atol=1e-5)
   codes = np.asarray(run.encode(jnp.asarray(dataset.test.images)))
@@ -85,10 +85,36 @@ def test_a_generator_alone_is_explored_by_its_own_samples():
   assert not isinstance(found, str)
   assert found.described == "200 random samples"
   assert len(found.tests) == len(found.classes) == 0
-  np.testing.assert_allclose(found.rates, (found.sample_codes != 0).mean(axis=0))
-  images = apply_layers(found.decoders["Generator"], found.sample_codes[:1])
+  np.testing.assert_allclose(found.rates, (found.sample_codes[:, 0] != 0).mean(axis=0))
+  images = apply_layers(found.decoders["Generator"], found.sample_codes[:1, 0])
   levels = np.rint((images.clip(-1, 1) + 1) * 127.5).reshape(found.examples[0].shape)
   assert np.abs(found.examples[0] - levels).max() <= 1
+
+
+def test_a_code_with_places_is_explored_by_its_atoms():
+  config = tiny_config(sae__architecture="convolutional", sae__tied_start=False)
+  config.gan.generator_architecture = "dcgan"
+  config, dataset, states = fresh(config)
+  found = explore.explored(config, "run", dataset, states)
+  assert not isinstance(found, str)
+  latents = config.code.num_latents
+  codes = np.asarray(
+    METHODS["sae"]
+    .build(config, found.image_shape)
+    .functions["encode"](states["sae"], jnp.asarray(found.tests) / 127.5 - 1)
+  )
+  assert codes.shape[1:] == (4, 4, latents)
+  np.testing.assert_allclose(
+    found.test_codes, codes.reshape(-1, 16, latents), atol=1e-5
+  )
+  assert found.sample_codes.shape == (explore.SAMPLES, 16, latents)
+  assert found.rates.shape == found.largest.shape == found.usual.shape == (latents,)
+  assert (found.largest >= np.abs(codes).max(axis=(0, 1, 2)) - 1e-5).all()
+
+
+def test_peaks_are_the_strongest_numbers_over_all_places():
+  codes = np.array([[[1, -2], [-3, 0]], [[0, 0], [0, 5]]], np.float32)
+  assert explore.peaks_of(codes).tolist() == [[-3, -2], [0, 5]]
 
 
 def test_top_examples_are_in_order_and_active():
@@ -105,7 +131,8 @@ def test_top_examples_are_in_order_and_active():
 @pytest.mark.parametrize(
   "case, reason",
   [
-    ("convolutional", "it is for decoders of fully connected layers alone"),
+    ("attention", "it is for decoders of dense layers and transposed convolutions"),
+    ("slow", "the decoder of sae takes 0 million products for an image, and 0 million"),
     ("vectors", "vectors have no pictures"),
     ("large", "the weights of sae and gan would take 0 MB of the page, and 0 MB"),
     ("diverged", "the decoder of sae has weights that float16 cannot hold"),
@@ -117,14 +144,18 @@ def test_a_line_says_why_there_is_none(case, reason, tmp_path, monkeypatch):
     dataset, states = sources.load(config.data, lambda line: None), {}
   else:
     fields = {}
-    if case == "convolutional":
+    if case == "attention":
       fields = {"sae__architecture": "convolutional", "sae__tied_start": False}
+      fields |= {"sae__encoder_hidden": (8,), "sae__decoder_hidden": (8,)}
+      fields |= {"sae__decoder_attention": (4,)}
     config = tiny_config(**fields)
-    if case == "convolutional":
+    if case == "attention":
       config.phases = ("sae",)
     config, dataset, states = fresh(config)
   if case == "large":
     monkeypatch.setattr(explore, "MOST_BYTES", 1000)
+  if case == "slow":
+    monkeypatch.setattr(explore, "MOST_PRODUCTS", 10)
   if case == "diverged":
     params = states["sae"].player.params
     params["decoder"]["bias"] = params["decoder"]["bias"].at[0].set(np.nan)

@@ -16,7 +16,13 @@ from sgae.devices.mesh import fetch_local, local_mesh, take_member
 from sgae.methods import METHODS, population
 from sgae.methods.method import Program
 from sgae.methods.sampling import STREAM
-from sgae.networks.dense_layers import DenseLayer, apply_layers, rounded
+from sgae.networks.plain_layers import (
+  PlainLayer,
+  apply_layers,
+  code_shape,
+  products,
+  rounded,
+)
 from sgae.reporting import pictures
 from sgae.reporting.console import Console
 from sgae.reporting.explorer import MOST_BYTES, Explored, bytes_of, write_explorer
@@ -28,7 +34,9 @@ EXAMPLES, PIXELS, CODE_NUMBERS = 4096, 1 << 22, 1 << 26
 TOP = 6  # images in which a latent is largest
 MOST_CLASSES = 20  # that the images to load are spread over
 
-# (codes, pictures of them as stored, what they are)
+# That a browser does for an image; it should show ten in a second.
+MOST_PRODUCTS = 20_000_000
+# (codes [N, P, K] of P places, pictures of them as stored, what they are)
 Examples = tuple[np.ndarray, np.ndarray, str]
 
 
@@ -93,7 +101,14 @@ def explored(
   titles = {METHODS[phase].report.title: layers for phase, layers in decoders.items()}
   first, last = list(titles)[0], list(titles)[-1]
   codes, images, described = tests or _of_samples(samples, titles[last], shape)
-  latents = codes.shape[1]
+  for phase, layers in decoders.items():
+    count = products(layers, (codes != 0).sum(axis=(1, 2)).mean())
+    if count > MOST_PRODUCTS:
+      return (
+        f"the decoder of {phase} takes {count / 1e6:,.0f} million products for an "
+        f"image, and {MOST_PRODUCTS / 1e6:.0f} million are the most"
+      )
+  peaks = peaks_of(codes)
   chosen = _spread(dataset.test.labels[: len(codes)]) if tests else np.arange(0)
   labels = dataset.test.labels[chosen]
   names = names_of_classes(dataset)
@@ -106,15 +121,22 @@ def explored(
     steps={METHODS[phase].report.title: int(states[phase].step) for phase in decoders},
     own=(first, last),
     tests=images[chosen],
-    test_codes=codes[chosen].reshape(-1, latents),
+    test_codes=codes[chosen],
     classes=[names[label] if 0 <= label < len(names) else "" for label in labels],
     sample_codes=samples[:SAMPLES],
-    rates=(codes != 0).mean(axis=0),
-    largest=np.abs(codes).max(axis=0),
-    top=top_examples(codes),
+    rates=(codes != 0).mean(axis=(0, 1)),
+    largest=np.abs(peaks).max(axis=0),
+    usual=np.abs(codes).mean(axis=0).argmax(axis=0),
+    top=top_examples(peaks),
     examples=images,
     described=described,
   )
+
+
+def peaks_of(codes_npk: np.ndarray) -> np.ndarray:
+  """Returns the number of largest magnitude over all places, [N, K]."""
+  strongest = np.abs(codes_npk).argmax(axis=1, keepdims=True)
+  return np.take_along_axis(codes_npk, strongest, axis=1)[:, 0]
 
 
 def top_examples(codes_nk: np.ndarray) -> np.ndarray:
@@ -144,7 +166,7 @@ def _single(state: Any, mesh: Any) -> Any:
 
 def _decoders(
   programs: Mapping[str, Program], states: Mapping[str, Any]
-) -> dict[str, tuple[DenseLayer, ...]] | str:
+) -> dict[str, tuple[PlainLayer, ...]] | str:
   """Returns the layers by phase, of decoders that take the same codes; or why not.
 
   The codes are those of the first phase that encodes images.
@@ -155,13 +177,14 @@ def _decoders(
     if program.decoder_layers is not None
   }
   if not found:
-    return "it is for decoders of fully connected layers alone, and the run has none"
+    return (
+      "it is for decoders of dense layers and transposed convolutions, without "
+      "normalization and attention, and the run has none"
+    )
   encoding = [phase for phase in found if "encode" in programs[phase].functions]
-  latents = len(found[[*encoding, *found][0]][0].weights)
+  shape = code_shape(found[[*encoding, *found][0]])
   found = {
-    phase: layers
-    for phase, layers in found.items()
-    if len(layers[0].weights) == latents
+    phase: layers for phase, layers in found.items() if code_shape(layers) == shape
   }
   if bytes_of(found) > MOST_BYTES:
     return (
@@ -169,7 +192,7 @@ def _decoders(
       f"MB of the page, and {MOST_BYTES / 1e6:.0f} MB are the most"
     )
   for phase, layers in found.items():
-    parts = [part for layer in rounded(layers) for part in layer[:2]]
+    parts = [part for layer in rounded(layers) for part in (layer.weights, layer.bias)]
     if not all(np.isfinite(part).all() for part in parts):
       return f"the decoder of {phase} has weights that float16 cannot hold"
   return found
@@ -182,24 +205,23 @@ def _of_tests(programs, states, decoders, dataset: Dataset) -> Examples | None:
     return None
   phase = encoding[0]
   encode = programs[phase].functions["encode"]
-  latents = len(decoders[phase][0].weights)
   pixels = math.prod(dataset.test.images.shape[1:])
-  most = min(EXAMPLES, PIXELS // pixels, CODE_NUMBERS // latents)
+  numbers = math.prod(code_shape(decoders[phase]))
+  most = min(EXAMPLES, PIXELS // pixels, CODE_NUMBERS // numbers)
   images = dataset.test.images[: max(most, TESTS)]
 
   def encode_stored(state, images):
     return encode(state, resident.to_model_range(images))
 
   codes = batched_apply(encode_stored, local_mesh())(states[phase], images)
-  return codes, images, f"{len(images):,} test images"
+  return _by_place(codes), images, f"{len(images):,} test images"
 
 
 def _sample_codes(programs, states, decoders) -> np.ndarray:
-  """Returns codes of random samples, [S, K], by the last phase that generates."""
-  latents = len(next(iter(decoders.values()))[0].weights)
+  """Returns codes of random samples, [S, P, K], by the last phase that generates."""
   drawing = [phase for phase in decoders if programs[phase].sampling is not None]
   if not drawing:
-    return np.zeros((0, latents), np.float32)
+    return _by_place(np.zeros((0, *code_shape(next(iter(decoders.values()))))))
   state, sampling = states[drawing[-1]], programs[drawing[-1]].sampling
 
   def draw_codes(state, positions_b):  # the numbers of `--mode=sample`
@@ -207,11 +229,18 @@ def _sample_codes(programs, states, decoders) -> np.ndarray:
     return sampling.code(state, sampling.draw(state, key, positions_b))
 
   draw = batched_apply(draw_codes, local_mesh(), SAMPLES)
-  return draw(state, np.arange(SAMPLES, dtype=np.int32))
+  return _by_place(draw(state, np.arange(SAMPLES, dtype=np.int32)))
+
+
+def _by_place(codes: np.ndarray) -> np.ndarray:
+  """Returns codes [N, K] or [N, h, w, K] as float32 [N, P, K]."""
+  places = math.prod(codes.shape[1:-1])
+  return codes.reshape(len(codes), places, codes.shape[-1]).astype(np.float32)
 
 
 def _of_samples(codes, layers, shape) -> Examples:
-  images = pictures.to_bytes(apply_layers(layers, codes)).reshape(-1, *shape)
+  made = apply_layers(layers, codes.reshape(len(codes), -1))
+  images = pictures.to_bytes(made).reshape(-1, *shape)
   return codes, images, f"{len(codes):,} random samples"
 
 

@@ -14,8 +14,8 @@ import numpy as np
 from sgae.data.dataset import Split
 from sgae.diagnostics.rules import Rule
 from sgae.evaluation.measures.estimate import Estimate
-from sgae.networks.dense_layers import DenseLayer
 from sgae.networks.network import Params
+from sgae.networks.plain_layers import PlainLayer
 from sgae.reporting.contents import MethodReport
 
 Settings = Mapping[str, Any]  # float32 scalars by name
@@ -83,8 +83,8 @@ class Program(NamedTuple):
     inherits: branches of `inherited` that `init` makes use of.
     members: seeds of a population's members, () for a single run; see population.py.
     decoder_layers: `decoder_layers(state)`, what makes images of codes as plain arrays,
-      for the explorer. Codes are what `functions['encode']` gives, or where there is
-      none `sampling.code`. None: it is no chain of fully connected layers.
+      for the explorer. Codes, flattened, are what `functions['encode']` gives, or where
+      there is none `sampling.code`. None: it is no chain of such layers.
   """
 
   batch_shape: tuple[int, ...]
@@ -97,7 +97,7 @@ class Program(NamedTuple):
   exportable: Mapping[str, tuple[tuple[int, ...], ...]] = {}
   inherits: tuple[str, ...] = ()
   members: tuple[int, ...] = ()
-  decoder_layers: Callable[[Any], tuple[DenseLayer, ...]] | None = None
+  decoder_layers: Callable[[Any], tuple[PlainLayer, ...]] | None = None
 
   def init_from(self, key: jax.Array, inherited: Mapping[str, Params]) -> Any:
     """Returns the first state with the program's own settings, as `init` does."""

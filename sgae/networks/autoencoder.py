@@ -29,8 +29,8 @@ class Autoencoder(NamedTuple):
     decode: `decode(params, code) -> images_bhwc`, of a `Code` or an array of values.
     after_update: `after_update(params, code_bk, axis) -> params`.
     gates: as in `SparsityMap`.
-    decoder_layers: the decoder's, of all parameters; None: it is no chain of
-      fully connected layers.
+    decoder_layers: the decoder's as plain arrays, of all parameters; None: it is no
+      chain of such layers.
   """
 
   init: Callable[[jax.Array], Params]

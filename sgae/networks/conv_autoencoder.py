@@ -4,6 +4,7 @@ The code is [B, h, w, K]: K latents at each place of a grid. A latent is one ato
 dictionary, wherever it fires.
 """
 
+import functools
 from collections.abc import Callable, Sequence
 from itertools import pairwise
 
@@ -18,6 +19,7 @@ from sgae.networks.attention import NO_ATTENTION, Attention, attention_at
 from sgae.networks.mlp import start_of_bias, unit_norm
 from sgae.networks.network import Network, Params
 from sgae.networks.normalization import NONE
+from sgae.networks.plain_layers import TransposedLayer, transposed_layers
 from sgae.networks.sparsity import values_of
 
 
@@ -133,7 +135,20 @@ def spatial_decoder(
       x, _ = body.apply(params["layers"], x, train=False)
     return output_activation(x + params["pixels"][None])
 
-  return Network(init, apply)
+  plain = functools.partial(_plain_layers, sizes, activation, output)
+  return Network(init, apply, layers=None if attention.resolutions else plain)
+
+
+def _plain_layers(
+  sizes: Sequence[tuple[int, int]], activation: str, output: str, params: Params
+) -> tuple[TransposedLayer, ...]:
+  """Returns the decoder's layers as plain arrays."""
+  host = jax.device_get(params)
+  if "layers" not in host:
+    return (TransposedLayer(host["atoms"], host["pixels"], output, sizes[0]),)
+  first = TransposedLayer(host["atoms"], host["bias"], activation, sizes[0])
+  *inner, last = transposed_layers(host["layers"], sizes[1:], activation, output)
+  return (first, *inner, last._replace(bias=last.bias + host["pixels"]))
 
 
 def _tail(

@@ -5,14 +5,20 @@ layer puts out leave out the generator's last layer and the discriminator's firs
 last, as in the paper; spectral normalization takes all, those of attention too.
 """
 
+import functools
+import math
 from collections.abc import Sequence
 from itertools import pairwise
+
+import jax
+import numpy as np
 
 from sgae.networks import layers, network
 from sgae.networks.attention import NO_ATTENTION, Attention, attention_at
 from sgae.networks.conditional import modulated_chain
-from sgae.networks.network import BatchNetwork
+from sgae.networks.network import BatchNetwork, Params
 from sgae.networks.normalization import NORMALIZATIONS, at_edges
+from sgae.networks.plain_layers import DenseLayer, PlainLayer, transposed_layers
 
 
 def dcgan_generator(
@@ -75,7 +81,21 @@ def dcgan_generator(
     body = modulated_chain(stack, modulated, classes, act)
   else:  # the layers hold their own activations
     body = layers.chain(stack, network.identity)
-  return body.then(network.OUTPUT_ACTIVATIONS[output])
+  made = body.then(network.OUTPUT_ACTIVATIONS[output])
+  if normalization != "none" or attention.resolutions or classes:
+    return made
+  plain = functools.partial(_plain_layers, sizes, activation, output)
+  return made._replace(layers=plain)
+
+
+def _plain_layers(
+  sizes: Sequence[tuple[int, int]], activation: str, output: str, params: Params
+) -> tuple[PlainLayer, ...]:
+  """Returns the layers of a generator without normalization as plain arrays."""
+  host = jax.device_get(params)
+  kernel, bias = host["dense"]["kernel"], host["dense"]["bias"]
+  dense = DenseLayer(kernel, np.tile(bias, math.prod(sizes[0])), activation)
+  return (dense, *transposed_layers(host, sizes[1:], activation, output))
 
 
 def dcgan_discriminator(

@@ -15,8 +15,8 @@ from flax import linen as nn
 from sgae.kernels import sparse
 from sgae.kernels.dense import WIDE, dot_general
 from sgae.networks import network
-from sgae.networks.dense_layers import DenseLayer
 from sgae.networks.network import Network, Params
+from sgae.networks.plain_layers import DenseLayer
 from sgae.networks.sparsity import sum_of_atoms
 
 

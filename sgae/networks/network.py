@@ -7,11 +7,11 @@ import jax
 import jax.numpy as jnp
 from flax import linen as nn
 
-from sgae.networks.dense_layers import DenseLayer
+from sgae.networks.plain_layers import PlainLayer
 
 Params = Any  # a nested dict of arrays
 # the layers of a chain of them, in order
-Layers = Callable[[Params], tuple[DenseLayer, ...]]
+Layers = Callable[[Params], tuple[PlainLayer, ...]]
 
 
 class Network(NamedTuple):
@@ -24,7 +24,7 @@ class Network(NamedTuple):
       and in the parameters named 'bias' together: f(c x, c b) = c f(x, b) for c > 0.
       The penalties' gradients are silently wrong where this is claimed and not so.
     layers: `layers(params)`: the layers that it is a chain of, on the host; None: it is
-      another network.
+      no chain of such layers.
   """
 
   init: Callable[[jax.Array], Params]
@@ -85,7 +85,7 @@ def rowwise(network: Network) -> BatchNetwork:
 
 def layers_within(
   layers: Layers | None, own: Callable[[Any], Params]
-) -> Callable[[Any], tuple[DenseLayer, ...]] | None:
+) -> Callable[[Any], tuple[PlainLayer, ...]] | None:
   """Returns `layers` as a function of what `own(whole)` takes its parameters from."""
   return None if layers is None else lambda whole: layers(own(whole))
 

@@ -41,18 +41,31 @@ const decoders = data.decoders.map(({ title, layers }) => ({
   })),
 }));
 
-function product({ weights, bias, outputs }, inputs) {
-  const sums = Float64Array.from(bias);
-  for (const [i, value] of inputs) {
+// Adds what each input adds to the pixels around its place. A dense layer has one place,
+// one pixel, and its outputs as the channels of that.
+function product({ weights, bias, inputs, outputs, places, kernel, size, cut }, values) {
+  const [rows, columns] = kernel, [height, width] = size;
+  const sums = new Float64Array(height * width * outputs);
+  for (let start = 0; start < sums.length; start += bias.length) sums.set(bias, start);
+  for (const [i, value] of values) {
     if (value === 0) continue;
-    for (let o = 0, w = i * outputs; o < outputs; o += 1, w += 1) {
-      sums[o] += value * weights[w];
+    const place = Math.floor(i / inputs), channel = i % inputs;
+    const top = 2 * Math.floor(place / places[1]) - cut[0];
+    const left = 2 * (place % places[1]) - cut[1];
+    const [from, to] = [Math.max(0, -left), Math.min(columns, width - left)];
+    const last = Math.min(rows, height - top);
+    for (let row = Math.max(0, -top); row < last; row += 1) {
+      let w = ((channel * rows + row) * columns + from) * outputs;
+      let o = ((top + row) * width + left + from) * outputs;
+      for (const end = o + (to - from) * outputs; o < end; o += 1, w += 1) {
+        sums[o] += value * weights[w];
+      }
     }
   }
   return sums;
 }
 
-// The image of a code, Map latent -> value, before the last activation and after it.
+// The image of a code, Map number -> value, before the last activation and after it.
 function outputs({ layers }, code) {
   let x = code;
   for (const layer of layers.slice(0, -1)) {
@@ -65,8 +78,8 @@ function decode(decoder, code) {
   return outputs(decoder, code).map(ACTIVATIONS[activation]);
 }
 
-function codesOf({ counts, latents, values }) {
-  const [sizes, which, strengths] = [integers(counts), integers(latents), floats(values)];
+function codesOf({ counts, numbers, values }) {
+  const [sizes, which, strengths] = [integers(counts), integers(numbers), floats(values)];
   let end = 0;
   return Array.from(sizes, (size) => {
     const code = new Map();
@@ -76,9 +89,11 @@ function codesOf({ counts, latents, values }) {
   });
 }
 
+// A code may have numbers at several places: number i is of the latent i % LATENTS.
 const codes = { test: codesOf(data.tests), sample: codesOf(data.samples) };
 const rates = floats(data.rates);
 const tops = integers(data.top);
+const usual = integers(data.usual);
 const LATENTS = rates.length;
 const TOP = tops.length / LATENTS;
 const byUse = [...rates.keys()].sort((a, b) => rates[b] - rates[a] || a - b);
@@ -87,11 +102,18 @@ const largest = (() => {
   const seen = floats(data.largest), known = [...seen].filter((x) => x > 0).sort((a, b) => a - b);
   return seen.map((x) => x || known[known.length >> 1] || 1);
 })();
-const negative = new Set();
-for (const code of [...codes.test, ...codes.sample]) {
-  for (const [latent, value] of code) if (value < 0) negative.add(latent);
+// The strength of a latent is its largest value over all places.
+function strengthsOf(code) {
+  const found = new Map();
+  for (const [number, x] of code) {
+    const latent = number % LATENTS;
+    if (Math.abs(x) > Math.abs(found.get(latent) ?? 0)) found.set(latent, x);
+  }
+  return found;
 }
-const signed = negative.size > 0;
+const strengths = { test: codes.test.map(strengthsOf), sample: codes.sample.map(strengthsOf) };
+const signed = [...strengths.test, ...strengths.sample].some(
+  (found) => [...found.values()].some((x) => x < 0));
 
 // ---- pictures ----
 
@@ -142,11 +164,14 @@ function paintStored(canvas, rows, columns) {
   });
 }
 
+// A latent that is off appears where it usually is strongest.
+const alone = (latent, x) => [usual[latent] * LATENTS + latent, x];
+
 // What an atom adds at its largest strength when all others are off.
 const empty = decoders.map((decoder) => outputs(decoder, new Map()));
 function effect(latent) {
-  const alone = outputs(decoders[chosen()], new Map([[latent, largest[latent]]]));
-  return alone.map((x, i) => x - empty[chosen()][i]);
+  const made = outputs(decoders[chosen()], new Map([alone(latent, largest[latent])]));
+  return made.map((x, i) => x - empty[chosen()][i]);
 }
 
 // ---- the state, and its address ----
@@ -159,13 +184,20 @@ const chosen = () => state.decoder ?? data.own[state.kind];
 let state = initial();
 let [undone, done] = [[], []]; // states
 const copy = (s) => ({ ...s, edits: new Map(s.edits) });
-const start = () => codes[state.kind][state.index];
+const start = () => strengths[state.kind][state.index];
 const value = (latent) => state.edits.get(latent) ?? start().get(latent) ?? 0;
 const short = (x) => String(Number(x.toPrecision(4)));
 
+const active = () => [...new Set([...start().keys(), ...state.edits.keys()])].filter(value);
+
+// The code with all changes: a latent is scaled at all of its places.
 function current() {
-  const code = new Map(start());
-  for (const [latent, x] of state.edits) code.set(latent, x);
+  const code = new Map(codes[state.kind][state.index]);
+  for (const [number, x] of code) {
+    const latent = number % LATENTS, edit = state.edits.get(latent);
+    if (edit !== undefined) code.set(number, x * (edit / start().get(latent)));
+  }
+  for (const [latent, x] of state.edits) if (!start().get(latent)) code.set(...alone(latent, x));
   return code;
 }
 
@@ -207,7 +239,7 @@ function drawCard(card) {
   const latent = Number(card.dataset.latent);
   paintChange(card.querySelector(".atom canvas"), effect(latent));
   const rows = [...tops.slice(latent * TOP, (latent + 1) * TOP)];
-  const strip = card.querySelector(".top");
+  const strip = card.querySelector("canvas.top"); // else no image has it
   if (strip) paintStored(strip, rows, TOP_COLUMNS);
 }
 
@@ -225,7 +257,7 @@ function makeCard(latent) {
     <button type="button" class="atom" aria-label="${data.noun} ${latent}: off or on"><canvas></canvas></button>
     ${seen ? `<canvas class="top" role="img" aria-label="Images in which ${data.noun} ${latent} is strongest"></canvas>`
     : `<span class="top none">in no image</span>`}
-    <span class="name">#${latent} <small title="Share of images in which it is active">${used}</small></span>
+    <span class="name">#${latent} <small title="Share of ${data.where} which it is active">${used}</small></span>
     <output></output>
     <input type="range" min="${signed ? -TRAVEL : 0}" max="${TRAVEL}" step="1" aria-label="Strength of ${data.noun} ${latent}">
   </li>`);
@@ -340,42 +372,47 @@ function nameOf() {
 
 // Shows the image; called at each move of a slider.
 function show() {
-  const decoder = decoders[chosen()];
-  const image = decode(decoder, current()), before = decode(decoder, start());
+  const image = decode(decoders[chosen()], current());
   paintImage(find("image"), image);
-  paintImage(document.querySelector("#unchanged canvas"), before);
   const most = 0.5 * data.scale;
-  paintChange(document.querySelector("#difference canvas"), image.map((x, i) => x - before[i]), most);
+  paintChange(document.querySelector("#difference canvas"), image.map((x, i) => x - unchanged[i]), most);
   const original = find("original");
   if (original) {
     original.hidden = state.kind !== "test";
     if (!original.hidden) paintStored(original.querySelector("canvas"), [state.index], 1);
   }
   find("title").textContent = nameOf();
-  const active = [...current().values()].filter((x) => x).length;
-  find("count").textContent = `${active} of ${LATENTS} ${data.noun}s make up this image.`;
-  const count = state.edits.size;
+  const count = state.edits.size, on = active().length;
+  find("count").textContent = `${on} of ${LATENTS} ${data.noun}s make up this image.`;
   find("changes").textContent = count ? `${count} ${count === 1 ? "change" : "changes"}` : "";
   for (const [name, off] of [["undo", !done.length], ["redo", !undone.length],
-    ["reset", !count], ["off", !active]]) find(name).disabled = off;
+    ["reset", !count], ["off", !on]]) find(name).disabled = off;
   for (const same of cards.values()) same.forEach(syncCard);
 }
 
+// The squares of an atom's weights.
+function energyOf(latent) {
+  const [{ weights, inputs }] = decoders[chosen()].layers, each = weights.length / inputs;
+  return weights.subarray(latent * each, (latent + 1) * each).reduce((sum, w) => sum + w * w, 0);
+}
+
 // Shows all of a state that is new: another image, another decoder, one that was undone.
-let listed = "";
+let [listed, unchanged] = ["", null];
 function refresh() {
   const image = `${state.kind} ${state.index} ${chosen()}`;
   if (image !== listed) {
     listed = image;
-    const [{ weights, outputs: width }] = decoders[chosen()].layers;
-    const weight = ([latent, x]) => Math.abs(x) * Math.hypot(
-      ...weights.subarray(latent * width, (latent + 1) * width));
-    const active = [...start()].filter(([, x]) => x).map((entry) => [entry[0], weight(entry)]);
-    for (const latent of state.edits.keys()) {
-      if (!start().get(latent)) active.push([latent, Infinity]);
+    const code = codes[state.kind][state.index], energies = new Map();
+    for (const [number, x] of code) {
+      const latent = number % LATENTS;
+      energies.set(latent, (energies.get(latent) ?? 0) + x * x * energyOf(latent));
     }
-    active.sort((a, b) => b[1] - a[1]);
-    fill(find("active"), active.map(([latent]) => latent));
+    for (const latent of state.edits.keys()) {
+      if (!start().get(latent)) energies.set(latent, Infinity);
+    }
+    fill(find("active"), [...energies.keys()].sort((a, b) => energies.get(b) - energies.get(a)));
+    unchanged = decode(decoders[chosen()], code);
+    paintImage(document.querySelector("#unchanged canvas"), unchanged);
     for (const card of find("all").querySelectorAll(".card")) drawn.observe(card);
     for (const box of document.querySelectorAll("input[name=test]")) {
       box.checked = state.kind === "test" && Number(box.value) === state.index;
@@ -412,7 +449,7 @@ function build() {
   click("redo", () => travel(undone, done));
   click("reset", () => change(() => state.edits.clear()));
   click("off", () => change(() => {
-    for (const latent of current().keys()) set(latent, 0);
+    for (const latent of active()) set(latent, 0);
   }));
   click("random", () => change(() => {
     const others = codes.sample.length - (state.kind === "sample" ? 1 : 0);

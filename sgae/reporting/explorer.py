@@ -12,7 +12,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from sgae.networks.dense_layers import DenseLayer, apply_layers, rounded
+from sgae.networks.plain_layers import (
+  PlainLayer,
+  apply_layers,
+  cut_off,
+  rounded,
+)
 from sgae.reporting import pages, pictures
 from sgae.reporting.files import write_atomically
 
@@ -29,16 +34,18 @@ class Explored(NamedTuple):
     dataset: its name.
     image_shape: (H, W, C).
     scale: largest magnitude of images that are floats; 1 for bytes.
-    decoders: title -> layers; all take codes of K latents.
+    decoders: title -> layers; all take codes of K latents at P places.
     steps: title -> how many steps its phase has done.
     own: the titles of those that draw test images, and random samples, until a reader
       chooses another one.
     tests: images that are loaded with their codes, [T, ...]; none without an encoder.
-    test_codes: float32 [T, K].
+    test_codes: float32 [T, P, K].
     classes: name of the class of each, '' where it has none.
-    sample_codes: float32 [S, K], of random samples; S may be 0.
-    rates: float [K], share of the examples in which each latent is active.
+    sample_codes: float32 [S, P, K], of random samples; S may be 0.
+    rates: float [K], share of the examples in which each latent is active, of all
+      places together.
     largest: float [K], its largest magnitude in them; 0: it is never active.
+    usual: int [K], the place where it is strongest, on average over the examples.
     top: int [K, N], rows of `examples` in which it is largest, the first one most; -1:
       there are no more.
     examples: images; where `tests` has none, generated ones.
@@ -49,7 +56,7 @@ class Explored(NamedTuple):
   dataset: str
   image_shape: tuple[int, ...]
   scale: float
-  decoders: Mapping[str, Sequence[DenseLayer]]
+  decoders: Mapping[str, Sequence[PlainLayer]]
   steps: Mapping[str, int]
   own: tuple[str, str]
   tests: np.ndarray
@@ -58,6 +65,7 @@ class Explored(NamedTuple):
   sample_codes: np.ndarray
   rates: np.ndarray
   largest: np.ndarray
+  usual: np.ndarray
   top: np.ndarray
   examples: np.ndarray
   described: str
@@ -73,6 +81,7 @@ def write_explorer(directory: Path, explored: Explored) -> Path:
     "explorer.html.jinja", ("report.css", "explorer.css"), "explorer.js"
   )
   codes = np.concatenate([explored.test_codes, explored.sample_codes])
+  active_n = (codes != 0).any(axis=1).sum(axis=1)
   sparse = float((codes != 0).mean()) < 0.5
   noun = "atom" if sparse else "latent"
   data = json.dumps(_data(explored) | {"noun": noun}, allow_nan=False)
@@ -80,11 +89,12 @@ def write_explorer(directory: Path, explored: Explored) -> Path:
     name=explored.name,
     dataset=explored.dataset,
     image_shape=explored.image_shape,
-    latents=codes.shape[1],
+    latents=codes.shape[2],
+    places=codes.shape[1],
     linear=all(len(layers) == 1 for layers in explored.decoders.values()),
     sparse=sparse,
     noun=noun,
-    active=round(float((codes != 0).sum(axis=1).mean())),
+    active=round(float(active_n.mean())),
     decoders=list(explored.decoders),
     steps=explored.steps,
     tests=len(explored.tests),
@@ -98,7 +108,7 @@ def write_explorer(directory: Path, explored: Explored) -> Path:
   return directory / FILE_NAME
 
 
-def bytes_of(decoders: Mapping[str, Sequence[DenseLayer]]) -> int:
+def bytes_of(decoders: Mapping[str, Sequence[PlainLayer]]) -> int:
   """Returns how many bytes of a page the weights of decoders take."""
   numbers = sum(
     layer.weights.size + layer.bias.size
@@ -133,36 +143,48 @@ def _data(explored: Explored) -> dict[str, Any]:
     "samples": _codes(explored.sample_codes),
     "rates": _base64(explored.rates.astype(np.float32)),
     "largest": _base64(explored.largest.astype(np.float32)),
+    "usual": _base64(explored.usual.astype(np.int32)),
     "top": _base64(places.astype(np.int32)),
+    "where": "images in" if explored.test_codes.shape[1] == 1 else "places at",
     "sprite": sprite,
     "columns": SPRITE_COLUMNS,
   }
 
 
-def _layer(layer: DenseLayer) -> dict[str, Any]:
+def _layer(layer: PlainLayer) -> dict[str, Any]:
   return {
     "inputs": layer.weights.shape[0],
-    "outputs": layer.weights.shape[1],
+    "outputs": layer.weights.shape[-1],
+    "places": layer.places,
+    "kernel": layer.kernel,
+    "size": layer.size,
+    "cut": cut_off(layer),
     "weights": _base64(np.asarray(layer.weights).astype(np.float16)),
     "bias": _base64(np.asarray(layer.bias).astype(np.float16)),
     "activation": layer.activation,
   }
 
 
-def _codes(codes_nk: np.ndarray) -> dict[str, Any]:
-  """Returns codes by their active latents: how many, which, and their values."""
-  rows, latents = np.nonzero(codes_nk)
+def _codes(codes_npk: np.ndarray) -> dict[str, Any]:
+  """Returns codes by their numbers that are not 0: how many, which, and their values.
+
+  Number i is of the latent i modulo K.
+  """
+  count, places, latents = codes_npk.shape
+  flat = codes_npk.reshape(count, places * latents)
+  rows, numbers = np.nonzero(flat)
   return {
-    "counts": _base64(np.bincount(rows, minlength=len(codes_nk)).astype(np.int32)),
-    "latents": _base64(latents.astype(np.int32)),
-    "values": _base64(codes_nk[rows, latents].astype(np.float32)),
+    "counts": _base64(np.bincount(rows, minlength=count).astype(np.int32)),
+    "numbers": _base64(numbers.astype(np.int32)),
+    "values": _base64(flat[rows, numbers].astype(np.float32)),
   }
 
 
-def _rounding(decoders: Mapping[str, Sequence[DenseLayer]], codes: np.ndarray) -> float:
+def _rounding(decoders: Mapping[str, Sequence[PlainLayer]], codes: np.ndarray) -> float:
   """Returns by how much float16 weights change a pixel, at most, in model range."""
+  flat = codes.reshape(len(codes), -1)
   changes = [
-    np.abs(apply_layers(layers, codes) - apply_layers(rounded(layers), codes)).max()
+    np.abs(apply_layers(layers, flat) - apply_layers(rounded(layers), flat)).max()
     for layers in decoders.values()
   ]
   return float(max(changes))

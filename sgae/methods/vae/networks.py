@@ -34,8 +34,8 @@ class Vae(NamedTuple):
     decode: `decode(params, latents) -> outputs`, float32 [..., K] -> [..., H, W, C],
       which `likelihood` reads.
     posterior, likelihood: functions of these outputs.
-    decoder_layers: of all parameters, what makes images of latents; None: it is no
-      chain of fully connected layers.
+    decoder_layers: of all parameters, what makes images of latents as plain arrays;
+      None: it is no chain of such layers.
   """
 
   latent_dim: int
