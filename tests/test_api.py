@@ -105,6 +105,23 @@ def test_bytes_are_taken_for_images(run):
   np.testing.assert_array_equal(run.encode(images), expected)
 
 
+@pytest.mark.parametrize("shape", [(8, 8), (8, 8, 1), (4, 1, 8, 1), (0, 8, 8, 1)])
+def test_arrays_of_another_shape_are_refused(run, shape):
+  assert run.image_shape == (8, 8, 1)
+  for name in ("encode", "reconstruct", "discriminate"):
+    with pytest.raises(UserError, match=r"give one of shape \(B, 8, 8, 1\)"):
+      getattr(run, name)(np.zeros(shape, np.float32))
+
+
+def test_codes_latents_and_seeds_are_checked(run):
+  for function in (run.decode, run.generate):
+    with pytest.raises(UserError, match="give one of shape"):
+      function(np.zeros((3, 1), np.float32))
+  for seed in (-1, 2**32):
+    with pytest.raises(UserError, match=f"seed={seed} is too"):
+      run.sample(2, seed=seed)
+
+
 def test_metrics_are_columns(run):
   columns = run.metrics()
   assert columns["step"][-1] == 20

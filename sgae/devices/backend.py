@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import jax
@@ -46,11 +46,15 @@ def explain_out_of_memory() -> Iterator[None]:
     ) from error
 
 
-def enable_debug_checks() -> None:
-  """Turns on the checks of `config.debug`, for the rest of this process."""
-  jax.config.update("jax_debug_nans", True)
-  jax.config.update("jax_debug_key_reuse", True)
-  jax.config.update("jax_numpy_rank_promotion", "raise")
+@contextmanager
+def debug_checks(wanted: bool) -> Iterator[None]:
+  """Turns on JAX's checks of `config.debug`, if they are wanted, for a `with` block."""
+  with ExitStack() as checks:
+    if wanted:
+      checks.enter_context(jax.debug_nans(True))
+      checks.enter_context(jax.debug_key_reuse(True))
+      checks.enter_context(jax.numpy_rank_promotion("raise"))
+    yield
 
 
 def enable_compilation_cache(directory: Path) -> None:

@@ -14,6 +14,7 @@ import numpy as np
 from sgae import randomness
 from sgae.config import is_resumable
 from sgae.config_checks import at_least, choice
+from sgae.config_checks import seed as check_seed
 from sgae.data.cache import cache_root
 from sgae.data.resident import to_model_range
 from sgae.data.vectors import restored, standardised
@@ -37,6 +38,7 @@ class Run:
   one of the same name, the last one counts. Images are float32 in [-1, 1], or uint8,
   [B, H, W, C]; of a run on vectors they are float [B, D] in the units of the data, and
   so is what the run makes of them; a transcoder gives vectors of the second side.
+  Arrays of another shape raise a UserError.
 
   Attributes:
     workdir: the run directory.
@@ -118,11 +120,16 @@ class Run:
     Raises:
       AttributeError: no phase of the run has it.
     """
+    phase = self._phase_of(name)
+    function = self._programs[phase].functions[name]
+    bound = functools.partial(function, self.states[phase])
+    return lambda *arrays: bound(*map(_in_model_range, arrays))
+
+  def _phase_of(self, name: str) -> str:
+    """Returns the last phase that has a function of a name."""
     for phase in reversed(self.config.phases):
-      functions = self._programs[phase].functions
-      if name in functions:
-        bound = functools.partial(functions[name], self.states[phase])
-        return lambda *arrays: bound(*map(_in_model_range, arrays))
+      if name in self._programs[phase].functions:
+        return phase
     known = sorted({f for p in self._programs.values() for f in p.functions})
     raise AttributeError(
       f"{self.workdir} has no {name!r}: its phases {tuple(self.config.phases)} have "
@@ -148,9 +155,11 @@ class Run:
 
     Raises:
       AttributeError: no phase of the run generates.
-      UserError: the run does not draw such a class, or `count` is below 1.
+      UserError: the run does not draw such a class, `count` is below 1, or `seed` is
+        not from 0 to 2**32 - 1.
     """
     at_least("count", count, 1)
+    check_seed("seed", seed)
     for phase in reversed(self.config.phases):
       sampling = self._programs[phase].sampling
       if sampling is not None:
@@ -162,7 +171,7 @@ class Run:
 
   def generate(self, latents: jax.Array) -> jax.Array:
     """Returns the images of latents [B, Z], float32 [B, H, W, C] in [-1, 1]."""
-    return self.function("generate")(jnp.asarray(latents))
+    return self._call("generate", jnp.asarray(latents))
 
   def discriminate(self, images: jax.Array, *weights: jax.Array) -> jax.Array:
     """Returns the discriminator's logits [B], higher for images that look real.
@@ -173,28 +182,41 @@ class Run:
         classes.
     """
     given = map(jnp.asarray, weights)
-    return self.function("discriminate")(to_model_range(images), *given)
+    return self._call("discriminate", to_model_range(images), *given)
 
   def encode(self, images: jax.Array) -> jax.Array:
     """Returns sparse codes, float32 [B, K], or with places [B, h, w, K]."""
-    return self.function("encode")(self._taken(images))
+    return self._call("encode", self._taken(images))
 
   def decode(self, codes: jax.Array) -> jax.Array:
     """Returns the images of codes as `encode` gives them, changed or not."""
-    return self._given(self.function("decode")(jnp.asarray(codes)))
+    return self._given(self._call("decode", jnp.asarray(codes)))
 
   def approximate(self, images: jax.Array) -> jax.Array:
     """Returns the codes of a learned encoder, where `encode` solves for them."""
-    return self.function("approximate")(self._taken(images))
+    return self._call("approximate", self._taken(images))
 
   def reconstruct(self, images: jax.Array) -> jax.Array:
     """Returns images, encoded and decoded; of a transcoder the second side's."""
-    return self._given(self.function("reconstruct")(self._taken(images)))
+    return self._given(self._call("reconstruct", self._taken(images)))
+
+  def _call(self, name, *arrays):
+    """Calls a function with arrays of the shapes that it is for.
+
+    Others may be broadcast to them, and give numbers that mean nothing.
+    """
+    function = self.function(name)
+    shapes = self._programs[self._phase_of(name)].exportable.get(name, ())
+    for array, shape in zip(arrays, shapes, strict=False):
+      _check_shape(array, shape)
+    return function(*arrays)
 
   def _taken(self, images):
     if self.units is None:
       return to_model_range(images)
-    return standardised(jnp.asarray(images), self.units.taken)
+    vectors = jnp.asarray(images)
+    _check_shape(vectors, (self.units.taken.mean.size,))
+    return standardised(vectors, self.units.taken)
 
   def _given(self, images):
     return images if self.units is None else restored(images, self.units.given)
@@ -252,6 +274,16 @@ def stored_config(
   with contextlib.suppress(UserError):  # no home directory: it is compiled each time
     enable_compilation_cache(cache_root(config.data.cache_directory) / "jax")
   return config
+
+
+def _check_shape(array: Any, shape: tuple[int, ...]) -> None:
+  """Refuses all but one or more examples of a shape."""
+  if array.shape[1:] != shape or not len(array):
+    wanted = ", ".join(map(str, shape))
+    raise UserError(
+      f"an array of shape {array.shape} is not what the run takes: give one of shape "
+      f"(B, {wanted}), with B at least 1"
+    )
 
 
 def _in_model_range(array: Any) -> Any:

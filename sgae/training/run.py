@@ -16,8 +16,8 @@ from sgae.data.placement import SECOND_INPUTS, Placement, inputs_of, placed
 from sgae.data.reading import describe_data
 from sgae.devices import processes
 from sgae.devices.backend import (
+  debug_checks,
   enable_compilation_cache,
-  enable_debug_checks,
   explain_out_of_memory,
 )
 from sgae.devices.mesh import device_memory, fetch_local, make_mesh, replicate
@@ -69,8 +69,6 @@ def train(config: Any, workdir: Path, console: Console) -> None:
   check_trackers(config)
   ensure_root(config.data.cache_directory, workdir, console.line)
   enable_compilation_cache(cache_root(config.data.cache_directory) / "jax")
-  if config.debug:
-    enable_debug_checks()
   if not processes.is_leader():
     console = Console(quiet=True)
   with processes.leader_first("data"):
@@ -88,6 +86,7 @@ def train(config: Any, workdir: Path, console: Console) -> None:
   with (
     run_directory.claimed(workdir, config, processes.is_leader()) as stored,
     explain_out_of_memory(),
+    debug_checks(config.debug),
     processes.loss_awaited(),
   ):
     images = dataset.train.images
