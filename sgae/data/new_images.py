@@ -10,7 +10,7 @@ from ml_collections import ConfigDict
 from sgae.data import local, npz, pixels
 from sgae.data.pairs import ARRAYS
 from sgae.data.sources import resized
-from sgae.data.store import is_archive, open_store
+from sgae.data.store import is_archive, open_file, open_store
 from sgae.errors import UserError
 
 
@@ -29,14 +29,14 @@ def read_images(
   *,
   targets: bool = False,
 ) -> NewImages:
-  """Returns all images of a folder, an archive or a .npz file, whatever their classes.
+  """Returns an image, or all those of a folder, an archive or a .npz file.
 
-  They are read as the data of the run were: with its background, and resized where
-  its image_size resized these, which a line says. Those of a .npz file are called by
-  their numbers.
+  Classes are not read. Images are read as the data of the run were: with its
+  background, and resized where its image_size resized these, which a line says. Those
+  of a .npz file are called by their numbers.
 
   Args:
-    place: a folder, a .zip, .tar, .tar.gz or .tgz of one, or a .npz file.
+    place: an image, a folder, a .zip, .tar, .tar.gz or .tgz of one, or a .npz file.
     config: the ConfigDict `config.data` of the run.
     image_shape: (H, W, C) that they have to have.
     report: shows one plain line to the user.
@@ -55,11 +55,11 @@ def read_images(
     if config.image_size and images.shape[1:3] != (config.image_size,) * 2:
       images, changed = resized(images, config.image_size), len(images)
     names = list(map(str, range(len(images))))
-  elif os.path.isdir(root) or is_archive(root):
+  elif os.path.isdir(root) or is_archive(root) or _is_image(root):
     names, (images, _, changed) = _decoded(root, what, config, report)
   else:
     raise UserError(
-      f"--images={place!r} is no folder, archive or .npz file of images: choose one"
+      f"--images={place!r} is no image, folder, archive or .npz file: choose one"
     )
   if changed:
     report(
@@ -77,8 +77,12 @@ def read_images(
   return NewImages(names, images)
 
 
+def _is_image(path: str) -> bool:
+  return path.lower().endswith(pixels.SUFFIXES) and os.path.isfile(path)
+
+
 def _decoded(root, what, config, report) -> tuple[list[str], pixels.Decoded]:
-  store = open_store(root)
+  store = open_file(root) if _is_image(root) else open_store(root)
   names = [f.name for f in store.files if f.name.lower().endswith(pixels.SUFFIXES)]
   if not names:
     raise UserError(

@@ -74,6 +74,24 @@ def open_store(root: str) -> Store:
   return _open_archive(root, "tar file", _tar_members, _tar_contents)
 
 
+def open_file(path: str) -> Store:
+  """Returns a single file as a store of its own; `path` is absolute.
+
+  Raises:
+    UserError: it cannot be read.
+  """
+  try:
+    status = os.stat(path)
+  except OSError as error:
+    raise UserError(f"{local.shown(path)} cannot be read ({error.strerror})") from error
+  file = File(os.path.basename(path), status.st_size, status.st_mtime_ns)
+
+  def contents(names):
+    return ((name, path) for name in names)
+
+  return Store("file", (file,), (), (), lambda name: local.shown(path), contents)
+
+
 def _open_folder(root: str) -> Store:
   files, folders, unread = [], [], []
   for entry, name in _walk(root, "", frozenset()):

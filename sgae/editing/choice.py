@@ -67,7 +67,8 @@ def check_inversion(choice: InvertChoice) -> None:
   """
   if not choice.images:
     raise UserError(
-      "--mode=invert needs images: give --images=FOLDER, an archive or a .npz file"
+      "--mode=invert needs images: give --images=PLACE, an image, a folder, "
+      "an archive or a .npz file"
     )
   _check_iterations(choice.iterations)
   samples.check(samples.Choice(seed=choice.seed), 0)

@@ -75,7 +75,8 @@ def apply_to_images(
   """
   if not images:
     raise UserError(
-      f"--mode={mode} needs images: give --images=FOLDER, an archive or a .npz file"
+      f"--mode={mode} needs images: give --images=PLACE, an image, a folder, "
+      "an archive or a .npz file"
     )
   config = stored_config(workdir, overrides, console.line)
   shape = tuple(run_directory.read(workdir)["image_shape"])

@@ -11,6 +11,20 @@ from sgae.errors import UserError
 RANDOM = np.random.default_rng(0)
 
 
+def test_one_image_is_a_folder_of_one(tmp_path):
+  image = RANDOM.integers(0, 256, (16, 16), dtype=np.uint8)
+  Image.fromarray(image).save(tmp_path / "Mine.PNG")
+  config, said = digits.get_config().data, []
+  found = read_images(str(tmp_path / "Mine.PNG"), config, (16, 16, 1), said.append)
+  assert found.names == ["Mine.PNG"]
+  np.testing.assert_array_equal(found.images[0, ..., 0], image)
+  (tmp_path / "broken.png").write_bytes(b"no image")
+  with pytest.raises(UserError, match="broken.png"):
+    read_images(str(tmp_path / "broken.png"), config, (16, 16, 1), said.append)
+  with pytest.raises(UserError, match="is no image, folder"):
+    read_images(str(tmp_path / "absent.png"), config, (16, 16, 1), said.append)
+
+
 @pytest.mark.parametrize("stored", ["folder", "npz"])
 def test_a_line_says_which_images_are_resized(tmp_path, stored):
   config, said = digits.get_config().data, []
