@@ -13,6 +13,7 @@ import pytest
 
 import sgae
 from sgae.errors import UserError
+from sgae.runs import load
 from tests.runs import copy_of
 from tests.systems import ROOT
 
@@ -129,6 +130,14 @@ def test_metrics_are_columns(run):
   assert "sae/fvu" in run.metrics("sae")
   assert set(run.params) == {"sae", "gan"}
   assert run.params["sae"]["decoder"]["atoms"].shape == (24, 64)
+
+
+def test_what_reads_a_run_takes_only_fields_that_it_reads(whole_run):
+  for field in ("gan.steps", "logging.tensorboard", "seed", "debug"):
+    with pytest.raises(UserError, match=f"--config.{field} has no effect here"):
+      load.stored_config(whole_run, {field: 1})
+  found = load.stored_config(whole_run, {"evaluation.num_samples": 80})
+  assert found.evaluation.num_samples == 80
 
 
 def test_what_is_not_there_is_said_in_one_line(run, tmp_path):

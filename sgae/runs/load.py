@@ -12,7 +12,6 @@ import jax.numpy as jnp
 import numpy as np
 
 from sgae import randomness
-from sgae.config import is_resumable
 from sgae.config_checks import at_least, choice
 from sgae.config_checks import seed as check_seed
 from sgae.data.cache import cache_root
@@ -28,6 +27,20 @@ from sgae.reporting.metrics import read_metrics
 from sgae.runs import directory as run_directory
 from sgae.runs import units as run_units
 from sgae.runs.states import read_states
+
+# Fields that matter to what reads a run, by how their names begin; of those that a
+# resume may change, the others are of training alone.
+CHANGEABLE = (
+  "data.path",
+  "data.directory",
+  "data.second.path",
+  "data.second.directory",
+  "data.allow_changed",
+  "data.placement",
+  "data.cache_directory",
+  "evaluation.",
+  "parallel.",
+)
 
 
 class Run:
@@ -257,14 +270,13 @@ def stored_config(
 
   Args:
     workdir: a run directory; its own config is used.
-    overrides: fields set by hand, {'data.directory': ...}; only those that a resume may
-      change.
+    overrides: fields set by hand, {'data.directory': ...}; only those of `CHANGEABLE`.
     report: as for `directory.stored_config`.
 
   Raises:
     UserError: no run, or another field set.
   """
-  fixed = [field for field in overrides if not is_resumable(field)]
+  fixed = [field for field in overrides if not field.startswith(CHANGEABLE)]
   if fixed:
     raise UserError(
       f"--config.{fixed[0]} has no effect here: this mode uses the config that "
