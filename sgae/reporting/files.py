@@ -31,10 +31,11 @@ def explained(path: str | os.PathLike) -> Iterator[None]:
   try:
     yield
   except OSError as error:
+    wrong_kind = isinstance(error, FileExistsError | NotADirectoryError)
+    advice = "" if wrong_kind else "free some space, or "
     raise UserError(
-      f"cannot read or write {path}: {error.strerror or error};"
-      " free some space, or choose a writable directory with --workdir, or with"
-      " --output where a run is only read"
+      f"cannot read or write {path}: {error.strerror or error}; {advice}choose a "
+      "writable directory with --workdir, or with --output where a run is only read"
     ) from error
 
 

@@ -51,7 +51,10 @@ def test_a_path_below_a_file_is_refused_in_one_line(tmp_path):
     write_json(path, {})
   assert str(path) in str(refusal.value)
   assert "--workdir" in str(refusal.value)
+  assert "free some space" not in str(refusal.value)
   assert "\n" not in str(refusal.value)
+  with pytest.raises(UserError, match="File exists; choose a writable directory"):
+    files.require_writable(tmp_path / "file")
 
 
 def test_json_is_sorted_indented_and_strict(tmp_path):
