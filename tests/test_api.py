@@ -106,7 +106,7 @@ def test_bytes_are_taken_for_images(run):
   np.testing.assert_array_equal(run.encode(images), expected)
 
 
-@pytest.mark.parametrize("shape", [(8, 8), (8, 8, 1), (4, 1, 8, 1), (0, 8, 8, 1)])
+@pytest.mark.parametrize("shape", [(8, 8), (3, 8, 8), (4, 1, 8, 1), (0, 8, 8, 1)])
 def test_arrays_of_another_shape_are_refused(run, shape):
   assert run.image_shape == (8, 8, 1)
   for name in ("encode", "reconstruct", "discriminate"):
@@ -114,7 +114,23 @@ def test_arrays_of_another_shape_are_refused(run, shape):
       getattr(run, name)(np.zeros(shape, np.float32))
 
 
+def test_checks_let_traced_arrays_pass(run):
+  size = jax.export.symbolic_shape("b, 8, 8, 1")
+  exported = jax.export.export(jax.jit(run.encode))(
+    jax.ShapeDtypeStruct(size, jnp.float32)
+  )
+  images = np.zeros((3, 8, 8, 1), np.float32)
+  np.testing.assert_allclose(exported.call(images), run.encode(images), atol=1e-6)
+  codes = run.encode(images)
+  one_by_one = jax.vmap(run.decode)(codes)
+  np.testing.assert_allclose(one_by_one[:, 0], run.decode(codes), atol=1e-6)
+  drawn = jax.vmap(lambda seed: run.sample(2, seed=seed))(jnp.arange(2))
+  np.testing.assert_allclose(drawn[1], run.sample(2, seed=1), atol=1e-6)
+
+
 def test_codes_latents_and_seeds_are_checked(run):
+  with pytest.raises(UserError, match="takes 1 arrays of this run, and was given 2"):
+    run.discriminate(np.zeros((3, 8, 8, 1), np.float32), np.zeros((3, 10)))
   for function in (run.decode, run.generate):
     with pytest.raises(UserError, match="give one of shape"):
       function(np.zeros((3, 1), np.float32))
@@ -133,11 +149,14 @@ def test_metrics_are_columns(run):
 
 
 def test_what_reads_a_run_takes_only_fields_that_it_reads(whole_run):
-  for field in ("gan.steps", "logging.tensorboard", "seed", "debug"):
+  for field in ("gan.steps", "logging.tensorboard", "seed", "debug", "code.k"):
     with pytest.raises(UserError, match=f"--config.{field} has no effect here"):
       load.stored_config(whole_run, {field: 1})
   found = load.stored_config(whole_run, {"evaluation.num_samples": 80})
   assert found.evaluation.num_samples == 80
+  # the feature extractor is no phase of the run, and may have to be trained
+  found = load.stored_config(whole_run, {"classifier.steps": 100})
+  assert found.classifier.steps == 100
 
 
 def test_what_is_not_there_is_said_in_one_line(run, tmp_path):

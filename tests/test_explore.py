@@ -117,6 +117,13 @@ def test_peaks_are_the_strongest_numbers_over_all_places():
   assert explore.peaks_of(codes).tolist() == [[-3, -2], [0, 5]]
 
 
+def test_the_usual_place_is_that_of_the_largest_mean_and_else_the_middle():
+  codes = np.zeros((2, 6, 3), np.float32)  # of 2 x 3 places
+  codes[0, 5, 0], codes[:, 1, 0] = 3, 2
+  codes[0, 0, 1] = -1
+  assert explore.usual_places(codes, (2, 3)).tolist() == [1, 0, 4]
+
+
 def test_top_examples_are_in_order_and_active():
   codes = np.zeros((20, 3), np.float32)
   codes[[3, 7, 11], 0] = 1, 5, 2
@@ -132,9 +139,10 @@ def test_top_examples_are_in_order_and_active():
   "case, reason",
   [
     ("attention", "it is for decoders of dense layers and transposed convolutions"),
-    ("slow", "the decoder of sae takes 0 million products for an image, and 0 million"),
+    ("slow", "the decoder of sae takes 0.0 million products for an image, and 0"),
     ("vectors", "vectors have no pictures"),
     ("large", "the weights of sae and gan would take 0 MB of the page, and 0 MB"),
+    ("full", "the codes would take 0 MB of the page, and 0 MB are the most"),
     ("diverged", "the decoder of sae has weights that float16 cannot hold"),
   ],
 )
@@ -153,6 +161,9 @@ def test_a_line_says_why_there_is_none(case, reason, tmp_path, monkeypatch):
       config.phases = ("sae",)
     config, dataset, states = fresh(config)
   if case == "large":
+    monkeypatch.setattr(explore, "MOST_BYTES", 1000)
+  if case == "full":
+    monkeypatch.setattr(explore, "bytes_of", lambda decoders: 0)
     monkeypatch.setattr(explore, "MOST_BYTES", 1000)
   if case == "slow":
     monkeypatch.setattr(explore, "MOST_PRODUCTS", 10)

@@ -58,6 +58,8 @@ def read_images(
   elif os.path.isdir(root) or is_archive(root) or _is_image(root):
     names, (images, _, changed) = _decoded(root, what, config, report)
   else:
+    if not os.path.exists(root):
+      raise UserError(f"--images={place!r} does not exist: choose images that do")
     raise UserError(
       f"--images={place!r} is no image, folder, archive or .npz file: choose one"
     )

@@ -18,7 +18,7 @@ class InvertChoice(NamedTuple):
   """The flags of `--mode=invert`.
 
   Attributes:
-    images: a folder, an archive or a .npz file, see `data.new_images`.
+    images: an image, a folder, an archive or a .npz file, see `data.new_images`.
     space: 'code' or 'latent'.
     iterations: of Adam; 0: the start alone.
     seed: of the draws that images start from; -1: the run's.
@@ -34,7 +34,7 @@ class EditChoice(NamedTuple):
   """The flags of `--mode=edit`.
 
   Attributes:
-    images: a folder, an archive or a .npz file of images that are inverted first; an
+    images: an image, a folder, an archive or a .npz file, inverted first; an
       `invert.npz` of the run holds their points already. '': samples are edited.
     space: 'code' or 'latent'.
     iterations: of the inversion; 0: images are only encoded.

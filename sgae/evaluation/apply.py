@@ -61,7 +61,7 @@ def apply_to_images(
     mode: of the command line, for messages.
     function: one of `Program.functions`, of (state, images float32 in [-1, 1]); each
       row of its result depends on the same row of the images.
-    images: a folder, an archive or a .npz file, see `data.new_images`.
+    images: an image, a folder, an archive or a .npz file, see `data.new_images`.
     console: where lines go.
     member: of a population; -1: the first one.
     phase_of: `phase_of(config, image_shape)` names the phase, or raises UserError.

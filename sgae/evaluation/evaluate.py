@@ -42,8 +42,8 @@ def evaluate_run(
 
   Args:
     workdir: a run directory; its stored config is used.
-    overrides: fields set by the user, {'data.directory': ...}; only fields that a
-      resume may change.
+    overrides: fields set by the user, {'data.directory': ...}; see
+      `load.stored_config`.
     console: where the tables go.
     target: distance at which a member of a population counts as a success; 0: the
       share of successes is left out.

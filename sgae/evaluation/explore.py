@@ -1,7 +1,7 @@
 """From the states of a run to its explorer: decoders, codes, and what latents do."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,16 +25,22 @@ from sgae.networks.plain_layers import (
 )
 from sgae.reporting import pictures
 from sgae.reporting.console import Console
-from sgae.reporting.explorer import MOST_BYTES, Explored, bytes_of, write_explorer
+from sgae.reporting.explorer import (
+  MOST_BYTES,
+  Explored,
+  bytes_of,
+  bytes_of_codes,
+  write_explorer,
+)
 
 TESTS, SAMPLES = 100, 200  # images that can be loaded
 # Of the images in which the use of latents is counted: how many, their numbers, and
 # those of their codes, at most.
-EXAMPLES, PIXELS, CODE_NUMBERS = 4096, 1 << 22, 1 << 26
+EXAMPLES, PIXELS, CODE_NUMBERS = 4096, 1 << 22, 1 << 24
 TOP = 6  # images in which a latent is largest
 MOST_CLASSES = 20  # that the images to load are spread over
 
-# That a browser does for an image; it should show ten in a second.
+# Products that a browser may do for an image, so that it shows ten in a second.
 MOST_PRODUCTS = 20_000_000
 # (codes [N, P, K] of P places, pictures of them as stored, what they are)
 Examples = tuple[np.ndarray, np.ndarray, str]
@@ -100,16 +106,12 @@ def explored(
   samples = _sample_codes(programs, states, decoders)
   titles = {METHODS[phase].report.title: layers for phase, layers in decoders.items()}
   first, last = list(titles)[0], list(titles)[-1]
-  codes, images, described = tests or _of_samples(samples, titles[last], shape)
-  for phase, layers in decoders.items():
-    count = products(layers, (codes != 0).sum(axis=(1, 2)).mean())
-    if count > MOST_PRODUCTS:
-      return (
-        f"the decoder of {phase} takes {count / 1e6:,.0f} million products for an "
-        f"image, and {MOST_PRODUCTS / 1e6:.0f} million are the most"
-      )
-  peaks = peaks_of(codes)
+  codes = tests[0] if tests else samples
   chosen = _spread(dataset.test.labels[: len(codes)]) if tests else np.arange(0)
+  if reason := _too_much(decoders, [codes[chosen], samples]):
+    return reason
+  codes, images, described = tests or _of_samples(samples, titles[last], shape)
+  peaks = peaks_of(codes)
   labels = dataset.test.labels[chosen]
   names = names_of_classes(dataset)
   return Explored(
@@ -126,7 +128,7 @@ def explored(
     sample_codes=samples[:SAMPLES],
     rates=(codes != 0).mean(axis=(0, 1)),
     largest=np.abs(peaks).max(axis=0),
-    usual=np.abs(codes).mean(axis=0).argmax(axis=0),
+    usual=usual_places(codes, decoders[next(iter(decoders))][0].places),
     top=top_examples(peaks),
     examples=images,
     described=described,
@@ -137,6 +139,17 @@ def peaks_of(codes_npk: np.ndarray) -> np.ndarray:
   """Returns the number of largest magnitude over all places, [N, K]."""
   strongest = np.abs(codes_npk).argmax(axis=1, keepdims=True)
   return np.take_along_axis(codes_npk, strongest, axis=1)[:, 0]
+
+
+def usual_places(codes_npk: np.ndarray, places: tuple[int, int]) -> np.ndarray:
+  """Returns the place where each latent is strongest on average, int [K].
+
+  The middle one for a latent that is never active.
+  """
+  strengths_pk = np.abs(codes_npk).mean(axis=0)
+  rows, columns = places
+  middle = rows // 2 * columns + columns // 2
+  return np.where(strengths_pk.any(axis=0), strengths_pk.argmax(axis=0), middle)
 
 
 def top_examples(codes_nk: np.ndarray) -> np.ndarray:
@@ -179,7 +192,7 @@ def _decoders(
   if not found:
     return (
       "it is for decoders of dense layers and transposed convolutions, without "
-      "normalization and attention, and the run has none"
+      "normalization, attention and classes, and the run has none"
     )
   encoding = [phase for phase in found if "encode" in programs[phase].functions]
   shape = code_shape(found[[*encoding, *found][0]])
@@ -196,6 +209,24 @@ def _decoders(
     if not all(np.isfinite(part).all() for part in parts):
       return f"the decoder of {phase} has weights that float16 cannot hold"
   return found
+
+
+def _too_much(decoders, loaded: Sequence[np.ndarray]) -> str:
+  """Returns why a browser could not show the codes that are loaded, '' if it can."""
+  counts_n = np.concatenate([(codes != 0).sum(axis=(1, 2)) for codes in loaded])
+  if bytes_of_codes(int(counts_n.sum())) > MOST_BYTES:
+    return (
+      f"the codes would take {bytes_of_codes(int(counts_n.sum())) / 1e6:,.0f} MB of "
+      f"the page, and {MOST_BYTES / 1e6:.0f} MB are the most"
+    )
+  for phase, layers in decoders.items():
+    count = products(layers, counts_n.mean())
+    if count > MOST_PRODUCTS:
+      return (
+        f"the decoder of {phase} takes {count / 1e6:,.1f} million products for an "
+        f"image, and {MOST_PRODUCTS / 1e6:.0f} million are the most"
+      )
+  return ""
 
 
 def _of_tests(programs, states, decoders, dataset: Dataset) -> Examples | None:
@@ -235,7 +266,9 @@ def _sample_codes(programs, states, decoders) -> np.ndarray:
 def _by_place(codes: np.ndarray) -> np.ndarray:
   """Returns codes [N, K] or [N, h, w, K] as float32 [N, P, K]."""
   places = math.prod(codes.shape[1:-1])
-  return codes.reshape(len(codes), places, codes.shape[-1]).astype(np.float32)
+  return codes.reshape(len(codes), places, codes.shape[-1]).astype(
+    np.float32, copy=False
+  )
 
 
 def _of_samples(codes, layers, shape) -> Examples:

@@ -37,8 +37,8 @@ def image_to_image_run(
     workdir: a run directory; its last phase with the function is used.
     overrides: as for `evaluate_run`.
     mode: of the command line.
-    images: a folder, an archive or a .npz file of images of the shape that the function
-      takes, see `data.new_images`.
+    images: an image, a folder, an archive or a .npz file, of the shape that the
+      function takes, see `data.new_images`.
     console: where the names of the files go.
     member: of a population; -1: the first one.
     output: the directory that files go to; None: the run directory.

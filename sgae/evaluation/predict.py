@@ -38,7 +38,7 @@ def predict_run(
   Args:
     workdir: a run directory; its last phase that names classes is used.
     overrides: as for `evaluate_run`.
-    images: a folder, an archive or a .npz file, see `data.new_images`.
+    images: an image, a folder, an archive or a .npz file, see `data.new_images`.
     console: where the counts and the names of the files go.
     member: of a population; -1: the first one.
     output: the directory that files go to; None: the run directory.

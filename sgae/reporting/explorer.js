@@ -102,7 +102,8 @@ const largest = (() => {
   const seen = floats(data.largest), known = [...seen].filter((x) => x > 0).sort((a, b) => a - b);
   return seen.map((x) => x || known[known.length >> 1] || 1);
 })();
-// The strength of a latent is its largest value over all places.
+// The strength of a latent is its value at the place where that is largest, or most
+// negative.
 function strengthsOf(code) {
   const found = new Map();
   for (const [number, x] of code) {
@@ -270,8 +271,8 @@ function makeCard(latent) {
   slider.addEventListener("change", () => { dragging = false; settle(latent); });
   card.querySelector(".atom").addEventListener("click", () => {
     remember();
-    const usual = start().get(latent) || largest[latent];
-    set(latent, value(latent) === 0 ? usual : 0);
+    const before = start().get(latent) || largest[latent];
+    set(latent, value(latent) === 0 ? before : 0);
     show();
     settle(latent);
   });
@@ -405,8 +406,9 @@ function refresh() {
     const code = codes[state.kind][state.index], energies = new Map();
     for (const [number, x] of code) {
       const latent = number % LATENTS;
-      energies.set(latent, (energies.get(latent) ?? 0) + x * x * energyOf(latent));
+      energies.set(latent, (energies.get(latent) ?? 0) + x * x);
     }
+    for (const [latent, squares] of energies) energies.set(latent, squares * energyOf(latent));
     for (const latent of state.edits.keys()) {
       if (!start().get(latent)) energies.set(latent, Infinity);
     }

@@ -23,7 +23,7 @@ from sgae.reporting.files import write_atomically
 
 FILE_NAME = "explorer.html"
 SPRITE_COLUMNS = 64  # images in a row of the picture that holds all of them
-MOST_BYTES = 20_000_000  # of the weights in a page
+MOST_BYTES = 20_000_000  # of the weights in a page, and of the codes
 
 
 class Explored(NamedTuple):
@@ -81,7 +81,6 @@ def write_explorer(directory: Path, explored: Explored) -> Path:
     "explorer.html.jinja", ("report.css", "explorer.css"), "explorer.js"
   )
   codes = np.concatenate([explored.test_codes, explored.sample_codes])
-  active_n = (codes != 0).any(axis=1).sum(axis=1)
   sparse = float((codes != 0).mean()) < 0.5
   noun = "atom" if sparse else "latent"
   data = json.dumps(_data(explored) | {"noun": noun}, allow_nan=False)
@@ -91,10 +90,11 @@ def write_explorer(directory: Path, explored: Explored) -> Path:
     image_shape=explored.image_shape,
     latents=codes.shape[2],
     places=codes.shape[1],
+    numbers=codes.shape[1] * codes.shape[2],
     linear=all(len(layers) == 1 for layers in explored.decoders.values()),
     sparse=sparse,
     noun=noun,
-    active=round(float(active_n.mean())),
+    active=round(float((codes != 0).sum(axis=(1, 2)).mean())),
     decoders=list(explored.decoders),
     steps=explored.steps,
     tests=len(explored.tests),
@@ -116,6 +116,11 @@ def bytes_of(decoders: Mapping[str, Sequence[PlainLayer]]) -> int:
     for layer in layers
   )
   return numbers * 2 * 4 // 3  # float16, in base64
+
+
+def bytes_of_codes(numbers: int) -> int:
+  """Returns how many bytes of a page so many numbers of codes take."""
+  return numbers * 8 * 4 // 3  # which it is, as int32, and float32, in base64
 
 
 def _data(explored: Explored) -> dict[str, Any]:

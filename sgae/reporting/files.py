@@ -31,8 +31,8 @@ def explained(path: str | os.PathLike) -> Iterator[None]:
   try:
     yield
   except OSError as error:
-    wrong_kind = isinstance(error, FileExistsError | NotADirectoryError)
-    advice = "" if wrong_kind else "free some space, or "
+    in_the_way = FileExistsError | NotADirectoryError | IsADirectoryError
+    advice = "" if isinstance(error, in_the_way) else "free some space, or "
     raise UserError(
       f"cannot read or write {path}: {error.strerror or error}; {advice}choose a "
       "writable directory with --workdir, or with --output where a run is only read"

@@ -12,6 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from sgae import randomness
+from sgae.config import is_resumable
 from sgae.config_checks import at_least, choice
 from sgae.config_checks import seed as check_seed
 from sgae.data.cache import cache_root
@@ -28,19 +29,9 @@ from sgae.runs import directory as run_directory
 from sgae.runs import units as run_units
 from sgae.runs.states import read_states
 
-# Fields that matter to what reads a run, by how their names begin; of those that a
-# resume may change, the others are of training alone.
-CHANGEABLE = (
-  "data.path",
-  "data.directory",
-  "data.second.path",
-  "data.second.directory",
-  "data.allow_changed",
-  "data.placement",
-  "data.cache_directory",
-  "evaluation.",
-  "parallel.",
-)
+# Of the fields that a resume may change, those that only training reads, by how their
+# names begin; so are those of the methods that the run trains.
+OF_TRAINING = ("debug", "profile.", "train.", "checkpoint.", "logging.")
 
 
 class Run:
@@ -50,8 +41,8 @@ class Run:
   them. Those of a phase are there if the run has trained it; where several phases have
   one of the same name, the last one counts. Images are float32 in [-1, 1], or uint8,
   [B, H, W, C]; of a run on vectors they are float [B, D] in the units of the data, and
-  so is what the run makes of them; a transcoder gives vectors of the second side.
-  Arrays of another shape raise a UserError.
+  so is what the run makes of them; a transcoder gives vectors of the second side. The
+  methods below refuse arrays whose last axes are not of that shape by a UserError.
 
   Attributes:
     workdir: the run directory.
@@ -172,7 +163,8 @@ class Run:
         not from 0 to 2**32 - 1.
     """
     at_least("count", count, 1)
-    check_seed("seed", seed)
+    if isinstance(seed, int | np.integer):  # else it is traced
+      check_seed("seed", int(seed))
     for phase in reversed(self.config.phases):
       sampling = self._programs[phase].sampling
       if sampling is not None:
@@ -219,9 +211,9 @@ class Run:
     Others may be broadcast to them, and give numbers that mean nothing.
     """
     function = self.function(name)
-    shapes = self._programs[self._phase_of(name)].exportable.get(name, ())
-    for array, shape in zip(arrays, shapes, strict=False):
-      _check_shape(array, shape)
+    shapes = self._programs[self._phase_of(name)].exportable.get(name)
+    if shapes is not None:
+      _check_arrays(name, arrays, shapes)
     return function(*arrays)
 
   def _taken(self, images):
@@ -270,27 +262,44 @@ def stored_config(
 
   Args:
     workdir: a run directory; its own config is used.
-    overrides: fields set by hand, {'data.directory': ...}; only those of `CHANGEABLE`.
+    overrides: fields set by hand, {'data.directory': ...}; only those that a resume may
+      change, and that not training alone reads.
     report: as for `directory.stored_config`.
 
   Raises:
     UserError: no run, or another field set.
   """
-  fixed = [field for field in overrides if not field.startswith(CHANGEABLE)]
-  if fixed:
-    raise UserError(
-      f"--config.{fixed[0]} has no effect here: this mode uses the config that "
-      f"{workdir} was trained with"
-    )
+  config = run_directory.stored_config(workdir, {})
+  for field in overrides:
+    trained = field.startswith(OF_TRAINING) or field.split(".")[0] in config.phases
+    if trained or not is_resumable(field):
+      raise UserError(
+        f"--config.{field} has no effect here: this mode uses the config that "
+        f"{workdir} was trained with"
+      )
   config = run_directory.stored_config(workdir, overrides, report)
   with contextlib.suppress(UserError):  # no home directory: it is compiled each time
     enable_compilation_cache(cache_root(config.data.cache_directory) / "jax")
   return config
 
 
+def _check_arrays(name: str, arrays: Any, shapes: Any) -> None:
+  """Refuses another number of arrays than of shapes, and arrays of other shapes."""
+  if len(arrays) != len(shapes):
+    raise UserError(
+      f"{name} takes {len(shapes)} arrays of this run, and was given {len(arrays)}"
+    )
+  leading = []
+  for array, shape in zip(arrays, shapes, strict=True):
+    _check_shape(array, shape)
+    leading.append(array.shape[: -len(shape)])
+  if any(axes != leading[0] for axes in leading):
+    raise UserError(f"{name} takes equally many of each array, not {leading}")
+
+
 def _check_shape(array: Any, shape: tuple[int, ...]) -> None:
-  """Refuses all but one or more examples of a shape."""
-  if array.shape[1:] != shape or not len(array):
+  """Refuses an array whose last axes are not `shape`, or that holds no example."""
+  if array.shape[-len(shape) :] != shape or array.shape[:1] == (0,):
     wanted = ", ".join(map(str, shape))
     raise UserError(
       f"an array of shape {array.shape} is not what the run takes: give one of shape "

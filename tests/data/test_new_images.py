@@ -21,8 +21,11 @@ def test_one_image_is_a_folder_of_one(tmp_path):
   (tmp_path / "broken.png").write_bytes(b"no image")
   with pytest.raises(UserError, match="broken.png"):
     read_images(str(tmp_path / "broken.png"), config, (16, 16, 1), said.append)
-  with pytest.raises(UserError, match="is no image, folder"):
+  with pytest.raises(UserError, match="absent.png' does not exist"):
     read_images(str(tmp_path / "absent.png"), config, (16, 16, 1), said.append)
+  (tmp_path / "notes.txt").write_text("no image")
+  with pytest.raises(UserError, match="is no image, folder, archive or .npz file"):
+    read_images(str(tmp_path / "notes.txt"), config, (16, 16, 1), said.append)
 
 
 @pytest.mark.parametrize("stored", ["folder", "npz"])

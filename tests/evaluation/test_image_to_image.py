@@ -82,7 +82,7 @@ def test_what_cannot_be_done_is_refused(whole_run, tmp_path):
     ("upscale", "rgb.npz", "has no 'upscale' for --mode=upscale"),
     ("reconstruct", "rgb.npz", "8x8 pixels with 3 channels, but the run takes 8x8"),
     ("reconstruct", "small.npz", "none of them 0"),
-    ("reconstruct", "absent", "is no image, folder, archive or .npz file"),
+    ("reconstruct", "absent", "does not exist"),
   ):
     with pytest.raises(UserError, match=words) as refusal:
       passed(whole_run, tmp_path / images, tmp_path, mode)
