@@ -14,12 +14,12 @@
 Zhao et al.: 18 members, three rates of each player, two margins (of `gan` and `began`,
 which have none, two seeds). Layers and width are structure, and take a run each.
 
-In the cell 2-128 14 of 18 members of `pt`, 5 of `plain` and 4 of `gan` draw all ten
-classes within a Frechet distance of 400 (1,000 samples, feature extractor mnist
-dc386622b326, floor 6.9; commit b644765, 2 cores of an Intel Xeon with other work on
-them, 5 minutes each). 3,000 rounds of `:began` take 1 min 50 s of processor time, and
-end at a distance of 272 (10,000 samples, floor 1.8), still falling. The other kinds
-alone are not measured. configs/README.md says more.
+In the cells 1-128, 2-128 and 3-128 36 of 54 members of `pt`, 15 of `plain` and 7 of
+`gan` draw all ten classes within a Frechet distance of 400 (1,000 samples, feature
+extractor mnist dc386622b326, floor 6.9; commits b644765 and 767b091, 5 minutes each on
+2 cores of an Intel Xeon with other work on them). 3,000 rounds of `:began` take 1 min
+50 s of processor time, and end at a distance of 272 (10,000 samples, floor 1.8), still
+falling. The other kinds alone are not measured. configs/README.md says more.
 """
 
 from typing import Any
