@@ -108,7 +108,7 @@ def test_places_without_images_and_runs_without_classes_are_refused(trained, tmp
   damaged.mkdir()
   for place, words in (
     ("", "--mode=predict needs images"),
-    (str(tmp_path / "nothing"), "is no folder"),
+    (str(tmp_path / "nothing"), "does not exist"),
     (str(damaged), "holds no images"),
   ):
     with pytest.raises(UserError, match=words):
