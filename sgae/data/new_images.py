@@ -55,11 +55,13 @@ def read_images(
     if config.image_size and images.shape[1:3] != (config.image_size,) * 2:
       images, changed = resized(images, config.image_size), len(images)
     names = list(map(str, range(len(images))))
-  elif os.path.isdir(root) or is_archive(root) or _is_image(root):
-    names, (images, _, changed) = _decoded(root, what, config, report)
+  elif root.lower().endswith(pixels.SUFFIXES) and os.path.isfile(root):
+    names, (images, _, changed) = _decoded(open_file(root), what, config, report)
+  elif os.path.isdir(root) or is_archive(root):
+    names, (images, _, changed) = _decoded(open_store(root), what, config, report)
+  elif not os.path.exists(root):
+    raise UserError(f"--images={place!r} does not exist: choose images that do")
   else:
-    if not os.path.exists(root):
-      raise UserError(f"--images={place!r} does not exist: choose images that do")
     raise UserError(
       f"--images={place!r} is no image, folder, archive or .npz file: choose one"
     )
@@ -79,12 +81,7 @@ def read_images(
   return NewImages(names, images)
 
 
-def _is_image(path: str) -> bool:
-  return path.lower().endswith(pixels.SUFFIXES) and os.path.isfile(path)
-
-
-def _decoded(root, what, config, report) -> tuple[list[str], pixels.Decoded]:
-  store = open_file(root) if _is_image(root) else open_store(root)
+def _decoded(store, what, config, report) -> tuple[list[str], pixels.Decoded]:
   names = [f.name for f in store.files if f.name.lower().endswith(pixels.SUFFIXES)]
   if not names:
     raise UserError(

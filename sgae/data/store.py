@@ -80,10 +80,8 @@ def open_file(path: str) -> Store:
   Raises:
     UserError: it cannot be read.
   """
-  try:
+  with local.explained(path, "an image"):
     status = os.stat(path)
-  except OSError as error:
-    raise UserError(f"{local.shown(path)} cannot be read ({error.strerror})") from error
   file = File(os.path.basename(path), status.st_size, status.st_mtime_ns)
 
   def contents(names):

@@ -199,11 +199,9 @@ def _decoders(
   found = {
     phase: layers for phase, layers in found.items() if code_shape(layers) == shape
   }
-  if bytes_of(found) > MOST_BYTES:
-    return (
-      f"the weights of {' and '.join(found)} would take {bytes_of(found) / 1e6:,.0f} "
-      f"MB of the page, and {MOST_BYTES / 1e6:.0f} MB are the most"
-    )
+  weights = f"the weights of {' and '.join(found)}"
+  if reason := _too_large(weights, bytes_of(found)):
+    return reason
   for phase, layers in found.items():
     parts = [part for layer in rounded(layers) for part in (layer.weights, layer.bias)]
     if not all(np.isfinite(part).all() for part in parts):
@@ -211,14 +209,21 @@ def _decoders(
   return found
 
 
+def _too_large(what: str, size: int) -> str:
+  """Returns that something takes too many bytes of the page, '' if it does not."""
+  if size <= MOST_BYTES:
+    return ""
+  return (
+    f"{what} would take {size / 1e6:,.0f} MB of the page, and "
+    f"{MOST_BYTES / 1e6:.0f} MB are the most"
+  )
+
+
 def _too_much(decoders, loaded: Sequence[np.ndarray]) -> str:
   """Returns why a browser could not show the codes that are loaded, '' if it can."""
   counts_n = np.concatenate([(codes != 0).sum(axis=(1, 2)) for codes in loaded])
-  if bytes_of_codes(int(counts_n.sum())) > MOST_BYTES:
-    return (
-      f"the codes would take {bytes_of_codes(int(counts_n.sum())) / 1e6:,.0f} MB of "
-      f"the page, and {MOST_BYTES / 1e6:.0f} MB are the most"
-    )
+  if reason := _too_large("the codes", bytes_of_codes(int(counts_n.sum()))):
+    return reason
   for phase, layers in decoders.items():
     count = products(layers, counts_n.mean())
     if count > MOST_PRODUCTS:

@@ -276,12 +276,23 @@ def _cells_of_kernel(kernel_hwio, stride):
   return cells.transpose(0, 2, 1, 3, 4, 5).reshape(rows, columns, -1, outputs)
 
 
+def zeros_around(size: int, side: int, stride: int) -> int:
+  """Returns how many zeros 'SAME' puts at both ends of an axis, half of them before.
+
+  Args:
+    size: of the image along the axis.
+    side: of the kernel.
+    stride: pixels between outputs.
+  """
+  return max((-(-size // stride) - 1) * stride + side - size, 0)
+
+
 def _cells(x_bhwc, kernel_shape, stride):
   """Pads and cuts images into cells: [B, rows, columns, stride, stride, C]."""
   pads, counts = [], []
   for size, kernel in zip(x_bhwc.shape[1:3], kernel_shape, strict=True):
     outputs = -(-size // stride)
-    zeros = max((outputs - 1) * stride + kernel - size, 0)
+    zeros = zeros_around(size, kernel, stride)
     count = outputs - 1 + -(-kernel // stride)
     counts.append(count)
     pads.append((zeros // 2, count * stride - size - zeros // 2))

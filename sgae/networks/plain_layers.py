@@ -1,4 +1,4 @@
-"""Layers of decoders as plain arrays, for what runs without JAX.
+"""Layers of decoders as plain arrays, for what computes without JAX.
 
 A map [H, W, C] is laid out as a vector, rows first and channels last.
 """
@@ -8,6 +8,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
+
+from sgae.kernels.convolution import zeros_around
 
 
 class DenseLayer(NamedTuple):
@@ -90,8 +92,8 @@ def cut_off(layer: PlainLayer) -> tuple[int, ...]:
 
   As many zeros 'SAME' puts before an image.
   """
-  sides = zip(layer.places, layer.kernel, layer.size, strict=True)
-  return tuple(max(2 * (n - 1) + k - size, 0) // 2 for n, k, size in sides)
+  sides = zip(layer.size, layer.kernel, strict=True)
+  return tuple(zeros_around(size, side, 2) // 2 for size, side in sides)
 
 
 def apply_layers(layers: Sequence[PlainLayer], inputs_bi: np.ndarray) -> np.ndarray:

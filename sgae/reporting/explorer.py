@@ -90,7 +90,6 @@ def write_explorer(directory: Path, explored: Explored) -> Path:
     image_shape=explored.image_shape,
     latents=codes.shape[2],
     places=codes.shape[1],
-    numbers=codes.shape[1] * codes.shape[2],
     linear=all(len(layers) == 1 for layers in explored.decoders.values()),
     sparse=sparse,
     noun=noun,

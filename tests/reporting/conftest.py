@@ -7,8 +7,15 @@ import pytest
 from PIL import Image
 
 from sgae.reporting import pictures
+from tests.browser import started
 
 NOT_MARKUP = "<script>document.title='taken'</script>"
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory):
+  with started(tmp_path_factory.mktemp("browser")) as driver:
+    yield driver
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ import jax
 import numpy as np
 import pytest
 
-from sgae.networks import conv_autoencoder, mlp
+from sgae.networks import mlp
 from sgae.reporting import pictures
 from sgae.reporting.explorer import Explored, write_explorer
 from tests.browser import (
@@ -13,8 +13,8 @@ from tests.browser import (
   assert_loads_nothing,
   assert_readable,
   open_page,
-  started,
 )
+from tests.explorer_page import fragment, greys, halved, move, press, random
 
 pytestmark = NEEDED
 
@@ -28,10 +28,6 @@ DECODERS = {
   "Swish": ((9,), "silu", "tanh"),
   "Bent": ((9, 7), "tanh", "linear"),
 }
-
-
-def random(*shape, seed=0):
-  return np.random.default_rng(seed).normal(size=shape).astype(np.float32)
 
 
 def sparse_codes(count, seed):
@@ -82,65 +78,6 @@ def file(networks, tmp_path_factory):
   return write_explorer(tmp_path_factory.mktemp("run"), explored)
 
 
-# A code of 3 x 3 places, and its two decoders: with a hidden layer and without.
-SPATIAL_CODES = np.where(random(4, 9, 5, seed=4) > 0.8, np.abs(random(4, 9, 5)), 0)
-USUAL = np.array([0, 4, 8, 2, 6])
-
-
-@pytest.fixture(scope="module")
-def spatial():
-  """Returns the decoders with their parameters, and the page that holds them."""
-  found = {}
-  for title, size, hidden in (("Patches", (6, 5, 1), ()), ("Deep", (11, 10, 1), (4,))):
-    decoder = conv_autoencoder.spatial_decoder(
-      np.zeros(size, np.float32), hidden, 5, 3, "leaky_relu", "tanh"
-    )
-    params = decoder.init(jax.random.key(0))
-    params = jax.tree.map(lambda p: p + 0.1 * random(*p.shape), params)
-    found[title] = decoder, params
-  return found
-
-
-@pytest.fixture(scope="module", params=["Patches", "Deep"])
-def spatial_page(request, spatial, browser, tmp_path_factory):
-  """Returns the browser with a page of one decoder, and what JAX makes of codes."""
-  decoder, params = spatial[request.param]
-  shape = params["pixels"].shape
-  images = np.zeros((4, *shape), np.uint8)
-  explored = Explored(
-    name="run",
-    dataset="noise",
-    image_shape=shape,
-    scale=1.0,
-    decoders={"Autoencoder": decoder.layers(params)},
-    steps={"Autoencoder": 1},
-    own=("Autoencoder", "Autoencoder"),
-    tests=images,
-    test_codes=SPATIAL_CODES,
-    classes=[""] * 4,
-    sample_codes=np.zeros((0, 9, 5), np.float32),
-    rates=np.linspace(0, 1, 5),
-    largest=np.full(5, 4.0),
-    usual=USUAL,
-    top=np.full((5, 6), -1),
-    examples=images,
-    described="4 test images",
-  )
-  path = write_explorer(tmp_path_factory.mktemp("spatial"), explored)
-  browser.get_log("browser")
-  open_page(browser, path, 1280, "light", "#test=1")
-  halves = jax.tree.map(lambda p: p.astype(np.float16).astype(np.float32), params)
-  return browser, lambda codes: np.asarray(
-    decoder.apply(halves, codes.reshape(-1, 3, 3, 5))
-  )
-
-
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory):
-  with started(tmp_path_factory.mktemp("browser")) as driver:
-    yield driver
-
-
 @pytest.fixture
 def page(browser, file):
   """Returns a function that opens the explorer; arguments as for `open_page`."""
@@ -156,46 +93,7 @@ def page(browser, file):
 def decoded(networks, title, codes):
   """Returns what JAX makes of codes with weights that are rounded to float16."""
   _, apply, params = networks[title]
-  halves = jax.tree.map(lambda p: p.astype(np.float16).astype(np.float32), params)
-  return np.asarray(apply(halves, codes))
-
-
-def greys(browser, shape=SHAPE):
-  """Returns the grey levels of the image that is shown."""
-  pixels = browser.execute_script(
-    "const c = document.getElementById('image');"
-    "return [...c.getContext('2d').getImageData(0, 0, c.width, c.height).data]"
-  )
-  return np.array(pixels).reshape(*shape[:2], 4)[..., :1]
-
-
-def move(browser, latent, percents, where="#all"):
-  """Drags the slider of an atom over percentages of the largest strength seen."""
-  browser.execute_script(
-    """
-    const [where, latent, percents] = arguments;
-    const list = document.querySelector(where);
-    let slider;
-    while (!(slider = list.querySelector(`[data-latent="${latent}"] input`)))
-      list.querySelector(".more").click();
-    for (const percent of percents) {
-      slider.value = percent;
-      slider.dispatchEvent(new Event("input"));
-    }
-    slider.dispatchEvent(new Event("change"));
-    """,
-    where,
-    latent,
-    percents,
-  )
-
-
-def fragment(browser):
-  return browser.execute_script("return location.hash")
-
-
-def press(browser, name):
-  browser.execute_script("document.getElementById(arguments[0]).click()", name)
+  return np.asarray(apply(halved(params), codes))
 
 
 def test_it_loads_without_a_complaint_and_without_a_request(page):
@@ -237,7 +135,7 @@ def test_a_slider_changes_the_image_at_once_and_can_be_undone(page, networks):
 
   def shown():
     expected = pictures.as_uint8(decoded(networks, "Dictionary", code[None]))[0]
-    assert np.abs(greys(browser) - expected).max() <= 1
+    assert np.abs(greys(browser, SHAPE) - expected).max() <= 1
     return fragment(browser)
 
   assert shown() == "#test=2"
@@ -276,50 +174,19 @@ def test_a_slider_changes_the_image_at_once_and_can_be_undone(page, networks):
   assert not browser.find_element("id", "redo").is_enabled()
 
 
-def test_a_code_with_places_is_decoded_as_jax_does_and_scaled_as_a_whole(spatial_page):
-  browser, decode = spatial_page
-  found = browser.execute_script(
-    "return Array.from({ length: 4 }, (_, i) =>"
-    " explorer.decode(explorer.code('test', i)))"
-  )
-  expected = decode(SPATIAL_CODES)
-  np.testing.assert_allclose(found, expected.reshape(4, -1), atol=1e-3)
-  code = SPATIAL_CODES[1].copy()
-
-  def assert_shown():
-    made = pictures.as_uint8(decode(code[None]))[0]
-    assert np.abs(greys(browser, made.shape) - made).max() <= 1
-
-  assert_shown()
-  assert (code > 0).sum(axis=0).tolist() == [4, 0, 3, 3, 0]
-  move(browser, 2, [100], "#active")
-  code[:, 2] *= 4 / code[:, 2].max()  # at all of its places
-  assert_shown()
-  move(browser, 1, [50])
-  code[USUAL[1], 1] = 2
-  assert_shown()
-  press(browser, "off")
-  code[:] = 0
-  assert_shown()
-  assert browser.find_element("id", "count").text.startswith("0 of 5 atoms")
-  # reading pixels back, as this test does, is warned of
-  log = browser.get_log("browser")
-  assert not [entry for entry in log if entry["level"] == "SEVERE"]
-
-
 def test_a_link_opens_what_was_seen(page, networks):
   browser = page("#sample=1&decoder=3&4=2.5&7=0")
   code = SAMPLES[1].copy()
   code[[4, 7]] = 2.5, 0
   expected = pictures.as_uint8(decoded(networks, "Swish", code[None]))[0]
-  assert np.abs(greys(browser) - expected).max() <= 1
+  assert np.abs(greys(browser, SHAPE) - expected).max() <= 1
   assert browser.find_element("id", "title").text == "Random sample 1"
   chosen = browser.find_element("css selector", "input[name=decoder]:checked")
   assert chosen.get_attribute("value") == "3"
   # a random sample is drawn by its own decoder, unless another one is chosen
   browser = page("#sample=1")
   expected = pictures.as_uint8(decoded(networks, "Leaky", SAMPLES[1:2]))[0]
-  assert np.abs(greys(browser) - expected).max() <= 1
+  assert np.abs(greys(browser, SHAPE) - expected).max() <= 1
 
 
 @pytest.mark.parametrize(

@@ -10,16 +10,9 @@ from tests.browser import (
   assert_loads_nothing,
   assert_readable,
   open_page,
-  started,
 )
 
 pytestmark = NEEDED
-
-
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory):
-  with started(tmp_path_factory.mktemp("browser")) as driver:
-    yield driver
 
 
 @pytest.fixture
