@@ -7,17 +7,24 @@
 with one pair of dense networks for all. 27 members: R1 penalties of 0, .01 and .1,
 three learning rates of both players, three seeds. Loss and discriminator updates are
 structure, and each choice takes a run of its own.
+
+`:seed-plain`, `:seed-decoder` and so on do the same on MNIST with the networks and the
+autoencoder of configs/seed.py.
 """
 
 from typing import Any
 
-from configs import digits
+from configs import digits, seed
 from configs.mnist import choose_start
 
 
 def get_config(arg: str = "") -> Any:
-  """Returns the config; `arg` is one of the starts of configs/mnist.py, or ''."""
-  config = digits.get_config()
+  """Returns the config; `arg` is one of the starts of configs/mnist.py, or ''.
+
+  With "seed-" before it, it has the networks of configs/seed.py.
+  """
+  start = arg.removeprefix("seed-")
+  config = digits.get_config() if start == arg else _seed_networks()
   config.population.seeds = 3
   config.population.vary = (
     "gan.penalties.r1=0,0.01,0.1",
@@ -31,7 +38,19 @@ def get_config(arg: str = "") -> Any:
   for player in ("generator", "discriminator"):
     gan[f"{player}_optimizer"].schedule = "constant"
   gan.update(steps=1000, log_every=100, evaluate_every=1000, save_every=1000)
-  if choose_start(config, arg) == "mixture":
-    gan.mixture.update(components=100, axes=64, rank=8)
+  if choose_start(config, start) == "mixture":
+    axes = min(64, config.code.num_latents)
+    gan.mixture.update(components=100, axes=axes, rank=8)
   config.evaluation.update(num_samples=500, final_samples=1000, controls=False)
+  return config
+
+
+def _seed_networks() -> Any:
+  """Returns configs/seed.py with its networks, and the training of this file's."""
+  config, training = seed.get_config(), digits.get_config().gan
+  gan = config.gan
+  gan.update(generator="sparse", sparsity_weight=training.sparsity_weight)
+  gan.update(discriminator_updates=1, generator_updates=1)
+  for player in ("generator", "discriminator"):
+    gan[f"{player}_optimizer"].update(training[f"{player}_optimizer"])
   return config

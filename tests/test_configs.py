@@ -49,10 +49,13 @@ def test_config_has_the_sections_of_its_methods_and_no_other(name):
   assert flatten(config.to_dict()).keys() == flatten(expected.to_dict()).keys()
 
 
-@pytest.mark.parametrize("name", ["mnist", "fashion_mnist", "steadiness"])
-def test_each_start_is_named_and_what_it_says(name):
+@pytest.mark.parametrize(
+  ("name", "networks"),
+  [("mnist", ""), ("fashion_mnist", ""), ("steadiness", ""), ("steadiness", "seed-")],
+)
+def test_each_start_is_named_and_what_it_says(name, networks):
   module = importlib.import_module(f"configs.{name}")
-  by_start = {start: validate(module.get_config(start)) for start in STARTS}
+  by_start = {start: validate(module.get_config(networks + start)) for start in STARTS}
   assert by_start["plain"].phases == ("gan",)
   coders = {start: config.gan.coder for start, config in by_start.items()}
   assert coders["mixture"] == "mixture"
@@ -60,7 +63,21 @@ def test_each_start_is_named_and_what_it_says(name):
   starts = {start: config.gan.discriminator_start for start, config in by_start.items()}
   assert [start for start, value in starts.items() if value == "encoder"] == ["encoder"]
   with pytest.raises(UserError, match="mixture, encoder, decoder, plain"):
-    module.get_config("fresh")
+    module.get_config(networks + "fresh")
+
+
+def test_steadiness_of_the_seed_has_its_networks_and_the_training_of_the_other():
+  file = importlib.import_module("configs.steadiness")
+  small, seeds, shapes = file.get_config(), file.get_config("seed-"), load("seed")
+  assert seeds.code == shapes.code
+  for field in ("latent_dim", "generator_hidden", "discriminator_hidden"):
+    assert seeds.gan[field] == shapes.gan[field] != small.gan[field]
+  for field in ("encoder_hidden", "decoder_hidden", "tied_start"):
+    assert seeds.sae[field] == shapes.sae[field]
+  swept = {"penalties", "mixture"}  # R1, and no more axes than the code has latents
+  networks = {"latent_dim", "generator_hidden", "discriminator_hidden"}
+  for field in set(seeds.gan) - swept - networks:
+    assert seeds.gan[field] == small.gan[field], field
 
 
 def test_each_argument_of_classes_says_what_it_is():
