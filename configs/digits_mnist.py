@@ -18,7 +18,7 @@ TFDS, prepared on first use or found through `TFDS_DATA_DIR`; the digits are ins
 scikit-learn.
 
 Commit 04e96bc, one core of a Xeon that does other work as well, 3 to 5 minutes a run:
-the target's classifier names 68.1 % (standard deviation 6.9, three seeds) of translated
+the target's classifier names 68.1 % (standard deviation 7.0, three seeds) of translated
 digits rightly (as they are 69.6 %), and 60.4 % (4.4) of translated MNIST (15.3 %). Mean
 absolute error to the true partner, seed 0: `:inverted` .015 (as they are .871),
 `:edges` .039 and `:edges-paired` .026 (.188). `:inverted-sparse` exchanges the classes,
