@@ -1,6 +1,6 @@
 """The full evaluation of a run: figures with their protocol, floor and controls."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,8 @@ from sgae.runs.load import stored_config
 from sgae.runs.states import read_states
 
 FILE_NAME = "evaluation.json"
+# Figures that count the classes, or modes, of the data that samples cover.
+COVERED = ("classes_covered", "modes_covered")
 
 
 def evaluate_run(
@@ -201,9 +203,8 @@ def _measured(
   """Returns `figures`, `controls`, and of a population `members` with those of each.
 
   Controls are those of the evaluator, of a population by its first member. The figures
-  of a population are means, with the standard deviation over members in
-  place of an error; members that diverged are left out, and keep their place in
-  `members` with the step at which they did.
+  of a population are those of `figures_of_members`; members that diverged are left out,
+  and keep their place in `members` with the step at which they did.
   """
   members = population.members_of(config)
   if not members:
@@ -227,12 +228,32 @@ def _measured(
     entries.append(entry)
   _compare_seeds(evaluator, members, state, failed_m, mesh, entries)
   whole = [entry["figures"] for entry in entries if "figures" in entry]
+  return {
+    "figures": figures_of_members(whole),
+    "controls": controls or {},
+    "members": entries,
+  }
+
+
+def figures_of_members(
+  members: Sequence[Mapping[str, Mapping[str, Any]]],
+) -> dict[str, dict[str, Any]]:
+  """Returns means over members, with the standard deviation in place of an error.
+
+  Args:
+    members: figures of each, {name: {"value": v, "error": e}}.
+
+  Returns:
+    {name: {"value": mean, "error": deviation or None of one, "members": how many have
+    the figure}}, of each figure that any of them has.
+  """
   figures = {}
-  for figure in whole[0] if whole else ():
-    values = [own[figure]["value"] for own in whole if figure in own]
+  for name in dict.fromkeys(name for own in members for name in own):
+    values = [own[name]["value"] for own in members if name in own]
     spread = float(np.std(values, ddof=1)) if len(values) > 1 else None
-    figures[figure] = {"value": float(np.mean(values)), "error": spread}
-  return {"figures": figures, "controls": controls or {}, "members": entries}
+    mean = float(np.mean(values))
+    figures[name] = {"value": mean, "error": spread, "members": len(values)}
+  return figures
 
 
 def _compare_seeds(evaluator, members, state, failed_m, mesh, entries) -> None:
@@ -262,7 +283,12 @@ def _controls(evaluator: Evaluator, observed: Any) -> dict[str, Any]:
 
 
 def check_target(config: Any, workdir: Path | str, target: float) -> None:
-  """Refuses a distance to reach where nothing would be counted by it."""
+  """Refuses a distance to reach that is none, or by which nothing would be counted."""
+  if not 0 <= target < float("inf"):
+    raise UserError(
+      f"--target={target:g} is not allowed: choose a distance above 0, or 0 for no "
+      "share of successes"
+    )
   if not population.members_of(config):
     missing = "members"
   elif not any(METHODS[name].selects_by for name in config.phases):
@@ -282,8 +308,8 @@ def note_success(
 ) -> None:
   """Notes in the entry of a population which members neither diverged nor collapsed.
 
-  A success has a distance of at most `target`, and covers all classes where they are
-  counted.
+  A success has a distance of at most `target`, and covers all classes or modes where
+  they are counted.
 
   Args:
     name: of the method.
@@ -303,7 +329,9 @@ def note_success(
   for member in members:
     distance = value(member, measure)
     near = distance is not None and distance <= target
-    member["success"] = near and value(member, "classes_covered") in (None, num_classes)
+    covered = [value(member, figure) for figure in COVERED]
+    whole = all(number in (None, num_classes) for number in covered)
+    member["success"] = near and whole
   entry["target"] = target
   entry["success"] = sum(member["success"] for member in members) / len(members)
 

@@ -72,7 +72,7 @@ def write(
   Raises:
     UserError: the file cannot be written.
   """
-  single = {name: _single(state, mesh) for name, state in states.items()}
+  single = _single(states, mesh)
   if not processes.is_leader():
     return
   found = explored(config, workdir.resolve().name, dataset, single)
@@ -169,12 +169,19 @@ def top_examples(codes_nk: np.ndarray) -> np.ndarray:
   return rows
 
 
-def _single(state: Any, mesh: Any) -> Any:
-  """Returns the state of a single run, or of the first member that did not diverge."""
-  if isinstance(state, population.PopulationState):
-    failed_m = np.asarray(fetch_local(state.failed_at)) > 0
-    state = take_member(state.members, int(failed_m.argmin()), mesh)
-  return fetch_local(state)
+def _single(states: Mapping[str, Any], mesh: Any) -> dict[str, Any]:
+  """Returns the states of a single run, or of the first member that never diverged."""
+  of_members = [
+    np.asarray(fetch_local(state.failed_at)) > 0
+    for state in states.values()
+    if isinstance(state, population.PopulationState)
+  ]
+  if of_members:
+    first = int(np.logical_or.reduce(of_members).argmin())
+    states = {
+      name: take_member(state.members, first, mesh) for name, state in states.items()
+    }
+  return {name: fetch_local(state) for name, state in states.items()}
 
 
 def _decoders(

@@ -301,9 +301,19 @@ def mesh_for(config: Any, member: Member | None) -> Any:
 
 
 def state_of(state: Any, member: Member | None) -> Any:
-  """Returns the state of one member, as a single run has it; None: `state` is one."""
+  """Returns the state of one member, as a single run has it; None: `state` is one.
+
+  Raises:
+    UserError: the member diverged, so that its state is not of the step that was asked.
+  """
   if member is None:
     return state
+  failed_m = np.asarray(state.failed_at)
+  if step := int(failed_m[member.number]):
+    raise UserError(
+      f"{member.describe()} diverged at step {step} and has no result: choose another, "
+      f"such as member {int((failed_m == 0).argmax())}"
+    )
   return jax.tree.map(lambda leaf: leaf[member.number], state.members)
 
 

@@ -18,7 +18,8 @@ def describe(phase: str, entry: Mapping[str, Any]) -> list[str]:
     f"{key.replace('_', ' ')} {value[:12] if key.endswith('_sha256') else value}"
     for key, value in entry["protocol"].items()
   )
-  columns = {phase: entry["figures"]}
+  figures = entry["figures"]
+  columns = {phase: figures}
   if entry["floor"]:
     columns["floor"] = entry["floor"]
   columns |= entry["controls"]
@@ -29,21 +30,26 @@ def describe(phase: str, entry: Mapping[str, Any]) -> list[str]:
     return f"  {first:<{WIDTH}}{''.join(aligned)}"
 
   lines = [f"{phase}, step {entry['step']}: {protocol}"]
-  if "members" in entry:
-    whole = sum("figures" in member for member in entry["members"])
+  members = entry.get("members", ())
+  whole = sum("figures" in member for member in members)
+  if members:
     lines.append(
-      f"  mean and standard deviation of {whole} of {len(entry['members'])} members"
-      f"{'' if whole == len(entry['members']) else ', the others diverged'}"
+      f"  mean and standard deviation of {whole} of {len(members)} members"
+      f"{'' if whole == len(members) else ', the others diverged'}"
     )
   if "success" in entry:
+    counted = [part for part in ("classes", "modes") if f"{part}_covered" in figures]
+    covering = f" and with all {' and '.join(counted)}" if counted else ""
     lines.append(
-      f"  {entry['success']:.0%} of them within the target of {entry['target']:g} and "
-      "with all classes"
+      f"  {entry['success']:.0%} of them within the target of {entry['target']:g}"
+      f"{covering}"
     )
   if len(columns) > 1:
     lines.append(row("", columns))
-  for name in entry["figures"]:
-    lines.append(row(name, [_cell(part.get(name)) for part in columns.values()]))
+  for name, figure in figures.items():
+    line = row(name, [_cell(part.get(name)) for part in columns.values()])
+    few = members and figure["members"] < whole
+    lines.append(f"{line}  ({figure['members']} of {whole} members)" if few else line)
   return lines
 
 

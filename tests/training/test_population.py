@@ -18,6 +18,7 @@ from sgae.evaluation.measures.codes import dictionary_stability
 from sgae.evaluation.sample import sample_run
 from sgae.methods import population
 from sgae.reporting.console import Console
+from sgae.reporting.figures import describe
 from sgae.reporting.metrics import read_metrics
 from sgae.runs.compare_directories import compare_runs
 from tests.runs import stopping_console, timeless, tiny_config, train
@@ -108,6 +109,11 @@ def test_a_member_that_diverges_is_frozen_and_the_others_go_on():
   )
   steps = np.asarray(state.members.step)
   assert steps.tolist() == [20, failed[1] - 1]
+  alive, dead = population.members_of(config)
+  assert int(population.state_of(state, alive).step) == 20
+  refused = f"member 1 .* diverged at step {failed[1]} .* such as member 0"
+  with pytest.raises(UserError, match=refused):
+    population.state_of(state, dead)
 
 
 @pytest.mark.parametrize(
@@ -276,6 +282,36 @@ def test_a_success_neither_diverges_nor_loses_a_class():
   note_success("gan", entry, 20.0, 10)
   assert [m["success"] for m in entry["members"]] == [True, False, False, False]
   assert (entry["success"], entry["target"]) == (0.25, 20.0)
+
+
+def test_a_success_loses_no_mode():
+  members = [
+    {"figures": {"frechet": {"value": 5.0}, "modes_covered": {"value": modes}}}
+    for modes in (1000, 3)
+  ]
+  note_success("gan", {"members": members}, 20.0, 1000)
+  assert [member["success"] for member in members] == [True, False]
+
+
+@pytest.mark.parametrize("target", [-1.0, float("nan"), float("inf")])
+def test_a_target_that_is_no_distance_is_refused(whole_run, target):
+  with pytest.raises(UserError, match=f"--target={target:g} is not allowed"):
+    evaluate_run(whole_run, {}, Console(quiet=True), target=target)
+
+
+def test_a_figure_of_some_members_is_their_mean_whoever_is_first():
+  one, other = {"a": {"value": 1.0}}, {"a": {"value": 3.0}, "b": {"value": 5.0}}
+  for members in ((one, other), (other, one)):
+    figures = evaluate.figures_of_members(members)
+    assert figures == {
+      "a": {"value": 2.0, "error": pytest.approx(2**0.5), "members": 2},
+      "b": {"value": 5.0, "error": None, "members": 1},
+    }
+  entry = {"step": 1, "protocol": {}, "floor": {}, "controls": {}, "figures": figures}
+  entry["members"] = [{"figures": one}, {"figures": other}]
+  *_, of_both, of_one = describe("gan", entry)
+  assert "members" not in of_both
+  assert of_one.endswith("5  (1 of 2 members)")
 
 
 def test_a_run_ends_when_its_last_member_diverges(tmp_path):
