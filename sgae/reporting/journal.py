@@ -62,7 +62,7 @@ class Journal:
     self._shown = shown
     self._selects_by = selects_by
     # values of that metric, by phase and step, of each member of a population
-    self._selected: dict[str, dict[int, list[float]]] = {}
+    self._selected: dict[str, dict[int, dict[int | None, float]]] = {}
     for record in records:
       self._follow(record)
     self._next_report = 0.0
@@ -92,8 +92,16 @@ class Journal:
 
   def evaluations_since_best(self, phase: str) -> int:
     """Returns how many evaluations of a phase followed its best one."""
-    values = [np.median(of_all) for of_all in self._selected.get(phase, {}).values()]
-    return len(values) - 1 - int(np.argmin(values)) if values else 0
+    evaluations = list(self._selected.get(phase, {}).values())
+    if not evaluations:
+      return 0
+    # a member that died since must not make those that are left look better
+    alive = evaluations[-1].keys()
+    values = [
+      np.median([value for member, value in of_all.items() if member in alive])
+      for of_all in evaluations
+    ]
+    return len(values) - 1 - int(np.argmin(values))
 
   def improved(self, phase: str) -> bool:
     """Returns whether the newest evaluation of a phase is its best so far."""
@@ -160,7 +168,7 @@ class Journal:
     metric = self._selects_by.get(phase)
     if metric is not None and record.get(metric) is not None:
       of_phase = self._selected.setdefault(phase, {})
-      of_phase.setdefault(record["step"], []).append(record[metric])
+      of_phase.setdefault(record["step"], {})[record.get("member")] = record[metric]
     begun = self._health.add(record)
     self._events += begun
     return begun

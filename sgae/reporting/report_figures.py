@@ -7,6 +7,7 @@ autoencoders").
 """
 
 import math
+import statistics
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -47,7 +48,8 @@ def rows(
 
   Args:
     part: {"figures": {name: {"value": v, "error": e or None}}, "floor": the same,
-      "controls": {name: the same}}; whatever is missing or not a number is left out.
+      "controls": {name: the same}}; whatever is missing or not a number is left out. A
+      figure of a population has "members" too, and their deviation as its error.
     meanings: of the method; other figures follow, without a direction.
     classes: how many classes (or modes) there are to cover, where that is known.
   """
@@ -65,7 +67,9 @@ def rows(
     meaning = meanings.get(name, Meaning(name.replace("_", " "), "", ""))
     covered = name.endswith("_covered") and classes
     measured = {other: _figure(values, name) for other, values in controls.items()}
-    mark, verdict = compare(own, measured, meaning.better)
+    # of a population the error is the deviation over members, of whose mean this is
+    error = own[1] / math.sqrt(finite(section(figures, name).get("members")) or 1)
+    mark, verdict = compare((own[0], error), measured, meaning.better)
     real = {FLOOR: _figure(floor, name)} if floor else {}
     table.append(
       Row(
@@ -87,6 +91,8 @@ def figures_of_records(
 ) -> dict[str, Any] | None:
   """Returns the newest evaluation during training, as `rows` takes it.
 
+  Of a population it is the median over the members that were evaluated.
+
   Args:
     phase: its name.
     records: of metrics.jsonl.
@@ -95,17 +101,18 @@ def figures_of_records(
   Returns:
     {"step", "images_seen", "seconds", "figures"}, or None when there is no such figure.
   """
-  for record in reversed(records):
-    if record["phase"] != phase:
-      continue
-    figures = {
-      name: {"value": record[key], "error": record.get(error)}
-      for name, (key, error) in while_training.items()
-      if finite(record.get(key)) is not None
-    }
+  own = [record for record in records if record["phase"] == phase]
+  for newest in reversed(own):
+    same = [record for record in own if record["step"] == newest["step"]]
+    figures = {}
+    for name, (key, error) in while_training.items():
+      values = [value for r in same if (value := finite(r.get(key))) is not None]
+      if values:
+        alone = newest.get(error) if len(values) == 1 else None
+        figures[name] = {"value": statistics.median(values), "error": alone}
     if figures:
       about = ("step", "images_seen", "seconds")
-      return {key: record.get(key) for key in about} | {"figures": figures}
+      return {key: newest.get(key) for key in about} | {"figures": figures}
   return None
 
 

@@ -73,19 +73,26 @@ def members(
     shown: phase -> what is shown of its method.
   """
   for phase in phases:
-    last = {
-      record["member"]: record
+    own = [
+      record
       for record in records
       if record["phase"] == phase and isinstance(record.get("member"), int)
-    }
-    if last:
-      return _members(workdir, phase, last, section(evaluation, phase), shown)
+    ]
+    if own:
+      return _members(workdir, phase, own, section(evaluation, phase), shown)
   return None
 
 
-def _members(workdir, phase, last, entry, shown) -> Members:
+def _members(workdir, phase, records, entry, shown) -> Members:
   report = shown_as(shown, phase).report
   name = report.headline[0] if report.headline else ""
+  metric, _ = report.while_training.get(name, ("", None))
+  last = {record["member"]: record for record in records}
+  measured = {
+    record["member"]: value
+    for record in records
+    if (value := finite(record.get(metric))) is not None
+  }
   label = report.meanings[name].label if name in report.meanings else name
   final = {
     own.get("member"): own for own in items(entry, "members") if isinstance(own, dict)
@@ -96,7 +103,7 @@ def _members(workdir, phase, last, entry, shown) -> Members:
     own = final.get(member, {})
     figure = finite(section(section(own, "figures"), name).get("value"))
     if figure is None and not own:
-      figure = finite(record.get(report.while_training.get(name, ("", None))[0]))
+      figure = measured.get(member)
     picture = f"members/{member}/{phase}_samples.png"
     rows.append(
       Row(

@@ -43,6 +43,17 @@ def test_the_best_evaluation_is_that_of_the_phase(open_journal):
     assert resumed.evaluations_since_best("one") == 2
 
 
+def test_a_member_that_dies_is_no_improvement_of_the_others(open_journal):
+  journal, _ = open_journal()
+  with journal:
+    evaluations = [{0: 100.0, 1: 300.0}, {0: 150.0}, {0: 90.0}]
+    for step, values in enumerate(evaluations, start=1):
+      for member, error in values.items():
+        own = {"phase": "one", "step": step, "member": member, "one/error": error}
+        journal.write(own)
+      assert journal.improved("one") == (step != 2)
+
+
 def test_a_warning_is_printed_once_and_stands_in_the_report(open_journal, tmp_path):
   journal, output = open_journal()
   with journal:

@@ -81,6 +81,30 @@ def test_the_newest_evaluation_while_training_stands_in():
   assert figures_of_records("gan", records[2:], REPORT.while_training) is None
 
 
+def test_medians_of_members_stand_in_while_a_population_trains():
+  records = [
+    {"phase": "gan", "step": 5, "member": member, "gan/frechet": distance}
+    for member, distance in enumerate((10.0, 40.0, 20.0))
+  ]
+  records += [{"phase": "gan", "step": 6, "member": 0, "gan/d_loss": 0.1}]
+  part = figures_of_records("gan", records, REPORT.while_training)
+  assert part is not None
+  assert part["figures"] == {"frechet": {"value": 20.0, "error": None}}
+
+
+def test_a_mean_over_members_is_compared_by_its_own_error():
+  # 13 - 10 = 3 against twice 2 for one run, and twice 2 / sqrt(10) for ten
+  marks = []
+  for members in ({}, {"members": 10}):
+    figures = {"frechet": {"value": 10.0, "error": 2.0} | members}
+    controls = {"AE": {"frechet": {"value": 13.0, "error": 0.0}}}
+    part = {"figures": figures, "controls": controls}
+    (row,) = rows(part, REPORT.meanings, None)
+    assert row.value == "10.0 ± 2.0"
+    marks.append(row.mark)
+  assert marks == ["level", "better"]
+
+
 def test_the_protocol_is_one_line():
   protocol = {
     "samples": 10000,

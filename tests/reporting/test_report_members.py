@@ -47,6 +47,13 @@ def test_medians_of_the_seeds_stand_over_two_fields(tmp_path):
   assert shades == [[0.75, 0.5], [0.25, 1.0]]  # the least distance is darkest
 
 
+def test_a_member_keeps_its_newest_distance_after_records_without_one(tmp_path):
+  later = [record(member, 12, None) for member in range(8)]
+  shown = members(tmp_path, grid([7.0] * 8) + later, {}, ["gan"], SHOWN)
+  assert shown is not None
+  assert [row.figure for row in shown.rows] == ["7.00"] * 8
+
+
 def test_success_takes_the_place_of_medians_where_there_is_a_target(tmp_path):
   entry = {
     "members": [
