@@ -149,11 +149,12 @@ def test_metrics_are_columns(run):
 
 
 def test_what_reads_a_run_takes_only_fields_that_it_reads(whole_run):
-  for field in ("gan.steps", "logging.tensorboard", "seed", "debug", "code.k"):
+  refused = ("gan.steps", "logging.tensorboard", "seed", "debug", "code.k")
+  for field in (*refused, "evaluation.num_samples", "evaluation.patience"):
     with pytest.raises(UserError, match=f"--config.{field} has no effect here"):
       load.stored_config(whole_run, {field: 1})
-  found = load.stored_config(whole_run, {"evaluation.num_samples": 80})
-  assert found.evaluation.num_samples == 80
+  found = load.stored_config(whole_run, {"evaluation.final_samples": 80})
+  assert found.evaluation.final_samples == 80
   # the feature extractor is no phase of the run, and may have to be trained
   found = load.stored_config(whole_run, {"classifier.steps": 100})
   assert found.classifier.steps == 100

@@ -89,6 +89,7 @@ def probe_run(
     console.line(f"Probing {name} ({pair[0].shape[1]:,} numbers) ...")
     errors[name] = probed_errors(pair, train.labels, test.labels)
   protocol = {
+    **({} if chosen is None else chosen.fields()),
     "reference": f"test split of {dataset.name}",
     "reference_samples": len(test.labels),
     "training_images": len(train.labels),

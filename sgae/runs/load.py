@@ -31,7 +31,17 @@ from sgae.runs.states import read_states
 
 # Of the fields that a resume may change, those that only training reads, by how their
 # names begin; so are those of the methods that the run trains.
-OF_TRAINING = ("debug", "profile.", "train.", "checkpoint.", "logging.")
+OF_TRAINING = (
+  "debug",
+  "profile.",
+  "train.",
+  "checkpoint.",
+  "logging.",
+  # an evaluation of a trained run takes final_samples, and all measures
+  "evaluation.num_samples",
+  "evaluation.measures",
+  "evaluation.patience",
+)
 
 
 class Run:

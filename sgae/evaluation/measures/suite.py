@@ -88,8 +88,8 @@ def _kernel(extracted, reference):
 
 
 def _manifold(extracted, reference):
-  # As many of both: otherwise recall and coverage would depend on the number of
-  # samples, and few samples would take as long as many.
+  # No more test images than samples, so that few samples take less time than many.
+  # Recall and coverage rise with the number of samples: compare equal numbers.
   return manifold_figures(
     extracted.features, reference.test.features[: len(extracted.features)]
   )
