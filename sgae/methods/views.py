@@ -6,8 +6,11 @@ from sgae.reporting.contents import Front, Shown
 
 
 def shown() -> dict[str, Shown]:
-  """Returns title and report of each method."""
-  return {name: Shown(method.title, method.report) for name, method in METHODS.items()}
+  """Returns what a report shows of each method."""
+  return {
+    name: Shown(method.title, method.report, method.selects_by)
+    for name, method in METHODS.items()
+  }
 
 
 def warnings() -> tuple[Rule, ...]:

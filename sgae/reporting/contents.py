@@ -77,10 +77,12 @@ class Shown(NamedTuple):
   Attributes:
     title: name of its phase, such as 'GAN'.
     report: what is shown of it.
+    selects_by: the metric whose least value marks its best state; None: it has none.
   """
 
   title: str
   report: MethodReport
+  selects_by: str | None = None
 
 
 def shown_as(shown: Mapping[str, Shown], phase: str) -> Shown:

@@ -13,8 +13,9 @@ from sgae.diagnostics.rules import Rule
 from sgae.errors import UserError
 from sgae.reporting import pictures
 from sgae.reporting.background import Background
+from sgae.reporting.best import Evaluations
 from sgae.reporting.console import Console
-from sgae.reporting.contents import Shown
+from sgae.reporting.contents import Shown, shown_as
 from sgae.reporting.files import read_json, write_json
 from sgae.reporting.metrics import MetricsWriter, read_metrics
 from sgae.reporting.report import write_report
@@ -37,7 +38,6 @@ class Journal:
     *,
     rules: Sequence[Rule],
     shown: Mapping[str, Shown],
-    selects_by: Mapping[str, str | None],
     trackers: Sequence[Guarded] = (),
   ):
     """Opens the files.
@@ -48,8 +48,6 @@ class Journal:
       console: where warnings go.
       rules: of the warnings.
       shown: phase -> what the report shows of its method.
-      selects_by: phase -> the metric whose least value marks its best state; None: it
-        has none.
       trackers: take the metrics too.
     """
     self._workdir = Path(workdir)
@@ -60,9 +58,7 @@ class Journal:
     self._health = Health(rules)
     self._events: list[Event] = []
     self._shown = shown
-    self._selects_by = selects_by
-    # values of that metric, by phase and step, of each member of a population
-    self._selected: dict[str, dict[int, dict[int | None, float]]] = {}
+    self._evaluations: dict[str, Evaluations] = {}
     for record in records:
       self._follow(record)
     self._next_report = 0.0
@@ -92,20 +88,11 @@ class Journal:
 
   def evaluations_since_best(self, phase: str) -> int:
     """Returns how many evaluations of a phase followed its best one."""
-    evaluations = list(self._selected.get(phase, {}).values())
-    if not evaluations:
-      return 0
-    # a member that died since must not make those that are left look better
-    alive = evaluations[-1].keys()
-    values = [
-      np.median([value for member, value in of_all.items() if member in alive])
-      for of_all in evaluations
-    ]
-    return len(values) - 1 - int(np.argmin(values))
+    return (phase in self._evaluations and self._evaluations[phase].since_best()) or 0
 
   def improved(self, phase: str) -> bool:
     """Returns whether the newest evaluation of a phase is its best so far."""
-    return phase in self._selected and self.evaluations_since_best(phase) == 0
+    return phase in self._evaluations and self._evaluations[phase].since_best() == 0
 
   def show(
     self,
@@ -165,10 +152,9 @@ class Journal:
   def _follow(self, record: Mapping[str, Any]) -> list[Event]:
     """Takes in one record, old or new; returns the warnings that begin with it."""
     phase = record["phase"]
-    metric = self._selects_by.get(phase)
-    if metric is not None and record.get(metric) is not None:
-      of_phase = self._selected.setdefault(phase, {})
-      of_phase.setdefault(record["step"], {})[record.get("member")] = record[metric]
+    if phase not in self._evaluations:
+      self._evaluations[phase] = Evaluations(shown_as(self._shown, phase).selects_by)
+    self._evaluations[phase].add(record)
     begun = self._health.add(record)
     self._events += begun
     return begun

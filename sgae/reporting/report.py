@@ -21,6 +21,7 @@ from sgae.reporting import (
   report_images,
   report_members,
 )
+from sgae.reporting.best import Evaluations
 from sgae.reporting.contents import Drawn, MethodReport, Shown, shown_as
 from sgae.reporting.files import read_json, write_atomically
 from sgae.reporting.lenient import finite, items, numbers, section
@@ -190,6 +191,7 @@ def phases_of(
 ) -> list[dict[str, Any]]:
   """Returns where each phase stands: those of the config, then others with records."""
   recorded = dict.fromkeys(record["phase"] for record in records)
+  patience = finite(section(config, "evaluation").get("patience")) or 0
   phases = []
   for name in dict.fromkeys([*map(str, items(config, "phases")), *recorded]):
     own = [record for record in records if record["phase"] == name]
@@ -197,6 +199,11 @@ def phases_of(
     steps = finite(section(config, name).get("steps"))
     step = last.get("step", 0)
     speeds = [speed for r in own if (speed := finite(r.get("images_per_second")))]
+    evaluations = Evaluations(shown_as(shown, name).selects_by)
+    for record in own:
+      evaluations.add(record)
+    # `patience` ends a phase before its last step
+    exhausted = 0 < patience <= (evaluations.since_best() or 0)
     phases.append(
       {
         "name": name,
@@ -204,7 +211,7 @@ def phases_of(
         "step": step,
         "steps": steps and int(steps),
         # a phase of unknown length does not keep the run from being finished
-        "finished": bool(own) and step >= (steps or 0),
+        "finished": bool(own) and (exhausted or step >= (steps or 0)),
         "images_seen": _newest(own, "images_seen"),
         "seconds": _newest(own, "seconds"),
         "speed": statistics.median(speeds) if speeds else None,

@@ -183,7 +183,6 @@ def _train_phases(
       console,
       rules=views.warnings(),
       shown=views.shown(),
-      selects_by=views.selects_by(),
       trackers=open_trackers(config, workdir, workdir.absolute().name, console.line),
     )
   with writer as journal:

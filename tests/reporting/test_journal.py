@@ -6,6 +6,7 @@ import pytest
 
 from sgae.diagnostics.rules import above
 from sgae.reporting.console import Console
+from sgae.reporting.contents import MethodReport, Shown
 from sgae.reporting.journal import Journal
 
 RULES = (above("hot", "one/heat", 5.0, 1, "cool it"),)
@@ -18,11 +19,8 @@ def open_journal(tmp_path):
   def opened():
     output = io.StringIO()
     position = {"one": 100, "two": 100}
-    selects_by = {"one": "one/error", "two": None}
-    console = Console(output)
-    journal = Journal(
-      tmp_path, position, console, rules=RULES, shown={}, selects_by=selects_by
-    )
+    shown = {"one": Shown("One", MethodReport("one"), "one/error")}
+    journal = Journal(tmp_path, position, Console(output), rules=RULES, shown=shown)
     return journal, output
 
   return opened

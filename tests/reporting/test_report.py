@@ -163,6 +163,20 @@ def test_a_phase_is_finished_at_its_last_step(make_run):
   assert part["phases"][1]["speed"] == 1600
 
 
+def test_a_phase_is_finished_when_its_patience_ends(make_run):
+  workdir = make_run()
+  path = workdir / "metrics.jsonl"
+  *kept, _ = path.read_text().splitlines(keepends=True)
+  config = json.loads((workdir / "config.json").read_text())
+  config["config"].setdefault("evaluation", {})["patience"] = 1
+  (workdir / "config.json").write_text(json.dumps(config))
+  for step, distance, finished in ((910, 0.1, False), (920, 0.2, True)):
+    record = {"phase": "gan", "step": step, "gan/frechet": distance}
+    kept.append(json.dumps(record) + "\n")
+    path.write_text("".join(kept))
+    assert contents(workdir, SHOWN)["phases"][1]["finished"] == finished
+
+
 def test_a_long_run_keeps_12_grids_with_the_first_and_the_last(make_run):
   workdir = make_run()
   source = (workdir / "images" / "gan_samples_000000.png").read_bytes()

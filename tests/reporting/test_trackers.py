@@ -75,7 +75,6 @@ def test_a_failure_is_one_warning_and_no_end(tmp_path):
     Console(io.StringIO()),
     rules=(),
     shown={},
-    selects_by={},
     trackers=[guarded],
   )
   with journal:
