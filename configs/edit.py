@@ -12,9 +12,9 @@ and vae.py:
     :mnist-vae, :fashion_mnist-vae  a variational autoencoder of 16 latents, the control
 
 `:mnist`, three seeds, 4 minutes 24 seconds of training on one shared core of a Xeon:
-test images invert to an error of .0056 (autoencoder: .0176; `:mnist-vae`, one seed:
-.0336 and .0423); 98.8 % of edits towards a class succeed (`:mnist-vae`: 85.0 %), 80.9 %
-by 10 of 512 latents. `:fashion_mnist`, seed 0, commit c1b6d65: 89.7 and 59.4 %.
+test images invert to an error of .0056 (autoencoder: .0176; `:mnist-vae`: .0334 and
+.0422); 98.8 % of edits towards a class succeed (`:mnist-vae`: 87.3 %), 80.9 % by 10 of
+512 latents. `:fashion_mnist`, seed 0, commit c1b6d65: 89.7 and 59.4 %.
 configs/README.md says more.
 """
 
