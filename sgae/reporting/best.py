@@ -21,7 +21,9 @@ class Evaluations:
     """Takes in a record of the phase, which may lack the metric."""
     value = finite(record.get(self._metric))
     if value is not None:
-      self._values.setdefault(record["step"], {})[record.get("member")] = value
+      member = record.get("member")
+      of_whom = member if isinstance(member, int) else None
+      self._values.setdefault(record["step"], {})[of_whom] = value
 
   def since_best(self) -> int | None:
     """Returns how many evaluations followed the best one; None: there are none.
