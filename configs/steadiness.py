@@ -46,11 +46,12 @@ def get_config(arg: str = "") -> Any:
 
 
 def _seed_networks() -> Any:
-  """Returns configs/seed.py with its networks, and the training of this file's."""
+  """Returns configs/seed.py with the optimizers and updates of configs/digits.py."""
   config, training = seed.get_config(), digits.get_config().gan
   gan = config.gan
-  gan.update(generator="sparse", sparsity_weight=training.sparsity_weight)
-  gan.update(discriminator_updates=1, generator_updates=1)
+  for field in ("generator", "sparsity_weight"):
+    gan[field] = training[field]
   for player in ("generator", "discriminator"):
-    gan[f"{player}_optimizer"].update(training[f"{player}_optimizer"])
+    for field in (f"{player}_optimizer", f"{player}_updates"):
+      gan[field] = training[field]
   return config

@@ -23,12 +23,11 @@ from sgae.reporting.figures import describe
 from sgae.reporting.files import read_json, require_writable, write_json
 from sgae.reporting.metrics import read_metrics, spent
 from sgae.reporting.report import write_report
+from sgae.runs.curves import statistic
 from sgae.runs.load import stored_config
 from sgae.runs.states import read_states
 
 FILE_NAME = "evaluation.json"
-# Figures that count the classes, or modes, of the data that samples cover.
-COVERED = ("classes_covered", "modes_covered")
 
 
 def evaluate_run(
@@ -249,10 +248,12 @@ def figures_of_members(
   """
   figures = {}
   for name in dict.fromkeys(name for own in members for name in own):
-    values = [own[name]["value"] for own in members if name in own]
-    spread = float(np.std(values, ddof=1)) if len(values) > 1 else None
-    mean = float(np.mean(values))
-    figures[name] = {"value": mean, "error": spread, "members": len(values)}
+    over = statistic([own[name]["value"] for own in members if name in own])
+    figures[name] = {
+      "value": over["mean"],
+      "error": over["spread"],
+      "members": over["n"],
+    }
   return figures
 
 
@@ -322,16 +323,11 @@ def note_success(
   if not target or not measure or "members" not in entry:
     return
   members = entry["members"]
-
-  def value(member, figure):
-    return member.get("figures", {}).get(figure, {}).get("value")
-
   for member in members:
-    distance = value(member, measure)
-    near = distance is not None and distance <= target
-    covered = [value(member, figure) for figure in COVERED]
-    whole = all(number in (None, num_classes) for number in covered)
-    member["success"] = near and whole
+    values = {name: own["value"] for name, own in member.get("figures", {}).items()}
+    near = measure in values and values[measure] <= target
+    covered = [values[name] for name in values if name.endswith("_covered")]
+    member["success"] = near and all(number == num_classes for number in covered)
   entry["target"] = target
   entry["success"] = sum(member["success"] for member in members) / len(members)
 

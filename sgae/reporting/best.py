@@ -1,6 +1,6 @@
 """How long ago a phase was at its best."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -11,11 +11,13 @@ from sgae.reporting.lenient import finite
 class Evaluations:
   """The values of one metric of a phase, whose least marks the best state."""
 
-  def __init__(self, metric: str | None):
-    """Starts without values; a phase without such a metric never has any."""
+  def __init__(self, metric: str | None, records: Iterable[Mapping[str, Any]] = ()):
+    """Takes in records; a phase without such a metric never has values."""
     self._metric = metric or ""
     # by step, of each member of a population
     self._values: dict[int, dict[int | None, float]] = {}
+    for record in records:
+      self.add(record)
 
   def add(self, record: Mapping[str, Any]) -> None:
     """Takes in a record of the phase, which may lack the metric."""

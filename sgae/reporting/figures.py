@@ -38,7 +38,8 @@ def describe(phase: str, entry: Mapping[str, Any]) -> list[str]:
       f"{'' if whole == len(members) else ', the others diverged'}"
     )
   if "success" in entry:
-    counted = [part for part in ("classes", "modes") if f"{part}_covered" in figures]
+    ending = "_covered"
+    counted = [name.removesuffix(ending) for name in figures if name.endswith(ending)]
     covering = f" and with all {' and '.join(counted)}" if counted else ""
     lines.append(
       f"  {entry['success']:.0%} of them within the target of {entry['target']:g}"

@@ -15,7 +15,7 @@ from sgae.reporting import pictures
 from sgae.reporting.background import Background
 from sgae.reporting.best import Evaluations
 from sgae.reporting.console import Console
-from sgae.reporting.contents import Shown, shown_as
+from sgae.reporting.contents import Shown
 from sgae.reporting.files import read_json, write_json
 from sgae.reporting.metrics import MetricsWriter, read_metrics
 from sgae.reporting.report import write_report
@@ -58,7 +58,9 @@ class Journal:
     self._health = Health(rules)
     self._events: list[Event] = []
     self._shown = shown
-    self._evaluations: dict[str, Evaluations] = {}
+    self._evaluations = {
+      phase: Evaluations(own.selects_by) for phase, own in shown.items()
+    }
     for record in records:
       self._follow(record)
     self._next_report = 0.0
@@ -88,11 +90,15 @@ class Journal:
 
   def evaluations_since_best(self, phase: str) -> int:
     """Returns how many evaluations of a phase followed its best one."""
-    return (phase in self._evaluations and self._evaluations[phase].since_best()) or 0
+    return self._since_best(phase) or 0
 
   def improved(self, phase: str) -> bool:
     """Returns whether the newest evaluation of a phase is its best so far."""
-    return phase in self._evaluations and self._evaluations[phase].since_best() == 0
+    return self._since_best(phase) == 0
+
+  def _since_best(self, phase: str) -> int | None:
+    evaluations = self._evaluations.get(phase)
+    return None if evaluations is None else evaluations.since_best()
 
   def show(
     self,
@@ -152,9 +158,8 @@ class Journal:
   def _follow(self, record: Mapping[str, Any]) -> list[Event]:
     """Takes in one record, old or new; returns the warnings that begin with it."""
     phase = record["phase"]
-    if phase not in self._evaluations:
-      self._evaluations[phase] = Evaluations(shown_as(self._shown, phase).selects_by)
-    self._evaluations[phase].add(record)
+    if phase in self._evaluations:
+      self._evaluations[phase].add(record)
     begun = self._health.add(record)
     self._events += begun
     return begun

@@ -199,9 +199,7 @@ def phases_of(
     steps = finite(section(config, name).get("steps"))
     step = last.get("step", 0)
     speeds = [speed for r in own if (speed := finite(r.get("images_per_second")))]
-    evaluations = Evaluations(shown_as(shown, name).selects_by)
-    for record in own:
-      evaluations.add(record)
+    evaluations = Evaluations(shown_as(shown, name).selects_by, own if patience else ())
     # `patience` ends a phase before its last step
     exhausted = 0 < patience <= (evaluations.since_best() or 0)
     phases.append(

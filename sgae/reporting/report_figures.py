@@ -101,19 +101,27 @@ def figures_of_records(
   Returns:
     {"step", "images_seen", "seconds", "figures"}, or None when there is no such figure.
   """
-  own = [record for record in records if record["phase"] == phase]
-  for newest in reversed(own):
-    same = [record for record in own if record["step"] == newest["step"]]
-    figures = {}
-    for name, (key, error) in while_training.items():
-      values = [value for r in same if (value := finite(r.get(key))) is not None]
-      if values:
-        alone = newest.get(error) if len(values) == 1 else None
-        figures[name] = {"value": statistics.median(values), "error": alone}
-    if figures:
-      about = ("step", "images_seen", "seconds")
-      return {key: newest.get(key) for key in about} | {"figures": figures}
-  return None
+  measured = [
+    record
+    for record in records
+    if record["phase"] == phase
+    and any(finite(record.get(key)) is not None for key, _ in while_training.values())
+  ]
+  if not measured:
+    return None
+  newest = measured[-1]
+  same = [record for record in measured if record["step"] == newest["step"]]
+  figures = {}
+  for name, (key, error) in while_training.items():
+    of_all = [(v, r.get(error)) for r in same if (v := finite(r.get(key))) is not None]
+    if of_all:
+      middle = statistics.median(value for value, _ in of_all)
+      figures[name] = {
+        "value": middle,
+        "error": of_all[0][1] if len(of_all) == 1 else None,
+      }
+  about = {key: newest.get(key) for key in ("step", "images_seen", "seconds")}
+  return about | {"figures": figures}
 
 
 def compare(
