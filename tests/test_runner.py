@@ -329,6 +329,18 @@ def test_divergence_names_the_metric_and_keeps_the_last_good_checkpoint(tmp_path
   assert all((a == b).all() for a, b in zip(before, after, strict=True))
 
 
+def test_a_state_whose_outputs_overflow_is_evaluated(tmp_path):
+  """The update of the last step, whose metrics no step looks at any more."""
+  config = tiny_config()
+  config.phases = ("sae",)
+  config.sae.update(steps=1, log_every=1, evaluate_every=1, save_every=1)
+  config.sae.optimizer.learning_rate = 1e38
+  train(tmp_path / "run", config)
+  stored = json.loads((tmp_path / "run" / "evaluation.json").read_text())
+  assert stored["sae"]["figures"]["mse"]["value"] is None
+  assert stored["sae"]["figures"]["probe_error"]["value"] is None
+
+
 def test_batches_that_the_devices_do_not_divide_are_refused():
   with pytest.raises(UserError, match="sae.batch_size=16 is not divisible by 3"):
     batches.check_batches(tiny_config(), 3)

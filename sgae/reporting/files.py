@@ -2,6 +2,7 @@
 
 import io
 import json
+import math
 import os
 import re
 import shutil
@@ -95,14 +96,22 @@ def write_json(path: str | os.PathLike, value: Any) -> None:
 
   Args:
     path: the file to make or replace.
-    value: dictionaries, lists, strings, finite numbers, booleans and None.
+    value: dictionaries, lists, strings, numbers, booleans and None. A NaN or an
+      infinity, which JSON does not have, becomes null.
 
   Raises:
-    ValueError: `value` holds a NaN or an infinity, which JSON does not have.
     UserError: the file cannot be written.
   """
-  text = json.dumps(value, indent=2, sort_keys=True, allow_nan=False)
+  text = json.dumps(_with_nulls(value), indent=2, sort_keys=True, allow_nan=False)
   write_atomically(path, f"{text}\n".encode())
+
+
+def _with_nulls(value: Any) -> Any:
+  if isinstance(value, Mapping):
+    return {key: _with_nulls(part) for key, part in value.items()}
+  if isinstance(value, list | tuple):
+    return [_with_nulls(part) for part in value]
+  return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def read_json(

@@ -1,5 +1,6 @@
 """Probes: how well simple classifiers read the classes off frozen codes."""
 
+import math
 import warnings
 from collections.abc import Callable
 from typing import Any
@@ -63,8 +64,11 @@ def probe_error(
     probe: a key of `PROBES`.
 
   Returns:
-    The error rate and its binomial standard error over test examples.
+    The error rate and its binomial standard error over test examples; NaN where codes
+    have overflowed.
   """
+  if not (np.isfinite(train_codes_nk).all() and np.isfinite(test_codes_mk).all()):
+    return Estimate(math.nan)
   signed = train_codes_nk.min() < 0
   scale_k = np.abs(train_codes_nk).max(axis=None if signed else 0)
   scale_k = np.where(scale_k > 0, scale_k, 1).astype(np.float32)

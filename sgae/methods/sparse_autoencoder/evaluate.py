@@ -187,5 +187,5 @@ class AutoencoderEvaluator:
 
 
 def _histogram(values: np.ndarray, bins: int = 40) -> dict[str, list]:
-  counts, edges = np.histogram(values, bins)
+  counts, edges = np.histogram(values[np.isfinite(values)], bins)
   return {"edges": edges.tolist(), "counts": counts.tolist()}
