@@ -121,6 +121,15 @@ def test_a_finished_run_is_not_changed(whole_run):
   assert before == after
 
 
+def test_a_finished_run_is_evaluated_by_another_protocol(tmp_path, whole_run):
+  workdir, stream = copy_of(whole_run, tmp_path / "run"), io.StringIO()
+  train(workdir, tiny_config(evaluation__final_samples=50), Console(stream))
+  assert "gan, step 20: " in stream.getvalue()
+  assert "sae, step 20: " not in stream.getvalue()
+  stored = json.loads((workdir / "evaluation.json").read_text())
+  assert stored["gan"]["protocol"]["samples"] == 50
+
+
 def test_evaluation_and_samples_need_only_the_directory(tmp_path, whole_run):
   console = Console(io.StringIO())
   evaluate_run(whole_run, {}, console)

@@ -112,7 +112,8 @@ def evaluate_states(
     states: phase -> (step, state on the mesh).
     console: where the tables go.
     afresh: True: evaluate every state, and train unknown controls if the config asks
-      for them. False: evaluate only states that evaluation.json lacks.
+      for them. False: evaluate only states that evaluation.json lacks, or has by
+      another protocol.
     target, output: as for `evaluate_run`.
 
   Raises:
@@ -123,24 +124,25 @@ def evaluate_states(
   leader = processes.is_leader()
   known = read_json(workdir / FILE_NAME) if leader else {}
   for name, (step, state) in states.items():
+    evaluator = METHODS[name].evaluate(config, data, mesh)
+    now = {"step": step, "protocol": evaluator.protocol()}
+    there = {key: known.get(name, {}).get(key) for key in now}
     # the leader decides what is due: the other processes may not see its files
-    due = afresh or known.get(name, {}).get("step") != step
-    if not processes.any_of_us(leader and due):
+    if not processes.any_of_us(leader and (afresh or there != now)):
       continue
     evaluated = True
-    evaluator = METHODS[name].evaluate(config, data, mesh)
     scored = afresh and config.evaluation.controls
     figures_of = _make_figures(evaluator, config, data, scored, console)
     measured = _measured(evaluator, config, state, mesh, figures_of if leader else None)
     if not leader:
       continue
-    entry = {"protocol": evaluator.protocol(), "floor": {}, "controls": {}}
-    entry |= measured | _cost(workdir, config.phases, name, step)
+    entry = {**now, "floor": {}, "controls": {}} | measured
+    entry |= _cost(workdir, config.phases, name, step)
     note_success(name, entry, target, data.dataset.num_classes)
     if evaluator.samples:
       entry |= _baselines(evaluator, config, data, afresh, console)
-    results[name] = {"step": step, **entry}
-    for line in describe(name, results[name]):
+    results[name] = entry
+    for line in describe(name, entry):
       console.line(line)
   if evaluated:
     newest = {name: state for name, (_, state) in states.items()}
