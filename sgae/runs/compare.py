@@ -57,6 +57,7 @@ class Run(NamedTuple):
     evaluation: of evaluation.json.
     data: the fingerprint of its data; {}: an older version's, which stored none.
     together: how many members were trained in one program with it; 1: a single run.
+    population: the name of the run directory that it is a member of; '': a single run.
   """
 
   name: str
@@ -66,6 +67,7 @@ class Run(NamedTuple):
   evaluation: Mapping[str, Any]
   data: Mapping[str, Any]
   together: int = 1
+  population: str = ""
 
 
 def compare(

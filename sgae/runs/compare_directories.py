@@ -18,6 +18,7 @@ from sgae.reporting.metrics import read_metrics
 from sgae.runs import directory as run_directory
 from sgae.runs.compare import Run, compare
 from sgae.runs.fronts import fronts
+from sgae.runs.spreads import spreads
 
 DIRECTORY = "runs/compare"
 
@@ -53,6 +54,7 @@ def compare_runs(
   runs = _read(names, console)
   result = compare(runs, target, selects_by)
   result["fronts"] = fronts(runs, result, traded)
+  result["spreads"] = spreads(runs, result)
   for line in describe(result):
     console.line(line)
   directory = Path(os.path.expanduser(workdir or DIRECTORY))
@@ -69,6 +71,11 @@ def compare_runs(
 
     written.append(directory / "fronts.png")
     write_atomically(written[-1], draw_fronts(result["fronts"]))
+  if result["spreads"]:
+    from sgae.reporting.comparison_spreads import draw as draw_spreads
+
+    written.append(directory / "spreads.png")
+    write_atomically(written[-1], draw_spreads(result["spreads"], label(result)))
   console.line("Stored in " + " and ".join(map(str, written)))
 
 
@@ -117,6 +124,7 @@ def _as_single_run(run: Run, config: Any, member: population.Member) -> Run:
   """Returns a member of a population as the single run that it is."""
   return run._replace(
     name=f"{run.name}, member {member.number}",
+    population=run.name,
     config=population.config_of(config, member).to_dict(),
     records=[record for record in run.records if record.get("member") == member.number],
     evaluation={
