@@ -12,7 +12,7 @@ import importlib
 from collections.abc import Iterator
 from typing import Any
 
-from configs import mnist, seed, sparse_coding
+from configs import cifar10, mnist, seed, sparse_coding
 from sgae.benchmark.rows import ACTIVE, PIXELS, Point, Row, Side
 
 # Ways in which the PyTorch side of a network is written; the quickest counts.
@@ -196,6 +196,9 @@ def points() -> Iterator[Point]:
     yield Point("members", str(members), config, "gan", calls(64))
   for devices in (1, 2):
     yield Point("devices", str(devices), pair(512), "gan", calls(512), devices=devices)
+  for rows in (0, 16, 32):
+    at = f"{rows}x{rows}" if rows else "none"
+    yield Point("attention", at, _attending(rows), "gan", 1, SHAPES["cifar10"])
   for name in CONFIGS:
     file, _, arg = name.partition(":")
     config = importlib.import_module(f"configs.{file}").get_config(arg)
@@ -203,3 +206,12 @@ def points() -> Iterator[Point]:
       shape = SHAPES.get(file, PIXELS)
       at = f"{name} {phase}"
       yield Point("compile", at, config.to_dict(), phase, 2, shape, compiles=True)
+
+
+def _attending(rows: int) -> dict[str, Any]:
+  """Returns residual pairs for CIFAR-10 that attend maps of so many rows, 0: none."""
+  config = cifar10.get_config("residual")
+  config.gan.update(generator_hidden=(64,) * 4, discriminator_hidden=(64,) * 4)
+  attended = (rows,) if rows else ()
+  config.gan.update(generator_attention=attended, discriminator_attention=attended)
+  return config.to_dict()

@@ -1,9 +1,10 @@
 """How cost grows with size on this machine: `python -m sgae.benchmark.growth`.
 
-Images per second and peak memory over batch, width, latents, members of a population
-and CPU devices, and the seconds in which each config is built and compiled, from
-nothing and from the cache. Each point is a process of its own; `--only=batch,width`
-chooses curves, `--json=PATH` keeps the points, which stand in configs/benchmark.py.
+Images per second and peak memory over batch, width, latents, members of a population,
+CPU devices and attended maps, and the seconds in which each config is built and
+compiled, from nothing and from the cache. Each point is a process of its own;
+`--only=batch,width` chooses curves, `--json=PATH` keeps the points, which stand in
+configs/benchmark.py.
 """
 
 import json
@@ -84,7 +85,8 @@ def describe(found: dict[str, Any]) -> str:
   """Returns one measured point as a line of text."""
   line = f"{found['curve']:<8} {found['at']:>18}  "
   if "images_per_second" in found:
-    line += f"{found['images_per_second']:>9,.0f} images/s  "
+    rate = found["images_per_second"]
+    line += f"{rate:>9,.{1 if rate < 100 else 0}f} images/s  "
     line += f"{found['peak_bytes'] / 2**20:>6,.0f} MiB  "
   line += f"start {found['start_seconds']:.1f} s"
   if "second_start_seconds" in found:
