@@ -17,7 +17,7 @@ from sgae.errors import UserError
 from sgae.evaluation.choice import Choice, check, numbers_of, read_latents
 from sgae.evaluation.evaluate import evaluate_run
 from sgae.evaluation.sample import sample_run
-from sgae.methods.sampling import centre_of, make_draw, make_truncated
+from sgae.methods.sampling import centres_of, make_draw, make_truncated
 from sgae.reporting.console import Console
 from tests.systems import make_phase, small_config
 
@@ -95,9 +95,10 @@ def test_a_run_that_cannot_be_written_is_sampled_and_evaluated_elsewhere(
   }
 
 
+@pytest.mark.parametrize("classes", [0, 2])
 @pytest.mark.parametrize("generator", ["sparse", "plain"])
-def test_truncation_goes_straight_from_the_mean_code_to_the_sample(generator):
-  fields = {"gan__generator": generator}
+def test_truncation_goes_straight_from_the_mean_code_to_the_sample(generator, classes):
+  fields = {"gan__generator": generator, "gan__conditional__classes": classes}
   if generator == "plain":
     fields |= {"gan__sparsity_weight": 0.0}
   phase, mesh = make_phase("gan", small_config(**fields)), local_mesh()
@@ -106,19 +107,25 @@ def test_truncation_goes_straight_from_the_mean_code_to_the_sample(generator):
   # weights of another size, so that no code is zero and pixels differ
   state = state.replace(ema_params=jax.tree.map(lambda p: 3 * p, state.ema_params))
   latents = make_draw(sampling, mesh)(state, np.arange(6))
-  centre = centre_of(sampling, mesh, state)
+  centres = centres_of(sampling, mesh, state)
+  assert len(centres) == max(classes, 1)
+  centre = centres[np.arange(6) % len(centres)]
   codes = np.asarray(sampling.code(state, latents))
   whole = np.asarray(sampling.generate(state, latents))
-  truncated = functools.partial(make_truncated(sampling, mesh), state, latents, centre)
+  truncated = functools.partial(make_truncated(sampling, mesh), state, latents, centres)
 
   np.testing.assert_allclose((whole.clip(-1, 1) + 1) * 127.5, truncated(1), atol=0.51)
-  assert (truncated(0) == truncated(0)[0]).all()
+  assert (truncated(0)[::2] == truncated(0)[0]).all()
+  assert (truncated(0)[0] == truncated(0)[1]).all() == (not classes)
   decode = sampling.decode or sampling.generate
   half = np.asarray(decode(state, (centre + codes) / 2))
   np.testing.assert_allclose((half.clip(-1, 1) + 1) * 127.5, truncated(0.5), atol=0.51)
   if generator == "plain":  # codes are latents, whose mean is near to 0
     np.testing.assert_array_equal(codes, latents)
-    assert abs(centre).max() < 0.2
+    assert abs(centre[:, : codes.shape[1] - classes]).max() < 0.2
+    assert (
+      centre[:, codes.shape[1] - classes :] == codes[:, codes.shape[1] - classes :]
+    ).all()
 
 
 def test_numbers_are_read_in_their_order():

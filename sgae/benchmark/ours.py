@@ -127,9 +127,9 @@ def sampled(row: Row, precision: str) -> Work:
   config = config_of(row, precision)
   (name,) = config.phases
   program, mesh = METHODS[name].build(config, (28, 28, 1)), make_mesh(1)
-  draw = make_sampler(program, mesh)
+  sample = make_sampler(program, mesh)
   state = compute_on(program.init, mesh, randomness.root_key(config.seed))
-  return lambda: len(draw(state, row.batch))
+  return lambda: len(sample(state, np.arange(row.batch)))
 
 
 def product(precision: str) -> Work:

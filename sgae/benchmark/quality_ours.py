@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import jax
+import numpy as np
 
 from configs.benchmark import QUALITY_SAMPLES, quality_config, side_named
 from sgae.benchmark import looks
@@ -57,7 +58,7 @@ def train(config: Any, dataset: Dataset, rounds: int, samples: int) -> Iterator[
         jax.block_until_ready(state)
         with clock.interruption():
           seconds, known = spent(), compiling + looks.compiling(times)
-          yield Look(step, seconds, preparing, known, sample(state, samples))
+          yield Look(step, seconds, preparing, known, sample(state, np.arange(samples)))
       finished[name] = state
     compiling += looks.compiling(times)
 

@@ -24,8 +24,7 @@ from sgae.methods.method import Sampling
 from sgae.methods.population import chosen_member, mesh_for, state_of
 from sgae.methods.sampling import (
   COLUMNS,
-  ROWS,
-  centre_of,
+  centres_of,
   grid_cells,
   make_draw,
   make_generate,
@@ -96,10 +95,7 @@ def sample_run(
   name, step, state, sampling = _generator(workdir, config, mesh, choice, console)
   points = config.data.source == "mixture"
   names = _names_of_classes(workdir, sampling)
-  if points:
-    shown, columns = np.arange(pictures.POINTS_SHOWN), COLUMNS
-  else:
-    shown, columns = grid_cells(len(names), max(len(names), ROWS) * COLUMNS)
+  shown = np.arange(pictures.POINTS_SHOWN) if points else grid_cells(len(names))
   samples = _sampled(
     sampling, state_of(state, chosen), mesh, choice, num_samples, shown, names
   )
@@ -109,7 +105,7 @@ def sample_run(
     picture = pictures.points(real, images[samples.cells])
     images = (images * named(config.data.name).scale).reshape(-1, 2)
   else:
-    picture = pictures.grid(images[samples.cells], columns)
+    picture = pictures.grid(images[samples.cells], COLUMNS)
   folder, of = output or workdir, ""
   own_seed = config.seed if chosen is None else chosen.seed
   about = {"phase": name, "step": step, **_how(choice, own_seed)}
@@ -175,7 +171,7 @@ def _sampled(
       raise UserError("--raw has no meaning here: the method keeps no average")
     state = sampling.last(state)
   # before the seed is another one: the mean code belongs to the state
-  centre = centre_of(sampling, mesh, state) if choice.truncation != 1 else None
+  centres = centres_of(sampling, mesh, state) if choice.truncation != 1 else None
   cells = np.arange(len(shown))
   if choice.latents:
     latents = read_latents(choice.latents, sampling.latent_shape)
@@ -200,10 +196,10 @@ def _sampled(
       numbers = np.union1d(np.arange(num_samples), shown).astype(np.int32)
       single, cells = num_samples, np.searchsorted(numbers, shown)
     latents = make_draw(sampling, mesh)(state, numbers)
-  if centre is None:
+  if centres is None:
     images = make_generate(sampling, mesh)(state, latents)
   else:
-    images = make_truncated(sampling, mesh)(state, latents, centre, choice.truncation)
+    images = make_truncated(sampling, mesh)(state, latents, centres, choice.truncation)
   return Samples(numbers, latents, images, single, cells[cells < len(images)], names)
 
 

@@ -16,26 +16,24 @@ ROWS, COLUMNS = 4, 10  # of the grids that are drawn
 CLASS_ROWS = 10  # of grids with a row for each class, at most
 ROWS_PER_CALL = 2048  # of samples, where these are small
 STREAM = "samples"  # of random numbers
-CENTRE_STREAM, CENTRE_LATENTS = "centre", 1024  # of the mean that samples move towards
+# Of the mean that samples move towards: latents in all, and of each class at least.
+CENTRE_STREAM, CENTRE_LATENTS, CENTRE_OF_CLASS = "centre", 1024, 128
 
 Generate = Callable[[Any, np.ndarray], np.ndarray]
 
 
-def grid_cells(classes: int, count: int) -> tuple[np.ndarray, int]:
-  """Returns the numbers of the samples in a grid, row by row, and its columns.
+def grid_cells(classes: int) -> np.ndarray:
+  """Returns the numbers of the samples in a grid of `COLUMNS`, row by row.
 
   With classes each row is of one, of the first ten at most.
 
   Args:
     classes: see `Sampling.classes`.
-    count: samples that there are.
   """
-  if not classes or count < classes:
-    return np.arange(min(ROWS * COLUMNS, count)), COLUMNS
-  columns = min(COLUMNS, count // classes)
+  if not classes:
+    return np.arange(ROWS * COLUMNS)
   rows = np.arange(min(classes, CLASS_ROWS))
-  cells = rows[:, None] + classes * np.arange(columns)[None]
-  return cells.ravel(), columns
+  return (rows[:, None] + classes * np.arange(COLUMNS)[None]).ravel()
 
 
 def numbers_in_turn(count: int, classes: Sequence[int], drawn: int) -> np.ndarray:
@@ -62,11 +60,31 @@ def numbers_in_turn(count: int, classes: Sequence[int], drawn: int) -> np.ndarra
   return np.asarray(classes, np.int32)[place] + drawn * turn
 
 
-def make_sampler(program: Program, mesh: Any) -> Callable[[Any, int], np.ndarray]:
-  """Returns `sample(state, count)`: generated images, [count, H, W, C] as stored.
+def numbers_like(labels_n: np.ndarray, count: int, classes: int) -> np.ndarray:
+  """Returns numbers of samples whose classes have the shares of labels, int32 [count].
 
-  Sample i depends on the run's seed and on i alone, so a longer set begins with the
-  shorter one.
+  They are spread evenly, so that the first of them have nearly the same shares.
+
+  >>> numbers_like(np.array([1, 0, 1, 1]), 8, 2)
+  array([1, 3, 0, 5, 7, 9, 2, 11], dtype=int32)
+
+  Args:
+    labels_n: int [N] in [0, K), at least one.
+    count: of the samples.
+    classes: see `Sampling.classes`; sample i is of the class i modulo `classes`.
+  """
+  middles = (2 * np.arange(count) + 1) * len(labels_n) // (2 * count)
+  amounts_k = np.bincount(np.sort(labels_n)[middles], minlength=classes)
+  class_n = np.repeat(np.arange(classes), amounts_k)
+  turn_n = np.concatenate([np.arange(amount) for amount in amounts_k])
+  in_order = np.argsort((turn_n + 0.5) / amounts_k[class_n], kind="stable")
+  return (class_n + classes * turn_n)[in_order].astype(np.int32)
+
+
+def make_sampler(program: Program, mesh: Any) -> Generate:
+  """Returns `sample(state, numbers)`: the images of sample numbers [N], as stored.
+
+  Sample i depends on the run's seed and on i alone.
 
   Raises:
     ValueError: the program generates nothing.
@@ -74,7 +92,7 @@ def make_sampler(program: Program, mesh: Any) -> Callable[[Any, int], np.ndarray
   if program.sampling is None:
     raise ValueError("this program has no `sampling`")
   draw, generate = (make(program.sampling, mesh) for make in (make_draw, make_generate))
-  return lambda state, count: generate(state, draw(state, np.arange(count)))
+  return lambda state, numbers: generate(state, draw(state, numbers))
 
 
 def make_draw(sampling: Sampling, mesh: Any, stream: str = STREAM) -> Generate:
@@ -100,34 +118,53 @@ def make_generate(sampling: Sampling, mesh: Any) -> Generate:
 
 
 def make_truncated(sampling: Sampling, mesh: Any) -> Callable[..., np.ndarray]:
-  """Returns `generate(state, latents, centre, psi)`: images of codes nearer the mean.
+  """Returns `generate(state, latents, centres, psi)`: images of codes nearer the mean.
 
   The code of each latent becomes centre + psi (code - centre), as StyleGAN truncates
   (Karras et al. 2019, arXiv 1812.04948): psi 1 changes nothing, 0 gives the mean alone.
+  The centre is that of the latent's class: the mean of all would change the class.
   """
 
   decode = sampling.decode or sampling.generate
 
   def generate_rows(tree, latents):
-    state, centre, psi = tree
+    state, centres, psi = tree
     codes = sampling.code(state, latents)
-    moved = centre[None] + psi * (codes - centre[None])
-    return as_stored(decode(state, moved))
+    class_b = _classes_of(sampling, latents)
+    centre = centres[class_b]
+    return as_stored(decode(state, centre + psi * (codes - centre)))
 
   run = batched_apply(generate_rows, mesh, ROWS_PER_CALL)
 
-  def generate(state, latents, centre, psi):
-    return run((state, centre, np.float32(psi)), latents)
+  def generate(state, latents, centres, psi):
+    return run((state, centres, np.float32(psi)), latents)
 
   return generate
 
 
-def centre_of(sampling: Sampling, mesh: Any, state: Any) -> np.ndarray:
-  """Returns the mean code of 1,024 latents, which the state alone determines."""
+def centres_of(sampling: Sampling, mesh: Any, state: Any) -> np.ndarray:
+  """Returns the mean code of each class, float32 [K, ...]; [1, ...] without classes.
+
+  It is that of 1,024 latents or more, which the state alone determines.
+  """
   draw = make_draw(sampling, mesh, CENTRE_STREAM)
-  latents = draw(state, np.arange(CENTRE_LATENTS))
+  count = max(CENTRE_LATENTS, CENTRE_OF_CLASS * sampling.classes)
+  latents = draw(state, np.arange(count))
   codes = batched_apply(sampling.code, mesh)(state, latents)
-  return codes.mean(axis=0, dtype=np.float64).astype(np.float32)
+  class_n = np.asarray(_classes_of(sampling, latents))
+  return np.stack(
+    [
+      codes[class_n == own].mean(axis=0, dtype=np.float64).astype(np.float32)
+      for own in range(max(sampling.classes, 1))
+    ]
+  )
+
+
+def _classes_of(sampling: Sampling, latents: Any) -> Any:
+  """Returns the class of each latent, int [N]; without classes 0."""
+  if not sampling.classes:
+    return np.zeros(len(latents), np.int32)
+  return latents[:, -sampling.classes :].argmax(axis=1)
 
 
 def as_stored(images: jax.Array) -> jax.Array:

@@ -15,7 +15,7 @@ from sgae.evaluation.measures.conditional import class_accuracy, class_frechet
 from sgae.evaluation.measures.reference import EvaluationData
 from sgae.evaluation.measures.suite import Extracted, Reference
 from sgae.methods.gan.conditional import check_labels
-from sgae.methods.sampling import grid_cells
+from sgae.methods.sampling import COLUMNS, grid_cells, numbers_like
 from tests.systems import all_sections
 
 NAMES = ("T-shirt/top", "Box2", "Bag")
@@ -101,15 +101,23 @@ def test_a_choice_of_classes_excludes_other_choices():
 
 
 def test_a_grid_has_a_row_for_each_class():
-  cells, columns = grid_cells(10, 2000)
-  assert columns == 10
-  rows = cells.reshape(-1, columns)
-  assert (rows % 10 == np.arange(10)[:, None]).all()
-  assert len(np.unique(rows)) == 100
-  few, columns = grid_cells(10, 43)
-  assert (columns, few.max()) == (4, 39)
-  assert grid_cells(0, 2000)[0].tolist() == list(range(40))
-  assert grid_cells(1000, 400)[1] == 10
+  for classes, shown in ((3, 3), (10, 10), (1000, 10)):
+    rows = grid_cells(classes).reshape(shown, COLUMNS)
+    assert (rows % classes == np.arange(shown)[:, None]).all()
+    assert len(np.unique(rows)) == shown * COLUMNS
+  assert grid_cells(0).tolist() == list(range(40))
+
+
+def test_samples_have_the_shares_of_labels_from_the_first_on():
+  labels = np.repeat([0, 2, 3], [600, 100, 300])
+  numbers = numbers_like(labels, 500, 4)
+  assert len(np.unique(numbers)) == 500
+  assert np.bincount(numbers % 4).tolist() == [300, 0, 50, 150]
+  assert np.bincount(numbers[:50] % 4).tolist() == [30, 0, 5, 15]
+  # of each class the first that are drawn
+  assert set(numbers[numbers % 4 == 2] // 4) == set(range(50))
+  # equal shares: sample after sample
+  assert numbers_like(np.arange(30) % 10, 60, 10).tolist() == list(range(60))
 
 
 class ByDigit:

@@ -10,7 +10,7 @@ import numpy as np
 
 from sgae import randomness
 from sgae.data import resident
-from sgae.data.dataset import Split, has_label
+from sgae.data.dataset import UNLABELLED, Split, has_label
 from sgae.devices.batched_apply import batched_apply
 from sgae.evaluation.measures import suite
 from sgae.evaluation.measures.estimate import Estimate
@@ -21,7 +21,14 @@ from sgae.methods.gan.held_out import Logits, make_discriminate, overfitting_fig
 from sgae.methods.gan.program import build
 from sgae.methods.generation import class_detail, full_count, sample_protocol
 from sgae.methods.method import Evaluator, Program
-from sgae.methods.sampling import COLUMNS, ROWS, STREAM, grid_cells, make_sampler
+from sgae.methods.sampling import (
+  COLUMNS,
+  ROWS,
+  STREAM,
+  grid_cells,
+  make_sampler,
+  numbers_like,
+)
 from sgae.reporting import pictures
 
 
@@ -44,12 +51,15 @@ class Observation(NamedTuple):
   """Images of one state.
 
   Attributes:
-    samples: generated images with their features.
+    samples: generated images with their features, of classes in the shares of the test
+      split, where the generator has classes.
+    grid: generated images, with a row for each class.
     interpolations: see `make_interpolator`.
     logits: of `make_discriminate`, in training; else none.
   """
 
   samples: Extracted
+  grid: np.ndarray
   interpolations: np.ndarray
   logits: Logits
 
@@ -64,6 +74,8 @@ class GanEvaluator:
     mean_image = resident.mean_image(images)
     program = build(config, mean_image.shape, mean_image)
     self.classes = config.gan.conditional.classes
+    labels = np.asarray(self.dataset.test.labels)
+    self.labels = labels[labels != UNLABELLED]  # whose shares samples have
     self.sample = make_sampler(program, mesh)
     self.interpolate = make_interpolator(config, program, mesh)
     self.discriminate = make_discriminate(config, program, self.dataset, mesh)
@@ -74,11 +86,16 @@ class GanEvaluator:
   def observe(self, state: Any, full: bool) -> Observation:
     """Generates samples and interpolations; in training the discriminator judges."""
     count = self.full_count if full else self.config.evaluation.num_samples
-    samples = self.extract_features(self.sample(state, count))
+    numbers = np.arange(count)
+    if self.classes and len(self.labels):
+      numbers = numbers_like(self.labels, count, self.classes)
+    samples = self.extract_features(self.sample(state, numbers))
+    grid = samples.images[: ROWS * COLUMNS]
     if self.classes:
-      samples = samples._replace(labels=np.arange(count) % self.classes)
+      samples = samples._replace(labels=numbers % self.classes)
+      grid = self.sample(state, grid_cells(self.classes))
     logits = {} if full else self.discriminate(state, samples)
-    return Observation(samples, self.interpolate(state), logits)
+    return Observation(samples, grid, self.interpolate(state), logits)
 
   def labelled(self, observed: Observation) -> Split:
     """Returns the samples with their classes."""
@@ -107,9 +124,8 @@ class GanEvaluator:
     if pictures.are_points(images.shape[1:]):
       points = images[: pictures.POINTS_SHOWN]
       return {"samples": pictures.points(self.dataset.test.images, points)}
-    cells, columns = grid_cells(self.classes, len(images))
     drawn = {
-      "samples": pictures.grid(images[cells], columns),
+      "samples": pictures.grid(observed.grid, COLUMNS),
       "interpolations": pictures.grid(observed.interpolations, COLUMNS),
     }
     if "memorisation" in suite.allowed(self.data.reference):

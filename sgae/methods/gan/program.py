@@ -245,7 +245,7 @@ def _sampling(
 def _of_likeliest(generate: Callable[..., jax.Array], classes: int):
   """Returns `generate`, for latents whose class is that of the largest weight.
 
-  Truncation moves a latent's noise towards the mean, and would mix the classes.
+  An edited latent, or one between two others, would mix the classes.
   """
 
   def decode(state, latents_bz):

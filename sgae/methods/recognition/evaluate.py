@@ -52,9 +52,9 @@ def make_evaluator(config: Any, data: EvaluationData, mesh: Any) -> Evaluator:
 
   def observe(state, full):
     if full:
-      samples = extract_features(sample(state, count))
+      samples = extract_features(sample(state, np.arange(count)))
     else:
-      samples = Extracted(sample(state, ROWS * COLUMNS), None, None)
+      samples = Extracted(sample(state, np.arange(ROWS * COLUMNS)), None, None)
     return Observation(run(state, test.images), samples)
 
   def measure(observed, full):

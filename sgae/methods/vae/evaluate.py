@@ -100,7 +100,7 @@ class VaeEvaluator:
       reconstructed = self.extract_features(np.asarray(as_stored(seen["outputs"])))
       log_likelihood = self.bound(state, test[: evaluation.importance_examples])
     return Observation(
-      samples=self.extract_features(self.sample(state, count)),
+      samples=self.extract_features(self.sample(state, np.arange(count))),
       reconstructed=reconstructed,
       log_likelihood=log_likelihood,
       traversals=self.decode(state, traversed(seen["codes"][0], seen["means"])),
