@@ -114,8 +114,8 @@ def probed_splits(dataset: Dataset) -> tuple[Split, Split]:
   Raises:
     UserError: fewer than two classes have labels.
   """
-  train = order.at_most(dataset.train, "probe", MOST_EXAMPLES)
-  parts = labelled(train), labelled(dataset.test)
+  train = order.at_most(labelled(dataset.train), "probe", MOST_EXAMPLES)
+  parts = train, labelled(dataset.test)
   if any(len(np.unique(labels)) < 2 for _, labels in parts):
     raise UserError(
       f"{dataset.name} has labels of fewer than two classes, and a probe tells classes "

@@ -44,7 +44,7 @@ def probe_of(
 
 
 def _train_labelled(dataset: Dataset) -> Split:
-  return labelled(order.at_most(dataset.train, "probe", EXAMPLES_PROBED))
+  return order.at_most(labelled(dataset.train), "probe", EXAMPLES_PROBED)
 
 
 def draw_reconstructions(

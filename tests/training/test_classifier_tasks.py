@@ -119,7 +119,7 @@ def test_rotations_need_four_classes_and_images_that_are_not_mirrored():
       check_data(config, dataset)
 
 
-def test_a_test_split_without_labels_measures_no_classes():
+def test_a_test_split_without_labels_measures_no_classes(monkeypatch):
   config = all_sections()
   dataset = Dataset("some", EXAMPLES, Split(IMAGES[:9], np.full(9, -1)), 10)
   with pytest.raises(UserError, match="no test image of some has a label"):
@@ -131,6 +131,11 @@ def test_a_test_split_without_labels_measures_no_classes():
   check_data(config, dataset)
   assert configure(config, dataset).classifier.task == "labels"
   assert len(np.asarray(reconstruction.probed(dataset))) == len(IMAGES)
+  # those without a label take no place of the others
+  few = np.where(np.arange(len(IMAGES)) < 9, LABELS, -1)
+  monkeypatch.setattr(reconstruction, "EXAMPLES_PROBED", 8)
+  few_labelled = dataset._replace(train=Split(IMAGES, few))
+  assert len(np.asarray(reconstruction.probed(few_labelled))) == 8
   config.evaluation.features = "labels"
   with pytest.raises(UserError, match="or a split without labels"):
     configure(config, dataset._replace(test=Split(IMAGES[:9], np.full(9, -1))))
