@@ -146,10 +146,14 @@ def _span(text: str, names: Sequence[str]) -> range:
 
 
 def class_number(text: str, names: Sequence[str]) -> int | None:
-  """Returns the number of a class by its name, or else by its number."""
+  """Returns the number of a class by its name, or else by its number.
+
+  Where all names are numbers, as of classes 1 to 26, they are names alone.
+  """
   if text in names:
     return list(names).index(text)
-  known = text.isdecimal() and int(text) < len(names)
+  numbered = all(name.isdecimal() for name in names)
+  known = not numbered and text.isdecimal() and int(text) < len(names)
   return int(text) if known else None
 
 

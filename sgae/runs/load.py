@@ -164,8 +164,9 @@ class Run:
     Args:
       count: how many.
       seed: of their latents.
-      classes: numbers of the classes to draw in turn, of a run with classes; (): all.
-        `sample(10, classes=[7])` are the samples of `--classes=7x10`.
+      classes: numbers from 0 of the classes to draw in turn, of a run with classes; ():
+        all. Of digits `sample(10, classes=[7])` are the samples of `--classes=7x10`,
+        which goes by names.
 
     Raises:
       AttributeError: no phase of the run generates.

@@ -88,6 +88,14 @@ def test_classes_that_there_are_not_are_refused_in_one_line(text):
     numbers_of_classes(text, NAMES)
 
 
+def test_names_that_are_all_numbers_are_names_alone():
+  names = [str(number) for number in range(1, 27)]
+  assert numbers_of_classes("7x2,26x1", names).tolist() == [6, 32, 25]
+  for wrong in ("0", "0-9", "27"):
+    with pytest.raises(UserError, match="cannot be read"):
+      numbers_of_classes(wrong, names)
+
+
 def test_a_choice_of_classes_excludes_other_choices():
   check(Choice(classes="7", seed=3), 0)
   chosen = Choice(classes="7")
