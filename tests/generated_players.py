@@ -4,6 +4,7 @@ from hypothesis import strategies as st
 
 from sgae.data.augment import ALTERATIONS
 from sgae.losses.adversarial import ADVERSARIAL_LOSSES
+from sgae.losses.classification import CLASS_TERMS
 from sgae.losses.energy import ENERGY_LOSSES
 from sgae.losses.penalties import PENALTIES
 from sgae.methods.gan.energy import ENERGIES
@@ -53,7 +54,7 @@ def _draw_overfitting(draw, gan):
   augmentation, is_energy = gan.augmentation, gan.loss in ENERGY_LOSSES
   kinds = st.sets(one_of(ALTERATIONS)).map(lambda names: tuple(sorted(names)))
   augmentation.kinds = draw(kinds)
-  augmentation.probability = draw(st.floats(0, 1))
+  augmentation.probability = draw(st.floats(0.1, 1)) if augmentation.kinds else 1.0
   augmentation.speed = draw(st.integers(1, 10**6))
   if augmentation.kinds and not is_energy:
     augmentation.target = draw(rates)
@@ -77,7 +78,9 @@ def _draw_classes(draw, config):
   conditional = config.gan.conditional
   conditional.classes = draw(st.sampled_from([0, 0, 10]))
   conditional.embedding, conditional.width = draw(st.integers(1, 5)), 4
-  conditional.update(discriminator=draw(one_of(JUDGEMENTS)), weight=draw(weights))
+  kind = draw(one_of(JUDGEMENTS)) if conditional.classes else "projection"
+  weight = draw(weights) if kind in CLASS_TERMS else 1.0
+  conditional.update(discriminator=kind, weight=weight)
 
 
 def _draw_energy(draw, gan):

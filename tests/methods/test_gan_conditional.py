@@ -186,7 +186,7 @@ def test_a_mixture_draws_what_its_class_has():
   np.testing.assert_allclose(draw(0.25, 0.75), 0.25 * one + 0.75 * other, atol=1e-5)
 
 
-def test_a_truncated_plain_sample_keeps_its_class():
+def test_an_edited_plain_sample_keeps_its_class():
   phase = make_phase("gan", conditional(**PLAIN))
   state, sampling = phase.init({}), sampling_of(phase)
   latents = sampling.draw(state, jax.random.key(0), jnp.arange(12))
@@ -200,6 +200,11 @@ def test_a_truncated_plain_sample_keeps_its_class():
   ("fields", "words"),
   [
     ({"gan__conditional__classes": 1}, "leaves nothing to choose"),
+    (
+      {"gan__conditional__classes": 0, "gan__conditional__discriminator": "adc"},
+      "set that to the number of classes",
+    ),
+    ({"gan__conditional__weight": 2.0}, "is that of a term of the classes"),
     ({"gan__conditional__discriminator": "x"}, "gan.conditional.discriminator='x'"),
     ({"gan__coder": "mixture", "gan__mixture__components": 305}, "shared evenly"),
     (
@@ -242,6 +247,7 @@ def test_configs_that_cannot_be_are_refused_in_one_line(fields, words):
     (np.zeros(256, np.int32), 1, "needs labels"),
     (LABELS, 12, "digits has 12 classes"),
     (np.where(LABELS == 3, -1, LABELS), 10, "have none"),
+    (np.where(LABELS == 3, 4, LABELS), 10, "no training images of 3:"),
   ],
 )
 def test_data_without_these_classes_are_refused_in_one_line(labels, classes, words):

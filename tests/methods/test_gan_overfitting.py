@@ -264,6 +264,11 @@ def test_packs_are_penalised_as_one_image_in_one_pass_as_in_two():
     (dict(gan__lecam__decay=1.0), "from 0 to below 1"),
     (dict(gan__label_smoothing=0.1), "gan.loss='relativistic'"),
     (dict(gan__label_noise=0.1, gan__loss="hinge"), "least_squares"),
+    (dict(gan__augmentation__probability=0.5), "is of the chance of alterations"),
+    (
+      ALTERED | dict(gan__augmentation__probability=0.0, gan__augmentation__target=0.6),
+      "up to gan.augmentation.probability=0",
+    ),
     (dict(gan__packing=0), "1 or more"),
     (dict(gan__packing=3), "gan.batch_size=16 is not divisible"),
     (dict(gan__packing=4, gan__deviation_group=8), "a multiple of 32"),

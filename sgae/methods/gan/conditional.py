@@ -11,8 +11,9 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
-from sgae.data.dataset import labelled
+from sgae.data.dataset import labelled, names_of_classes
 from sgae.errors import UserError
 from sgae.losses.classification import CLASS_TERMS, ClassTerm
 from sgae.networks.network import BatchNetwork, Params
@@ -124,9 +125,17 @@ def check_labels(config: Any, dataset: Any) -> None:
       f"{dataset.num_classes}, or to 0"
     )
   train = dataset.train
-  missing = len(train.labels) - len(labelled(train).labels)
+  known = labelled(train).labels
+  missing = len(train.labels) - len(known)
   if missing:
     raise UserError(
       f"{setting} needs a label of each image, and {missing:,} training images of "
       f"{name} have none (-1): leave them out, or set it to 0"
+    )
+  endless = not isinstance(known, np.ndarray)  # made of all classes
+  if not endless and len(absent := np.setdiff1d(np.arange(classes), known)):
+    names = ", ".join(names_of_classes(dataset)[number] for number in absent[:20])
+    raise UserError(
+      f"{setting}, but {name} has no training images of {names}: take more images, or "
+      "leave these classes out of the data"
     )

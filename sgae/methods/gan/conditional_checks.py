@@ -18,8 +18,20 @@ def check_conditional(config: Any) -> None:
     at_least(f"gan.conditional.{field}", conditional[field], 1)
   choice("gan.conditional.discriminator", conditional.discriminator, JUDGEMENTS)
   non_negative("gan.conditional.weight", conditional.weight)
+  kind, weight = conditional.discriminator, conditional.weight
   if not classes:
+    if kind != "projection":
+      raise UserError(
+        f"gan.conditional.discriminator='{kind}' tells classes apart, of which gan."
+        "conditional.classes=0 names none: set that to the number of classes"
+      )
     return
+  if weight != 1 and kind not in CLASS_TERMS:
+    raise UserError(
+      f"gan.conditional.weight={weight} is that of a term of the classes, which "
+      f"gan.conditional.discriminator='{kind}' has not: set it to 1, or choose one of "
+      f"{', '.join(CLASS_TERMS)}"
+    )
   if classes == 1:
     raise UserError(
       "gan.conditional.classes=1 leaves nothing to choose: set it to the number of "

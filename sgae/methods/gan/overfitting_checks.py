@@ -68,11 +68,17 @@ def _check_augmentation(gan):
     )
   below_one("gan.augmentation.target", augmentation.target)
   at_least("gan.augmentation.speed", augmentation.speed, 1)
-  if augmentation.target and not augmentation.kinds:
+  for field, none in (("target", 0), ("probability", 1)):
+    if augmentation[field] != none and not augmentation.kinds:
+      raise UserError(
+        f"gan.augmentation.{field}={augmentation[field]} is of the chance of "
+        "alterations, of which gan.augmentation.kinds=() has none: name some of "
+        f"{', '.join(ALTERATIONS)}, or set it to {none}"
+      )
+  if augmentation.target and not augmentation.probability:
     raise UserError(
-      f"gan.augmentation.target={augmentation.target} moves the chance of alterations, "
-      "of which gan.augmentation.kinds=() has none: name some of "
-      f"{', '.join(ALTERATIONS)}, or set it to 0"
+      f"gan.augmentation.target={augmentation.target} moves the chance of alterations "
+      "up to gan.augmentation.probability=0: set that to 1"
     )
   _refuse_energies(gan, "gan.augmentation.target", augmentation.target)
 
