@@ -103,10 +103,11 @@ def read(
     program = METHODS[name].build(config, image_shape)
     fresh = jax.eval_shape(program.init, randomness.root_key(config.seed))
     if difference := misfit(weights_of(name, fresh), weights):
+      images = f"; images {their_shape} there, {image_shape} here"
       raise UserError(
-        f"start_from={config.start_from!r} does not fit: {name} {difference} (images "
-        f"{their_shape} there, {image_shape} here): give both runs networks and images "
-        "of the same sizes"
+        f"start_from={config.start_from!r} does not fit: {name} {difference}"
+        f"{'' if their_shape == tuple(image_shape) else images}: give both runs the "
+        "same networks, and images of the same size"
       )
     starts[name] = Start(source, found[0], weights)
   if not starts and not begun:

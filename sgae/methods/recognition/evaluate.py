@@ -78,6 +78,7 @@ def make_evaluator(config: Any, data: EvaluationData, mesh: Any) -> Evaluator:
     )
     return sample_protocol(data, count) | {
       "labels": len(chosen),
+      "test_labels": len(test.labels),
       "label_draw": fields.label_draw if fields.labels_per_class else None,
       "permutation_invariant": not config.data.augment,
     }
