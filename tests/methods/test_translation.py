@@ -355,6 +355,26 @@ def test_what_it_cannot_be_is_refused(fields, words):
     validate(translation_config(**fields))
 
 
+def test_maps_of_one_place_are_not_normalized():
+  """They would be zeros, and the network a constant."""
+  side = Dataset("a", EXAMPLES, EXAMPLES, 10)
+  both = side._replace(second=side)  # of 4x4 pixels
+  for player, fits, small in (
+    ("generator", (4, 4), (4, 4, 4)),
+    ("discriminator", (4,), (4, 4)),
+  ):
+    fields: dict[str, Any] = dict.fromkeys(
+      ("generator_normalization", "discriminator_normalization"), "none"
+    )
+    fields |= {f"{player}_normalization": "instance", f"{player}_hidden": fits}
+    METHOD.check_data(translation_config(**fields), both)
+    fields[f"{player}_hidden"] = small
+    with pytest.raises(UserError, match=f"{player}_hidden=.* halves images of 4x4"):
+      METHOD.check_data(translation_config(**fields), both)
+    fields[f"{player}_normalization"] = "none"
+    METHOD.check_data(translation_config(**fields), both)
+
+
 def test_sides_must_have_one_shape():
   side = Split(np.zeros((3, 4, 4, 3), np.uint8), np.zeros(3, np.int32))
   other = Dataset("b", side, side, 1)

@@ -116,5 +116,27 @@ def check_data(config: Any, dataset: Dataset) -> None:
   if dataset.second is None:  # the run says so
     return
   check_one_shape(dataset)
-  if config.translation.generator_architecture == "sparse":
+  translation = config.translation
+  if translation.generator_architecture == "sparse":
     networks.check_data(config, dataset)
+  image_shape = dataset.train.images.shape[1:]
+  if translation.generator_architecture == "residual":
+    _check_map(
+      "generator", translation, image_shape, len(translation.generator_hidden) - 1
+    )
+  if len(hidden := translation.discriminator_hidden) > 1:  # the first has none
+    _check_map("discriminator", translation, image_shape, len(hidden))
+
+
+def _check_map(player, translation, image_shape, halvings):
+  """Refuses to normalize maps of one place, which makes zeros of all that they hold."""
+  if translation[f"{player}_normalization"] != "instance":
+    return
+  height, width = (-(-size // 2**halvings) for size in image_shape[:2])
+  if height * width == 1:
+    raise UserError(
+      f"translation.{player}_normalization='instance' makes zeros of maps of one "
+      f"place, to which translation.{player}_hidden="
+      f"{tuple(translation[f'{player}_hidden'])} halves images of {image_shape[1]}x"
+      f"{image_shape[0]}: give fewer widths, or choose 'none'"
+    )
