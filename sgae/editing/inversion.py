@@ -85,7 +85,7 @@ def make_invert(
   for an image x, the image x' of the point and features f. The best point of all
   iterations and starts counts, so no result is worse than its start. In a space whose
   points are nowhere below 0, latents that are 0 at the start stay so: a code stays as
-  sparse as the encoder gave it.
+  sparse as the encoder gave it. Weights of classes stay those of the start.
 
   Args:
     space: that points lie in.
@@ -154,6 +154,8 @@ def _make_optimise(space: Space, features: Features | None, iterations: int):
 
   def optimise(tree, starts, target, wanted):
     free = starts > 0 if space.non_negative else jnp.ones_like(starts, bool)
+    # training has shown whole classes alone
+    free = free.at[..., starts.shape[-1] - space.classes :].set(False)
     rates = RATE * _scale(starts, free)
 
     def total(points):

@@ -7,8 +7,8 @@ import jax
 import jax.numpy as jnp
 
 from sgae.errors import UserError
-from sgae.methods import METHODS
 from sgae.methods.method import Program, Sampling
+from sgae.methods.population import build_one
 
 SPACES = ("code", "latent")
 
@@ -29,6 +29,7 @@ class Space(NamedTuple):
     encoder: the name of that phase; '': none.
     non_negative: whether points are nowhere below 0.
     coded: whether the generator has codes apart from its latents.
+    classes: how many of the last numbers of a point are weights of classes.
   """
 
   name: str
@@ -41,6 +42,7 @@ class Space(NamedTuple):
   encoder: str
   non_negative: bool
   coded: bool
+  classes: int
 
 
 def space_of(
@@ -61,7 +63,7 @@ def space_of(
   Raises:
     UserError: no phase with a state generates.
   """
-  programs = {p: METHODS[p].build(config, image_shape) for p in states}
+  programs = {p: build_one(p, config, image_shape) for p in states}
   generating = [phase for phase, program in programs.items() if program.sampling]
   if not generating:
     raise UserError(
@@ -98,6 +100,7 @@ def _bound(sampling, phase, programs, encoder, name, shape, by_code) -> Space:
     encoder,
     by_code and not sampling.signed,
     sampling.coded,
+    0 if by_code else sampling.classes,
   )
 
 

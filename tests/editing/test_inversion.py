@@ -6,7 +6,13 @@ import numpy as np
 
 from sgae import randomness
 from sgae.devices.mesh import local_mesh
-from sgae.editing.inversion import Tree, draw_candidates, make_invert
+from sgae.editing.inversion import (
+  CANDIDATES,
+  STREAM,
+  Tree,
+  draw_candidates,
+  make_invert,
+)
 from sgae.editing.space import Space
 
 SIZE, SHAPE = 6, (4, 3, 1)
@@ -34,7 +40,7 @@ def features(params, images_bhwc):
 
 
 LATENTS = Space(
-  "latent", (SIZE,), draw, lambda _, z: z, images, None, None, "", False, True
+  "latent", (SIZE,), draw, lambda _, z: z, images, None, None, "", False, True, 0
 )
 CODES = LATENTS._replace(
   name="code",
@@ -66,6 +72,21 @@ def test_what_the_generator_made_is_found_again():
   np.testing.assert_allclose(found["points"], latents, atol=0.02)
   again = jnp.round((images(STATES, found["points"]) + 1) * 127.5)
   np.testing.assert_array_equal(found["images"], again.astype(np.uint8))
+
+
+def test_weights_of_classes_stay_those_of_the_start():
+  _, given = own_images(3)
+  space = LATENTS._replace(classes=2)
+  found, start = (inverted(space, given, count)["points"] for count in (50, 0))
+  drawn = np.asarray(
+    draw(
+      STATES,
+      randomness.stream_key(randomness.root_key(3), STREAM),
+      jnp.arange(CANDIDATES),
+    )
+  )
+  assert all((drawn[:, -2:] == point[-2:]).all(axis=1).any() for point in found)
+  assert (found[:, :-2] != start[:, :-2]).any(axis=1).all()
 
 
 def test_the_start_is_the_nearest_of_all_draws():
