@@ -12,9 +12,8 @@ from sgae.data.new_images import read_images
 from sgae.data.sources import of_side
 from sgae.devices.batched_apply import batched_apply
 from sgae.errors import UserError
-from sgae.methods import METHODS
 from sgae.methods.method import Program
-from sgae.methods.population import chosen_member, mesh_for, state_of
+from sgae.methods.population import build_one, chosen_member, mesh_for, state_of
 from sgae.reporting.console import Console
 from sgae.runs import directory as run_directory
 from sgae.runs.load import stored_config
@@ -29,12 +28,14 @@ class Applied(NamedTuple):
     step: of its state.
     files: N names of the images.
     results: [N, ...].
+    of: ' of member 1 (seed 1)' of a population, else ''.
   """
 
   phase: str
   step: int
   files: list[str]
   results: np.ndarray
+  of: str
 
 
 def apply_to_images(
@@ -87,7 +88,7 @@ def apply_to_images(
   if restored is None:
     raise UserError(f"{workdir} has no checkpoint of the {phase} phase: train first")
   step, state = restored
-  program = METHODS[phase].build(config, shape)
+  program = build_one(phase, config, shape)
   side = of_side(config.data, second)
   targets = second and config.data.paired and not config.data.second.source
   found = read_images(
@@ -100,7 +101,8 @@ def apply_to_images(
     return finish(program.functions[function](state, given))
 
   results = batched_apply(apply, mesh)(state_of(state, chosen), found.images)
-  return Applied(phase, step, found.names, results)
+  of = "" if chosen is None else f" of {chosen.describe()}"
+  return Applied(phase, step, found.names, results, of)
 
 
 def taken_by(program: Program, function: str) -> tuple[int, ...]:

@@ -98,7 +98,7 @@ def explored(
     return "vectors have no pictures"
   if shape[-1] > 4:
     return f"images of {shape[-1]} channels have no pictures"
-  programs = {phase: METHODS[phase].build(config, shape) for phase in states}
+  programs = {phase: population.build_one(phase, config, shape) for phase in states}
   decoders = _decoders(programs, states)
   if isinstance(decoders, str):
     return decoders

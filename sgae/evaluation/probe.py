@@ -16,8 +16,8 @@ from sgae.errors import UserError
 from sgae.evaluation.measures.codes import largest
 from sgae.evaluation.measures.probes import HIDDEN, PROBES, probe_error
 from sgae.evaluation.run_data import load_data
-from sgae.methods import METHODS, views
-from sgae.methods.population import chosen_member, mesh_for, state_of
+from sgae.methods import views
+from sgae.methods.population import build_one, chosen_member, mesh_for, state_of
 from sgae.reporting import probe_curves
 from sgae.reporting.console import Console
 from sgae.reporting.files import (
@@ -143,7 +143,7 @@ def codes_of(
   """
   found = {}
   for phase, state in states.items():
-    functions = METHODS[phase].build(config, image_shape).functions
+    functions = build_one(phase, config, image_shape).functions
     for name in CODES:
       if name in functions:
 

@@ -21,7 +21,7 @@ from sgae.evaluation.choice import (
 )
 from sgae.methods import METHODS
 from sgae.methods.method import Sampling
-from sgae.methods.population import chosen_member, mesh_for, state_of
+from sgae.methods.population import build_one, chosen_member, mesh_for, state_of
 from sgae.methods.sampling import (
   COLUMNS,
   centres_of,
@@ -137,7 +137,7 @@ def _generator(
   restored = read_state(config, workdir, name, shape, mesh, console.line, wanted)
   if restored is None:
     raise UserError(f"{workdir} has no checkpoint of the {name} phase yet: train first")
-  sampling: Any = METHODS[name].build(config, shape).sampling
+  sampling: Any = build_one(name, config, shape).sampling
   return name, *restored, sampling
 
 

@@ -160,19 +160,11 @@ def build(
     image_shape, mean_image: as for `Method.build`.
   """
   method, members = METHODS[name], members_of(config)
-  if not members:
-    whole = method.build(config, image_shape, mean_image)
-    return augmenting(whole, name, config.data.augment)
-  # a weight of 0 leaves its term out of the program: the largest value keeps it in
-  largest: Any = ConfigDict(config.to_dict())
-  settings = {
-    field: np.array([member.settings[field] for member in members], np.float32)
-    for field in members[0].settings
-  }
-  for field, values in settings.items():
-    largest.update_from_flattened_dict({field: float(values.max())})
-  single = method.build(FrozenConfigDict(largest), image_shape, mean_image)
+  single = build_one(name, config, image_shape, mean_image)
   single = augmenting(single, name, config.data.augment)
+  if not members:
+    return single
+  settings = _settings_of(members)
   own = {field: values for field, values in settings.items() if field in method.swept}
 
   def init(key, settings=single.settings, inherited=None) -> PopulationState:
@@ -199,6 +191,34 @@ def build(
   return single._replace(
     init=init, step=_make_step(single), members=tuple(m.seed for m in members)
   )
+
+
+def build_one(
+  name: str,
+  config: Any,
+  image_shape: tuple[int, ...],
+  mean_image: np.ndarray | None = None,
+) -> Program:
+  """Returns the program of a method for the state of one member, or of a single run.
+
+  Args:
+    name: of the method.
+    config: validated.
+    image_shape, mean_image: as for `Method.build`.
+  """
+  largest: Any = ConfigDict(config.to_dict())
+  # a weight of 0 leaves its term out of the program: the largest value keeps it in
+  for field, values in _settings_of(members_of(config)).items():
+    largest.update_from_flattened_dict({field: float(values.max())})
+  return METHODS[name].build(FrozenConfigDict(largest), image_shape, mean_image)
+
+
+def _settings_of(members: Sequence[Member]) -> dict[str, np.ndarray]:
+  """Returns the values of each field that varies, float32 [M]."""
+  return {
+    field: np.array([member.settings[field] for member in members], np.float32)
+    for field in (members[0].settings if members else ())
+  }
 
 
 def build_phases(

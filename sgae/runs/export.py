@@ -26,7 +26,7 @@ from sgae.data.sources import SOURCES_OF_VECTORS
 from sgae.devices.mesh import fetch_local, local_mesh
 from sgae.methods import METHODS
 from sgae.methods.method import Program
-from sgae.methods.population import chosen_member, state_of
+from sgae.methods.population import build_one, chosen_member, state_of
 from sgae.networks.network import Params
 from sgae.reporting.console import Console
 from sgae.reporting.files import replace_set, write_atomically, write_json
@@ -76,7 +76,7 @@ def export_run(
 
   def write(folder: Path) -> None:
     for name, (step, state) in states.items():
-      program = METHODS[name].build(config, shape)
+      program = build_one(name, config, shape)
       about = {"phase": name, "step": step, **_about(config, workdir)}
       if chosen is not None:
         about |= chosen.fields()
@@ -169,7 +169,8 @@ def _write_phase(
       try:
         model = to_onnx(function, shapes, stem)
       except Exception as error:  # the converter does not know every operation
-        lines.append(f"No {stem}.onnx: {type(error).__name__}: {str(error)[:150]}")
+        said = " ".join(str(error).split())[:150]
+        lines.append(f"No {stem}.onnx: {type(error).__name__}: {said}")
       else:
         write_atomically(folder / f"{stem}.onnx", model)
     functions[called] = {

@@ -22,7 +22,7 @@ from sgae.devices.backend import enable_compilation_cache
 from sgae.devices.mesh import fetch_local, local_mesh
 from sgae.errors import UserError
 from sgae.methods import METHODS
-from sgae.methods.population import Member, chosen_member, state_of
+from sgae.methods.population import Member, build_one, chosen_member, state_of
 from sgae.methods.sampling import STREAM, numbers_in_turn
 from sgae.reporting.metrics import read_metrics
 from sgae.runs import directory as run_directory
@@ -74,7 +74,7 @@ class Run:
     self.workdir, self.config, self.image_shape = workdir, config, image_shape
     self.member, self.units = member, units
     self._programs = {
-      name: METHODS[name].build(config, image_shape) for name in config.phases
+      name: build_one(name, config, image_shape) for name in config.phases
     }
 
   @functools.cached_property
@@ -153,7 +153,8 @@ class Run:
   def __getattr__(self, name: str) -> Any:
     if name.startswith("_"):
       raise AttributeError(name)
-    return self.function(name)
+    self._phase_of(name)  # else it has no such attribute
+    return functools.partial(self._call, name)
 
   def sample(self, count: int, seed: int = 0, classes: Sequence[int] = ()) -> jax.Array:
     """Returns generated images, float32 [count, H, W, C] in [-1, 1].

@@ -19,7 +19,7 @@ from sgae.evaluation.evaluate import evaluate_run
 from sgae.evaluation.image_to_image import image_to_image_run
 from sgae.evaluation.measures import restoration
 from sgae.evaluation.measures.reference import EvaluationData
-from sgae.methods import METHODS
+from sgae.methods import METHODS, population
 from sgae.methods.inheritance import inherit
 from sgae.methods.super_resolution.evaluate import make_evaluator
 from sgae.methods.super_resolution.networks import downscale
@@ -63,6 +63,17 @@ def adversarial():
   phase = make_phase(NAME, config)
   run = jax.jit(functools.partial(run_steps, phase))
   return phase, phase.init(earlier), run, batches(phase, 0, 4), earlier
+
+
+def test_a_member_has_the_functions_of_all_settings():
+  """Also of a term whose weight is 0 in the config, and in some members."""
+  config = small_config()
+  config.population.update(vary=("super_resolution.adversarial_weight=0,0.1",))
+  shape = IMAGES.shape[1:]
+  assert "discriminate" in population.build_one(NAME, validate(config), shape).functions
+  config.population.vary = ()
+  alone = population.build_one(NAME, validate(config), shape)
+  assert "discriminate" not in alone.functions
 
 
 @pytest.mark.parametrize("factor", [2, 4])
@@ -239,6 +250,9 @@ def test_new_small_images_become_large_ones(run, tmp_path):
     images = stored["images"]
   expected = load_run(run).function("upscale")(resident.to_model_range(small))
   np.testing.assert_array_equal(images, to_bytes(np.asarray(expected)))
+  for wrong in ((1, 1, 1, 1), (1, 6, 6, 3)):  # not broadcast
+    with pytest.raises(UserError, match="is not what the run takes"):
+      load_run(run).upscale(np.zeros(wrong, np.float32))
   np.savez(tmp_path / "large.npz", images=np.zeros((1, 12, 10, 1), np.uint8))
   # they are cut and resized, as the data of the run were
   place = str(tmp_path / "large.npz")
