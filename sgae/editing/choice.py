@@ -174,6 +174,11 @@ def parse_transfer(text: str, rows: int, size: int) -> tuple[int, list[int] | No
     )
   if not colon:
     return int(row), None
+  if not latents:
+    raise UserError(
+      f"--transfer={text!r} names no latents: give some, such as {row}:17,40-45, or "
+      "leave the colon out"
+    )
   chosen = numbers_of(latents, "--transfer").tolist()
   _check_latents("--transfer", text, chosen, size)
   return int(row), chosen

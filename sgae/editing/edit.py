@@ -74,13 +74,14 @@ def edit_run(
   check(choice)
   strengths = parse_strengths(choice.strengths)
   trained = open_run(workdir, overrides, choice.space, console, member, output)
-  given = _given(trained, choice, console)
+  kept = kept_points(choice.images, trained) if choice.images else None
+  given = _given(trained, choice, console, kept is not None)
   numbers = _numbers(choice)
   classes_of = make_classes(trained)
   rows = len(numbers if given is None else given)
   # what is asked for is refused before the points are looked for, which takes long
   change_of = _make_change(trained, choice, rows, classes_of is not None)
-  points = _points(trained, choice, given, numbers, console)
+  points = _points(trained, choice, given, kept, numbers, console)
   images_of, space = make_images(trained), trained.space
   before = images_of(points)
   classes = None if classes_of is None else classes_of(before)
@@ -104,8 +105,7 @@ def edit_run(
   for line in described(found, names):
     console.line(line)
   console.line(
-    f"{len(points):,} images of {trained.phase} of step {trained.step}: "
-    f"{place / PICTURE} and {place / ARRAYS}"
+    f"{len(points):,} images of {trained.name}: {place / PICTURE} and {place / ARRAYS}"
   )
 
 
@@ -139,12 +139,18 @@ def described(found: dict[str, np.ndarray], names: tuple[str, ...]) -> list[str]
   return lines
 
 
-def _given(trained: Trained, choice: EditChoice, console: Console) -> np.ndarray | None:
-  """Returns the images to edit, uint8 [N, H, W, C]; None: samples are edited."""
+def _given(
+  trained: Trained, choice: EditChoice, console: Console, inverted: bool
+) -> np.ndarray | None:
+  """Returns the images to edit, uint8 [N, H, W, C]; None: samples are edited.
+
+  Of a file with their points, which are `inverted`, no array is left out.
+  """
   if not choice.images:
     return None
+  report = Console(quiet=True).line if inverted else console.line
   return read_images(
-    choice.images, trained.config.data, trained.image_shape, console.line
+    choice.images, trained.config.data, trained.image_shape, report
   ).images
 
 
@@ -159,6 +165,7 @@ def _points(
   trained: Trained,
   choice: EditChoice,
   given: np.ndarray | None,
+  kept: np.ndarray | None,
   numbers: np.ndarray,
   console: Console,
 ) -> np.ndarray:
@@ -166,16 +173,15 @@ def _points(
   seed = trained.seed if choice.seed == -1 else choice.seed
   if given is None:
     return drawn_points(trained, seed, numbers)
-  points = kept_points(choice.images, trained)
-  if points is None:
+  if kept is None:
     check_seed(trained, choice.seed)
-    points = inverted(trained, given, choice.iterations, seed, console)["points"]
-  elif choice.iterations != EditChoice().iterations or choice.seed != -1:
+    return inverted(trained, given, choice.iterations, seed, console)["points"]
+  if choice.iterations != EditChoice().iterations or choice.seed != -1:
     raise UserError(
       f"--iterations and --seed are of the search for points, and --images="
       f"{choice.images} holds them already: leave both out"
     )
-  return points
+  return kept
 
 
 def _make_change(

@@ -133,7 +133,7 @@ def edit_figures(
     start = points[rows]
     changes = [
       change_of(start[targets == target], own_n[rows[targets == target]], int(target))
-      for target in known
+      for target in np.unique(targets)
     ]
     change, measures = np.concatenate(changes), []
     for strength in STRENGTHS:

@@ -86,8 +86,8 @@ def invert_run(
   shutil.rmtree(place / PARTS, ignore_errors=True)
   start = f"codes of {space.encoder}" if space.encoder else "random draws"
   console.line(
-    f"{len(found.images):,} images as {space.name}s of {trained.phase} of step "
-    f"{trained.step}, from {start}: {described(results)}"
+    f"{len(found.images):,} images as {space.name}s of {trained.name}, from "
+    f"{start}: {described(results)}"
   )
   console.line(f"Stored in {place / ARRAYS} and {place / PICTURE}")
 

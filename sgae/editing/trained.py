@@ -54,6 +54,12 @@ class Trained(NamedTuple):
     return self.config.seed if self.member is None else self.member.seed
 
   @property
+  def name(self) -> str:
+    """The phase, the member of a population and the step, in words."""
+    member = "" if self.member is None else f" of {self.member.describe()}"
+    return f"{self.phase}{member} of step {self.step}"
+
+  @property
   def image_shape(self) -> tuple[int, ...]:
     """(H, W, C)."""
     return self.data.dataset.train.images.shape[1:]

@@ -10,7 +10,7 @@ from sgae.data import npz
 from sgae.data.local import absolute
 from sgae.errors import UserError
 from sgae.evaluation.apply import apply_to_images
-from sgae.methods import METHODS
+from sgae.methods.population import build_one
 from sgae.reporting import pictures
 from sgae.reporting.console import Console
 from sgae.reporting.files import explained, require_writable, write_arrays
@@ -76,15 +76,15 @@ def image_to_image_run(
   write_arrays(arrays, results)
   height, width = applied.results.shape[1:3]
   console.line(
-    f"{len(applied.files):,} images of {width}x{height} pixels by {applied.phase} of "
-    f"step {applied.step}: {folder} and {arrays}"
+    f"{len(applied.files):,} images of {width}x{height} pixels by {applied.phase}"
+    f"{applied.of} of step {applied.step}: {folder} and {arrays}"
   )
 
 
 def _check_apart(images: str, folder: Path, arrays: Path) -> None:
   """Refuses images that the results would replace."""
   given = Path(absolute(images)).resolve()
-  if images and given in (folder.resolve(), arrays.resolve()):
+  if images and {folder.resolve(), arrays.resolve()} & {given, *given.parents}:
     raise UserError(f"--images={images} is where the results go: give another --output")
 
 
@@ -110,7 +110,7 @@ def _phase_with(
 ) -> str:
   """Returns the last phase whose program has a function."""
   for name in reversed(config.phases):
-    if function in METHODS[name].build(config, image_shape).functions:
+    if function in build_one(name, config, image_shape).functions:
       return name
   raise UserError(
     f"{workdir} has no {function!r} for --mode={mode} "

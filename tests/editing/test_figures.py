@@ -55,6 +55,12 @@ def test_a_run_is_measured_in_both_spaces(whole_run, tmp_path):
   assert command.main(["none=/no/run"]) == 2
 
 
+def test_samples_of_one_class_are_edited_towards_the_others(whole_run, tmp_path):
+  trained = open_run(whole_run, {}, "code", Console(io.StringIO()), -1, tmp_path)
+  found = figures.edit_figures(trained, reference_points(trained), 1)
+  assert len(found["class"]) == len(figures.STRENGTHS)
+
+
 def test_what_cannot_be_measured_is_one_line(whole_run, tmp_path, monkeypatch, capsys):
   asked = [f"tiny={whole_run}", f"--output={tmp_path}"]
   for flag in ("samples", "inverted"):

@@ -87,7 +87,7 @@ def test_what_cannot_be_done_is_refused(whole_run, tmp_path):
     with pytest.raises(UserError, match=words) as refusal:
       passed(whole_run, tmp_path / images, tmp_path, mode)
     assert str(refusal.value).isprintable()
-  for own in ("reconstruct", "reconstruct.npz"):
+  for own in ("reconstruct", "reconstruct.npz", "reconstruct/0.png"):
     with pytest.raises(UserError, match="is where the results go"):
       passed(whole_run, tmp_path / own, tmp_path)
   with pytest.raises(UserError, match="--mode=reconstruct needs images"):
