@@ -6,7 +6,9 @@
 All else is as in cifar10.py, so that the two tell what attention does (Zhang et al.
 2019, arXiv 1805.08318). A round of 64 images takes 95 ms without attention and 322 ms
 with it, and 53 and 189 MiB of temporary memory (medians of 9, commit 93721a1, 2 cores
-of an Intel Xeon): with it R1 and R2 are differentiated twice. Neither was run in full.
+of an Intel Xeon): with it R1 and R2 are differentiated twice. In equal time, 26 minutes
+of three seeds on one core of an AMD EPYC, commit 9a4b517, 300 rounds with it come to a
+Frechet distance of 106 (4.1), and 1,000 without to 52 (2.0). Neither was run in full.
 In a published comparison on CIFAR-10 it gains nothing: Frechet distance 14.0 with
 attention, 13.2 without.
 """

@@ -10,6 +10,8 @@ structure, and each choice takes a run of its own.
 
 `:seed-plain`, `:seed-decoder` and so on do the same on MNIST with the networks and the
 autoencoder of configs/seed.py.
+
+Measured in a short form: configs/README.md.
 """
 
 from typing import Any
