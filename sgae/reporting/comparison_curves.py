@@ -1,10 +1,10 @@
 """The curves of a comparison: a measure over images and over seconds."""
 
-import io
 from typing import Any
 
-# The object interface alone: pyplot looks for a display and keeps global state.
 from matplotlib.figure import Figure
+
+from sgae.reporting.plots import png_of
 
 STYLES = ("-", "--", "-.", ":")
 # Beyond this range of values only a logarithmic axis shows the end of training.
@@ -58,6 +58,4 @@ def draw(result: dict[str, Any], label: str) -> bytes:
   first = figure.axes[0]
   first.set_ylabel(label)
   first.legend(fontsize="small")
-  data = io.BytesIO()
-  figure.savefig(data, format="png", dpi=120)
-  return data.getvalue()
+  return png_of(figure)

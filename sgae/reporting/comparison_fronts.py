@@ -1,9 +1,10 @@
 """The picture of fronts: two figures of a phase against each other."""
 
-import io
 from typing import Any
 
 from matplotlib.figure import Figure
+
+from sgae.reporting.plots import png_of
 
 MARKERS = "os^vDPX*<>"
 
@@ -54,6 +55,4 @@ def draw(fronts: dict[str, Any]) -> bytes:
     axes.set_title(f"{phase}: filled where no other is better in both")
     axes.grid(alpha=0.3)
     axes.legend(fontsize="small")
-  data = io.BytesIO()
-  figure.savefig(data, format="png", dpi=120)
-  return data.getvalue()
+  return png_of(figure)

@@ -1,11 +1,12 @@
 """The picture of populations: how many of their members end at which distance."""
 
-import io
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
+
+from sgae.reporting.plots import png_of
 
 BINS = 20
 
@@ -37,6 +38,4 @@ def draw(spreads: Mapping[str, Mapping[str, Any]], label: str) -> bytes:
     axes.set_ylabel("members")
     axes.grid(alpha=0.3)
   charts[-1].set_xlabel(label)
-  data = io.BytesIO()
-  figure.savefig(data, format="png", dpi=120)
-  return data.getvalue()
+  return png_of(figure)

@@ -1,12 +1,12 @@
 """The picture of edits: success over what an edit changes."""
 
-import io
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from matplotlib.figure import Figure
 
 from sgae.reporting.comparison_curves import STYLES
+from sgae.reporting.plots import png_of
 
 CHANGES = {
   "pixel_change": "mean squared change of pixels",
@@ -37,6 +37,4 @@ def draw(figures: Mapping[str, Sequence[Mapping[str, Any]]]) -> bytes:
   charts[0].set_ylabel("edits that show the class asked for [%]")
   names = charts[0].get_legend_handles_labels()
   figure.legend(*names, loc="outside right upper", fontsize="small")
-  data = io.BytesIO()
-  figure.savefig(data, format="png", dpi=120)
-  return data.getvalue()
+  return png_of(figure)

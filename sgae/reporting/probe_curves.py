@@ -1,12 +1,12 @@
 """The picture of probes: test error over the number of labels."""
 
-import io
 from collections.abc import Mapping
 from typing import Any
 
 from matplotlib.figure import Figure
 
 from sgae.reporting.comparison_curves import STYLES
+from sgae.reporting.plots import png_of
 
 
 def draw(errors: Mapping[str, Mapping[str, list[dict[str, Any]]]]) -> bytes:
@@ -35,6 +35,4 @@ def draw(errors: Mapping[str, Mapping[str, list[dict[str, Any]]]]) -> bytes:
     axes.grid(alpha=0.3)
   charts[0].set_ylabel("test error [%]")
   charts[0].legend(fontsize="small")
-  data = io.BytesIO()
-  figure.savefig(data, format="png", dpi=120)
-  return data.getvalue()
+  return png_of(figure)
