@@ -18,6 +18,7 @@ from sgae.evaluation.measures.probes import HIDDEN, PROBES, probe_error
 from sgae.evaluation.run_data import load_data
 from sgae.methods import views
 from sgae.methods.population import build_one, chosen_member, mesh_for, state_of
+from sgae.methods.reconstruction import train_probed
 from sgae.reporting import probe_curves
 from sgae.reporting.console import Console
 from sgae.reporting.files import (
@@ -37,7 +38,6 @@ IMAGES, TITLE = "images", "probes"  # of the picture, where the report looks for
 CODES = ("encode", "approximate", "features")
 PER_CLASS = (1, 2, 5, 10, 100, 0)  # labels of each class; 0: all
 DRAWS = 5  # of which labels these are
-MOST_EXAMPLES = 60_000  # of the training split
 COMPONENTS = 64  # of the control by principal components
 
 Codes = tuple[np.ndarray, np.ndarray]  # of training and of test images, float32 [N, K]
@@ -114,8 +114,7 @@ def probed_splits(dataset: Dataset) -> tuple[Split, Split]:
   Raises:
     UserError: fewer than two classes have labels.
   """
-  train = order.at_most(labelled(dataset.train), "probe", MOST_EXAMPLES)
-  parts = train, labelled(dataset.test)
+  parts = train_probed(dataset), labelled(dataset.test)
   if any(len(np.unique(labels)) < 2 for _, labels in parts):
     raise UserError(
       f"{dataset.name} has labels of fewer than two classes, and a probe tells classes "

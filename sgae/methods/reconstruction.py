@@ -12,7 +12,7 @@ from sgae.reporting import pictures
 
 ATOMS_DRAWN, ATOM_COLUMNS = 200, 20
 PAIRS_DRAWN = 20  # images with their reconstructions
-EXAMPLES_PROBED = 60_000  # training images that a linear probe of codes is fitted to
+EXAMPLES_PROBED = 60_000  # training images that probes are fitted to, at most
 MOST_CLASSES = 20  # that a linear probe tells apart
 
 
@@ -23,7 +23,7 @@ def probed(dataset: Dataset) -> np.ndarray | None:
   """
   if not has_label(dataset.test):
     return None
-  train = _train_labelled(dataset)
+  train = train_probed(dataset)
   classes = len(np.unique(train.labels))
   return train.images if 1 < classes <= MOST_CLASSES else None
 
@@ -39,11 +39,12 @@ def probe_of(
     test_codes: float [M, K] or, with places, [M, h, w, K], of the test images.
   """
   test = labelled(Split(test_codes, dataset.test.labels))
-  labels = _train_labelled(dataset).labels
+  labels = train_probed(dataset).labels
   return probe_error(train_codes_nk, labels, largest(test.images), test.labels)
 
 
-def _train_labelled(dataset: Dataset) -> Split:
+def train_probed(dataset: Dataset) -> Split:
+  """Returns the labelled training examples that probes are fitted to."""
   return order.at_most(labelled(dataset.train), "probe", EXAMPLES_PROBED)
 
 
