@@ -18,7 +18,13 @@ from sgae.errors import UserError
 from sgae.evaluation import feature_extractor
 from sgae.evaluation.measures.reference import EvaluationData
 from sgae.evaluation.run_data import load_data
-from sgae.methods.population import Member, chosen_member, mesh_for, state_of
+from sgae.methods.population import (
+  Member,
+  chosen_member,
+  mesh_for,
+  of_member,
+  state_of,
+)
 from sgae.reporting.console import Console
 from sgae.reporting.files import require_writable
 from sgae.runs.load import stored_config
@@ -56,8 +62,7 @@ class Trained(NamedTuple):
   @property
   def name(self) -> str:
     """The phase, the member of a population and the step, in words."""
-    member = "" if self.member is None else f" of {self.member.describe()}"
-    return f"{self.phase}{member} of step {self.step}"
+    return f"{self.phase}{of_member(self.member)} of step {self.step}"
 
   @property
   def image_shape(self) -> tuple[int, ...]:

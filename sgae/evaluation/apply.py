@@ -13,7 +13,13 @@ from sgae.data.sources import of_side
 from sgae.devices.batched_apply import batched_apply
 from sgae.errors import UserError
 from sgae.methods.method import Program
-from sgae.methods.population import build_one, chosen_member, mesh_for, state_of
+from sgae.methods.population import (
+  build_one,
+  chosen_member,
+  mesh_for,
+  of_member,
+  state_of,
+)
 from sgae.reporting.console import Console
 from sgae.runs import directory as run_directory
 from sgae.runs.load import stored_config
@@ -101,8 +107,7 @@ def apply_to_images(
     return finish(program.functions[function](state, given))
 
   results = batched_apply(apply, mesh)(state_of(state, chosen), found.images)
-  of = "" if chosen is None else f" of {chosen.describe()}"
-  return Applied(phase, step, found.names, results, of)
+  return Applied(phase, step, found.names, results, of_member(chosen))
 
 
 def taken_by(program: Program, function: str) -> tuple[int, ...]:

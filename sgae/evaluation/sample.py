@@ -21,7 +21,13 @@ from sgae.evaluation.choice import (
 )
 from sgae.methods import METHODS
 from sgae.methods.method import Sampling
-from sgae.methods.population import build_one, chosen_member, mesh_for, state_of
+from sgae.methods.population import (
+  build_one,
+  chosen_member,
+  mesh_for,
+  of_member,
+  state_of,
+)
 from sgae.methods.sampling import (
   COLUMNS,
   centres_of,
@@ -106,11 +112,11 @@ def sample_run(
     images = (images * named(config.data.name).scale).reshape(-1, 2)
   else:
     picture = pictures.grid(images[samples.cells], COLUMNS)
-  folder, of = output or workdir, ""
+  folder, of = output or workdir, of_member(chosen)
   own_seed = config.seed if chosen is None else chosen.seed
   about = {"phase": name, "step": step, **_how(choice, own_seed)}
   if chosen is not None:
-    folder, of = folder / "members" / str(chosen.number), f" of {chosen.describe()}"
+    folder = folder / "members" / str(chosen.number)
     about["member"] = chosen.number
   if samples.single:
     written = _write(folder / "samples", samples, images, format, about)

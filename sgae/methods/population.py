@@ -160,8 +160,8 @@ def build(
     image_shape, mean_image: as for `Method.build`.
   """
   method, members = METHODS[name], members_of(config)
-  single = build_one(name, config, image_shape, mean_image)
-  single = augmenting(single, name, config.data.augment)
+  one = build_one(name, config, image_shape, mean_image)
+  single = augmenting(one, name, config.data.augment)
   if not members:
     return single
   settings = _settings_of(members)
@@ -199,13 +199,7 @@ def build_one(
   image_shape: tuple[int, ...],
   mean_image: np.ndarray | None = None,
 ) -> Program:
-  """Returns the program of a method for the state of one member, or of a single run.
-
-  Args:
-    name: of the method.
-    config: validated.
-    image_shape, mean_image: as for `Method.build`.
-  """
+  """Returns the program for the state of one member, or single run; args of `build`."""
   largest: Any = ConfigDict(config.to_dict())
   # a weight of 0 leaves its term out of the program: the largest value keeps it in
   for field, values in _settings_of(members_of(config)).items():
@@ -306,6 +300,11 @@ def chosen_member(config: Any, member: int) -> Member | None:
     has = f"members 0 to {len(members) - 1}" if members else "no population"
     raise UserError(f"--member={member} is not in this run, which has {has}")
   return members[max(member, 0)]
+
+
+def of_member(member: Member | None) -> str:
+  """Returns ' of member 3 (seed 1)', as lines name it; '' for a single run."""
+  return "" if member is None else f" of {member.describe()}"
 
 
 def mesh_for(config: Any, member: Member | None) -> Any:
