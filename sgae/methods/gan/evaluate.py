@@ -10,7 +10,7 @@ import numpy as np
 
 from sgae import randomness
 from sgae.data import resident
-from sgae.data.dataset import UNLABELLED, Split, has_label
+from sgae.data.dataset import Split, has_label, labelled
 from sgae.devices.batched_apply import batched_apply
 from sgae.evaluation.measures import suite
 from sgae.evaluation.measures.estimate import Estimate
@@ -74,8 +74,8 @@ class GanEvaluator:
     mean_image = resident.mean_image(images)
     program = build(config, mean_image.shape, mean_image)
     self.classes = config.gan.conditional.classes
-    labels = np.asarray(self.dataset.test.labels)
-    self.labels = labels[labels != UNLABELLED]  # whose shares samples have
+    # whose shares samples have
+    self.labels: Any = labelled(self.dataset.test).labels if self.classes else ()
     self.sample = make_sampler(program, mesh)
     self.interpolate = make_interpolator(config, program, mesh)
     self.discriminate = make_discriminate(config, program, self.dataset, mesh)
@@ -87,7 +87,7 @@ class GanEvaluator:
     """Generates samples and interpolations; in training the discriminator judges."""
     count = self.full_count if full else self.config.evaluation.num_samples
     numbers = np.arange(count)
-    if self.classes and len(self.labels):
+    if len(self.labels):
       numbers = numbers_like(self.labels, count, self.classes)
     samples = self.extract_features(self.sample(state, numbers))
     grid = samples.images[: ROWS * COLUMNS]
