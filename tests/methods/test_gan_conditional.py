@@ -186,7 +186,7 @@ def test_a_mixture_draws_what_its_class_has():
   np.testing.assert_allclose(draw(0.25, 0.75), 0.25 * one + 0.75 * other, atol=1e-5)
 
 
-def test_an_edited_plain_sample_keeps_its_class():
+def test_a_truncated_plain_sample_keeps_its_class():
   phase = make_phase("gan", conditional(**PLAIN))
   state, sampling = phase.init({}), sampling_of(phase)
   latents = sampling.draw(state, jax.random.key(0), jnp.arange(12))

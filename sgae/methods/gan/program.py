@@ -245,7 +245,7 @@ def _sampling(
 def _of_likeliest(generate: Callable[..., jax.Array], classes: int):
   """Returns `generate`, for latents whose class is that of the largest weight.
 
-  An edited latent, or one between two others, would mix the classes.
+  Truncation would mix the classes of a latent that has weights of several.
   """
 
   def decode(state, latents_bz):
