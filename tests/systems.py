@@ -64,6 +64,17 @@ def small_config(**fields: Any) -> Any:
   return config
 
 
+def translation_config(**fields: Any) -> Any:
+  """Returns `small_config` of translation alone, whose own fields have short names."""
+  small = {
+    name if "__" in name else f"translation__{name}": value
+    for name, value in fields.items()
+  }
+  config = small_config(**small)
+  config.phases = ("translation",)
+  return config
+
+
 # The same with convolutions, a spatial code, and statistics over the batch. Kernels of
 # one cell keep the programs small.
 CONVOLUTIONAL = {

@@ -6,13 +6,7 @@ import numpy as np
 
 from sgae import randomness
 from sgae.devices.mesh import local_mesh
-from sgae.editing.inversion import (
-  CANDIDATES,
-  STREAM,
-  Tree,
-  draw_candidates,
-  make_invert,
-)
+from sgae.editing.inversion import Tree, draw_candidates, make_invert
 from sgae.editing.space import Space
 
 SIZE, SHAPE = 6, (4, 3, 1)
@@ -78,13 +72,7 @@ def test_weights_of_classes_stay_those_of_the_start():
   _, given = own_images(3)
   space = LATENTS._replace(classes=2)
   found, start = (inverted(space, given, count)["points"] for count in (50, 0))
-  drawn = np.asarray(
-    draw(
-      STATES,
-      randomness.stream_key(randomness.root_key(3), STREAM),
-      jnp.arange(CANDIDATES),
-    )
-  )
+  drawn = np.asarray(draw_candidates(space, STATES, 3, local_mesh()).points)
   assert all((drawn[:, -2:] == point[-2:]).all(axis=1).any() for point in found)
   assert (found[:, :-2] != start[:, :-2]).any(axis=1).all()
 

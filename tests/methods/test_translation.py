@@ -12,7 +12,6 @@ from sgae.config import validate
 from sgae.data import resident
 from sgae.data.dataset import Dataset, Split
 from sgae.devices.mesh import local_mesh
-from sgae.errors import UserError
 from sgae.evaluation.measures import reference
 from sgae.evaluation.measures.reference import EvaluationData
 from sgae.methods import METHODS
@@ -25,28 +24,18 @@ from sgae.reporting.files import read_json
 from sgae.runs.load import load_run
 from tests.runs import stopping_console, timeless, tiny_translation_config, train
 from tests.systems import (
-  EXAMPLES,
   IMAGES,
   launch,
   make_phase,
   run_steps,
   saved,
   small_config,
+  translation_config,
   two_sided_batches,
 )
 
 METHOD = METHODS["translation"]
 PICTURES = resident.to_model_range(IMAGES[:8])
-
-
-def translation_config(**fields: Any) -> Any:
-  small = {
-    name if "__" in name else f"translation__{name}": value
-    for name, value in fields.items()
-  }
-  config = small_config(**small)
-  config.phases = ("translation",)
-  return config
 
 
 def test_networks_keep_the_shape_and_judge_patches():
@@ -328,57 +317,3 @@ def test_it_learns_the_negatives_of_digits_from_pairs_and_without(tmp_path):
   record = timeless(tmp_path / "run")[-1]
   for direction in ("ab", "ba"):  # as they are it is .6
     assert record[f"translation/pixel_error_{direction}"] < 0.12
-
-
-@pytest.mark.parametrize(
-  ("fields", "words"),
-  [
-    ({"pair_weight": 1.0}, "needs data in pairs"),
-    ({"adversarial_weight": 0.0}, "leaves nothing that says how the other side looks"),
-    ({"sparsity_weight": 1.0}, "is of a code"),
-    ({"semantic_weight": 1.0}, "keeps the classes of a classifier: choose phases="),
-    ({"generator_hidden": ()}, "generator_hidden=\\(\\) is not allowed"),
-    ({"loss": "bogus"}, "translation.loss='bogus' is unknown"),
-    ({"history": -1}, "translation.history=-1 is too small"),
-    (
-      {
-        "generator_architecture": "sparse",
-        "sparsity_weight": 1.0,
-        "code__penalty": "none",
-      },
-      "needs a code.penalty other than 'none'",
-    ),
-  ],
-)
-def test_what_it_cannot_be_is_refused(fields, words):
-  with pytest.raises(UserError, match=words):
-    validate(translation_config(**fields))
-
-
-def test_maps_of_one_place_are_not_normalized():
-  """They would be zeros, and the network a constant."""
-  side = Dataset("a", EXAMPLES, EXAMPLES, 10)
-  both = side._replace(second=side)  # of 4x4 pixels
-  for player, fits, small in (
-    ("generator", (4, 4), (4, 4, 4)),
-    ("discriminator", (4,), (4, 4)),
-  ):
-    fields: dict[str, Any] = dict.fromkeys(
-      ("generator_normalization", "discriminator_normalization"), "none"
-    )
-    fields |= {f"{player}_normalization": "instance", f"{player}_hidden": fits}
-    METHOD.check_data(translation_config(**fields), both)
-    fields[f"{player}_hidden"] = small
-    with pytest.raises(UserError, match=f"{player}_hidden=.* halves images of 4x4"):
-      METHOD.check_data(translation_config(**fields), both)
-    fields[f"{player}_normalization"] = "none"
-    METHOD.check_data(translation_config(**fields), both)
-
-
-def test_sides_must_have_one_shape():
-  side = Split(np.zeros((3, 4, 4, 3), np.uint8), np.zeros(3, np.int32))
-  other = Dataset("b", side, side, 1)
-  config = translation_config()
-  METHOD.check_data(config, Dataset("a", EXAMPLES, EXAMPLES, 10))
-  with pytest.raises(UserError, match="but both sides must have one shape"):
-    METHOD.check_data(config, Dataset("a", EXAMPLES, EXAMPLES, 10, second=other))
