@@ -16,6 +16,7 @@ from sgae.methods.gan.networks import (
 )
 from sgae.methods.gan.noise import LATENT_DISTRIBUTIONS
 from sgae.methods.gan.overfitting_checks import WITH_TARGETS
+from sgae.methods.gan.presentation import THINNED
 from sgae.networks.conditional import JUDGEMENTS
 from sgae.networks.network import ACTIVATIONS, OUTPUT_ACTIVATIONS
 from sgae.networks.normalization import NORMALIZATIONS
@@ -63,6 +64,9 @@ def _draw_overfitting(draw, gan):
   gan.lecam.weight = 0.0 if is_energy else draw(weights)
   if gan.loss in WITH_TARGETS:
     gan.update(label_smoothing=draw(rates), label_noise=draw(rates))
+  thinned = THINNED.get(gan.discriminator_architecture, lambda hidden: 0)
+  if thinned(gan.discriminator_hidden) and not gan.conditional.classes:
+    gan.discriminator_dropout = draw(rates)
   if not is_energy:
     sizes = [
       (packing, group)

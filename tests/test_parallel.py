@@ -113,8 +113,9 @@ cases += [  # classes, of which images of different devices are compared
   ("gan", dict(gan__conditional__classes=10, gan__conditional__discriminator="reacgan",
     gan__conditional__width=6, gan__loss="least_squares")),
 ]
-cases += [  # a chance and averages that rounds move, and packs of neighbours
+cases += [  # a chance and averages that rounds move, packs of neighbours, and dropout
   ("gan", dict(gan__generator="plain", gan__sparsity_weight=0.0, gan__packing=2,
+    gan__discriminator_dropout=0.3,
     gan__augmentation__kinds=("shift",), gan__augmentation__target=0.3,
     gan__augmentation__speed=160, gan__lecam__weight=0.3, gan__lecam__start=0,
     gan__loss="least_squares", gan__label_noise=0.1)),

@@ -125,6 +125,7 @@ WRONG = {
   "gan.deviation_group": [1, *bad_whole(0)],
   "gan.label_smoothing": BAD_SHARES,
   "gan.label_noise": BAD_SHARES,
+  "gan.discriminator_dropout": BAD_SHARES,
   "gan.sparsity_weight": BAD_WEIGHTS,
   "gan.decoder_rate_factor": BAD_WEIGHTS,
   "gan.ema_decay": BAD_SHARES,

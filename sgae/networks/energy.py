@@ -3,6 +3,7 @@
 import jax
 import jax.numpy as jnp
 
+from sgae.networks import dropout
 from sgae.networks.autoencoder import Autoencoder, reconstruct
 from sgae.networks.network import BatchNetwork
 
@@ -19,12 +20,14 @@ def energy_network(autoencoder: Autoencoder) -> BatchNetwork:
 
   Returns:
     BatchNetwork with images_bhwc in [-1, 1] -> (logits float32 [B], all <= 0, code
-    [B, K] or [B, h, w, K]); its parameters are the autoencoder's.
+    [B, K] or [B, h, w, K]); its parameters are the autoencoder's. It takes `Thinned`
+    images where the autoencoder's encoder does.
   """
 
-  def apply(params, images_bhwc, *, train, axis=None):
+  def apply(params, inputs, *, train, axis=None):
     del train, axis
-    reconstructions_bhwc, code = reconstruct(autoencoder, params, images_bhwc)
+    images_bhwc, _ = dropout.parts(inputs)
+    reconstructions_bhwc, code = reconstruct(autoencoder, params, inputs)
     errors_bhwc = (images_bhwc - reconstructions_bhwc) ** 2
     return (-jnp.mean(errors_bhwc, axis=(1, 2, 3)), code.values), {}
 

@@ -14,7 +14,8 @@ from flax import linen as nn
 
 from sgae.kernels import sparse
 from sgae.kernels.dense import WIDE, dot_general
-from sgae.networks import network
+from sgae.networks import dropout, network
+from sgae.networks.dropout import Inputs
 from sgae.networks.network import Network, Params
 from sgae.networks.plain_layers import DenseLayer
 from sgae.networks.sparsity import sum_of_atoms
@@ -28,12 +29,14 @@ class _Layers(nn.Module):
   activation: Callable[[jax.Array], jax.Array]
 
   @nn.compact
-  def __call__(self, x: jax.Array) -> jax.Array:
+  def __call__(self, x: jax.Array, kept_bn: jax.Array | None = None) -> jax.Array:
     def dense(width, kernel_init):
       return nn.Dense(width, kernel_init=kernel_init, dot_general=dot_general)
 
-    for width in self.hidden:
+    units = dropout.of_layers(kept_bn, self.hidden)
+    for width, kept_bw in zip(self.hidden, units, strict=True):
       x = self.activation(dense(width, network.HIDDEN_INIT)(x))
+      x = x if kept_bw is None else x * kept_bw
     return dense(self.outputs, network.OUTPUT_INIT)(x) if self.outputs else x
 
 
@@ -58,7 +61,8 @@ def mlp_encoder(
 
   Returns:
     Network with `apply(params, images_bhwc in [-1, 1], select=None)`, which returns
-    `Preactivations`, float32 [B, K]; `select` is how many of an example's are used.
+    `Preactivations`, float32 [B, K]; `select` is how many of an example's are used. It
+    takes `Thinned` images as well.
   """
   whole, body = (
     _Layers(hidden, outputs, network.ACTIVATIONS[activation])
@@ -72,9 +76,10 @@ def mlp_encoder(
     rows = {"rows": last["kernel"].T, "bias": last["bias"]}
     return {"mean": jnp.array(mean), "layers": layers} | rows
 
-  def apply(params, images_bhwc, select=None):
+  def apply(params, inputs, select=None):
+    images_bhwc, kept_bn = dropout.parts(inputs)
     centred = images_bhwc - jax.lax.stop_gradient(params["mean"])[None]
-    x: Any = body.apply({"params": params["layers"]}, _flatten(centred))
+    x: Any = body.apply({"params": params["layers"]}, _flatten(centred), kept_bn)
     return sparse.encode(x, params["rows"], params["bias"], select)
 
   return Network(init, apply)
@@ -231,12 +236,14 @@ def mlp_outputs(
     activation: a name in `network.ACTIVATIONS`.
 
   Returns:
-    Network with `apply(params, images_bhwc) -> float32 [B, N]`.
+    Network with `apply(params, images_bhwc) -> float32 [B, N]`, which takes `Thinned`
+    images as well.
   """
   body = _flat_network(int(np.prod(image_shape)), hidden, outputs, activation)
 
-  def apply(params, images_bhwc):
-    return body.apply(params, _flatten(images_bhwc))
+  def apply(params, inputs: Inputs):
+    images_bhwc, kept_bn = dropout.parts(inputs)
+    return body.apply(params, _flatten(images_bhwc), kept_bn=kept_bn)
 
   return Network(body.init, apply, body.piecewise_linear)
 
@@ -248,8 +255,8 @@ def _flat_network(inputs, hidden, outputs, activation) -> Network:
   def init(key):
     return module.init(key, jnp.zeros((1, inputs)))["params"]
 
-  def apply(params, x):
-    return module.apply({"params": params}, x)
+  def apply(params, x, kept_bn=None):
+    return module.apply({"params": params}, x, kept_bn)
 
   return Network(init, apply, function in network.PIECEWISE_LINEAR)
 

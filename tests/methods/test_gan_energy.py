@@ -206,7 +206,9 @@ def test_a_learnt_threshold_stays_as_the_autoencoder_found_it():
   assert state.discriminator.params["sparsity"]["threshold"] == threshold
 
 
-@pytest.mark.parametrize("arg", [*ebgan.KINDS, "grid-sae-3-64", "grid-gan-4-32"])
+@pytest.mark.parametrize(
+  "arg", [*ebgan.KINDS, "grid-sae-3-64", "grid-pt-3-64-dropout", "grid-gan-4-32"]
+)
 def test_each_kind_of_the_config_is_what_it_says(arg):
   config = validate(ebgan.get_config(arg))
   kind = arg.removeprefix("grid-").split("-")[0]
@@ -216,9 +218,12 @@ def test_each_kind_of_the_config_is_what_it_says(arg):
   if arg != kind:
     assert len(population.members_of(config)) == 18
     assert len(config.gan.generator_hidden) == int(arg.split("-")[2])
+    assert (config.gan.discriminator_dropout > 0) == arg.endswith("-dropout")
 
 
-@pytest.mark.parametrize("arg", ["ebgan", "grid-pt", "grid-pt-2-wide", "grid-vae-2-8"])
+@pytest.mark.parametrize(
+  "arg", ["ebgan", "pt-dropout", "grid-pt-2-wide", "grid-vae-2-8"]
+)
 def test_a_kind_that_is_none_is_refused(arg):
   with pytest.raises(UserError, match=f":{arg} is unknown: choose one of pt, plain"):
     ebgan.get_config(arg)

@@ -16,6 +16,7 @@ import numpy as np
 from sgae.data.dataset import labelled, names_of_classes
 from sgae.errors import UserError
 from sgae.losses.classification import CLASS_TERMS, ClassTerm
+from sgae.networks.dropout import Inputs
 from sgae.networks.network import BatchNetwork, Params
 
 
@@ -30,7 +31,7 @@ class Labelled(NamedTuple):
     classes: K.
   """
 
-  inputs: Callable[[jax.Array, jax.Array], Any] = lambda images, latents: images
+  inputs: Callable[[Inputs, jax.Array], Any] = lambda images, latents: images
   term: ClassTerm | None = None
   discriminator: BatchNetwork | None = None
   classes: int = 0

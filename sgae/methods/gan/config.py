@@ -196,6 +196,10 @@ def gan_fields() -> dict[str, Any]:
     "label_smoothing": 0.0,
     # For the same: share of images, real and generated, whose targets are swapped.
     "label_noise": 0.0,
+    # Chance that an update of either player leaves out a hidden unit of the
+    # discriminator, another choice for each image; the others are scaled up. For 'mlp',
+    # and for 'autoencoder' between image and code. 0: none is left out.
+    "discriminator_dropout": 0.0,
   }
 
 

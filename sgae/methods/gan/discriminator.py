@@ -108,7 +108,8 @@ def _make_loss(
     }
 
     def discriminate(params, images_bhwc):
-      inputs = labelled.inputs(images_bhwc, latents_bz)
+      thinned = presentation.thinned(images_bhwc, drawn, settings)
+      inputs = labelled.inputs(thinned, latents_bz)
       return discriminator.apply(params, inputs, train=True, axis=axis)
 
     penalised = penalties.penalised(

@@ -101,7 +101,8 @@ def _make_loss(
     }
 
     def logits_of(network, side):
-      inputs = labelled.inputs(shown[side], latents_bz)
+      thinned = presentation.thinned(shown[side], drawn, settings)
+      inputs = labelled.inputs(thinned, latents_bz)
       return network.apply(discriminator_params, inputs, train=True, axis=axis)[0]
 
     real_b, repulsion = logits_of(discriminator, "real"), None

@@ -77,6 +77,7 @@ METHOD = Method(
     "gan.lecam.weight": setting("lecam_weight"),
     "gan.label_smoothing": setting("label_smoothing"),
     "gan.label_noise": setting("label_noise"),
+    "gan.discriminator_dropout": setting("dropout"),
     "gan.generator_optimizer.learning_rate": learning_rate("generator"),
     "gan.discriminator_optimizer.learning_rate": learning_rate("discriminator"),
   },

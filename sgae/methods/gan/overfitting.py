@@ -45,6 +45,8 @@ def overfitting_settings(gan: Any) -> dict[str, float]:
   if gan.label_smoothing or gan.label_noise:
     settings["label_smoothing"] = gan.label_smoothing
     settings["label_noise"] = gan.label_noise
+  if gan.discriminator_dropout:
+    settings["dropout"] = gan.discriminator_dropout
   return settings
 
 

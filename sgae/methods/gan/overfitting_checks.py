@@ -9,7 +9,7 @@ from sgae.errors import UserError
 from sgae.losses.adversarial import ADVERSARIAL_LOSSES
 from sgae.losses.energy import ENERGY_LOSSES
 from sgae.methods.gan.energy import ENERGIES
-from sgae.methods.gan.presentation import SIDES
+from sgae.methods.gan.presentation import SIDES, THINNED
 
 WITH_TARGETS = [name for name, loss in ADVERSARIAL_LOSSES.items() if loss.cost]
 
@@ -37,6 +37,7 @@ def check_overfitting(config: Any) -> None:
         f"gan.{field}={gan[field]} needs a loss with targets, which gan.loss="
         f"'{gan.loss}' has not: set it to 0, or choose {', '.join(WITH_TARGETS)}"
       )
+  _check_dropout(gan)
   _check_groups(config)
 
 
@@ -81,6 +82,30 @@ def _check_augmentation(gan):
       "up to gan.augmentation.probability=0: set that to 1"
     )
   _refuse_energies(gan, "gan.augmentation.target", augmentation.target)
+
+
+def _check_dropout(gan):
+  below_one("gan.discriminator_dropout", gan.discriminator_dropout)
+  if not gan.discriminator_dropout:
+    return
+  setting = f"gan.discriminator_dropout={gan.discriminator_dropout}"
+  architecture = gan.discriminator_architecture
+  if architecture not in THINNED:
+    raise UserError(
+      f"{setting} is not for gan.discriminator_architecture='{architecture}': choose "
+      f"{' or '.join(map(repr, THINNED))}, or set it to 0"
+    )
+  if gan.conditional.classes:
+    raise UserError(
+      f"{setting} is not for a discriminator of classes: set it to 0, or "
+      "gan.conditional.classes to 0"
+    )
+  if not THINNED[architecture](gan.discriminator_hidden):
+    raise UserError(
+      f"{setting} leaves out hidden units, and gan.discriminator_hidden="
+      f"{tuple(gan.discriminator_hidden)} has none: give it another width, or set this "
+      "to 0"
+    )
 
 
 def _refuse_energies(gan, field, value):

@@ -1,7 +1,7 @@
-"""How the discriminator is shown images: altered at random, and several in one."""
+"""How the discriminator is shown images: altered at random, several in one, thinned."""
 
 import itertools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -9,9 +9,11 @@ import jax.numpy as jnp
 
 from sgae import randomness
 from sgae.data.augment import altered, draws_of
+from sgae.networks.dropout import Inputs, Thinned, kept
 
 # Uniform in [0, 1): [B, N] for alterations of 'real' and 'fake' images, and of those of
-# 'real_again' and 'fake_again'; [B, 1] for 'real_target' and 'fake_target'.
+# 'real_again' and 'fake_again'; [B, 1] for 'real_target' and 'fake_target'; [B, units]
+# for 'units'.
 Drawn = Mapping[str, jax.Array]
 Numbers = Mapping[str, jax.Array]  # of `GanState`
 SIDES = ("real", "fake")
@@ -28,6 +30,7 @@ class Presentation(NamedTuple):
     kinds_again: of alterations that are not to change its logits.
     again: 'real' and 'fake', of which logits are held alike.
     noise: whether targets of some images are swapped.
+    units: hidden units of the discriminator of which some are left out; 0: none is.
   """
 
   kinds: tuple[str, ...] = ()
@@ -35,6 +38,7 @@ class Presentation(NamedTuple):
   kinds_again: tuple[str, ...] = ()
   again: tuple[str, ...] = ()
   noise: bool = False
+  units: int = 0
 
   def draw(self, key: randomness.Key, positions_b: jax.Array, player: str) -> Drawn:
     """Returns the random numbers of an update, which depend on key and place alone.
@@ -47,6 +51,8 @@ class Presentation(NamedTuple):
     counts: dict[str, int] = {}
     if self.kinds:
       counts |= dict.fromkeys(SIDES, draws_of(self.kinds))
+    if self.units:
+      counts["units"] = self.units
     if player == "discriminator":
       again = draws_of(self.kinds_again)
       counts |= {f"{side}_again": again for side in self.again}
@@ -73,6 +79,23 @@ class Presentation(NamedTuple):
       float32 [B / packing, H, W, packing * C], differentiable in the images.
     """
     return packed(self._altered(side, images_bhwc, drawn, numbers), self.packing)
+
+  def thinned(self, images_bhwc: jax.Array, drawn: Drawn, numbers: Numbers) -> Inputs:
+    """Returns shown images as the discriminator takes them.
+
+    Real image i and generated image i keep the same units, so that the losses and
+    penalties that compare both are of one network.
+
+    Args:
+      images_bhwc: from `show`, or several for each example, those of one side by side.
+      drawn: from `draw`.
+      numbers: with 'dropout', the chance that a unit is left out, where there are some.
+    """
+    if not self.units:
+      return images_bhwc
+    kept_bn = kept(self.first(drawn["units"]), numbers["dropout"])
+    times = len(images_bhwc) // len(kept_bn)
+    return Thinned(images_bhwc, jnp.repeat(kept_bn, times, axis=0))
 
   def consistency(
     self,
@@ -148,6 +171,13 @@ def packed(images_bhwc: Any, packing: int) -> Any:
   return packs.reshape(-1, height, width, packing * channels)
 
 
+# Architectures whose hidden units may be left out: widths -> how many units these are.
+THINNED: dict[str, Callable[[Sequence[int]], int]] = {
+  "mlp": sum,
+  "autoencoder": lambda hidden: sum(hidden[:-1]),  # the last is of the code
+}
+
+
 def make_presentation(gan: Any) -> Presentation:
   """Returns what the section `gan` says of it."""
   again = tuple(side for side in SIDES if gan.consistency[side])
@@ -157,4 +187,7 @@ def make_presentation(gan: Any) -> Presentation:
     kinds_again=tuple(gan.consistency.kinds) if again else (),
     again=again,
     noise=bool(gan.label_noise),
+    units=THINNED[gan.discriminator_architecture](gan.discriminator_hidden)
+    if gan.discriminator_dropout
+    else 0,
   )
