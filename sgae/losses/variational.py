@@ -72,8 +72,11 @@ def laplace_kl(means_bk: jax.Array, log_scales_bk: jax.Array) -> jax.Array:
   """
   require_same_shape(means_bk, log_scales_bk)
   sizes_bk = jnp.abs(means_bk)
-  scales_bk = jnp.exp(log_scales_bk)
-  return sizes_bk + scales_bk * jnp.exp(-sizes_bk / scales_bk) - log_scales_bk - 1
+  # Bounds outside which b exp(-|m| / b) is 0 in float32; beyond them 1 / b, and with it
+  # a gradient that is 0 times that, would overflow.
+  ratios_bk = sizes_bk * jnp.exp(-jnp.maximum(log_scales_bk, -80.0))
+  expected_bk = jnp.exp(log_scales_bk - jnp.minimum(ratios_bk, 200.0))
+  return sizes_bk + expected_bk - log_scales_bk - 1
 
 
 def spike_and_slab_kl(

@@ -35,6 +35,19 @@ def test_laplace_noise_and_its_kl_are_those_of_scipy():
   assert float(found[0, 0]) == pytest.approx(expected, rel=1e-4)
 
 
+def test_the_kl_of_a_laplace_is_finite_and_has_a_slope_wherever_float32_has_its_exp():
+  means, scales = jnp.meshgrid(
+    jnp.array([0.0, 1e-6, 0.3, 1.0, 1e4]), jnp.array([-110.0, -80.0, -44.0, -5.0, 50.0])
+  )
+  values = laplace_kl(means, scales)
+  m, b = np.asarray(means, np.float64), np.exp(np.asarray(scales, np.float64))
+  wanted = m + b * np.exp(-m / b) - np.asarray(scales) - 1
+  np.testing.assert_allclose(values, wanted, rtol=1e-5)
+  slopes = jax.grad(lambda m, s: laplace_kl(m, s).sum(), (0, 1))(means, scales)
+  assert all(np.isfinite(slope).all() for slope in slopes)
+  np.testing.assert_allclose(slopes[1][scales <= -44], -1.0, rtol=1e-5)
+
+
 def test_a_gate_that_is_off_lets_nothing_through_and_has_a_gradient():
   posterior = POSTERIORS["spike_and_slab"]()
   settings = {"gate_sharpness": jnp.float32(10)}
