@@ -354,6 +354,16 @@ def test_members_of_a_population_are_a_histogram_whatever_their_settings():
   assert spreads([single], compare([single], 0)) == {}
 
 
+def test_the_histogram_is_of_the_phase_that_was_trained_last():
+  phases = ("vae", "gan")
+  run = run_of("a", [9.0], phases=phases)._replace(population="p", together=1)
+  vae = {"figures": {"frechet": {"value": 200.0}}}
+  # as a file that was stored with sorted names gives them
+  run = run._replace(evaluation={"gan": run.evaluation["gan"], "vae": vae})
+  found = spreads([run], compare([run], 0))
+  assert found == {"p": {"members": 1, "values": [9.0]}}
+
+
 def test_the_command_prints_and_writes(tmp_path):
   for run in two_groups():
     write_run(tmp_path / run.name, run)

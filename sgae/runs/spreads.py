@@ -32,6 +32,7 @@ def spreads(
 
 def _values(run: Run, measure: str) -> list[float]:
   """Returns the value of the last phase that has the measure, or nothing."""
-  of_phases = [section(part, "figures") for part in run.evaluation.values()]
+  parts = [section(run.evaluation, phase) for phase in run.config["phases"]]
+  of_phases = [section(part, "figures") for part in parts]
   values = [finite(section(part, measure).get("value")) for part in of_phases]
   return [value for value in values if value is not None][-1:]
