@@ -42,7 +42,7 @@ def get_config(arg: str = "") -> Any:
   whole = arg.removesuffix("-dropout") if arg.startswith("grid-") else arg
   grid = whole.split("-")[1:] if whole.startswith("grid-") else []
   kind = grid[0] if grid else arg or KINDS[0]
-  is_grid = len(grid) == 3 and all(number.isdigit() for number in grid[1:])
+  is_grid = len(grid) == 3 and all(number.isdecimal() for number in grid[1:])
   if kind not in KINDS or (grid and not is_grid):
     raise UserError(
       f"the kind :{arg} is unknown: choose one of {', '.join(KINDS)}, or "

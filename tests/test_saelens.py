@@ -214,6 +214,9 @@ def test_what_cannot_be_read_is_refused(tmp_path):
     (about | {"normalize_activations": "layer_norm"}, "normalize_activations="),
     (about | {"d_sae": 25}, r"W_enc has shape \(16, 24\), and \(16, 25\)"),
     (about | {"d_in": "16"}, "d_in='16'"),
+    (about | {"d_in": True}, "d_in=True"),
+    (about | {"architecture": []}, r"architecture=\[\]"),
+    (about | {"architecture": "topk", "k": 25}, "k=25 is not read: .* d_sae=24"),
   ):
     with pytest.raises(UserError, match=words):
       LAYOUT.read(changed, weights)

@@ -24,7 +24,7 @@ def top_k(values_bk: jax.Array, k: int) -> tuple[jax.Array, jax.Array]:
   """Finds the k largest of each row, as `lax.top_k`, sooner where they are few of many.
 
   They lie in the k blocks whose largest numbers are largest. Of equal numbers any may
-  be taken.
+  be taken, and of a row with a NaN any at all.
 
   Args:
     values_bk: float [B, K].

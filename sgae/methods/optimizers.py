@@ -67,7 +67,7 @@ def make_optimizer(config: Any, total_updates: int) -> optax.GradientTransformat
 
   Args:
     config: fields `name`, `learning_rate`, `beta1`, `beta2`, `schedule`,
-      `warmup_updates`; their meanings stand in configs/default.py.
+      `warmup_updates`; their meanings stand in config_fields.py.
     total_updates: updates of this player in the whole phase; the schedule reaches
       its end there.
   """

@@ -41,7 +41,9 @@ def projected(params: Params, relaxation: float) -> Params:
     relaxation: largest norm of a row of Lambda, in mean norms of the points.
   """
   mixing = jax.nn.relu(params["mixing"])
-  mixing /= jnp.maximum(mixing.sum(axis=1, keepdims=True), 1e-8)
+  sums = mixing.sum(axis=1, keepdims=True)
+  # a row that a large step leaves nothing of begins anew, at the centre of the hull
+  mixing = jnp.where(sums > 1e-8, mixing / sums, 1 / mixing.shape[1])
   offset = params["offset"]
   norms = jnp.linalg.norm(offset, axis=1, keepdims=True)
   most = relaxation * _mean_norm(params["points"])

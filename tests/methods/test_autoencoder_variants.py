@@ -192,12 +192,14 @@ def test_atoms_are_mixtures_of_points_and_a_little_more():
   params = archetypes.init(points, 2)
   np.testing.assert_allclose(archetypes.atoms(params), points[:2] / 5, rtol=1e-6)
   moved = params | {
-    "mixing": jnp.array([[1.0, 3.0, -2.0], [0.5, 0.0, 0.0]]),
-    "offset": jnp.array([[3.0, 4.0], [0.0, 0.5]]),
+    "mixing": jnp.array([[1.0, 3.0, -2.0], [0.5, 0.0, 0.0], [-1.0, -0.1, 0.0]]),
+    "offset": jnp.array([[3.0, 4.0], [0.0, 0.5], [0.0, 0.0]]),
   }
   bounded = archetypes.projected(moved, relaxation=0.2)  # of norm 1 at most
-  np.testing.assert_allclose(bounded["mixing"], [[0.25, 0.75, 0.0], [1.0, 0.0, 0.0]])
-  np.testing.assert_allclose(bounded["offset"], [[0.6, 0.8], [0.0, 0.5]], rtol=1e-6)
+  mixing = [[0.25, 0.75, 0.0], [1.0, 0.0, 0.0], [1 / 3] * 3]  # nothing is left of one
+  np.testing.assert_allclose(bounded["mixing"], mixing, rtol=1e-6)
+  offset = [[0.6, 0.8], [0.0, 0.5], [0.0, 0.0]]
+  np.testing.assert_allclose(bounded["offset"], offset, rtol=1e-6)
   slopes = jax.grad(lambda params: archetypes.atoms(params).sum())(params)
   assert not slopes["points"].any()
   assert slopes["mixing"].all() and slopes["offset"].all()

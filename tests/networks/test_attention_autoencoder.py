@@ -120,9 +120,14 @@ def test_a_mixture_is_fitted_to_attended_codes():
       },
       "sae.encoder_attention=.* gan.discriminator_start='encoder'",
     ),
+    *(
+      (method, {"code__sparsity_map": kind, "code__k": 25}, "more than the 24 numbers")
+      for method in ("sae", "gan")
+      for kind in ("topk", "batch_topk")
+    ),
   ],
 )
-def test_an_autoencoder_without_such_a_map_is_refused(method, fields, words):
+def test_an_autoencoder_that_images_do_not_allow_is_refused(method, fields, words):
   split = Split(np.zeros((2, 8, 8, 1), np.uint8), np.zeros(2, np.int32))
   dataset = Dataset("zeros", split, split, 1)
   with pytest.raises(UserError, match=words):

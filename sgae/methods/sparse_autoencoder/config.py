@@ -77,8 +77,8 @@ def defaults() -> dict[str, Any]:
     **_dictionary_fields(),
     # Weight of Omega(code) in the autoencoder's loss.
     "sparsity_weight": 0.0,
-    # Take 'l1' of each latent times the norm of its atom, for unit_norm_atoms=False:
-    # then large atoms do not make it cheap.
+    # Take 'l1', which has its weight, of each latent times the norm of its atom, for
+    # unit_norm_atoms=False: then large atoms do not make it cheap.
     "penalty_by_norms": False,
     # By how much the exponent p of 'l1', the sum of f^p, falls from 1 over `steps`: .8
     # ends at .2 (p-annealing). The weight stays as it is; 0: no powers.

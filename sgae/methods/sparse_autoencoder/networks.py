@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from sgae.data.dataset import Dataset
+from sgae.errors import UserError
 from sgae.methods.attention import attention_of
 from sgae.networks import conv_autoencoder, layers, lista, mlp, sparsity
 from sgae.networks.autoencoder import Autoencoder, Tie, make_autoencoder
@@ -31,7 +32,8 @@ def build_autoencoder(config: Any, mean_image_hwc: np.ndarray) -> Autoencoder:
     mean_image_hwc: float32 [H, W, C] in [-1, 1], mean of the training images.
 
   Raises:
-    UserError: the section's attention names a map that encoder or decoder has not.
+    UserError: the section's attention names a map that encoder or decoder has not, or
+      `code.k` is more than the code has numbers.
   """
   build_encoder, _, tie = AUTOENCODERS[config.sae.architecture]
   encoder = build_encoder(config, mean_image_hwc)
@@ -50,7 +52,18 @@ def build_sparsity(config: Any) -> SparsityMap:
 
 
 def build_decoder(config: Any, mean_image_hwc: np.ndarray) -> Network:
-  """Builds the decoder alone; arguments as for `build_autoencoder`."""
+  """Builds the decoder alone; arguments as for `build_autoencoder`.
+
+  Raises:
+    UserError: its attention names a map that it has not, or `code.k` is more than the
+      code has numbers.
+  """
+  code, shape = config.code, code_shape(config, mean_image_hwc.shape)
+  if code.sparsity_map in ("topk", "batch_topk") and code.k > np.prod(shape):
+    raise UserError(
+      f"code.k={code.k} is more than the {np.prod(shape)} numbers of a code "
+      f"{shape}: choose fewer"
+    )
   _, build, _ = AUTOENCODERS[config.sae.architecture]
   return computed_in(build(config, mean_image_hwc), config.precision.compute)
 

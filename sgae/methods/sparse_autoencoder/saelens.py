@@ -151,7 +151,7 @@ def read(
       here, or weights that are missing or do not fit.
   """
   kind = about.get("architecture")
-  if kind not in _NAMES:
+  if not isinstance(kind, str) or kind not in _NAMES:
     raise UserError(
       f"architecture={kind!r} is not read: choose one of {', '.join(_NAMES)}"
     )
@@ -195,7 +195,10 @@ def read(
 
 def _sparsity_map(kind: str, about: Mapping[str, Any]) -> sparsity.SparsityMap:
   if kind == "topk":
-    return sparsity.make_topk(_size(about, "k"))
+    size, k = _size(about, "d_sae"), _size(about, "k")
+    if k > size:
+      raise UserError(f"k={k} is not read: it is more than d_sae={size}")
+    return sparsity.make_topk(k)
   if "threshold" in _NAMES[kind]:  # a JumpReLU's numbers are of training alone
     return sparsity.make_jumprelu(threshold=1.0, bandwidth=1.0)
   return sparsity.make_gated() if kind == "gated" else sparsity.make_relu()
@@ -203,7 +206,7 @@ def _sparsity_map(kind: str, about: Mapping[str, Any]) -> sparsity.SparsityMap:
 
 def _size(about, name) -> int:
   value = about.get(name)
-  if not isinstance(value, int) or value < 1:
+  if not isinstance(value, int) or isinstance(value, bool) or value < 1:
     raise UserError(f"{name}={value!r} is not read: a whole number from 1 up is needed")
   return value
 
