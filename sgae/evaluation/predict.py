@@ -66,7 +66,7 @@ def predict_run(
   counts = np.bincount(probabilities_nk.argmax(axis=1), minlength=len(names))
   shown = [f"{name} {count:,}" for name, count in zip(names, counts, strict=True)]
   console.line(
-    f"{len(files):,} images by {applied.phase} of step {applied.step}: "
+    f"{len(files):,} images by {applied.phase}{applied.of} of step {applied.step}: "
     f"{', '.join(shown)}"
   )
   console.line(f"Stored in {place / TABLE} and {place / ARRAYS}")

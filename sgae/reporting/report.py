@@ -81,7 +81,8 @@ def contents(
   Args:
     workdir: the run directory.
     shown: as for `write_report`.
-    measured_in: the directory of `evaluation.json`; None: the run directory.
+    measured_in: the directory of `evaluation.json`, and of pictures that are not in
+      the run directory; None: the run directory.
   """
   notes: list[str] = []
   place = measured_in or workdir
@@ -114,7 +115,7 @@ def contents(
     "groups": report_curves.groups(records, latest, shown),
     "others": report_curves.others(records, shown),
     "throughput": report_curves.throughput(records, shown),
-    **_pictures(workdir, latest, config, records, details, shown),
+    **_pictures((workdir, place), latest, config, records, details, shown),
     **_codes(_details_of(details, latest, report_details.CODES)),
     **_classes(_details_of(details, latest, ("class_share",))),
     "config": sections(config),
@@ -122,9 +123,9 @@ def contents(
   }
 
 
-def _pictures(workdir, latest, config, records, details, shown) -> dict[str, Any]:
+def _pictures(places, latest, config, records, details, shown) -> dict[str, Any]:
   """Returns the pictures; of each title, those of the latest phase that has it."""
-  images = report_images.listed(workdir, latest)
+  images = report_images.listed(dict.fromkeys(places), latest)
   phase_of = {title: next(iter(by_phase)) for title, by_phase in images.items()}
   newest = {
     title: report_images.newest(images[title][phase])

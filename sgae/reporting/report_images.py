@@ -3,7 +3,7 @@
 import base64
 import io
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -34,12 +34,12 @@ class Atom(NamedTuple):
 
 
 def listed(
-  workdir: Path, phases: Sequence[str]
+  directories: Iterable[Path], phases: Sequence[str]
 ) -> dict[str, dict[str, dict[int, Path]]]:
   """Returns the pictures of a run, `images/<phase>_<title>_<step>.png`.
 
   Args:
-    workdir: the run directory.
+    directories: the run directory, and others whose pictures come before its own.
     phases: whose pictures are listed, in this order.
 
   Returns:
@@ -50,9 +50,10 @@ def listed(
   names = "|".join(map(re.escape, sorted(phases, key=len, reverse=True)))
   pattern = re.compile(rf"({names})_(.+)_(\d{{6,}})\.png")
   found: dict[str, dict[str, dict[int, Path]]] = {}
-  directory = workdir / "images"
-  with explained(directory):
-    paths = sorted(directory.iterdir()) if directory.is_dir() else []
+  paths: list[Path] = []
+  for directory in (place / "images" for place in directories):
+    with explained(directory):
+      paths += sorted(directory.iterdir()) if directory.is_dir() else []
   for path in paths:
     if match := pattern.fullmatch(path.name):
       phase, title, step = match.groups()

@@ -1,12 +1,15 @@
 """A run's codes are probed, and it names the classes of new images, from its files."""
 
+import base64
 import csv
 import io
 import json
+import signal
 
 import numpy as np
 import pytest
 from PIL import Image
+from sklearn.neural_network._stochastic_optimizers import AdamOptimizer
 
 from configs import base
 from sgae.config import validate
@@ -15,6 +18,7 @@ from sgae.data.dataset import UNLABELLED, labelled
 from sgae.data.reading import describe_data
 from sgae.errors import UserError
 from sgae.evaluation import predict, probe
+from sgae.evaluation.measures import probes
 from sgae.methods import METHODS
 from sgae.reporting.console import Console
 from sgae.runs.load import load_run
@@ -139,8 +143,31 @@ def test_codes_are_probed_beside_controls(trained, tmp_path, monkeypatch):
   assert result["errors"]["classifier features"]["linear"][-1]["value"] == 0
   assert result["protocol"]["training_images"] == 81
   assert "classifier features  mlp" in said.getvalue()
-  with Image.open(tmp_path / "images" / "classifier_probes_000060.png") as picture:
-    assert picture.width > picture.height
+  picture = tmp_path / "images" / "classifier_probes_000060.png"
+  with Image.open(picture) as drawn:
+    assert drawn.width > drawn.height
+  encoded = base64.b64encode(picture.read_bytes()).decode()
+  assert encoded in (tmp_path / "report.html").read_text()
+
+
+def test_a_signal_ends_a_probe_that_would_go_on_with_half_of_its_training(monkeypatch):
+  codes = np.random.default_rng(0).uniform(size=(60, 4))
+  labels = np.arange(60) % 3
+  whole = probes.probe_error(codes, labels, codes, labels, "mlp")
+  updates = []
+
+  def interrupted(self, *arguments):
+    updates.append(1)
+    if len(updates) == 3:
+      raise KeyboardInterrupt(signal.SIGTERM)
+    return update(self, *arguments)
+
+  update = AdamOptimizer.update_params
+  monkeypatch.setattr(AdamOptimizer, "update_params", interrupted)
+  with pytest.raises(KeyboardInterrupt) as interrupt:
+    probes.probe_error(codes, labels, codes, labels, "mlp")
+  assert interrupt.value.args == (signal.SIGTERM,)
+  assert whole.value < 0.7
 
 
 def test_images_without_a_label_are_counted_and_train_no_classifier(trained):

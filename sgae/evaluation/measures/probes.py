@@ -79,6 +79,11 @@ def probe_error(
     # Stopping early is intended: it bounds the time, and on MNIST it changes the error
     # by less than its standard error.
     warnings.simplefilter("ignore", ConvergenceWarning)
-    fitted.fit(np.float32(train_codes_nk) / scale_k, train_labels_n)
+    # of which scikit-learn makes a warning, and goes on with what it has
+    warnings.filterwarnings("error", "Training interrupted", UserWarning)
+    try:
+      fitted.fit(np.float32(train_codes_nk) / scale_k, train_labels_n)
+    except UserWarning as warning:
+      raise warning.__context__ or warning from None
     predicted_m = fitted.predict(np.float32(test_codes_mk) / scale_k)
   return mean_estimate(np.not_equal(predicted_m, test_labels_m))
