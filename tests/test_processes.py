@@ -1,5 +1,6 @@
 """Several processes train one model over loopback, each with its own CPU devices."""
 
+import errno
 import os
 import signal
 import socket
@@ -8,6 +9,8 @@ import time
 import numpy as np
 import pytest
 
+from sgae.devices.processes import join
+from sgae.errors import UserError
 from tests.commands import Forked
 from tests.systems import saved
 
@@ -30,14 +33,14 @@ ENDLESS = ["--config.gan.steps=100000", "--config.phases=('gan',)"]
 ENDLESS += ["--config.gan.evaluate_every=100000"]
 
 
-def start(workdir, count, devices, *arguments, last=()):
+def start(workdir, count, devices, *arguments, last=(), host="127.0.0.1"):
   """Starts a run of `count` processes with `devices` CPU devices each.
 
-  The last process is given the arguments `last` as well.
+  The last process is given the arguments `last` as well. `host` is of the first one.
   """
   with socket.create_server(("127.0.0.1", 0)) as free:
     port = free.getsockname()[1]
-  place = [f"--coordinator=127.0.0.1:{port}", f"--num_processes={count}"]
+  place = [f"--coordinator={host}:{port}", f"--num_processes={count}"]
   return [
     Forked(
       [f"--workdir={workdir}", *SMALL, *arguments]
@@ -96,7 +99,10 @@ def test_two_killed_processes_resumed_as_one_end_like_one(tmp_path):
 
 
 def test_two_processes_end_together(tmp_path):
-  codes, errors = finish(start(tmp_path / "r", 2, 2, "--config.phases=('sae',)"))
+  with socket.socket(socket.AF_INET6) as probe:
+    host = "127.0.0.1" if probe.connect_ex(("::1", 1)) == errno.ENETUNREACH else "[::1]"
+  one_phase = ["--config.phases=('sae',)"]
+  codes, errors = finish(start(tmp_path / "r", 2, 2, *one_phase, host=host))
   assert codes == [0, 0], errors
   assert " 4 x cpu" in (tmp_path / "said by 0").read_text()
   assert saved(tmp_path / "r", "sae")[0] == 20
@@ -135,18 +141,22 @@ def test_a_signal_to_one_process_stops_and_saves_them_all(tmp_path):
     assert "saved: run the same command again" in line
 
 
-@pytest.mark.parametrize(
-  ("arguments", "words"),
-  [
-    (["--num_processes=2"], "give all three"),
-    (
-      ["--coordinator=127.0.0.1:1", "--num_processes=2", "--process_id=2"],
-      "choose one below 2",
-    ),
-  ],
-)
-def test_incomplete_flags_are_refused(tmp_path, arguments, words):
-  codes, errors = finish(start(tmp_path / "r", 1, 1, *arguments))
+def test_incomplete_flags_are_refused(tmp_path):
+  codes, errors = finish(start(tmp_path / "r", 1, 1, "--num_processes=2"))
   assert codes == [2]
   (line,) = error_lines(errors[0])
-  assert words in line
+  assert "give all three" in line
+
+
+@pytest.mark.parametrize(
+  ("flags", "words"),
+  [
+    (("", -3, -7), "give all three"),
+    (("127.0.0.1:1", 2, 2), "--process_id=2 is not allowed with --num_processes=2"),
+    (("127.0.0.1:1", -3, 0), "not allowed with --num_processes=-3"),
+    (("there", 1, 0), "names no port: give host:port, such as there:1234"),
+  ],
+)
+def test_impossible_flags_are_refused(flags, words):
+  with pytest.raises(UserError, match=words):
+    join(*flags)

@@ -49,9 +49,12 @@ def make_mesh(
     device.process_index for device in available[:count]
   }
   if left_out:
+    wanted = devices or len(available)
+    spread = f", over which {members} members are spread," if count < wanted else ""
     raise UserError(
-      f"parallel.devices={devices} leaves process {min(left_out)} without a device: "
-      "start fewer processes, or use 0 for all devices"
+      f"parallel.devices={devices}{spread} leaves process {min(left_out)} without a "
+      "device: start fewer processes, or use "
+      + (f"a multiple of {wanted} members" if spread else "0 for all devices")
     )
   return jax.make_mesh(
     (count,), (AXIS,), axis_types=(AxisType.Auto,), devices=available[:count]

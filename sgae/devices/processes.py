@@ -10,6 +10,7 @@ import hashlib
 import importlib.util
 import json
 import os
+import re
 import secrets
 import signal
 import socket
@@ -42,17 +43,24 @@ def join(coordinator: str, num_processes: int, process_id: int) -> None:
     process_id: number of this process, from 0; -1: not given.
 
   Raises:
-    UserError: only some arguments are given, or the others cannot be reached.
+    UserError: only some arguments are given, they are impossible, or the others cannot
+      be reached.
   """
-  given = (bool(coordinator), num_processes > 0, process_id >= 0)
+  given = (bool(coordinator), num_processes != 0, process_id != -1)
   if any(given) and not all(given):
     raise UserError(
       "--coordinator=host:port, --num_processes=N and --process_id=0..N-1 belong "
       "together: give all three, or none"
     )
-  if all(given) and process_id >= num_processes:
+  if all(given) and not 0 <= process_id < num_processes:
     raise UserError(
-      f"--process_id={process_id} is too large: choose one below {num_processes}"
+      f"--process_id={process_id} is not allowed with --num_processes={num_processes}: "
+      "the processes have the numbers 0, 1, ... below that"
+    )
+  if all(given) and not re.fullmatch(r".+:\d+", coordinator):
+    raise UserError(
+      f"--coordinator={coordinator} names no port: give host:port, such as "
+      f"{coordinator.partition(':')[0]}:1234"
     )
   # Without the first option, JAX ends this process with a stack trace when another one
   # is lost, before `_watch` can end it with one line. Without the second, JAX handles
@@ -179,7 +187,9 @@ def _watch(leader_host: str) -> None:
   keeps a connection to the leader, which the system closes however a process ends.
   """
   token = secrets.token_bytes(16)  # keeps other programs from taking a process's place
-  with socket.create_server(("", 0)) as server:
+  both = socket.has_dualstack_ipv6()
+  family = socket.AF_INET6 if both else socket.AF_INET
+  with socket.create_server(("", 0), family=family, dualstack_ipv6=both) as server:
     server.settimeout(60)
     address = token + f"{leader_host}:{server.getsockname()[1]}".encode()
     padded = np.frombuffer(address.ljust(256, b"\0"), np.uint8)
