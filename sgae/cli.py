@@ -46,15 +46,33 @@ def with_json_config(arguments: list[str]) -> list[str]:
 
   Args:
     arguments: of the command line.
+
+  Raises:
+    ValueError: `--config` names a folder or nothing, or gives JSON an argument.
   """
   changed: list[str] = []
   for argument in arguments:
     flag, equals, file = argument.rpartition("=")
     named = flag if equals else (changed or [""])[-1]
-    if named in ("--config", "-config") and file.endswith(".json"):
-      argument = f"{flag}{equals}{STORED}:{file}"
+    if named in ("--config", "-config") and argument != named:
+      _check_file(file)
+      if file.endswith(".json"):
+        argument = f"{flag}{equals}{STORED}:{file}"
     changed.append(argument)
   return changed
+
+
+def _check_file(file: str) -> None:
+  path, colon, _ = file.partition(":")
+  if not path:
+    raise ValueError("--config names no file: see configs/")
+  if Path(path).is_dir():
+    raise ValueError(
+      f"--config={path} is a folder: name a .py or .json file, such as "
+      f"{Path(path) / 'config.json'}"
+    )
+  if path.endswith(".json") and colon:
+    raise ValueError(f"a config in JSON takes no argument: --config={path}")
 
 
 def overrides_and_name(flag: Any) -> tuple[dict[str, Any], str]:
@@ -165,11 +183,31 @@ def check_flags(flags: Any) -> None:
       )
 
 
-def _refuse_overrides(overrides: dict[str, Any]) -> None:
-  if overrides:
+def _refuse_config(flags: Any, overrides: dict[str, Any]) -> None:
+  given = [f"config.{field}" for field in overrides]
+  given += ["config"] if flags["config"].present else []
+  if given:
     raise UserError(
-      f"--config.{next(iter(overrides))} is not read by --mode=compare, whose runs "
-      "have configs of their own: leave it out"
+      f"--{given[0]} is not read by --mode=compare, whose runs have configs of their "
+      "own: leave it out"
+    )
+
+
+def _say_what_differs(config: Any, workdir: Path, output: Any) -> None:
+  """Says in which fields of the experiment a run is another than `--config`."""
+  from sgae.config import changed_fields, validate
+  from sgae.runs import directory
+
+  try:
+    stored, asked = directory.read(workdir)["config"], validate(config)
+  except UserError:  # no run, of which the mode speaks; or `--config` has gaps
+    return
+  if changed := changed_fields(stored, asked):
+    first, others = changed[0], len(changed) - 1
+    more = f", and {others:,} more" if others else ""
+    output.line(
+      f"{workdir} holds another experiment than --config ({first}{more}): its own "
+      "config is used"
     )
 
 
@@ -207,6 +245,8 @@ def run(flags: Any, config: Any, overrides: dict[str, Any], name: str) -> int:
     check_flags(flags)
     if flags.mode == "compile":  # touches no device here
       return compile.compile_for(validate(config), flags.topology, flags.images)
+    if flags.mode not in ("train", "compare") and flags["config"].present:
+      _say_what_differs(config, workdir, output)
     if flags.mode == "train":
       processes.join(flags.coordinator, flags.num_processes, flags.process_id)
       train(validate(config), workdir, output)
@@ -225,7 +265,7 @@ def run(flags: Any, config: Any, overrides: dict[str, Any], name: str) -> int:
       else:
         export_run(workdir, overrides, output, flags.member, elsewhere)
     elif flags.mode == "compare":
-      _refuse_overrides(overrides)
+      _refuse_config(flags, overrides)
       followed, traded = views.selects_by(), views.fronts()
       compare_runs(flags.runs, flags.target, flags.workdir, output, followed, traded)
     else:

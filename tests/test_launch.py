@@ -61,8 +61,16 @@ def test_a_run_writes_all_its_files_and_resumes(tmp_path):
   assert {"fvu", "probe_error"} <= measured["sae"]["figures"].keys()
   assert measured["gan"]["figures"].keys() >= measured["gan"]["floor"].keys()
   assert "<html" in (whole / "report.html").read_text()
-  sampled = forked(f"--workdir={whole}", "--mode=sample", "--num_samples=3")
+  asked = [f"--workdir={whole}", "--mode=sample", "--num_samples=3"]
+  sampled = forked(*asked, "--config=configs/digits.py", *SMALL)
+  assert sampled.returncode == 2 and "has no effect here" in sampled.stderr
+  sampled = forked(*asked, "--config=configs/digits.py")
   assert sampled.returncode == 0, sampled.stderr
+  (line,) = [
+    text for text in sampled.stdout.splitlines() if "another experiment" in text
+  ]
+  assert "than --config (code.k: 4 -> 32, and " in line
+  assert line.endswith(" more): its own config is used")
   assert (whole / "samples" / "000002.png").exists()
 
   # another experiment in the same directory
@@ -83,6 +91,10 @@ def test_a_run_writes_all_its_files_and_resumes(tmp_path):
     (["--mode=dream"], "mode"),
     (["--mode=compile", "--topology=v5e:3x3"], "--topology='v5e:3x3'"),
     (["--config=/bin/true"], "/bin/true"),
+    (["--config=configs"], "--config=configs is a folder: name a .py or .json file"),
+    (["--config="], "--config names no file"),
+    (["--config", "a.json:b"], "a config in JSON takes no argument: --config=a.json"),
+    (["--mode=compare", "--config=configs/ring.py"], "--config is not read by"),
     (["--workdir=/dev/null/run"], "/dev/null/run"),
     (["--mode=sample", "--workdir=/nowhere"], "/nowhere"),
     (["--mode=evaluate", "--workdir=/nowhere"], "/nowhere"),
