@@ -13,7 +13,6 @@ samples are near the data, for at most `--limit` seconds; see quality.py.
 import contextlib
 import functools
 import importlib.util
-import json
 import os
 import platform
 import subprocess
@@ -40,16 +39,17 @@ def main() -> int:
   parser.add_argument(
     "--limit",
     type=options.seconds,
-    default=quality.LIMIT,
-    help="seconds of training of each side of `quality`",
+    help=f"seconds of training of each side of `quality`; {quality.LIMIT:g} by default",
   )
   args = parser.parse_args()
   if QUALITY in args.only and args.precision != PRECISIONS[0]:
     parser.error(f"--only={QUALITY} is measured with --precision={PRECISIONS[0]} alone")
+  if args.limit and QUALITY not in args.only:
+    parser.error(f"--limit is read by --only={QUALITY} alone: leave it out")
   with_pytorch = importlib.util.find_spec("torch") is not None
   machine = describe_machine(with_pytorch)
   options.say(" | ".join(f"{name}: {value}" for name, value in machine.items()))
-  rows, notes = [], []
+  rows, notes, failed = [], [], False
   if set(args.only) != {QUALITY}:
     options.say(table.line(table.HEAD))
   for row in ROWS:
@@ -59,19 +59,21 @@ def main() -> int:
       measured = measure(row, args.precision, with_pytorch, notes)
     except Failed as failure:
       notes.append(f"{row.name}: {failure}")
+      failed = True
       continue
     rows.append(table.figures(measured))
     options.say(table.line(table.cells(rows[-1])))
   sides = (
-    compare_quality(args.limit, with_pytorch, notes) if QUALITY in args.only else []
+    compare_quality(args.limit or quality.LIMIT, with_pytorch, notes)
+    if QUALITY in args.only
+    else []
   )
   for note in notes:
     options.say(f"note: {note}")
-  if args.json:
-    found = {"machine": machine, "precision": args.precision, "rows": rows}
-    found |= {"quality": sides, "notes": notes}
-    Path(args.json).write_text(json.dumps(found, indent=2) + "\n")
-  return 0 if rows or any(side["looks"] for side in sides) else 1
+  found = {"machine": machine, "precision": args.precision, "rows": rows}
+  options.keep(args.json, found | {"quality": sides, "notes": notes})
+  missed = QUALITY in args.only and not any(side["looks"] for side in sides)
+  return int(failed or missed)
 
 
 def compare_quality(

@@ -7,12 +7,10 @@ descent finds. `--only=patches,mnist` chooses data, `--epochs` how often trainin
 examples are seen, `--json=PATH` keeps what was measured.
 """
 
-import json
 import sys
 import time
 import warnings
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import jax
@@ -25,6 +23,7 @@ from sgae.benchmark import options
 from sgae.config import validate
 from sgae.data import resident, sources
 from sgae.data.dataset import Dataset
+from sgae.errors import UserError
 from sgae.methods import METHODS
 from sgae.training.calls import calls_in_memory
 
@@ -120,7 +119,10 @@ def main() -> int:
   found = []
   for name in args.only:
     config = validate(dictionary_config(name, args.epochs))
-    dataset = sources.load(config.data, options.say)
+    try:
+      dataset = sources.load(config.data, options.say)
+    except UserError as error:
+      parser.error(str(error))
     for side in SIDES:
       found.append({"data": name} | measure(config, dataset, side))
       options.say(
@@ -129,8 +131,7 @@ def main() -> int:
       )
     mine, theirs = found[-2:]
     options.say(f"{name}: {theirs['seconds'] / mine['seconds']:.1f} times as fast")
-  if args.json:
-    Path(args.json).write_text(json.dumps(found, indent=2) + "\n")
+  options.keep(args.json, found)
   return 0
 
 

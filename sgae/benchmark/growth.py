@@ -7,7 +7,6 @@ compiled, from nothing and from the cache. Each point is a process of its own;
 configs/benchmark.py.
 """
 
-import json
 import multiprocessing
 import os
 import tempfile
@@ -71,8 +70,7 @@ def main() -> None:
         figures["second_start_seconds"] = alone(point, cache)["start_seconds"]
       found.append({"curve": point.curve, "at": point.at} | figures)
       options.say(describe(found[-1]))
-  if args.json:
-    Path(args.json).write_text(json.dumps(found, indent=2) + "\n")
+  options.keep(args.json, found)
 
 
 def alone(point: Point, cache: str) -> dict[str, float]:

@@ -1,8 +1,12 @@
 """The command line of the benchmarks."""
 
 import argparse
+import json
+import os
 import sys
 from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
 
 
 def parser(
@@ -28,8 +32,24 @@ def parser(
 
   result = argparse.ArgumentParser(f"python -m {program}", description=about)
   result.add_argument("--only", type=selection, default=parts, help=", ".join(known))
-  result.add_argument("--json", metavar="PATH", help="write the results to this file")
+  result.add_argument(
+    "--json", metavar="PATH", type=_file, help="write the results to this file"
+  )
   return result
+
+
+def keep(path: Path | None, found: Any) -> None:
+  """Writes what was measured to the file that `--json` names, if it names one."""
+  if path:
+    path.write_text(json.dumps(found, indent=2) + "\n")
+
+
+def _file(text: str) -> Path:
+  # before hours of measuring, not after
+  path = Path(text)
+  if path.is_dir() or not os.access(path if path.exists() else path.parent, os.W_OK):
+    raise argparse.ArgumentTypeError(f"{text!r} is no file that can be written")
+  return path
 
 
 def say(text: str) -> None:

@@ -11,6 +11,8 @@ from contextlib import contextmanager
 
 import jax
 
+from sgae.errors import UserError
+
 KERNELS = (
   "convolution",
   "dense",
@@ -27,14 +29,16 @@ def _chosen(names: str) -> frozenset[str]:
     return frozenset()
   chosen = frozenset(KERNELS if names == "1" else names.split(","))
   if unknown := chosen - set(KERNELS):
-    raise ValueError(
+    raise UserError(
       f"SGAE_REFERENCE_KERNELS names {', '.join(sorted(unknown))}; it may be 1, or "
       f"some of {','.join(KERNELS)}"
     )
   return chosen
 
 
-_references = _chosen(os.environ.get("SGAE_REFERENCE_KERNELS", ""))
+_references: frozenset | None = (
+  None  # of `use_references`; None: as the environment says
+)
 
 
 def uses_reference(kernel: str) -> bool:
@@ -42,6 +46,8 @@ def uses_reference(kernel: str) -> bool:
 
   Functions ask while they are traced: what is compiled stays as it is.
   """
+  if _references is None:
+    return kernel in _chosen(os.environ.get("SGAE_REFERENCE_KERNELS", ""))
   return kernel in _references
 
 

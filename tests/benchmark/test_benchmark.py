@@ -9,6 +9,7 @@ import pytest
 
 from configs.benchmark import row_named
 from sgae.benchmark import __main__ as benchmark
+from sgae.benchmark.table import Measured
 from sgae.benchmark.worker import Failed, Worker
 
 
@@ -34,6 +35,38 @@ def test_a_failed_side_is_reported_in_one_line(monkeypatch, capsys):
   monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
   assert benchmark.main() == 1
   assert capsys.readouterr().out.endswith("note: mlp 64: it ended without a message\n")
+
+
+def test_a_row_that_fails_beside_others_is_told_by_the_exit_code(monkeypatch, capsys):
+  def measure(row, *others):
+    if row is benchmark.ROWS[0]:
+      raise Failed("it broke")
+    return Measured(
+      row.name, row.target, [2.0], [1.0], "eager", [1.0], 1.0, 1, 1, "cpu"
+    )
+
+  monkeypatch.setattr(sys, "argv", ["benchmark", "--only=mlp"])
+  monkeypatch.setattr(benchmark, "measure", measure)
+  assert benchmark.main() == 1
+  assert "note: mlp 64: it broke" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+  ("flags", "words"),
+  [
+    (["--only=mlp", "--limit=5"], "--limit is read by --only=quality alone"),
+    (["--json=/nowhere/x.json"], "is no file that can be written"),
+    (["--json=/"], "is no file that can be written"),
+  ],
+)
+def test_flags_that_would_do_nothing_or_fail_late_are_refused(
+  monkeypatch, capsys, flags, words
+):
+  monkeypatch.setattr(sys, "argv", ["benchmark", *flags])
+  with pytest.raises(SystemExit) as end:
+    benchmark.main()
+  assert end.value.code == 2
+  assert words in capsys.readouterr().err
 
 
 class Side:

@@ -5,6 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from sgae.errors import UserError
 from sgae.kernels import dense, microbatches, switch, winograd
 from sgae.kernels.convolution import convolve, convolve_transposed
 from sgae.kernels.dense import WIDE
@@ -156,9 +157,14 @@ def test_a_step_of_references_is_the_same_on_every_platform(name, fields):
     assert "platform_index" not in program()
 
 
-def test_names_in_the_environment():
+def test_names_in_the_environment(monkeypatch):
   assert switch._chosen("") == switch._chosen("0") == frozenset()
   assert switch._chosen("1") == set(KERNELS)
   assert switch._chosen("dense,top_k") == {"dense", "top_k"}
-  with pytest.raises(ValueError, match="fast"):
-    switch._chosen("dense,fast")
+  monkeypatch.setenv("SGAE_REFERENCE_KERNELS", "dense,top_k")
+  assert switch.uses_reference("dense") and not switch.uses_reference("winograd")
+  with use_references("winograd"):
+    assert switch.uses_reference("winograd") and not switch.uses_reference("dense")
+  monkeypatch.setenv("SGAE_REFERENCE_KERNELS", "dense,fast")
+  with pytest.raises(UserError, match="names fast; it may be 1, or some of conv"):
+    switch.uses_reference("dense")
