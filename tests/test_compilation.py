@@ -127,6 +127,8 @@ def test_bad_input_is_refused_before_anything_is_compiled(with_libtpu, tmp_path)
   assert "--topology='v5e:9x9' is not a TPU slice" in refusal("v5e:9x9")
   assert "sae.batch_size=100 is not divisible by 8" in refusal(sae__batch_size=100)
   assert "6 members, which the 8 chips" in refusal(population__seeds=6)
+  few = refusal(images="60000x8x8x1", data__examples=100, data__image_size=0)
+  assert "sae.batch_size=128" in few and "100" in few
   assert "choose jit or shard_map" in refusal(parallel__mode="pmap")
   assert "parallel.devices=3, but v5e:2x4 has 8" in refusal(parallel__devices=3)
   assert "'28x28' is not a shape of images" in refusal(images="28x28")

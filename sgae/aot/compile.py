@@ -42,6 +42,7 @@ def compile_for(config: Any, topology: str, images: str) -> int:
   count, height, width, channels = (
     _read_shape(images) if images else sources.train_shape(config.data)
   )
+  count = min(count, config.data.examples or count)  # of --images as well
   check_examples(config, count)
   side = config.data.image_size
   request = {
