@@ -6,11 +6,12 @@ python launch.py
 from typing import Any
 
 from configs import base
+from sgae.config_checks import no_kinds
 
 
 def get_config(arg: str = "") -> Any:
   """Returns the config; configs/base.py says where all fields are defined."""
-  del arg
+  no_kinds(arg)
   config = base.get_config(("sae", "gan"), also=("classifier",))
   config.data.source = "digits"
   config.data.image_size = 16

@@ -15,11 +15,12 @@ with 37.3 (3.2) with the autoencoder.
 from typing import Any
 
 from configs import base
+from sgae.config_checks import no_kinds
 
 
 def get_config(arg: str = "") -> Any:
   """Returns the config; configs/base.py says where all fields are defined."""
-  del arg
+  no_kinds(arg)
   config = base.get_config(("sae", "gan"))
   config.data.source = "tfds"
   config.data.name = "mnist"

@@ -18,11 +18,12 @@ Three of the seeds 0 to 9 were used to choose the numbers below.
 from typing import Any
 
 from configs import base
+from sgae.config_checks import no_kinds
 
 
 def get_config(arg: str = "") -> Any:
   """Returns the config; configs/base.py says where all fields are defined."""
-  del arg
+  no_kinds(arg)
   config = base.get_config(("gan",))
   config.data.source = "mixture"
   config.data.name = "ring"

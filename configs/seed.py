@@ -9,11 +9,12 @@ each in turn. The autoencoder is 784-128-64-32 with sigmoid units and KL sparsit
 from typing import Any
 
 from configs import base
+from sgae.config_checks import no_kinds
 
 
 def get_config(arg: str = "") -> Any:
   """Returns the config; configs/base.py says where all fields are defined."""
-  del arg
+  no_kinds(arg)
   config = base.get_config(("sae", "gan"))
   config.data.source = "tfds"
   config.data.name = "mnist"

@@ -193,8 +193,10 @@ def _refuse_config(flags: Any, overrides: dict[str, Any]) -> None:
     )
 
 
-def _say_what_differs(config: Any, workdir: Path, output: Any) -> None:
-  """Says in which fields of the experiment a run is another than `--config`."""
+def _say_what_differs(flags: Any, config: Any, workdir: Path, output: Any) -> None:
+  """Says in which fields of the experiment a run that is read is not `--config`."""
+  if flags.mode in ("train", "compare") or not flags["config"].present:
+    return
   from sgae.config import changed_fields, validate
   from sgae.runs import directory
 
@@ -245,8 +247,7 @@ def run(flags: Any, config: Any, overrides: dict[str, Any], name: str) -> int:
     check_flags(flags)
     if flags.mode == "compile":  # touches no device here
       return compile.compile_for(validate(config), flags.topology, flags.images)
-    if flags.mode not in ("train", "compare") and flags["config"].present:
-      _say_what_differs(config, workdir, output)
+    _say_what_differs(flags, config, workdir, output)
     if flags.mode == "train":
       processes.join(flags.coordinator, flags.num_processes, flags.process_id)
       train(validate(config), workdir, output)

@@ -28,6 +28,12 @@ def chosen(what: str, arg: str, known: Sequence[str]) -> str:
   return arg or known[0]
 
 
+def no_kinds(arg: str) -> None:
+  """Refuses an argument, as `FILE.py:ARG` has it, of a config file that takes none."""
+  if arg:
+    raise UserError(f"the config has no kinds, and :{arg} names one: leave it out")
+
+
 def at_least(field: str, value: int, least: int) -> None:
   """Refuses a count below the least, or beyond what a step counts in, int32."""
   _within(field, value, least, 31)

@@ -25,7 +25,8 @@ def describe(config: Mapping[str, Any]) -> list[str]:
 
   def comment_of(path):
     shared = "optimizer" if path[-2:-1] and "optimizer" in path[-2] else "cadence"
-    return comments.get(path[-2:]) or comments.get((shared, path[-1])) or ""
+    same = "data" if path[:-1] == ("data", "second") else shared
+    return comments.get(path[-2:]) or comments.get((same, path[-1])) or ""
 
   return [
     f"  --config.{'.'.join(path)}={value!r}  {comment_of(path)}".rstrip()

@@ -24,7 +24,7 @@ def root_key(seed: int) -> Key:
 
 
 def stream_key(root: Key, name: str, step: jax.Array | int = 0) -> Key:
-  """Returns the key of stream `name` at `step` (uint32 counter, wraps at 2**32)."""
+  """Returns the key of stream `name` at `step` (a counter below 2**32)."""
   return fold_in(fold_in(root, zlib.crc32(name.encode())), step)
 
 

@@ -208,3 +208,10 @@ def test_each_kind_of_few_images_and_of_packing_is_what_it_says():
   for module, arg in (*unknown, (packing, "ring-5")):
     with pytest.raises(UserError, match=f":{arg} is unknown: choose DATA-"):
       module.get_config(arg)
+
+
+@pytest.mark.parametrize("name", ["digits", "mnist_dcgan", "ring", "seed"])
+def test_a_config_without_kinds_takes_none(name):
+  module = importlib.import_module(f"configs.{name}")
+  with pytest.raises(UserError, match="has no kinds, and :plain names one"):
+    module.get_config("plain")

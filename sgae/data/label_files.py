@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -116,7 +117,11 @@ def _csv(text: str) -> list[tuple[str, str]] | None:
     return (row[column] or "").strip()
 
   none = str(UNLABELLED)
-  return [(cell(row, files[0]), cell(row, labels[0]) or none) for row in rows]
+  pairs = [(cell(row, files[0]), cell(row, labels[0]) or none) for row in rows]
+  if all(label == none or re.fullmatch(r"-?\d+\.0", label) for _, label in pairs):
+    # whole numbers, as pandas writes a column in which some are missing
+    return [(file, label.removesuffix(".0")) for file, label in pairs]
+  return pairs
 
 
 def look_up(what: str, stored: Table, names: Sequence[str]) -> Labels:

@@ -79,7 +79,8 @@ def decode_all(
 
   They are grey (C = 1) if every one is stored as grey, else RGB (C = 3): palettes
   become their colours, CMYK becomes RGB. The EXIF orientation is applied; of an
-  animation or of several pages the first is taken. 16 bits per channel are an error.
+  animation or of several pages the first is taken. More than 8 bits per channel are
+  an error.
 
   Transparent pixels are blended with white; with black, if fewer images vanish on it;
   or with `background`.
@@ -204,8 +205,8 @@ def _read(item: Encoded, side: int, background: str) -> tuple[np.ndarray, _Seen]
       with Image.open(stream, formats=_FORMATS) as image:
         if deep or _deeper(image):
           raise UserError(
-            f"{name} has 16 bits per channel; allowed are 8: scale its values and save "
-            "it with 8"
+            f"{name} has more than 8 bits per channel; allowed are 8: scale its values "
+            "and save it with 8"
           )
         return _as_array(image, side, background)
   except UserError:

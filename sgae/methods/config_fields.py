@@ -13,7 +13,9 @@ def optimizer_fields(
   return {
     # 'adam', 'rmsprop' (beta2 is its decay) or 'sgd' (beta1 is its momentum).
     "name": "adam",
+    # The size of a step, before the schedule.
     "learning_rate": learning_rate,
+    # Decays of the averages of the gradient, and of its square.
     "beta1": beta1,
     "beta2": beta2,
     # 'constant', 'linear', 'late_linear' (constant for the first half) or 'cosine', to

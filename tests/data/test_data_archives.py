@@ -211,6 +211,17 @@ def test_a_short_row_of_a_csv_has_no_label(load):
   assert dataset.read.left_out == ("1 rows of labels.csv without an image",)
 
 
+def test_whole_numbers_with_a_point_are_classes_as_pandas_writes_them(load):
+  table = (
+    TABLE.replace("cat", "0.0").replace("dog", "1.0").replace("2.png,0.0", "2.png,")
+  )
+  assert table.count(".0") == TABLE.count("cat") + TABLE.count("dog") - 1
+  assert load("a.zip", FLAT | {"labels.csv": table.encode()}).class_names == ("0", "1")
+  other = table.replace("1.0", "1.5")
+  dataset = load("a.zip", FLAT | {"labels.csv": other.encode()})
+  assert dataset.class_names == ("0.0", "1.5")
+
+
 def test_a_csv_in_each_split_and_one_for_both(load):
   files = {f"train/{n}.png": FLAT[f"{n}.png"] for n in range(4)}
   files |= {f"test/deep/{n}.png": FLAT[f"{n}.png"] for n in (4, 5)}
