@@ -21,9 +21,9 @@ test split, on the features of a classifier of all training images.
 other work on a shared core of an Intel Xeon, commit 449948a: 156 s of
 training for `none`, 176 s for `ada` and 191 s for `diffaugment`. Frechet distance 116
 (standard deviation 5), 117 (3), 159 (14), all still falling; gan/overfitting .63, .62,
-.11. 200 images, seeds 0 to 2, commit 9a4b517, AMD EPYC: 163 (5) with 3.4 % copies for
-`none`, 158 (3) with .7 % for `ada`. The full length is not measured. configs/README.md
-says more.
+.11. 200 images, seeds 0 to 2, commits 9a4b517 and 1ff396c, AMD EPYC: 163 (5) with 3.4 %
+copies for `none`, 158 (3) with .7 % for `ada`, 156 (3) with .02 % for `diffaugment`.
+The full length is not measured. configs/README.md says more.
 """
 
 from typing import Any

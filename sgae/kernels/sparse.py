@@ -62,9 +62,10 @@ def _by_platform(sparse, dense, *operands):
 def is_worth_it(num_latents: int, active: int) -> bool:
   """Says whether gathering `active` of so many latents beats the product on a CPU.
 
-  With gradients, 512 examples and 784 pixels a step is 1.16 times as quick at 16 latents
-  for each of 32 active ones and 1.6 times at 32, and as quick as with the product at 16
-  for each of 64 (AMD EPYC); it is twice as quick at 64, and four times at 512.
+  With gradients, 512 examples and 784 pixels a step is 1.16 times as quick at 16
+  latents for each of 32 active ones and 1.6 times at 32, and as quick as with the
+  product at 16 for each of 64 (AMD EPYC); it is twice as quick at 64, and four times at
+  512.
   """
   return num_latents >= 16 * active and not uses_reference("sparse")
 
