@@ -11,13 +11,11 @@ from ml_collections import ConfigDict
 from PIL import Image
 
 from sgae.errors import UserError
-from sgae.reporting import comparison_spreads
 from sgae.reporting.comparison import describe
 from sgae.reporting.console import Console
 from sgae.runs import compare as comparison
 from sgae.runs import directory
 from sgae.runs.compare_directories import compare_runs
-from sgae.runs.spreads import spreads
 from tests.commands import forked
 from tests.comparison_runs import (
   SELECTS_BY,
@@ -332,36 +330,6 @@ def test_fields_of_a_config_say_nothing_of_runs_that_have_their_own():
   assert done.returncode == 2
   assert "--config.seed is not read by --mode=compare" in done.stderr
   assert len(done.stderr.splitlines()) == 1
-
-
-def test_members_of_a_population_are_a_histogram_whatever_their_settings():
-  single, other = run_of("a", [30.0]), run_of("b", [9.0], seed=1)
-  members = [
-    run_of(f"grid, member {i}", [value], gan__batch_size=2 + i)._replace(
-      population="grid", together=4
-    )
-    for i, value in enumerate([80.0, 20.0, 40.0])
-  ]
-  runs = [single, *members, other._replace(population="two", together=2)]
-  found = spreads(runs, compare(runs, 0))
-  assert found == {
-    "grid": {"members": 4, "values": [20.0, 40.0, 80.0]},
-    "two": {"members": 2, "values": [9.0]},
-  }
-  for some in (found, {"two": found["two"]}, {"two": {"members": 1, "values": [0.0]}}):
-    picture = Image.open(io.BytesIO(comparison_spreads.draw(some, "Frechet distance")))
-    assert np.asarray(picture).std() > 0
-  assert spreads([single], compare([single], 0)) == {}
-
-
-def test_the_histogram_is_of_the_phase_that_was_trained_last():
-  phases = ("vae", "gan")
-  run = run_of("a", [9.0], phases=phases)._replace(population="p", together=1)
-  vae = {"figures": {"frechet": {"value": 200.0}}}
-  # as a file that was stored with sorted names gives them
-  run = run._replace(evaluation={"gan": run.evaluation["gan"], "vae": vae})
-  found = spreads([run], compare([run], 0))
-  assert found == {"p": {"members": 1, "values": [9.0]}}
 
 
 def test_the_command_prints_and_writes(tmp_path):

@@ -221,7 +221,10 @@ def test_each_kind_of_the_config_is_what_it_says(arg):
     assert (config.gan.discriminator_dropout > 0) == arg.endswith("-dropout")
 
 
-@pytest.mark.parametrize("arg", ["ebgan", "pt-dropout", "grid-pt-2-²", "grid-vae-2-8"])
+@pytest.mark.parametrize(
+  "arg",
+  ["ebgan", "pt-dropout", "grid-pt", "grid-pt-2-wide", "grid-pt-2-²", "grid-vae-2-8"],
+)
 def test_a_kind_that_is_none_is_refused(arg):
   with pytest.raises(UserError, match=f":{arg} is unknown: choose one of pt, plain"):
     ebgan.get_config(arg)
