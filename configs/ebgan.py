@@ -23,6 +23,7 @@ extractor mnist dc386622b326, floor 6.9; commits b644765 and 767b091, 5 minutes 
 falling. The other kinds alone are not measured. configs/README.md says more.
 """
 
+import re
 from typing import Any
 
 from configs import base
@@ -39,11 +40,9 @@ def get_config(arg: str = "") -> Any:
   Raises:
     UserError: there is no such kind or grid.
   """
-  whole = arg.removesuffix("-dropout") if arg.startswith("grid-") else arg
-  grid = whole.split("-")[1:] if whole.startswith("grid-") else []
-  kind = grid[0] if grid else arg or KINDS[0]
-  is_grid = len(grid) == 3 and all(number.isdecimal() for number in grid[1:])
-  if kind not in KINDS or (grid and not is_grid):
+  grid = re.fullmatch(r"grid-([a-z]+)-(\d+)-(\d+)(-dropout)?", arg)
+  kind = grid[1] if grid else arg or KINDS[0]
+  if kind not in KINDS:
     raise UserError(
       f"the kind :{arg} is unknown: choose one of {', '.join(KINDS)}, or "
       "grid-KIND-LAYERS-WIDTH[-dropout], such as grid-pt-2-128"
@@ -59,9 +58,9 @@ def get_config(arg: str = "") -> Any:
   gan.update(batch_size=128, steps=4000)
   gan.update(log_every=100, evaluate_every=1000, save_every=2000)
   _set_up_discriminator(config, kind)
-  if is_grid:
-    _set_up_grid(config, *map(int, grid[1:]))
-    gan.discriminator_dropout = 0.5 if whole != arg else 0.0
+  if grid:
+    _set_up_grid(config, int(grid[2]), int(grid[3]))
+    gan.discriminator_dropout = 0.5 if grid[4] else 0.0
   return config
 
 

@@ -48,7 +48,8 @@ def with_json_config(arguments: list[str]) -> list[str]:
     arguments: of the command line.
 
   Raises:
-    ValueError: `--config` names a folder or nothing, or gives JSON an argument.
+    ValueError: `--config` names a folder, nothing, or a file that is not there, or
+      gives JSON an argument.
   """
   changed: list[str] = []
   for argument in arguments:
@@ -73,6 +74,8 @@ def _check_file(file: str) -> None:
     )
   if path.endswith(".json") and colon:
     raise ValueError(f"a config in JSON takes no argument: --config={path}")
+  if not Path(path).exists():
+    raise ValueError(f"config file {path} does not exist: see configs/")
 
 
 def overrides_and_name(flag: Any) -> tuple[dict[str, Any], str]:
@@ -80,15 +83,10 @@ def overrides_and_name(flag: Any) -> tuple[dict[str, Any], str]:
 
   Args:
     flag: `--config`, parsed.
-
-  Raises:
-    ValueError: there is no such file.
   """
   named = config_flags.get_config_filename(flag)
   file = named.removeprefix(f"{STORED}:")
   path = Path(file if file != named else file.split(":")[0])
-  if not path.exists():
-    raise ValueError(f"config file {path} does not exist: see configs/")
   return config_flags.get_override_values(flag), path.stem
 
 

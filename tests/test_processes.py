@@ -5,10 +5,12 @@ import os
 import signal
 import socket
 import time
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
+from sgae.devices.mesh import make_mesh
 from sgae.devices.processes import join
 from sgae.errors import UserError
 from tests.commands import Forked
@@ -146,6 +148,19 @@ def test_incomplete_flags_are_refused(tmp_path):
   assert codes == [2]
   (line,) = error_lines(errors[0])
   assert "give all three" in line
+
+
+@pytest.mark.parametrize(
+  ("devices", "members", "words"),
+  [
+    (1, 0, "devices=1 leaves process 1 without a device: .* use 0 for all devices"),
+    (0, 3, "over which 3 members are spread, leaves process 1 .* a multiple of 2 mem"),
+  ],
+)
+def test_a_process_without_a_device_is_refused(devices, members, words):
+  available = [SimpleNamespace(process_index=i, platform="cpu") for i in range(2)]
+  with pytest.raises(UserError, match=words):
+    make_mesh(devices, available, members)
 
 
 @pytest.mark.parametrize(

@@ -39,10 +39,9 @@ def compile_for(config: Any, topology: str, images: str) -> int:
     raise UserError(
       "--mode=compile needs libtpu, which runs on Linux x86-64: pip install -e '.[tpu]'"
     )
-  count, height, width, channels = (
-    _read_shape(images) if images else sources.train_shape(config.data)
+  count, height, width, channels = sources.train_shape(
+    config.data, _read_shape(images) if images else None
   )
-  count = min(count, config.data.examples or count)  # of --images as well
   check_examples(config, count)
   side = config.data.image_size
   request = {

@@ -49,17 +49,14 @@ def main() -> int:
   with_pytorch = importlib.util.find_spec("torch") is not None
   machine = describe_machine(with_pytorch)
   options.say(" | ".join(f"{name}: {value}" for name, value in machine.items()))
-  rows, notes, failed = [], [], False
+  asked, rows, notes = [row for row in ROWS if row.line in args.only], [], []
   if set(args.only) != {QUALITY}:
     options.say(table.line(table.HEAD))
-  for row in ROWS:
-    if row.line not in args.only:
-      continue
+  for row in asked:
     try:
       measured = measure(row, args.precision, with_pytorch, notes)
     except Failed as failure:
       notes.append(f"{row.name}: {failure}")
-      failed = True
       continue
     rows.append(table.figures(measured))
     options.say(table.line(table.cells(rows[-1])))
@@ -72,9 +69,9 @@ def main() -> int:
     options.say(f"note: {note}")
   found = {"machine": machine, "precision": args.precision, "rows": rows}
   options.keep(args.json, found | {"quality": sides, "notes": notes})
-  if QUALITY in args.only and not any(side["looks"] for side in sides):
-    failed = True
-  return int(failed or not (rows or sides))
+  measured = len(rows) + any(side["looks"] for side in sides)
+  wanted = len(asked) + (QUALITY in args.only)
+  return 0 if wanted and measured == wanted else 1
 
 
 def compare_quality(

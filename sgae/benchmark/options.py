@@ -1,12 +1,13 @@
 """The command line of the benchmarks."""
 
 import argparse
-import json
 import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+
+from sgae.reporting.files import write_json
 
 
 def parser(
@@ -41,7 +42,7 @@ def parser(
 def keep(path: Path | None, found: Any) -> None:
   """Writes what was measured to the file that `--json` names, if it names one."""
   if path:
-    path.write_text(json.dumps(found, indent=2) + "\n")
+    write_json(path, found)
 
 
 def _file(text: str) -> Path:

@@ -185,11 +185,14 @@ def _finished(config: Any, dataset: Dataset, report: Callable[[str], None]) -> D
   return dataset
 
 
-def train_shape(config: Any) -> tuple[int, int, int, int]:
-  """Returns the shape of the training images as stored, from metadata alone.
+def train_shape(
+  config: Any, stored: tuple[int, ...] | None = None
+) -> tuple[int, int, int, int]:
+  """Returns the shape of the training images as stored, without reading them.
 
   Args:
     config: as for `load`.
+    stored: (N, H, W, C) of all of them; None: from metadata.
 
   Returns:
     (N, H, W, C).
@@ -197,12 +200,12 @@ def train_shape(config: Any) -> tuple[int, int, int, int]:
   Raises:
     UserError: there are no metadata, or they lack the shape.
   """
-  if config.source not in SHAPES:
+  if stored is None and config.source not in SHAPES:
     raise UserError(
       f"data.source={config.source!r} has no metadata with the shape of its images: "
       "give that of the training images, such as --images=60000x28x28x1"
     )
-  count, height, width, channels = SHAPES[config.source](config)
+  count, height, width, channels = stored or SHAPES[config.source](config)
   return min(count, config.examples or count), height, width, channels
 
 

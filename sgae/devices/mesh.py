@@ -42,19 +42,20 @@ def make_mesh(
       f"parallel.devices={devices}, but {len(available)} "
       f"{available[0].platform} device(s) are available: use 0 for all of them"
     )
-  count = devices or len(available)
+  most = count = devices or len(available)
   while members and members % count:
     count -= 1
   left_out = {device.process_index for device in available[count:]} - {
     device.process_index for device in available[:count]
   }
   if left_out:
-    wanted = devices or len(available)
-    spread = f", over which {members} members are spread," if count < wanted else ""
+    spread, instead = "", "0 for all devices"
+    if count < most:
+      spread = f", over which {members} members are spread,"
+      instead = f"a multiple of {most} members"
     raise UserError(
       f"parallel.devices={devices}{spread} leaves process {min(left_out)} without a "
-      "device: start fewer processes, or use "
-      + (f"a multiple of {wanted} members" if spread else "0 for all devices")
+      f"device: start fewer processes, or use {instead}"
     )
   return jax.make_mesh(
     (count,), (AXIS,), axis_types=(AxisType.Auto,), devices=available[:count]

@@ -52,16 +52,8 @@ def join(coordinator: str, num_processes: int, process_id: int) -> None:
       "--coordinator=host:port, --num_processes=N and --process_id=0..N-1 belong "
       "together: give all three, or none"
     )
-  if all(given) and not 0 <= process_id < num_processes:
-    raise UserError(
-      f"--process_id={process_id} is not allowed with --num_processes={num_processes}: "
-      "the processes have the numbers 0, 1, ... below that"
-    )
-  if all(given) and not re.fullmatch(r".+:\d+", coordinator):
-    raise UserError(
-      f"--coordinator={coordinator} names no port: give host:port, such as "
-      f"{coordinator.partition(':')[0]}:1234"
-    )
+  if all(given):
+    _check_place(coordinator, num_processes, process_id)
   # Without the first option, JAX ends this process with a stack trace when another one
   # is lost, before `_watch` can end it with one line. Without the second, JAX handles
   # SIGTERM itself, which also announces the preemption of a TPU VM; here one process
@@ -82,6 +74,20 @@ def join(coordinator: str, num_processes: int, process_id: int) -> None:
       f"cannot join the other processes ({str(error).splitlines()[0][:150]}): check "
       "that all were started, and that --coordinator can be reached from each"
     ) from error
+
+
+def _check_place(coordinator: str, num_processes: int, process_id: int) -> None:
+  """Refuses a number that no process can have, and a coordinator without a port."""
+  if not 0 <= process_id < num_processes:
+    raise UserError(
+      f"--process_id={process_id} is not allowed with --num_processes={num_processes}: "
+      "the processes have the numbers 0, 1, ... below that"
+    )
+  if not re.fullmatch(r".+:\d+", coordinator):
+    raise UserError(
+      f"--coordinator={coordinator} names no port: give host:port, such as "
+      f"{coordinator.partition(':')[0]}:1234"
+    )
 
 
 def is_leader() -> bool:

@@ -30,6 +30,11 @@ def join(parts: Sequence[jax.Array], one_pass: bool) -> list[jax.Array]:
   return [rejoin(jnp.stack(parts))] if one_pass and parts else list(parts)
 
 
+def beside(values_b: jax.Array, joined: jax.Array) -> jax.Array:
+  """Returns values [B, ...] for each example that `join` made of parts of B."""
+  return jnp.repeat(values_b, len(joined) // len(values_b), axis=0)
+
+
 def part(joined: Sequence[jax.Array], parts: int) -> list[jax.Array]:
   """Returns the parts of what `join` made of so many, or of the same examples."""
   return list(joined if len(joined) == parts else deal(joined[0], parts))

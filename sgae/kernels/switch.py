@@ -5,6 +5,7 @@
 depends on the switch by more than rounding is a bug of a fast form.
 """
 
+import functools
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -24,6 +25,7 @@ KERNELS = (
 )
 
 
+@functools.cache  # of the environment, each time that a function asks
 def _chosen(names: str) -> frozenset[str]:
   if names in ("", "0"):
     return frozenset()
@@ -36,9 +38,8 @@ def _chosen(names: str) -> frozenset[str]:
   return chosen
 
 
-_references: frozenset | None = (
-  None  # of `use_references`; None: as the environment says
-)
+# Those that `use_references` takes; None: as the environment says.
+_references: frozenset | None = None
 
 
 def uses_reference(kernel: str) -> bool:

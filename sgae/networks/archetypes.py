@@ -43,7 +43,8 @@ def projected(params: Params, relaxation: float) -> Params:
   mixing = jax.nn.relu(params["mixing"])
   sums = mixing.sum(axis=1, keepdims=True)
   # a row that a large step leaves nothing of begins anew, at the centre of the hull
-  mixing = jnp.where(sums > 1e-8, mixing / sums, 1 / mixing.shape[1])
+  shares = mixing / jnp.maximum(sums, 1e-8)
+  mixing = jnp.where(sums > 1e-8, shares, 1 / mixing.shape[1])
   offset = params["offset"]
   norms = jnp.linalg.norm(offset, axis=1, keepdims=True)
   most = relaxation * _mean_norm(params["points"])

@@ -3,6 +3,7 @@
 Srivastava et al. 2014 (Journal of Machine Learning Research 15).
 """
 
+import itertools
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -49,5 +50,5 @@ def of_layers(
   """Returns `kept_bn` in parts of such widths, or None for each of them."""
   if kept_bn is None:
     return [None] * len(widths)
-  ends = [sum(widths[: i + 1]) for i in range(len(widths))]
+  ends = list(itertools.accumulate(widths))
   return jnp.split(kept_bn, ends[:-1], axis=1)

@@ -172,15 +172,15 @@ def _check(runs):
       )
   _check_bytes(runs)
   for run in runs:
-    if not any(_part(run, phase, "figures") for phase in run.evaluation):
+    if not any(part_of(run, phase, "figures") for phase in run.evaluation):
       raise UserError(
         f"{run.name} has no figures in its evaluation.json: python launch.py "
         "--mode=evaluate and its --workdir make them"
       )
   for phase in _phases(runs):
-    of_phase = [run for run in runs if _part(run, phase, "figures")]
+    of_phase = [run for run in runs if part_of(run, phase, "figures")]
     for run in of_phase[1:]:
-      one, other = (_part(each, phase, "protocol") for each in (of_phase[0], run))
+      one, other = (part_of(each, phase, "protocol") for each in (of_phase[0], run))
       for field in _PROTOCOL:
         if one.get(field) != other.get(field):
           raise UserError(
@@ -333,7 +333,7 @@ def _figures(members: Sequence[Run]) -> dict[str, Any]:
   """Returns {phase: {name: statistic over the runs that have it}}."""
   figures: dict[str, Any] = {}
   for phase in _phases(members):
-    parts = [_part(run, phase, "figures") for run in members]
+    parts = [part_of(run, phase, "figures") for run in members]
     for name in dict.fromkeys(name for part in parts for name in part):
       values = [part[name].get("value") for part in parts if name in part]
       known = [value for value in values if finite(value) is not None]
@@ -347,10 +347,11 @@ def _first_of(runs, what) -> dict[str, Any]:
   found: dict[str, Any] = {}
   for run in runs:
     for phase in run.evaluation:
-      for name, value in _part(run, phase, what).items():
+      for name, value in part_of(run, phase, what).items():
         found.setdefault(phase, {}).setdefault(name, value)
   return found
 
 
-def _part(run, phase, what) -> dict[str, Any]:
+def part_of(run: Run, phase: str, what: str) -> dict[str, Any]:
+  """Returns a part of a phase's evaluation, such as its figures; {} without one."""
   return section(section(run.evaluation, phase), what)

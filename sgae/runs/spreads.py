@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sgae.reporting.lenient import finite, section
-from sgae.runs.compare import Run
+from sgae.runs.compare import Run, part_of
 
 
 def spreads(
@@ -32,7 +32,6 @@ def spreads(
 
 def _values(run: Run, measure: str) -> list[float]:
   """Returns the value of the last phase that has the measure, or nothing."""
-  parts = [section(run.evaluation, phase) for phase in run.config["phases"]]
-  of_phases = [section(part, "figures") for part in parts]
+  of_phases = [part_of(run, phase, "figures") for phase in run.config["phases"]]
   values = [finite(section(part, measure).get("value")) for part in of_phases]
   return [value for value in values if value is not None][-1:]

@@ -15,6 +15,7 @@ import numpy as np
 
 from sgae.data.dataset import labelled, names_of_classes
 from sgae.errors import UserError
+from sgae.kernels import microbatches
 from sgae.losses.classification import CLASS_TERMS, ClassTerm
 from sgae.networks.dropout import Inputs
 from sgae.networks.network import BatchNetwork, Params
@@ -81,8 +82,7 @@ def make_labelled(config: Any, discriminator: BatchNetwork | None) -> Labelled:
 
   def inputs(images_bhwc, latents_bz):
     weights_bk = latents_bz[:, -conditional.classes :]
-    times = len(images_bhwc) // len(latents_bz)
-    return images_bhwc, jnp.repeat(weights_bk, times, axis=0)
+    return images_bhwc, microbatches.beside(weights_bk, images_bhwc)
 
   term = CLASS_TERMS.get(conditional.discriminator)
   return Labelled(inputs, term, discriminator if term else None, conditional.classes)

@@ -151,7 +151,7 @@ def _sparse(config, mean_image_hwc):
   coder = _generator_body(gan, shape, mixture.axes if mixture else 0, "linear")
   return make_sparse_generator(
     computed_in(coder, config.precision.compute),
-    build_sparsity(config),
+    build_sparsity(config, mean_image_hwc.shape),
     build_decoder(config, mean_image_hwc),
     config.code.num_latents,
     mixture,

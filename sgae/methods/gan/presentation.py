@@ -9,6 +9,7 @@ import jax.numpy as jnp
 
 from sgae import randomness
 from sgae.data.augment import altered, draws_of
+from sgae.kernels import microbatches
 from sgae.networks.dropout import Inputs, Thinned, kept
 
 # Uniform in [0, 1): [B, N] for alterations of 'real' and 'fake' images, and of those of
@@ -94,8 +95,7 @@ class Presentation(NamedTuple):
     if not self.units:
       return images_bhwc
     kept_bn = kept(self.first(drawn["units"]), numbers["dropout"])
-    times = len(images_bhwc) // len(kept_bn)
-    return Thinned(images_bhwc, jnp.repeat(kept_bn, times, axis=0))
+    return Thinned(images_bhwc, microbatches.beside(kept_bn, images_bhwc))
 
   def consistency(
     self,
@@ -181,13 +181,14 @@ THINNED: dict[str, Callable[[Sequence[int]], int]] = {
 def make_presentation(gan: Any) -> Presentation:
   """Returns what the section `gan` says of it."""
   again = tuple(side for side in SIDES if gan.consistency[side])
+  units = 0
+  if gan.discriminator_dropout:
+    units = THINNED[gan.discriminator_architecture](gan.discriminator_hidden)
   return Presentation(
     kinds=tuple(gan.augmentation.kinds),
     packing=gan.packing,
     kinds_again=tuple(gan.consistency.kinds) if again else (),
     again=again,
     noise=bool(gan.label_noise),
-    units=THINNED[gan.discriminator_architecture](gan.discriminator_hidden)
-    if gan.discriminator_dropout
-    else 0,
+    units=units,
   )

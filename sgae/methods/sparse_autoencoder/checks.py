@@ -15,6 +15,7 @@ from sgae.methods.checks import (
 from sgae.methods.sparse_autoencoder.networks import (
   AUTOENCODERS,
   SPARSITY_MAPS,
+  WITH_K,
   WITH_MAPS,
 )
 from sgae.networks.network import ACTIVATIONS, OUTPUT_ACTIVATIONS
@@ -162,7 +163,7 @@ def check_networks(config: Any) -> None:
       f"{tuple(sae.decoder_hidden)} meet at different sizes of the code: give "
       "sae.architecture='convolutional' as many widths in both"
     )
-  if code.sparsity_map in ("topk", "batch_topk"):
+  if code.sparsity_map in WITH_K:
     # a code with places has more elements than latents
     if sae.architecture != "convolutional" and not 1 <= code.k <= code.num_latents:
       raise UserError(

@@ -22,6 +22,7 @@ SPARSITY_MAPS: dict[str, Callable[[Any], SparsityMap]] = {
   "batch_topk": lambda code: sparsity.make_batch_topk(code.k),
   "jumprelu": lambda code: sparsity.make_jumprelu(code.threshold, code.bandwidth),
 }
+WITH_K = ("topk", "batch_topk")  # maps that keep code.k numbers
 
 
 def build_autoencoder(config: Any, mean_image_hwc: np.ndarray) -> Autoencoder:
@@ -39,31 +40,30 @@ def build_autoencoder(config: Any, mean_image_hwc: np.ndarray) -> Autoencoder:
   encoder = build_encoder(config, mean_image_hwc)
   return make_autoencoder(
     computed_in(encoder, config.precision.compute),
-    build_sparsity(config),
+    build_sparsity(config, mean_image_hwc.shape),
     build_decoder(config, mean_image_hwc),
     config.code.num_latents,
     tie if config.sae.tied_start else None,
   )
 
 
-def build_sparsity(config: Any) -> SparsityMap:
-  """Builds the sparsity map that `config.code` describes."""
-  return SPARSITY_MAPS[config.code.sparsity_map](config.code)
-
-
-def build_decoder(config: Any, mean_image_hwc: np.ndarray) -> Network:
-  """Builds the decoder alone; arguments as for `build_autoencoder`.
+def build_sparsity(config: Any, image_shape: tuple[int, ...]) -> SparsityMap:
+  """Builds the sparsity map that `config.code` describes, for images (H, W, C).
 
   Raises:
-    UserError: its attention names a map that it has not, or `code.k` is more than the
-      code has numbers.
+    UserError: `code.k` is more than the code of an image has numbers.
   """
-  code, shape = config.code, code_shape(config, mean_image_hwc.shape)
-  if code.sparsity_map in ("topk", "batch_topk") and code.k > np.prod(shape):
+  code, shape = config.code, code_shape(config, image_shape)
+  if code.sparsity_map in WITH_K and code.k > np.prod(shape):
     raise UserError(
       f"code.k={code.k} is more than the {np.prod(shape)} numbers of a code "
       f"{shape}: choose fewer"
     )
+  return SPARSITY_MAPS[code.sparsity_map](code)
+
+
+def build_decoder(config: Any, mean_image_hwc: np.ndarray) -> Network:
+  """Builds the decoder alone; arguments as for `build_autoencoder`."""
   _, build, _ = AUTOENCODERS[config.sae.architecture]
   return computed_in(build(config, mean_image_hwc), config.precision.compute)
 

@@ -131,7 +131,7 @@ def _coupled_autoencoder(config: Any, mean_image_hwc: np.ndarray) -> Autoencoder
   )
   return make_autoencoder(
     computed_in(encoder, config.precision.compute),
-    build_sparsity(config),
+    build_sparsity(config, mean_image_hwc.shape),
     build_decoder(config, mean_image_hwc),
     config.code.num_latents,
     None,
