@@ -50,6 +50,8 @@ def get_config(arg: str = "") -> Any:
     coding.update(evaluate_every=390, save_every=390)
     return config
   config.data.update(source="tfds", name="mnist")
+  # of few epochs, so that means soon forget the codes of early dictionaries
+  coding.update(window=25, iterations=40)
   if kind == "sae":
     # the same objective: a mean over pixels in place of half a sum
     sae.update(architecture="mlp", sparsity_weight=2 * coding.alpha / 28**2)
