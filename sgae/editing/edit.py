@@ -34,6 +34,7 @@ from sgae.evaluation.measures.editing import pixel_change
 from sgae.reporting import pictures
 from sgae.reporting.console import Console
 from sgae.reporting.files import write_arrays
+from sgae.runs.directory import results_place
 
 ARRAYS, PICTURE = "edit.npz", "edit.png"
 SAMPLES = 8  # that are edited where nothing says how many
@@ -98,7 +99,7 @@ def edit_run(
   if classes is not None and classes_of is not None:
     by_strength = [classes_of(each) for each in after]
     found |= {"class_before": classes, "classes": np.stack(by_strength, axis=1)}
-  place = output or workdir
+  place = results_place(workdir, output, trained.member)
   write_arrays(place / ARRAYS, found)
   _draw(place / PICTURE, ([] if given is None else [given]) + after)
   names = names_of_classes(trained.data.dataset)

@@ -26,6 +26,7 @@ from sgae.reporting.files import (
   write_arrays,
   write_json,
 )
+from sgae.runs.directory import results_place
 
 ARRAYS, PICTURE = "invert.npz", "invert.png"
 PARTS, ABOUT = "invert.parts", "about.json"
@@ -69,7 +70,7 @@ def invert_run(
   found = read_images(
     choice.images, trained.config.data, trained.image_shape, console.line
   )
-  place = output or workdir
+  place = results_place(workdir, output, trained.member)
   seed = trained.seed if choice.seed == -1 else choice.seed
   results = inverted(
     trained, found.images, choice.iterations, seed, console, place / PARTS

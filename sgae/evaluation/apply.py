@@ -8,7 +8,7 @@ import jax
 import numpy as np
 
 from sgae.data import resident
-from sgae.data.new_images import read_images
+from sgae.data.new_images import NewImages, read_images
 from sgae.data.sources import of_side
 from sgae.devices.batched_apply import batched_apply
 from sgae.errors import UserError
@@ -35,6 +35,7 @@ class Applied(NamedTuple):
     files: N names of the images.
     results: [N, ...].
     of: ' of member 1 (seed 1)' of a population, else ''.
+    place: the directory that files go to.
   """
 
   phase: str
@@ -42,6 +43,7 @@ class Applied(NamedTuple):
   files: list[str]
   results: np.ndarray
   of: str
+  place: Path
 
 
 def apply_to_images(
@@ -51,10 +53,12 @@ def apply_to_images(
   function: str,
   images: str,
   console: Console,
-  member: int = -1,
+  member: int,
+  output: Path | None,
   *,
   phase_of: Callable[[Any, tuple[int, ...]], str],
   finish: Callable[[jax.Array], jax.Array],
+  check_place: Callable[[Path], object] = lambda place: None,
   check: Callable[[list[str]], object] = lambda files: None,
   second: bool = False,
 ) -> Applied:
@@ -63,16 +67,17 @@ def apply_to_images(
   The images have the shape that the function takes, by the program's `exportable`.
 
   Args:
-    workdir: a run directory.
-    overrides: as for `stored_config`.
+    workdir, overrides: as for `stored_config`.
     mode: of the command line, for messages.
     function: one of `Program.functions`, of (state, images float32 in [-1, 1]); each
       row of its result depends on the same row of the images.
     images: an image, a folder, an archive or a .npz file, see `data.new_images`.
     console: where lines go.
     member: of a population; -1: the first one.
+    output: the directory that files go to; None: the run directory.
     phase_of: `phase_of(config, image_shape)` names the phase, or raises UserError.
     finish: what is done with the function's results, row by row.
+    check_place: refuses a directory for results that does not do.
     check: refuses names of images that do not do, before the function is applied.
     second: whether images are read as those of the second side of the run's data.
 
@@ -89,17 +94,15 @@ def apply_to_images(
   shape = tuple(run_directory.read(workdir)["image_shape"])
   phase = phase_of(config, shape)
   chosen = chosen_member(config, member)
+  place = run_directory.results_place(workdir, output, chosen)
+  check_place(place)
   mesh = mesh_for(config, chosen)
   restored = read_state(config, workdir, phase, shape, mesh, console.line)
   if restored is None:
     raise UserError(f"{workdir} has no checkpoint of the {phase} phase: train first")
   step, state = restored
   program = build_one(phase, config, shape)
-  side = of_side(config.data, second)
-  targets = second and config.data.paired and not config.data.second.source
-  found = read_images(
-    images, side, taken_by(program, function), console.line, targets=targets
-  )
+  found = _read(images, config.data, taken_by(program, function), second, console)
   check(found.names)
 
   def apply(state, images_bhwc):
@@ -107,7 +110,17 @@ def apply_to_images(
     return finish(program.functions[function](state, given))
 
   results = batched_apply(apply, mesh)(state_of(state, chosen), found.images)
-  return Applied(phase, step, found.names, results, of_member(chosen))
+  return Applied(phase, step, found.names, results, of_member(chosen), place)
+
+
+def _read(
+  images: str, data: Any, shape: tuple[int, ...], second: bool, console: Console
+) -> NewImages:
+  """Reads images as those of a side of the data, which `data` of a config describes."""
+  targets = second and data.paired and not data.second.source
+  return read_images(
+    images, of_side(data, second), shape, console.line, targets=targets
+  )
 
 
 def taken_by(program: Program, function: str) -> tuple[int, ...]:

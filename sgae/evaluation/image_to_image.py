@@ -13,7 +13,7 @@ from sgae.evaluation.apply import apply_to_images
 from sgae.methods.population import build_one
 from sgae.reporting import pictures
 from sgae.reporting.console import Console
-from sgae.reporting.files import explained, require_writable, write_arrays
+from sgae.reporting.files import explained, write_arrays
 
 
 def image_to_image_run(
@@ -51,10 +51,6 @@ def image_to_image_run(
       member, or the images do not fit or lie where the results go.
   """
   function = function or mode
-  place = output or workdir
-  require_writable(place)
-  folder, arrays = place / mode, place / f"{mode}.npz"
-  _check_apart(images, folder, arrays)
   applied = apply_to_images(
     workdir,
     overrides,
@@ -63,11 +59,14 @@ def image_to_image_run(
     images,
     console,
     member,
+    output,
     phase_of=functools.partial(_phase_with, function, workdir, mode),
     finish=pictures.to_bytes,
+    check_place=functools.partial(_check_apart, images, mode),
     check=pictures_of,
     second=second,
   )
+  folder, arrays = _places(applied.place, mode)
   names, older = pictures_of(applied.files), _older(arrays)
   for name, image in zip(names, applied.results, strict=True):
     pictures.write_png(folder / name, image)
@@ -81,10 +80,15 @@ def image_to_image_run(
   )
 
 
-def _check_apart(images: str, folder: Path, arrays: Path) -> None:
+def _places(place: Path, mode: str) -> tuple[Path, Path]:
+  """Returns the folder of the pictures, and the file of the arrays."""
+  return place / mode, place / f"{mode}.npz"
+
+
+def _check_apart(images: str, mode: str, place: Path) -> None:
   """Refuses images that the results would replace."""
   given = Path(absolute(images)).resolve()
-  if images and {folder.resolve(), arrays.resolve()} & {given, *given.parents}:
+  if {each.resolve() for each in _places(place, mode)} & {given, *given.parents}:
     raise UserError(f"--images={images} is where the results go: give another --output")
 
 

@@ -14,7 +14,7 @@ from sgae.errors import UserError
 from sgae.evaluation.apply import apply_to_images
 from sgae.methods import METHODS
 from sgae.reporting.console import Console
-from sgae.reporting.files import require_writable, write_arrays, write_atomically
+from sgae.reporting.files import write_arrays, write_atomically
 from sgae.runs import directory as run_directory
 
 FUNCTION = "logits"  # of a program that names classes
@@ -47,8 +47,6 @@ def predict_run(
     UserError: there is no run, nothing in it names classes, there is no checkpoint, or
       the images do not fit.
   """
-  place = output or workdir
-  require_writable(place)
   applied = apply_to_images(
     workdir,
     overrides,
@@ -57,11 +55,13 @@ def predict_run(
     images,
     console,
     member,
+    output,
     phase_of=functools.partial(_naming_phase, workdir),
     finish=lambda logits_nk: jax.nn.softmax(logits_nk, axis=1),
   )
   files, probabilities_nk = applied.files, applied.results
   names = class_names(run_directory.read(workdir), probabilities_nk.shape[1])
+  place = applied.place
   _write(place, files, names, probabilities_nk)
   counts = np.bincount(probabilities_nk.argmax(axis=1), minlength=len(names))
   shown = [f"{name} {count:,}" for name, count in zip(names, counts, strict=True)]

@@ -22,13 +22,12 @@ from sgae.methods.reconstruction import train_probed
 from sgae.reporting import probe_curves
 from sgae.reporting.console import Console
 from sgae.reporting.files import (
-  explained,
-  require_writable,
   write_atomically,
   write_json,
 )
 from sgae.reporting.metrics import read_metrics
 from sgae.reporting.report import write_report
+from sgae.runs.directory import results_place
 from sgae.runs.load import stored_config
 from sgae.runs.states import read_states
 
@@ -67,9 +66,8 @@ def probe_run(
       classes, or nothing in it encodes images.
   """
   config = stored_config(workdir, overrides, console.line)
-  place = output or workdir
-  require_writable(place)  # early: probing may take minutes
   chosen = chosen_member(config, member)
+  place = results_place(workdir, output, chosen)  # early: probing may take minutes
   mesh = mesh_for(config, chosen)
   dataset = load_data(workdir, config, console)
   train, test = probed_splits(dataset)
@@ -100,7 +98,9 @@ def probe_run(
   }
   write_json(place / FILE_NAME, {"protocol": protocol, "errors": errors})
   *_, (phase, (step, _)) = found.items()
-  picture = _write_picture(place, phase, step, errors)
+  title = TITLE if chosen is None else f"{TITLE}_of_member_{chosen.number}"
+  picture = (output or workdir) / IMAGES / f"{phase}_{title}_{step:06d}.png"
+  write_atomically(picture, probe_curves.draw(errors))
   for line in describe(errors):
     console.line(line)
   console.line(f"Stored in {place / FILE_NAME} and {picture}")
@@ -207,15 +207,6 @@ def describe(errors: Mapping[str, Mapping[str, list[dict[str, Any]]]]) -> list[s
       aligned = "".join(f"{cell:>14}" for cell in cells)
       lines.append(f"{name:<{width}}{probe:<9}{aligned}")
   return lines
-
-
-def _write_picture(place: Path, phase: str, step: int, errors: Mapping) -> Path:
-  """Writes the curves where the report looks for pictures; returns the file."""
-  picture = place / IMAGES / f"{phase}_{TITLE}_{step:06d}.png"
-  with explained(picture):
-    picture.parent.mkdir(exist_ok=True)
-  write_atomically(picture, probe_curves.draw(errors))
-  return picture
 
 
 def _pixels(train: np.ndarray, test: np.ndarray) -> Codes:

@@ -112,11 +112,10 @@ def sample_run(
     images = (images * named(config.data.name).scale).reshape(-1, 2)
   else:
     picture = pictures.grid(images[samples.cells], COLUMNS)
-  folder, of = output or workdir, of_member(chosen)
+  folder, of = run_directory.results_place(workdir, output, chosen), of_member(chosen)
   own_seed = config.seed if chosen is None else chosen.seed
   about = {"phase": name, "step": step, **_how(choice, own_seed)}
   if chosen is not None:
-    folder = folder / "members" / str(chosen.number)
     about["member"] = chosen.number
   if samples.single:
     written = _write(folder / "samples", samples, images, format, about)

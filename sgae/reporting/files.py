@@ -50,6 +50,11 @@ def require_writable(directory: str | os.PathLike) -> None:
     make_writable(directory)
 
 
+def member_folder(directory: Path, member: int | None) -> Path:
+  """Returns where files of a population's member go; None: of a single run."""
+  return directory if member is None else directory / "members" / str(member)
+
+
 def write_atomically(path: str | os.PathLike, data: bytes) -> None:
   """Writes a file beside `path` and renames it, so `path` is old or new, never half.
 

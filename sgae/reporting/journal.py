@@ -16,7 +16,7 @@ from sgae.reporting.background import Background
 from sgae.reporting.best import Evaluations
 from sgae.reporting.console import Console
 from sgae.reporting.contents import Shown
-from sgae.reporting.files import read_json, write_json
+from sgae.reporting.files import member_folder, read_json, write_json
 from sgae.reporting.metrics import MetricsWriter, read_metrics
 from sgae.reporting.report import write_report
 from sgae.reporting.trackers import Guarded
@@ -123,7 +123,7 @@ class Journal:
       self._metrics.require_there()
       for title, picture in drawn.items():
         if member is not None:
-          folder = self._workdir / "members" / str(member)
+          folder = member_folder(self._workdir, member)
           pictures.write_png(folder / f"{phase}_{title}.png", picture)
         if not member:
           name = f"{phase}_{title}_{step:06d}.png"

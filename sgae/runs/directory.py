@@ -20,7 +20,14 @@ from sgae.data import fingerprint
 from sgae.data.dataset import Dataset
 from sgae.data.holdout import is_held_out
 from sgae.errors import UserError
-from sgae.reporting.files import PARTIAL, explained, write_json
+from sgae.methods.population import Member
+from sgae.reporting.files import (
+  PARTIAL,
+  explained,
+  member_folder,
+  require_writable,
+  write_json,
+)
 
 FILE_NAME = "config.json"
 LOCK_NAME = ".lock"
@@ -189,6 +196,23 @@ def read(workdir: Path) -> dict[str, Any]:
     raise UserError(
       f"{path} is damaged ({error}): restore it, or choose another --workdir"
     ) from error
+
+
+def results_place(workdir: Path, output: Path | None, member: Member | None) -> Path:
+  """Makes and returns the directory that the results of a mode go to.
+
+  Args:
+    workdir: the run directory.
+    output: what the user gave in place of it, or None.
+    member: of a population, whose results have a folder of their own; else None.
+
+  Raises:
+    UserError: it cannot be made, or not be written.
+  """
+  number = None if member is None else member.number
+  place = member_folder(output or workdir, number)
+  require_writable(place)
+  return place
 
 
 def older_split(stored: dict[str, Any], dataset: Dataset) -> str:

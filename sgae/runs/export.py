@@ -86,7 +86,7 @@ def export_run(
       functions = ", ".join(program.exportable) or "no functions"
       console.line(f"{name}: weights of step {step}; {functions}")
 
-  folder = (output or workdir) / FOLDER
+  folder = run_directory.results_place(workdir, output, chosen) / FOLDER
   replace_set(folder, WRITTEN, write)
   if not with_onnx:
     console.line(f"No ONNX files: {INSTALL_ONNX} and export again to have them")

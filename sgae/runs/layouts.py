@@ -87,7 +87,8 @@ def export_layout(
   if phase not in states:
     raise UserError(f"{workdir} has no checkpoint of {phase} yet: train first")
   step, state = states[phase]
-  own = state_of(fetch_local(state), chosen_member(config, member))
+  chosen = chosen_member(config, member)
+  own = state_of(fetch_local(state), chosen)
   layout = METHODS[phase].layouts[name]
   about, weights = layout.write(config, own, shape, units)
 
@@ -95,7 +96,7 @@ def export_layout(
     write_json(folder / layout.about, about)
     write_atomically(folder / layout.weights, save(weights))
 
-  folder = (output or workdir) / name
+  folder = run_directory.results_place(workdir, output, chosen) / name
   names = re.compile("|".join(map(re.escape, (layout.about, layout.weights))))
   replace_set(folder, names, write)
   console.line(f"{phase}: weights of step {step}, as {about['architecture']}")

@@ -11,6 +11,8 @@ import pytest
 from sgae import load_run
 from sgae.config import validate
 from sgae.data import order, resident
+from sgae.editing.choice import InvertChoice
+from sgae.editing.invert import invert_run
 from sgae.errors import StoppedBySignal, TrainingDiverged, UserError
 from sgae.evaluation import evaluate
 from sgae.evaluation.evaluate import evaluate_run, note_success
@@ -217,6 +219,18 @@ def test_a_member_is_sampled_and_loaded_as_a_run_is(whole):
     load_run(whole, member=4)
   with pytest.raises(UserError, match="no population"):
     population.chosen_member(validate(tiny_config()), 1)
+
+
+def test_results_of_members_lie_apart(whole, tmp_path):
+  np.savez(tmp_path / "new.npz", images=np.zeros((2, *MEAN.shape), np.uint8))
+  console = Console(io.StringIO())
+  images = str(tmp_path / "new.npz")
+  for member in (1, 2):
+    invert_run(whole, {}, InvertChoice(images, iterations=0), console, member)
+  first, second = (whole / "members" / name for name in ("1", "2"))
+  codes = [np.load(place / "invert.npz")["codes"] for place in (first, second)]
+  assert not np.allclose(*codes)
+  assert not (whole / "invert.npz").exists()
 
 
 def test_the_members_are_the_seeds_of_a_comparison(whole, tmp_path):
