@@ -9,7 +9,9 @@ configs/benchmark.py.
 
 import multiprocessing
 import os
+import sys
 import tempfile
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -55,8 +57,8 @@ def measure(point: Point, cache: str) -> dict[str, float]:
   return found
 
 
-def main() -> None:
-  """Measures and prints the curves asked for."""
+def main() -> int:
+  """Measures and prints the curves asked for; 1 if a point failed."""
   chosen = list(points())
   curves = list(dict.fromkeys(point.curve for point in chosen))
   args = options.parser("sgae.benchmark.growth", __doc__, curves).parse_args()
@@ -65,23 +67,39 @@ def main() -> None:
     for point in chosen:
       if point.curve not in args.only:
         continue
-      figures = alone(point, cache)
-      if point.compiles:
-        figures["second_start_seconds"] = alone(point, cache)["start_seconds"]
-      found.append({"curve": point.curve, "at": point.at} | figures)
+      found.append({"curve": point.curve, "at": point.at} | figures_of(point, cache))
       options.say(describe(found[-1]))
   options.keep(args.json, found)
+  return 1 if any("failed" in figures for figures in found) else 0
 
 
-def alone(point: Point, cache: str) -> dict[str, float]:
+def figures_of(point: Point, cache: str) -> dict[str, Any]:
+  """Returns the figures of a point, or `failed`: why it has none.
+
+  The largest points may need more memory than there is; the others are measured.
+  """
+  try:
+    figures = alone(point, cache)
+    if point.compiles:
+      figures["second_start_seconds"] = alone(point, cache)["start_seconds"]
+  except Exception as error:  # whatever JAX, or the system, says of it
+    first, *_ = str(error).strip().splitlines() or [type(error).__name__]
+    return {"failed": first}
+  return figures
+
+
+def alone(point: Point, cache: str) -> dict[str, Any]:
   """Measures one point in a process of its own."""
-  with multiprocessing.get_context("spawn").Pool(1) as pool:
-    return pool.apply(measure, (point, cache))
+  context = multiprocessing.get_context("spawn")
+  with ProcessPoolExecutor(1, mp_context=context) as pool:
+    return pool.submit(measure, point, cache).result()
 
 
 def describe(found: dict[str, Any]) -> str:
   """Returns one measured point as a line of text."""
   line = f"{found['curve']:<8} {found['at']:>18}  "
+  if "failed" in found:
+    return f"{line}failed: {found['failed']}"
   if "images_per_second" in found:
     rate = found["images_per_second"]
     line += f"{rate:>9,.{1 if rate < 100 else 0}f} images/s  "
@@ -93,4 +111,4 @@ def describe(found: dict[str, Any]) -> str:
 
 
 if __name__ == "__main__":
-  main()
+  sys.exit(main())

@@ -22,6 +22,14 @@ def test_points_are_different_and_their_configs_valid():
       assert config.code.num_latents == int(point.at)
 
 
+def test_a_point_that_fails_is_named(tmp_path):
+  point = next(p for p in growth.points() if p.curve == "batch")
+  for impossible in (point._replace(phase="absent"), point._replace(shape=(0, 0))):
+    figures = growth.figures_of(impossible, str(tmp_path))
+    line = growth.describe({"curve": "batch", "at": "64"} | figures)
+    assert re.fullmatch(r"batch +64  failed: .+", line)
+
+
 def test_a_point_is_measured_in_a_separate_process(tmp_path):
   point = next(p for p in growth.points() if p.curve == "devices" and p.devices == 2)
   found = growth.alone(point._replace(steps=1), str(tmp_path))
