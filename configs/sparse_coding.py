@@ -16,7 +16,8 @@
 Held-out objective, and how far above it LISTA's codes are, seed 0, commit 5798011, next
 to much other work on 2 cores of an Intel Xeon: digits 3.63, 8.0 % (47 s), patches .1717
 and 7.4 % (1 min 13 s), whitened .2567 and 8.5 % (1 min 7 s); MNIST, commit 8b50a10, a
-third of a core of an AMD EPYC: 25.29 and 10.1 % (5 min 57 s). More in configs/README.md.
+third of a core of an AMD EPYC: 25.29 and 10.1 % (5 min 57 s). configs/README.md says
+more.
 """
 
 from typing import Any
