@@ -21,7 +21,7 @@ distance of 10,000 samples (feature extractor mnist dc386622b326, floor 1.84):
 | | time | log p(x), images, draws | test ELBO | distance | active units |
 |---|---|---|---|---|---|
 | `:small` | 6 min (1 min 53 s) | -96.8 (1.1), 500, 1,000 | -101.0 | 198.9 | 16 |
-| `:published` | 51 min of training | -87.2 (.7), 1,000, 5,000 | -91.7 | 104.3 | 22 |
+| `:published` | 51 min of training | -87.3 (.2), 10,000, 5,000 | -91.7 | 104.3 | 22 |
 | `:fixed` | 33 min of training | -89.3 (.7), 1,000, 5,000 | -95.2 | 139.7 | 26 |
 | `:sparse` | 9 min (5 min) | -116.9 (1.0), 1,000, 5,000 | -125.9 | 599 | 44 |
 
