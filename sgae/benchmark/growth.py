@@ -88,7 +88,7 @@ def figures_of(point: Point, cache: str) -> dict[str, Any]:
   return figures
 
 
-def alone(point: Point, cache: str) -> dict[str, Any]:
+def alone(point: Point, cache: str) -> dict[str, float]:
   """Measures one point in a process of its own."""
   context = multiprocessing.get_context("spawn")
   with ProcessPoolExecutor(1, mp_context=context) as pool:

@@ -26,7 +26,7 @@ from sgae.methods.population import (
   state_of,
 )
 from sgae.reporting.console import Console
-from sgae.runs.directory import results_place
+from sgae.reporting.files import require_writable
 from sgae.runs.load import stored_config
 from sgae.runs.states import read_states
 
@@ -126,9 +126,10 @@ def open_run(
       f"--space={space!r} is not allowed: choose one of {', '.join(SPACES)}"
     )
   config = stored_config(workdir, overrides, console.line)
+  place = output or workdir
+  require_writable(place)
+  ensure_root(config.data.cache_directory, place, console.line)
   chosen = chosen_member(config, member)
-  results_place(workdir, output, chosen)  # refused early: what follows takes long
-  ensure_root(config.data.cache_directory, output or workdir, console.line)
   mesh = mesh_for(config, chosen)
   dataset = load_data(workdir, config, console)
   shape = dataset.train.images.shape[1:]

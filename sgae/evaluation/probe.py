@@ -21,10 +21,7 @@ from sgae.methods.population import build_one, chosen_member, mesh_for, state_of
 from sgae.methods.reconstruction import train_probed
 from sgae.reporting import probe_curves
 from sgae.reporting.console import Console
-from sgae.reporting.files import (
-  write_atomically,
-  write_json,
-)
+from sgae.reporting.files import write_atomically, write_json
 from sgae.reporting.metrics import read_metrics
 from sgae.reporting.report import write_report
 from sgae.runs.directory import results_place
@@ -52,7 +49,8 @@ def probe_run(
   """Probes the codes of each phase, pixels and principal components.
 
   Writes `probe.json`, the curves as `images/PHASE_probes_STEP.png` of the last phase,
-  and the report, which shows them.
+  and the report, which shows them. Of a population's member the curves have its number
+  in their name.
 
   Args:
     workdir: a run directory; its stored config is used.

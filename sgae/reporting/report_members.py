@@ -8,6 +8,7 @@ import numpy as np
 
 from sgae.reporting.charts import number
 from sgae.reporting.contents import Shown, shown_as
+from sgae.reporting.files import member_folder
 from sgae.reporting.lenient import finite, items, section
 
 
@@ -104,7 +105,7 @@ def _members(workdir, phase, records, entry, shown) -> Members:
     figure = finite(section(section(own, "figures"), name).get("value"))
     if figure is None and not own:
       figure = measured.get(member)
-    picture = f"members/{member}/{phase}_samples.png"
+    picture = member_folder(workdir, member) / f"{phase}_samples.png"
     rows.append(
       Row(
         member,
@@ -116,7 +117,7 @@ def _members(workdir, phase, records, entry, shown) -> Members:
         },
         "" if figure is None else number(figure),
         _outcome(own, record, newest),
-        picture if (workdir / picture).exists() else "",
+        picture.relative_to(workdir).as_posix() if picture.exists() else "",
         figure,
         own.get("success"),
       )

@@ -13,6 +13,7 @@ from sgae.config import validate
 from sgae.data import order, resident
 from sgae.editing.choice import InvertChoice
 from sgae.editing.invert import invert_run
+from sgae.editing.trained import open_run
 from sgae.errors import StoppedBySignal, TrainingDiverged, UserError
 from sgae.evaluation import evaluate
 from sgae.evaluation.evaluate import evaluate_run, note_success
@@ -231,6 +232,8 @@ def test_results_of_members_lie_apart(whole, tmp_path):
   codes = [np.load(place / "invert.npz")["codes"] for place in (first, second)]
   assert not np.allclose(*codes)
   assert not (whole / "invert.npz").exists()
+  open_run(whole, {}, "code", console, 1, tmp_path / "read")  # without results
+  assert not (tmp_path / "read" / "members").exists()
 
 
 def test_the_members_are_the_seeds_of_a_comparison(whole, tmp_path):
