@@ -140,7 +140,8 @@ def make_spectral() -> Normalization:
 
   def kernel(params):
     matrix = params["kernel"].reshape(-1, params["kernel"].shape[-1])
-    right = jax.lax.stop_gradient(params["singular"])
+    # of unit length again: the EMA of unit vectors is shorter
+    right = jax.lax.stop_gradient(_unit(params["singular"]))
     left = jax.lax.stop_gradient(_unit(matrix @ right))
     largest = left @ matrix @ right
     return params["kernel"] / jnp.maximum(largest, EPSILON)

@@ -72,6 +72,15 @@ def test_spectral_divides_by_the_largest_singular_value():
   np.testing.assert_array_equal(params["kernel"], KERNEL)
 
 
+def test_an_average_of_spectral_vectors_divides_by_the_same_value():
+  """The EMA of unit vectors is shorter than they are."""
+  normalization, params = made("spectral")
+  shorter = params | {"singular": 0.9 * params["singular"]}
+  np.testing.assert_allclose(
+    normalization.kernel(shorter), normalization.kernel(params), rtol=1e-6
+  )
+
+
 def test_the_gradient_sees_the_spectral_division():
   """A kernel that only grows longer leaves the result as it is."""
   normalization, params = made("spectral")
