@@ -124,7 +124,7 @@ def _check_phases(config):
       f"phases={phases} is not allowed: name methods, each once, from "
       f"{', '.join(METHODS)}"
     )
-  for index, name in enumerate(phases):
+  for name in phases:
     choice("phases", name, list(METHODS))
     if name not in config:
       own = [known for known in METHODS if known in config]
@@ -132,12 +132,26 @@ def _check_phases(config):
         f"phases={phases} names {name}, but this config has no section of it: choose "
         f"from {', '.join(own)}, or another config"
       )
+  for index, name in enumerate(phases):
     takes = METHODS[name].takes
-    if index and not any(earlier in takes for earlier in phases[:index]):
+    takes_part = index == 0 or any(earlier in takes for earlier in phases[:index])
+    if not takes_part and not _gives_alone(phases, index):
       raise UserError(
         f"phases={phases} is not allowed: {name} can start from "
         f"{' or '.join(takes) or 'no other method'}, not from {phases[index - 1]}"
       )
+
+
+def _gives_alone(phases, index) -> bool:
+  """Says whether a phase gives a later one branches that no other phase gives it."""
+  name = phases[index]
+  for end in range(index + 1, len(phases)):
+    takes = METHODS[phases[end]].takes
+    others = [takes.get(phase, {}) for phase in phases[:end] if phase != name]
+    taken = {branch for branches in others for branch in branches.values()}
+    if name in takes and not taken & set(takes[name].values()):
+      return True
+  return False
 
 
 def is_resumable(field: str) -> bool:

@@ -171,6 +171,10 @@ def test_fields_and_sections_that_came_later_change_no_stored_config():
       "gan can start from sae or sparse_coding or vae or vae_gan, not from classifier",
     ),
     (("sae", "vae"), "vae can start from no other method, not from sae"),
+    (
+      ("sae", "classifier", "gan"),
+      "classifier can start from no other method, not from sae",
+    ),
   ],
 )
 def test_phases_are_a_chain_whose_links_the_methods_allow(phases, words):

@@ -197,6 +197,21 @@ def test_a_sparse_generator_keeps_the_decoder_that_it_takes(sparse):
   assert changed(moved.generator.params["decoder"], taken["decoder"]) > 1e-4
 
 
+def test_a_sparse_generator_is_judged_by_features_too():
+  config = validate(
+    small_config("sae", "classifier", **SPARSE, super_resolution__feature_weight=0.1)
+  )
+  earlier = finished(config, "sae", "classifier")
+  phase = make_phase(NAME, config)
+  start = phase.init(earlier)
+  given = earlier["classifier"].player.params
+  assert changed(start.fixed["features"]["conv_0"], given["conv_0"]) == 0
+  decoder = earlier["sae"].player.params["decoder"]
+  assert changed(start.generator.params["decoder"], decoder) == 0
+  _, metrics = run_steps(phase, start, batches(phase, 0, 2))
+  assert (metrics[f"{NAME}/feature_error"] > 0).all()
+
+
 def test_the_evaluator_measures_beside_interpolation_and_the_ceiling(sparse):
   phase, earlier = sparse
   images = np.random.default_rng(1).integers(0, 256, (70, 4, 4, 1), dtype=np.uint8)
@@ -279,6 +294,11 @@ def test_a_run_is_evaluated_beside_controls(run, tmp_path):
   [
     ((), {"feature_weight": 1.0}, "feature_weight=1.0 compares the features of a"),
     ((), {"generator": "sparse"}, "needs the decoder of an autoencoder: choose phases"),
+    (
+      ("sae",),
+      {"generator": "sparse", "feature_weight": 1.0},
+      r"choose phases=\('sae', 'classifier', 'super_resolution'\), or 0",
+    ),
     ((), {"sparsity_weight": 0.1}, "sparsity_weight=0.1 is of a code, which super_res"),
     ((), {"pixel_weight": 0.0}, "pixel_weight=0 leaves no loss: set one of"),
     (("sae",), {"generator": "sparse", "sparsity_weight": 1.0}, "needs a code.penalty"),

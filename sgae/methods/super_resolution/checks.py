@@ -61,7 +61,8 @@ def _check_phases(config):
   if fields.feature_weight and "classifier" not in before:
     raise UserError(
       f"super_resolution.feature_weight={fields.feature_weight} compares the features "
-      "of a classifier: choose phases=('classifier', 'super_resolution'), or 0"
+      f"of a classifier: choose phases={(*before, 'classifier', 'super_resolution')}, "
+      "or 0"
     )
   if fields.generator != "sparse":
     refuse_sparsity("super_resolution", config, "generator")
@@ -69,7 +70,7 @@ def _check_phases(config):
   if not set(AUTOENCODERS) & set(before):
     raise UserError(
       "super_resolution.generator='sparse' needs the decoder of an autoencoder: choose "
-      "phases=('sae', 'super_resolution'), or 'residual'"
+      f"phases={('sae', *before, 'super_resolution')}, or 'residual'"
     )
   check_networks(config)
   check_penalty("super_resolution", config)

@@ -72,9 +72,10 @@ def build(
       "generator": replace_branches(generator.init(keys[0]), own),
       "discriminator": {} if opponent is None else opponent.network.init(keys[1]),
     }
+    networks = _fixed_networks(config, mean)
     fixed = {
-      name: replace_branches(network.init(keys[2]), taken)
-      for name, network in _fixed_networks(config, mean).items()
+      name: replace_branches(network.init(randomness.fold_in(keys[2], number)), taken)
+      for number, (name, network) in enumerate(networks.items())
     }
     return init_super_resolution_state(params, fixed, optimizers, settings, key)
 

@@ -102,7 +102,7 @@ def _check_classifier(config):
   if "classifier" not in before:
     raise UserError(
       f"translation.semantic_weight={weight} keeps the classes of a classifier: choose "
-      "phases=('classifier', 'translation'), or 0"
+      f"phases={(*before, 'classifier', 'translation')}, or 0"
     )
   if config.classifier.task != "labels":
     raise UserError(
