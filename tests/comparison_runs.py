@@ -2,7 +2,7 @@
 
 from sgae.methods import views
 from sgae.runs import compare as comparison
-from sgae.runs.compare import Run
+from sgae.runs.comparable import Run
 from tests.systems import all_sections
 
 SELECTS_BY = views.selects_by()

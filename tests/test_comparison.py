@@ -88,6 +88,17 @@ def test_figures_have_mean_and_standard_deviation_over_seeds():
   }
 
 
+@pytest.mark.parametrize(
+  "field", ["samples", "importance_samples", "importance_examples", "test_labels"]
+)
+def test_figures_of_different_protocols_are_refused(field):
+  runs = [run_of("a", [9.0], seed=0), run_of("b", [9.0], seed=1)]
+  runs[1].evaluation["gan"]["protocol"][field] = 7
+  with pytest.raises(UserError, match="b with 7: evaluate both with the same") as one:
+    compare(runs, 0)
+  assert f"a was evaluated with {field}=" in str(one.value)
+
+
 def test_images_and_seconds_to_a_target_count_the_phases_before():
   baseline, pretrained = compare(two_groups(), 20.0)["groups"]
   # a: 20 at 1,000 images; b: from 40 to 14, 20/26 of the way from 1,000 to 2,000

@@ -16,7 +16,8 @@ from sgae.reporting.contents import Front
 from sgae.reporting.files import read_json, write_atomically, write_json
 from sgae.reporting.metrics import read_metrics
 from sgae.runs import directory as run_directory
-from sgae.runs.compare import Run, compare
+from sgae.runs.comparable import Run
+from sgae.runs.compare import compare
 from sgae.runs.fronts import fronts
 from sgae.runs.spreads import spreads
 

@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sgae.reporting.contents import Front
-from sgae.runs.compare import Run, groups_of
+from sgae.runs.comparable import Run
+from sgae.runs.compare import groups_of
 
 
 def fronts(

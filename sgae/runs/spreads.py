@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sgae.reporting.lenient import finite, section
-from sgae.runs.compare import Run, part_of
+from sgae.runs.comparable import Run, part_of
 
 
 def spreads(
