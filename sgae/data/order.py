@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from sgae.data.dataset import Split
+from sgae.data.dataset import Split, by_class
 
 # The size of endless data: every position has an example of its own.
 ENDLESS = 2**63 - 1
@@ -156,6 +156,22 @@ def drawn(split: Split, stream: str, count: int) -> Split:
 def at_most(split: Split, stream: str, count: int) -> Split:
   """Returns a split as it is, or so many of its examples as `drawn` takes of more."""
   return split if count >= len(split.images) else drawn(split, stream, count)
+
+
+def shown_rows(labels: np.ndarray, count: int) -> np.ndarray:
+  """Returns which examples to show: the first, or drawn ones where classes are sorted.
+
+  Args:
+    labels: int [N] of the examples, in their order.
+    count: how many, at most.
+
+  Returns:
+    integers [min(count, N)], always the same.
+  """
+  count = min(count, len(labels))
+  if not by_class(labels):
+    return np.arange(count)
+  return batch_indices(0, "shown", 0, 1, (count,), len(labels))[0]
 
 
 def draw_of_classes(labels: np.ndarray, per_class: int, draw: int) -> np.ndarray:

@@ -3,13 +3,13 @@
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from sgae import randomness
-from sgae.data import resident
-from sgae.data.dataset import Dataset, are_vectors, names_of_classes
+from sgae.data import order, resident
+from sgae.data.dataset import UNLABELLED, Dataset, are_vectors, names_of_classes
 from sgae.devices import processes
 from sgae.devices.batched_apply import batched_apply
 from sgae.devices.mesh import fetch_local, local_mesh, take_member
@@ -42,8 +42,22 @@ MOST_CLASSES = 20  # that the images to load are spread over
 
 # Products that a browser may do for an image, so that it shows ten in a second.
 MOST_PRODUCTS = 20_000_000
-# (codes [N, P, K] of P places, pictures of them as stored, what they are)
-Examples = tuple[np.ndarray, np.ndarray, str]
+
+
+class Examples(NamedTuple):
+  """Codes and what they are of.
+
+  Attributes:
+    codes: float32 [N, P, K] of P places.
+    images: pictures of them as stored, [N, H, W, C].
+    described: what they are.
+    labels: int [N]; UNLABELLED for what has none.
+  """
+
+  codes: np.ndarray
+  images: np.ndarray
+  described: str
+  labels: np.ndarray
 
 
 def write(
@@ -106,13 +120,15 @@ def explored(
   samples = _sample_codes(programs, states, decoders)
   titles = {METHODS[phase].report.title: layers for phase, layers in decoders.items()}
   first, last = list(titles)[0], list(titles)[-1]
-  codes = tests[0] if tests else samples
-  chosen = _spread(dataset.test.labels[: len(codes)]) if tests else np.arange(0)
-  if reason := _too_much(decoders, [codes[chosen], samples]):
+  chosen = _spread(tests.labels) if tests else np.arange(0)
+  loaded = tests.codes[chosen] if tests else samples[:0]
+  if reason := _too_much(decoders, [loaded, samples]):
     return reason
-  codes, images, described = tests or _of_samples(samples, titles[last], shape)
+  codes, images, described, all_labels = tests or _of_samples(
+    samples, titles[last], shape
+  )
   peaks = peaks_of(codes)
-  labels = dataset.test.labels[chosen]
+  labels = all_labels[chosen]
   names = names_of_classes(dataset)
   return Explored(
     name=name,
@@ -251,13 +267,15 @@ def _of_tests(programs, states, decoders, dataset: Dataset) -> Examples | None:
   pixels = math.prod(dataset.test.images.shape[1:])
   numbers = math.prod(code_shape(decoders[phase]))
   most = min(EXAMPLES, PIXELS // pixels, CODE_NUMBERS // numbers)
-  images = dataset.test.images[: max(most, TESTS)]
+  rows = order.shown_rows(dataset.test.labels, max(most, TESTS))
+  images = dataset.test.images[rows]
 
   def encode_stored(state, images):
     return encode(state, resident.to_model_range(images))
 
   codes = batched_apply(encode_stored, local_mesh())(states[phase], images)
-  return _by_place(codes), images, f"{len(images):,} test images"
+  described = f"{len(images):,} test images"
+  return Examples(_by_place(codes), images, described, dataset.test.labels[rows])
 
 
 def _sample_codes(programs, states, decoders) -> np.ndarray:
@@ -286,7 +304,8 @@ def _by_place(codes: np.ndarray) -> np.ndarray:
 def _of_samples(codes, layers, shape) -> Examples:
   made = apply_layers(layers, codes.reshape(len(codes), -1))
   images = pictures.to_bytes(made).reshape(-1, *shape)
-  return codes, images, f"{len(codes):,} random samples"
+  described = f"{len(codes):,} random samples"
+  return Examples(codes, images, described, np.full(len(codes), UNLABELLED))
 
 
 def _spread(labels_n: np.ndarray) -> np.ndarray:

@@ -49,24 +49,26 @@ def train_probed(dataset: Dataset) -> Split:
 
 
 def draw_reconstructions(
-  images: np.ndarray, outputs: np.ndarray, atoms: np.ndarray
+  images: np.ndarray, labels: np.ndarray, outputs: np.ndarray, atoms: np.ndarray
 ) -> dict[str, np.ndarray]:
   """Draws images with their reconstructions, and atoms; nothing of vectors.
 
   Args:
     images: as stored, [N, H, W, C].
+    labels: int [N] of the images; of sorted classes some of each are drawn.
     outputs: float32 [N, H, W, C] in model range, their reconstructions.
     atoms: float32 [A, H, W, C].
   """
   shape = images.shape[1:]
   if pictures.are_points(shape):  # whose atoms show nothing
-    first = slice(pictures.POINTS_SHOWN)
-    return {"reconstructions": pictures.points(images[first], outputs[first])}
+    rows = order.shown_rows(labels, pictures.POINTS_SHOWN)
+    return {"reconstructions": pictures.points(images[rows], outputs[rows])}
   if are_vectors(shape):
     return {}
-  pairs = [images[:PAIRS_DRAWN], outputs[:PAIRS_DRAWN]]
+  rows = order.shown_rows(labels, PAIRS_DRAWN)
+  pairs = [images[rows], outputs[rows]]
   if images.dtype == np.float32:  # patches, which have no range of their own
-    pairs = [part / np.abs(images[:PAIRS_DRAWN]).max() for part in pairs]
+    pairs = [part / np.abs(images[rows]).max() for part in pairs]
   return {
     "reconstructions": pictures.pairs(*pairs, COLUMNS),
     "atoms": pictures.atoms(atoms, ATOM_COLUMNS),

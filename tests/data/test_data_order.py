@@ -11,6 +11,7 @@ from sgae.data.order import (
   balanced_indices,
   batch_indices,
   pooled_indices,
+  shown_rows,
   stack_indices,
 )
 
@@ -123,6 +124,16 @@ def test_of_more_examples_some_of_all_classes_are_taken():
   assert len(np.unique(some.images)) == 200
   assert np.bincount(some.labels, minlength=10).min() > 5
   np.testing.assert_array_equal(at_most(whole, "probe", 200).images, some.images)
+
+
+def test_the_first_examples_are_shown_but_of_sorted_classes_some_of_each():
+  mixed = np.array([3, 1, 2, 0])
+  np.testing.assert_array_equal(shown_rows(mixed, 3), [0, 1, 2])
+  np.testing.assert_array_equal(shown_rows(mixed, 9), [0, 1, 2, 3])
+  labels = np.repeat(np.arange(10), 100)
+  rows = shown_rows(labels, 200)
+  assert len(np.unique(rows)) == 200
+  assert np.bincount(labels[rows], minlength=10).min() > 5
 
 
 def test_a_pool_of_all_examples_is_the_usual_order():

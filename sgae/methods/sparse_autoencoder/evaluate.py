@@ -150,8 +150,8 @@ class AutoencoderEvaluator:
 
   def draw(self, observed: Observation) -> dict[str, np.ndarray]:
     """Draws images with their reconstructions, and atoms."""
-    images = self.target.test.images
-    return draw_reconstructions(images, observed.outputs, observed.atoms)
+    images, labels = self.target.test.images, self.dataset.test.labels
+    return draw_reconstructions(images, labels, observed.outputs, observed.atoms)
 
   def controls(self, observed: Observation) -> dict[str, dict[str, Estimate]]:
     """Returns what a linear map gives in place of a transcoder."""
