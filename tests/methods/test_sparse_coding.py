@@ -275,6 +275,16 @@ def test_evaluation_measures_the_amortisation_gap():
   assert set(evaluator.draw(observed)) == {"reconstructions", "atoms"}
   encoded = phase.program.functions["approximate"](state, (IMAGES / 127.5 - 1)[:4])
   np.testing.assert_allclose(encoded, observed.encoder_codes[:4], atol=1e-4)
+  assert evaluator.protocol()["objective"].endswith(", alpha 0.1")
+
+
+def test_the_protocol_of_a_population_says_the_alpha_of_its_members():
+  config = sparse_config()
+  config.population.vary = ("sparse_coding.alpha=0.3,0.1",)
+  data = EvaluationData(Dataset("tiny", EXAMPLES, EXAMPLES, 10), None)
+  evaluator = make_evaluator(validate(config), data, local_mesh())
+  objective = evaluator.protocol()["objective"]
+  assert objective.endswith(", alpha 0.1, 0.3 (each member its own)")
 
 
 def test_coherence_is_the_largest_cosine():
@@ -292,6 +302,7 @@ def test_coherence_is_the_largest_cosine():
     ({"sparse_coding__alpha": 0.0}, "sparse_coding.alpha"),
     ({"sparse_coding__solver": "newton"}, "sparse_coding.solver"),
     ({"sae__encoder_hidden": (3,)}, "sae.architecture='lista', which has no"),
+    ({"sae__unit_norm_atoms": False}, "set it to True, or choose phases="),
     (
       {"sae__architecture": "mlp", "sae__encoder_hidden": (3,)},
       "sae.tied_start=True needs linear networks",

@@ -9,6 +9,14 @@ from sgae.methods.sparse_autoencoder.checks import check_networks, check_tie
 from sgae.methods.sparse_coding.solvers import SOLVERS
 
 DICTIONARIES = ("online", "gradient", "fixed")
+# Fields of `sae` that only its own training reads, as sparse coding leaves them.
+OF_SAE = {
+  "unit_norm_atoms": True,
+  "matryoshka": (),
+  "archetypes": 0,
+  "penalty_by_norms": False,
+  "p_annealing": 0.0,
+}
 # What codes of least objective are: of any sign, or not negative.
 SPARSITY_MAPS = ("relu", "none")
 
@@ -37,6 +45,12 @@ def _check_dictionary(config):
       "phases=('sae', 'sparse_coding'), or 'online'"
     )
   sae, code = config.sae, config.code
+  for field, left in OF_SAE.items():
+    if "sae" not in config.phases and sae[field] != left:
+      raise UserError(
+        f"sae.{field}={sae[field]!r} is for training of sae, not for sparse coding: "
+        f"set it to {left!r}, or choose phases=('sae', 'sparse_coding')"
+      )
   for field, right in (("decoder_hidden", ()), ("output", "linear")):
     given = tuple(sae[field]) if isinstance(right, tuple) else sae[field]
     if given != right:

@@ -17,6 +17,7 @@ from sgae.evaluation.measures.codes import (
 from sgae.evaluation.measures.estimate import Estimate, mean_estimate
 from sgae.evaluation.measures.reference import EvaluationData
 from sgae.methods.method import Evaluator
+from sgae.methods.population import members_of
 from sgae.methods.reconstruction import (
   ATOMS_DRAWN,
   draw_reconstructions,
@@ -55,6 +56,9 @@ class Observation(NamedTuple):
   encoder_objective: np.ndarray
   atoms: np.ndarray
   train_codes: np.ndarray | None
+
+
+ALPHA = "sparse_coding.alpha"
 
 
 def make_evaluator(config: Any, data: EvaluationData, mesh: Any) -> Evaluator:
@@ -118,7 +122,8 @@ class SparseCodingEvaluator:
     rates_k = firing_rates(observed.codes)
     used = np.argsort(-rates_k, kind="stable")[:ATOMS_DRAWN]
     atoms = observed.atoms[used].reshape(-1, *self.mean_image.shape)
-    return draw_reconstructions(self.dataset.test.images, observed.outputs, atoms)
+    images, labels = self.dataset.test
+    return draw_reconstructions(images, labels, observed.outputs, atoms)
 
   def detail(self, observed: Observation) -> dict[str, Any]:
     """Returns how often atoms are used."""
@@ -127,12 +132,15 @@ class SparseCodingEvaluator:
 
   def protocol(self) -> dict[str, Any]:
     """Returns what the figures are of, and how exact the codes are."""
+    alpha = self.config.sparse_coding.alpha
+    varied = {member.settings.get(ALPHA, alpha) for member in members_of(self.config)}
+    alphas = ", ".join(f"{each:g}" for each in sorted(varied or {alpha}))
     return {
       "reference": f"test split of {self.dataset.name}",
       "reference_samples": len(self.dataset.test.images),
       "objective": "1/2 |x - u D|^2 + alpha |u|_1 of "
       f"{noun_of(self.mean_image.shape)} in [-1, 1], mean subtracted, "
-      f"alpha {self.config.sparse_coding.alpha}",
+      f"alpha {alphas}{' (each member its own)' if len(varied) > 1 else ''}",
       "codes": f"FISTA until the duality gap is {TOLERANCE:g} of 1/2 |x|^2, at most "
       f"{MOST_ITERATIONS:,} iterations",
     }
