@@ -2,6 +2,7 @@
 
 import io
 import json
+import shutil
 from contextlib import contextmanager
 
 import numpy as np
@@ -253,12 +254,22 @@ def test_inspection_allows_changes_of_paths_and_nothing_else(whole_run):
   evaluate_run(whole_run, {"parallel.devices": 1}, console)
   with pytest.raises(UserError, match="--config.code.k has no effect"):
     evaluate_run(whole_run, {"code.k": 3}, console)
+  with pytest.raises(UserError, match="--config.parallel.mode has no effect"):
+    evaluate_run(whole_run, {"parallel.mode": "pmap"}, console)
 
 
 def test_a_longer_run_says_that_its_schedule_changes(tmp_path, whole_run):
   workdir, stream = copy_of(whole_run, tmp_path / "run"), io.StringIO()
   train(workdir, tiny_config(gan__steps=25), Console(stream))
   assert "gan.steps: 20 -> 25; what falls until then" in stream.getvalue()
+
+
+def test_a_phase_that_has_not_begun_may_have_another_length(tmp_path, whole_run):
+  workdir, stream = copy_of(whole_run, tmp_path / "run"), io.StringIO()
+  shutil.rmtree(workdir / "gan")
+  train(workdir, tiny_config(gan__steps=25), Console(stream))
+  assert "Resuming sae -> gan" in stream.getvalue()
+  assert "what falls until then" not in stream.getvalue()
 
 
 def test_a_full_disk_is_one_line(tmp_path, whole_run, monkeypatch):

@@ -34,6 +34,7 @@ from sgae.runs.states import read_states
 OF_TRAINING = (
   "debug",
   "profile.",
+  "parallel.mode",
   "train.",
   "checkpoint.",
   "logging.",

@@ -331,7 +331,7 @@ def _check_resume(config, workdir, stored, position, data, console) -> None:
       or (field.endswith("_annealing") and value)
       for field, value in config[name].items()
     )
-    if falling and stored_steps != config[name].steps:
+    if falling and name in position and stored_steps != config[name].steps:
       console.line(
         f"{name}.steps: {stored_steps} -> {config[name].steps}; what falls until then "
         "(learning rate, exponent) now ends there, so the numbers differ from a new "
