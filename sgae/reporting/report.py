@@ -316,7 +316,8 @@ def _caption(
   for record in records:
     if record["phase"] == phase and record["step"] == step:
       caption["images_seen"] = finite(record.get("images_seen"))
-      caption["value"] = caption["value"] or finite(record.get(metric))
+      if caption["value"] is None:
+        caption["value"] = finite(record.get(metric))
   return caption
 
 

@@ -42,6 +42,15 @@ def test_a_new_method_is_shown_as_its_report_says(make_run):
   assert [picture.step for picture, _ in part["samples"]] == [10, 20]
   caption = {"images_seen": 160, "label": "Bits", "value": 7.0}
   assert part["samples"][-1][1] == caption
+  # of several records of a step, as of the members of a population, the first counts
+  with open(workdir / "metrics.jsonl", "a") as file:
+    for value in (0.0, 5.0):
+      record = {"phase": "sharp_flow", "step": 30, "sharp_flow/bits": value}
+      file.write(json.dumps(record) + "\n")
+  path = workdir / "images" / "sharp_flow_samples_000030.png"
+  path.write_bytes(source.read_bytes())
+  assert contents(workdir, shown)["samples"][-1][1]["value"] == 0
+  path.unlink()
   assert part["interpolations"].step == 1000
   ((heading, about, phase, picture),) = part["other_pictures"]
   assert (heading, about, phase, picture.step) == ("Latent grid", "", "Sharp flow", 20)
