@@ -122,7 +122,8 @@ def identities(images_bhwc: jax.Array) -> jax.Array:
   # floats of bytes end in zeros: their high bits are mixed into the low ones
   bits_bd = (bits_bd ^ (bits_bd >> np.uint32(15))) * np.uint32(0x85EBCA6B)
   bits_bd ^= bits_bd >> np.uint32(13)
-  random = np.random.default_rng(0)
-  factors_d = random.integers(2**32, size=bits_bd.shape[1], dtype=np.uint32) | 1
+  # raw words are the same in all versions of NumPy
+  words = np.random.PCG64(0).random_raw(-(-bits_bd.shape[1] // 2))
+  factors_d = words.astype("<u8").view("<u4")[: bits_bd.shape[1]] | np.uint32(1)
   sums_b = jnp.sum(bits_bd * factors_d[None], axis=1, dtype=jnp.uint32)
   return jax.lax.bitcast_convert_type(sums_b, jnp.int32)
