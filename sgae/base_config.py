@@ -71,7 +71,7 @@ def base_fields(phases: Sequence[str]) -> dict[str, Any]:
     "data": _data_fields(),
     "precision": {
       # Numbers that networks compute in: 'float32' or 'bfloat16'; parameters, codes,
-      # images and losses stay float32. [fixed]
+      # images, losses and feature extractors stay float32. [fixed]
       "compute": "float32",
     },
     "train": {

@@ -1,4 +1,4 @@
-"""Functions of rows that do not see each other, run on all devices, some at a time."""
+"""Applies row-independent functions in batches on all devices."""
 
 import functools
 from collections.abc import Callable
@@ -26,7 +26,7 @@ OWN_PRODUCTS = ("xla_cpu_experimental_ynn_fusion_type", "LIBRARY_FUSION_TYPE_RED
 def batched_apply(
   function: Callable[..., Any], mesh: Mesh, rows_per_call: int = 1024
 ) -> Callable[..., Any]:
-  """Compiles a function of rows that do not see each other, to run on all devices.
+  """Compiles a row-independent function, to run in batches on all devices.
 
   Args:
     function: `function(tree, rows) -> tree of arrays with the rows' leading axis`.

@@ -77,7 +77,8 @@ def differentiated_twice(
     add: adds the penalties to it.
     images: what each penalty looks at, float [B, H, W, C].
     discriminate: (params, images_bhwc) -> (logits_b, statistics); where there are
-      penalties, each logit a function of its own image alone.
+      penalties, each logit a function of its own image, or of those of its group: the
+      slope is then that of the sum of the group's logits.
     params: what `discriminate` takes.
     real_bhwc, fake_bhwc: float [B, H, W, C] in [-1, 1].
     joined: whether real and generated images are passed through it as one batch, and

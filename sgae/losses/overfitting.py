@@ -70,9 +70,9 @@ def lecam(
 ) -> jax.Array:
   """E relu(D(x) - a_F)^2 + E relu(a_R - D(G(z)))^2, a scalar >= 0.
 
-  What is left of a discriminator's certainty is small: it is pulled towards what the
-  other kind of images had on average. Tseng et al. 2021 (arXiv 2104.03310), equation 6,
-  with the rectifiers of the authors' code.
+  Pulls the logits of each kind of images towards the average logit of the other kind in
+  earlier rounds. Tseng et al. 2021 (arXiv 2104.03310), equation 6, with the rectifiers
+  of the authors' code.
 
   >>> float(lecam(jnp.array([2.0, -1.0]), jnp.array([0.0, 1.0]), 1.0, 0.0))
   2.5

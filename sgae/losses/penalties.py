@@ -81,7 +81,8 @@ def penalised(
     names: keys of `PENALTIES`; which ones are computed at all.
     weights: a scalar for each name.
     discriminate: (params, images_bhwc) -> (logits_b, statistics); where there are
-      penalties, each logit a function of its own image alone.
+      penalties, each logit a function of its own image, or of those of its group: the
+      slope is then that of the sum of the group's logits.
     params: what `discriminate` takes.
     real_bhwc, fake_bhwc: float [B, H, W, C] in [-1, 1].
     mix_b: float [B] in [0, 1).

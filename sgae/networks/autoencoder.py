@@ -18,7 +18,8 @@ Tie = Callable[[Params, jax.Array], Params]
 class Autoencoder(NamedTuple):
   """A sparse autoencoder as pure functions of one parameter tree.
 
-  The tree has three branches: `encoder`, `sparsity` and `decoder`. The code `_bk` is
+  The tree has the branches `encoder`, `sparsity` and `decoder`, and with archetypes
+  `hull`. The code `_bk` is
   [B, K], or [B, h, w, K] where it has places.
 
   Attributes:

@@ -1,4 +1,4 @@
-"""Maps from pre-activations to sparse, non-negative codes.
+"""Maps from pre-activations to sparse codes, non-negative but for `none`.
 
 `relu`, `gated` and `sigmoid` leave sparsity to a penalty (losses/sparsity.py); `topk`,
 `batch_topk` and `jumprelu` make exact zeros by themselves. The k-th largest value is
@@ -30,7 +30,7 @@ class Code(NamedTuple):
 
   Attributes:
     values: float32 [B, K] or, of a convolutional autoencoder, [B, h, w, K];
-      non-negative.
+      non-negative but for 'none'.
     l0: float32 [B], number of active latents; it has a gradient (for the threshold)
       under `jumprelu` alone.
     active: the latents that are not zero, if they are few of many, with the values that
@@ -193,7 +193,7 @@ def make_topk(k: int) -> SparsityMap:
 def make_batch_topk(k: int, threshold_decay: float = 0.99) -> SparsityMap:
   """Keeps the k * B largest over the global batch, so examples share a budget.
 
-  For inference the map keeps what exceeds `params['threshold']`, the running mean of
+  For inference the map keeps what reaches `params['threshold']`, the running mean of
   the smallest kept activation. Bussmann et al. 2024 (arXiv 2412.06410).
   """
 

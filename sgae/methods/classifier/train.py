@@ -59,7 +59,7 @@ def make_classifier_step(
     classifier: the network.
     optimizer: from `make_optimizer`.
     shift: images are moved by up to this many pixels each way, edges repeated.
-    flip: mirror every other image.
+    flip: mirror each image with probability 1/2.
     dropout: share of the features that are dropped, in [0, 1).
     task: 'labels', or 'rotation': each image is turned, and the label is its turn.
     microbatches: see `mean_gradient`.

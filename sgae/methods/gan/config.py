@@ -12,7 +12,8 @@ from sgae.methods.config_fields import cadence_fields, optimizer_fields
 def defaults() -> dict[str, Any]:
   """Returns the section `gan`."""
   return {
-    # 'sparse': decoder(code(z)), with the autoencoder's decoder; 'plain': an MLP.
+    # 'sparse': decoder(code(z)), with the autoencoder's decoder; 'plain': noise ->
+    # image, by generator_architecture.
     "generator": "sparse",
     # Noise -> pre-activations of the code, for 'sparse': 'network', or 'mixture', a
     # mixture of Gaussians fitted to the codes of the training images before the first
@@ -45,7 +46,8 @@ def defaults() -> dict[str, Any]:
     "kernel_size": 4,
     # 'none', or for 'dcgan' 'batch' (over all devices), 'layer', 'group' or
     # 'spectral'. A discriminator with 'batch' can have no penalty, since those
-    # take each logit for a function of its own image alone.
+    # take each logit for a function of its own image, or of its group (see
+    # deviation_group), alone.
     "generator_normalization": "none",
     "discriminator_normalization": "none",
     **gan_fields(),

@@ -32,7 +32,7 @@ def from_encoder(params: Params, encoder: Params) -> Params:
   first units; a convolutional one takes all layers that both have in the same shapes.
 
   Args:
-    params: of a fresh discriminator, from `mlp_discriminator` or `dcgan_discriminator`.
+    params: of a fresh discriminator; a dense one has its first layer at `Dense_0`.
     encoder: of the autoencoder, the branch `encoder`.
 
   Raises:

@@ -1,9 +1,10 @@
 """The sparse autoencoder: encoder, sparsity map and decoder, trained on images.
 
 `config` (its fields), `checks`, `networks`, `loss` (with its variants), `hull`
-(archetypal dictionaries), `train` (state and step), `program` (binds them all),
-`evaluate`, `report`, `warnings`, `controls` (generative models built on it), `saelens`
-(files of another package), `method` (what the rest of the package knows).
+(archetypal dictionaries), `transcoder` (from one layer to another), `train` (state and
+step), `program` (binds them all), `evaluate`, `report`, `warnings`, `controls`
+(generative models built on it), `saelens` (files of another package), `method` (what
+the rest of the package knows).
 """
 
 from sgae import lazy

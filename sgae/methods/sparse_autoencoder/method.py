@@ -45,7 +45,9 @@ METHOD = Method(
   warnings=WARNINGS,
   prepare=hull.prepare,
   check_data=check_data,
-  gives=lambda state: state.player.params,  # 'encoder', 'sparsity' and 'decoder'
+  gives=lambda state: (
+    state.player.params
+  ),  # 'encoder', 'sparsity', 'decoder'; 'hull' of archetypes
   controls=CONTROLS,
   takes_vectors=True,
   layouts={"saelens": LAYOUT},

@@ -81,7 +81,8 @@ def make_autoencoder_step(
     annealing_steps: over which the exponent of an annealed Omega falls.
     relaxation: see `archetypes.projected`; read where atoms are archetypal.
     microbatches: see `mean_gradient`.
-    target: the array of a batch that is reconstructed of 'image', of the same shape.
+    target: the array of a batch that is reconstructed from 'image': 'image' itself, or
+      of a transcoder the second side, float32 [B, 1, 1, D'].
 
   Returns:
     `step(state, batch, *, axis=None) -> (state, metrics)`, metrics as scalars.
