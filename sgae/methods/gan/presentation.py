@@ -1,6 +1,5 @@
 """How the discriminator is shown images: altered at random, several in one, thinned."""
 
-import itertools
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -16,6 +15,11 @@ from sgae.networks.dropout import Inputs, Thinned, kept
 # 'real_again' and 'fake_again'; [B, 1] for 'real_target' and 'fake_target'; [B, units]
 # for 'units'.
 Drawn = Mapping[str, jax.Array]
+# Their order chooses the key of each, so that it is the same whatever else is drawn.
+PARTS = (
+  *("real", "fake", "units"),
+  *("real_again", "fake_again", "real_target", "fake_target"),
+)
 Numbers = Mapping[str, jax.Array]  # of `GanState`
 SIDES = ("real", "fake")
 NOTHING: Drawn = {}
@@ -59,11 +63,12 @@ class Presentation(NamedTuple):
       counts |= {f"{side}_again": again for side in self.again}
       if self.noise:
         counts |= {f"{side}_target": 1 for side in SIDES}
-    if not counts:
-      return NOTHING
-    ends = list(itertools.accumulate(counts.values()))
-    drawn_bn = randomness.uniform(key, positions_b, (ends[-1],))
-    return dict(zip(counts, jnp.split(drawn_bn, ends[:-1], axis=1), strict=True))
+    return {
+      name: randomness.uniform(
+        randomness.fold_in(key, PARTS.index(name)), positions_b, (count,)
+      )
+      for name, count in counts.items()
+    }
 
   def show(
     self, side: str, images_bhwc: jax.Array, drawn: Drawn, numbers: Numbers
