@@ -84,6 +84,22 @@ def test_what_is_drawn_depends_on_the_place_alone_and_differs_for_both_kinds():
   assert more == {"real_again", "fake_again", "real_target", "fake_target"}
 
 
+def test_a_part_is_the_same_whatever_else_is_drawn():
+  """So a member of a population with a weight of 0 sees its single run's numbers."""
+  whole = make_presentation(small_config(**EVERYTHING).gan)._replace(units=3)
+  key, positions = jax.random.key(0), jnp.arange(8)
+  drawn = whole.draw(key, positions, "discriminator")
+  assert len(drawn) == 7
+  for without in (
+    whole._replace(kinds=()),
+    whole._replace(units=0),
+    whole._replace(again=("fake",)),
+    whole._replace(again=(), noise=False),
+  ):
+    for name, values in without.draw(key, positions, "discriminator").items():
+      np.testing.assert_array_equal(values, drawn[name])
+
+
 def test_both_players_move_by_finite_numbers(everything):
   phase, state, metrics = everything
   start = phase.init({})
@@ -262,6 +278,10 @@ def test_packs_are_penalised_as_one_image_in_one_pass_as_in_two():
     (dict(gan__consistency__real=1.0, gan__consistency__kinds=()), "alters nothing"),
     (dict(gan__lecam__weight=-1.0), "from 0 up"),
     (dict(gan__lecam__decay=1.0), "from 0 to below 1"),
+    (
+      dict(gan__lecam__weight=0.3, gan__lecam__start=20, gan__steps=20),
+      "gan.lecam.start=20 is not before the end at gan.steps=20, so that",
+    ),
     (dict(gan__label_smoothing=0.1), "gan.loss='relativistic'"),
     (dict(gan__label_noise=0.1, gan__loss="hinge"), "least_squares"),
     (dict(gan__augmentation__probability=0.5), "is of the chance of alterations"),

@@ -29,6 +29,12 @@ def check_overfitting(config: Any) -> None:
   non_negative("gan.lecam.weight", gan.lecam.weight)
   below_one("gan.lecam.decay", gan.lecam.decay)
   at_least("gan.lecam.start", gan.lecam.start, 0)
+  if gan.lecam.weight and gan.lecam.start >= gan.steps:
+    raise UserError(
+      f"gan.lecam.start={gan.lecam.start} is not before the end at gan.steps="
+      f"{gan.steps}, so that gan.lecam.weight={gan.lecam.weight} never acts: lower it, "
+      "or set the weight to 0"
+    )
   _refuse_energies(gan, "gan.lecam.weight", gan.lecam.weight)
   for field in ("label_smoothing", "label_noise"):
     below_one(f"gan.{field}", gan[field])
