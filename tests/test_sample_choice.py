@@ -2,6 +2,7 @@
 
 import functools
 import io
+import itertools
 import json
 import shutil
 from typing import Any
@@ -93,6 +94,26 @@ def test_a_run_that_cannot_be_written_is_sampled_and_evaluated_elsewhere(
     "samples",
     "samples.png",
   }
+
+
+@pytest.mark.parametrize("generator", ["sparse", "plain"])
+def test_truncation_keeps_samples_between_two_classes(generator):
+  fields = {"gan__generator": generator, "gan__conditional__classes": 2}
+  if generator == "plain":
+    fields |= {"gan__sparsity_weight": 0.0}
+  phase, mesh = make_phase("gan", small_config(**fields)), local_mesh()
+  sampling: Any = phase.program.sampling
+  state = phase.init({})
+  state = state.replace(ema_params=jax.tree.map(lambda p: 3 * p, state.ema_params))
+  latents = make_draw(sampling, mesh)(state, np.zeros(5, np.int32)).copy()
+  latents[:, -2:] = np.array([[1 - t, t] for t in (0, 0.25, 0.5, 0.75, 1)])
+  centres = centres_of(sampling, mesh, state)
+  truncated = functools.partial(make_truncated(sampling, mesh), state, latents, centres)
+  whole = truncated(1).astype(int)
+  assert all(abs(one - other).max() > 0 for one, other in itertools.pairwise(whole))
+  assert abs(truncated(0.999).astype(int) - whole).max() <= 2
+  means = truncated(0).astype(int)  # between the means of the two classes
+  assert all(abs(one - other).max() > 0 for one, other in itertools.pairwise(means))
 
 
 @pytest.mark.parametrize("classes", [0, 2])

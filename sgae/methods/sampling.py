@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from sgae import randomness
@@ -122,17 +123,21 @@ def make_truncated(sampling: Sampling, mesh: Any) -> Callable[..., np.ndarray]:
 
   The code of each latent becomes centre + psi (code - centre), as StyleGAN truncates
   (Karras et al. 2019, arXiv 1812.04948): psi 1 changes nothing, 0 gives the mean alone.
-  The centre is that of the latent's class: the mean of all would change the class.
+  The centre is that of the latent's class, or of its classes by their weights: the mean
+  of all would change the class. Where a code is the latent, its weights stay.
   """
 
   decode = sampling.decode or sampling.generate
 
   def generate_rows(tree, latents):
     state, centres, psi = tree
-    codes = sampling.code(state, latents)
-    class_b = _classes_of(sampling, latents)
-    centre = centres[class_b]
-    return as_stored(decode(state, centre + psi * (codes - centre)))
+    codes, classes = sampling.code(state, latents), sampling.classes
+    weights_bk = latents[:, -classes:] if classes else jnp.ones((len(latents), 1))
+    centre = jnp.tensordot(weights_bk, centres, 1, precision="highest")
+    nearer = centre + psi * (codes - centre)
+    if classes and not sampling.coded:
+      nearer = nearer.at[:, -classes:].set(weights_bk)
+    return as_stored(decode(state, nearer))
 
   run = batched_apply(generate_rows, mesh, ROWS_PER_CALL)
 
@@ -151,20 +156,14 @@ def centres_of(sampling: Sampling, mesh: Any, state: Any) -> np.ndarray:
   count = max(CENTRE_LATENTS, CENTRE_OF_CLASS * sampling.classes)
   latents = draw(state, np.arange(count))
   codes = batched_apply(sampling.code, mesh)(state, latents)
-  class_n = np.asarray(_classes_of(sampling, latents))
+  classes = sampling.classes
+  class_n = latents[:, -classes:].argmax(1) if classes else np.zeros(count, np.int32)
   return np.stack(
     [
       codes[class_n == own].mean(axis=0, dtype=np.float64).astype(np.float32)
-      for own in range(max(sampling.classes, 1))
+      for own in range(max(classes, 1))
     ]
   )
-
-
-def _classes_of(sampling: Sampling, latents: Any) -> Any:
-  """Returns the class of each latent, int [N]; without classes 0."""
-  if not sampling.classes:
-    return np.zeros(len(latents), np.int32)
-  return latents[:, -sampling.classes :].argmax(axis=1)
 
 
 def as_stored(images: jax.Array) -> jax.Array:

@@ -186,16 +186,6 @@ def test_a_mixture_draws_what_its_class_has():
   np.testing.assert_allclose(draw(0.25, 0.75), 0.25 * one + 0.75 * other, atol=1e-5)
 
 
-def test_a_truncated_plain_sample_keeps_its_class():
-  phase = make_phase("gan", conditional(**PLAIN))
-  state, sampling = phase.init({}), sampling_of(phase)
-  latents = sampling.draw(state, jax.random.key(0), jnp.arange(12))
-  shrunk = jnp.concatenate([latents[:, :NOISE], latents[:, NOISE:] / 2 + 0.05], axis=1)
-  whole = sampling.generate(state, latents)
-  assert sampling.decode is not None
-  np.testing.assert_allclose(sampling.decode(state, shrunk), whole, atol=1e-6)
-
-
 @pytest.mark.parametrize(
   ("fields", "words"),
   [

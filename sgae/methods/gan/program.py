@@ -4,7 +4,6 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 import optax
 
@@ -227,9 +226,7 @@ def _sampling(
   sampling = Sampling((size,), draw, generate, last=last, classes=classes)
   decode = generator.decode
   if decode is None:
-    return sampling._replace(
-      decode=_of_likeliest(generate, classes) if classes else None
-    )
+    return sampling
 
   def code_of(state, latents_bz):
     code: Any = generator.apply(state.ema_params, latents_bz, train=False).code
@@ -240,20 +237,6 @@ def _sampling(
 
   signed = config.code.sparsity_map == "none"
   return sampling._replace(code=code_of, decode=images_of, signed=signed)
-
-
-def _of_likeliest(generate: Callable[..., jax.Array], classes: int):
-  """Returns `generate`, for latents whose class is that of the largest weight.
-
-  Truncation would mix the classes of a latent that has weights of several.
-  """
-
-  def decode(state, latents_bz):
-    noise_bz, weights_bk = latents_bz[:, :-classes], latents_bz[:, -classes:]
-    one_hot_bk = jax.nn.one_hot(jnp.argmax(weights_bk, axis=1), classes)
-    return generate(state, jnp.concatenate([noise_bz, one_hot_bk], axis=1))
-
-  return decode
 
 
 def _settings(config, penalties) -> dict[str, float]:
