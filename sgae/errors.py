@@ -7,6 +7,10 @@ class UserError(Exception):
   exit_code = 2
 
 
+class MemberDiverged(UserError):
+  """A member of a population diverged, so that it has no state to look at."""
+
+
 class TrainingDiverged(Exception):
   """A metric or the state became NaN or infinite; names step, metric, checkpoint."""
 

@@ -21,7 +21,7 @@ from sgae.editing.invert import inverted
 from sgae.editing.points import Reference, make_classes, reference_points
 from sgae.editing.space import SPACES
 from sgae.editing.trained import Trained, open_run
-from sgae.errors import UserError
+from sgae.errors import MemberDiverged, UserError
 from sgae.evaluation.measures.codes import dictionary_stability
 from sgae.methods.population import members_of
 from sgae.reporting import edit_curves
@@ -44,10 +44,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for flag in ("samples", "inverted"):
       at_least(f"--{flag}", getattr(asked, flag), 1)
     results = {}
-    for entry in asked.runs:
-      name, _, runs = entry.partition("=")
-      results |= measured(name, runs.split(","), asked, console)
-    write_json(asked.output / "editing.json", results)
+    for name, runs in _named(asked.runs).items():
+      results |= measured(name, runs, asked, console)
+      write_json(asked.output / "editing.json", results)
     curves = {
       f"{name}, {way}": rows
       for name, found in results.items()
@@ -62,12 +61,32 @@ def main(arguments: Sequence[str] | None = None) -> int:
   return 0
 
 
+def _named(entries: Sequence[str]) -> dict[str, list[str]]:
+  """Returns the runs of each NAME.
+
+  Raises:
+    UserError: an entry is not NAME=RUN[,RUN...], or a name is given twice.
+  """
+  named: dict[str, list[str]] = {}
+  for entry in entries:
+    name, _, runs = entry.partition("=")
+    if not name or not all(runs.split(",")):
+      raise UserError(
+        f"{entry!r} is not allowed: write NAME=RUN, or NAME=RUN,RUN for runs of other "
+        "seeds"
+      )
+    if name in named:
+      raise UserError(f"{name}= is given twice: write its runs once, split by commas")
+    named[name] = runs.split(",")
+  return named
+
+
 def measured(
   name: str, runs: Sequence[str], asked: argparse.Namespace, console: Console
 ) -> dict[str, Any]:
   """Returns the figures of the runs of a config: `NAME SPACE` -> kind of figure.
 
-  Numbers are means over the runs.
+  Numbers are means over the runs; members that diverged are left out.
 
   Args:
     name: of the config.
@@ -76,13 +95,18 @@ def measured(
     console: where progress goes.
 
   Raises:
-    UserError: a run cannot be edited, or its feature network names no classes.
+    UserError: a run cannot be edited, its feature network names no classes, or all
+      members diverged.
   """
   results: dict[str, Any] = {}
   for space in SPACES:
     found, effects = [], []
     for run, member in _members(runs):
-      trained = open_run(run, {}, space, console, member, asked.output)
+      try:
+        trained = open_run(run, {}, space, console, member, asked.output)
+      except MemberDiverged:
+        console.line(f"{run}: member {member} diverged, and is left out")
+        continue
       if space == "latent" and not trained.space.coded:
         break  # the same points as its codes
       reference = reference_points(trained)
@@ -99,6 +123,8 @@ def measured(
         pairs = zip(effects, effects[1:], strict=False)
         stable = [dictionary_stability(*pair).value for pair in pairs]
         results[f"{name} {space}"]["stability"] = float(np.mean(stable))
+  if not results:
+    raise UserError(f"{name}: all members diverged: choose another run")
   return results
 
 

@@ -16,7 +16,7 @@ from ml_collections import ConfigDict, FrozenConfigDict
 
 from sgae import randomness
 from sgae.devices.mesh import local_mesh, make_mesh
-from sgae.errors import UserError
+from sgae.errors import MemberDiverged, UserError
 from sgae.methods import METHODS
 from sgae.methods.augmenting import augmenting
 from sgae.methods.method import Program
@@ -323,13 +323,13 @@ def state_of(state: Any, member: Member | None) -> Any:
   """Returns the state of one member, as a single run has it; None: `state` is one.
 
   Raises:
-    UserError: the member diverged, so that its state is not of the step that was asked.
+    MemberDiverged: its state is not of the step that was asked.
   """
   if member is None:
     return state
   failed_m = np.asarray(state.failed_at)
   if step := int(failed_m[member.number]):
-    raise UserError(
+    raise MemberDiverged(
       f"{member.describe()} diverged at step {step} and has no result: choose another, "
       f"such as member {int((failed_m == 0).argmax())}"
     )

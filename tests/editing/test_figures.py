@@ -12,6 +12,7 @@ from sgae.editing import edits, figures, points
 from sgae.editing.points import Reference, reference_points
 from sgae.editing.trained import open_run
 from sgae.reporting.console import Console
+from tests.runs import tiny_config, train
 
 RANDOM = np.random.default_rng(0)
 
@@ -70,6 +71,32 @@ def test_what_cannot_be_measured_is_one_line(whole_run, tmp_path, monkeypatch, c
   monkeypatch.setattr(command, "make_classes", lambda trained: None)
   assert command.main(asked) == 2
   assert "evaluation.features='labels'" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+  ("entries", "words"),
+  [
+    (["runs/edit"], "'runs/edit' is not allowed: write NAME=RUN"),
+    (["a=x,"], "'a=x,' is not allowed: write NAME=RUN"),
+    (["a=x", "a=y"], "a= is given twice: write its runs once"),
+  ],
+)
+def test_names_and_runs_that_cannot_be_read_are_one_line(entries, words, capsys):
+  assert command.main(entries) == 2
+  assert words in capsys.readouterr().err
+
+
+def test_a_member_that_diverged_is_left_out(tmp_path, capsys):
+  config = tiny_config(gan__loss="wasserstein")
+  rate = "gan.generator_optimizer.learning_rate=0.001,1e38"
+  config.population.vary = (rate,)
+  train(tmp_path / "run", config)
+  asked = [f"tiny={tmp_path / 'run'}", f"--output={tmp_path}"]
+  assert command.main([*asked, "--samples=6", "--inverted=2"]) == 0
+  assert "member 1 diverged, and is left out" in capsys.readouterr().out
+  stored = json.loads((tmp_path / "editing.json").read_text())
+  assert list(stored) == ["tiny code", "tiny latent"]
+  assert "stability" not in stored["tiny code"]
 
 
 def test_effects_are_the_atoms_of_a_linear_decoder(whole_run, tmp_path):
