@@ -300,7 +300,11 @@ def test_what_it_cannot_be_is_refused(fields, words):
   [
     ({"num_classes": 9}, LABELS, "num_classes=9, but tiny has 10"),
     ({"labels_per_class": 200}, LABELS, "labels_per_class=200, but a class of tiny"),
-    ({"labels_per_class": 0}, np.where(LABELS, LABELS, -1), "has 0 labelled"),
+    (
+      {"labels_per_class": 0},
+      np.where(LABELS, LABELS, -1),
+      "tiny has no labelled training image of 0",
+    ),
   ],
 )
 def test_data_that_lack_labels_are_refused(fields, labels, words):
@@ -308,6 +312,8 @@ def test_data_that_lack_labels_are_refused(fields, labels, words):
   config.recognition.update(fields)
   with pytest.raises(UserError, match=words):
     METHOD.check_data(config, DATASET._replace(train=Split(IMAGES, labels)))
+  with pytest.raises(UserError, match="labels of two classes or more, and tiny has"):
+    METHOD.check_data(recognition_config(), DATASET._replace(num_classes=1))
   test = Split(IMAGES, np.full(len(IMAGES), -1))
   with pytest.raises(UserError, match="no test image of tiny has a label"):
     METHOD.check_data(recognition_config(), DATASET._replace(test=test))

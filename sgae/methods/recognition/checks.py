@@ -12,7 +12,7 @@ from sgae.config_checks import (
   seed,
   widths,
 )
-from sgae.data.dataset import has_label
+from sgae.data.dataset import has_label, names_of_classes
 from sgae.errors import UserError
 from sgae.methods.checks import check_cadence, check_optimizer
 from sgae.methods.recognition.start import AUTOENCODERS, STARTS
@@ -86,10 +86,15 @@ def _check_encoder(config):
 def check_data(config: Any, dataset: Any) -> None:
   """Refuses data that lack the classes, or the labels that are asked for."""
   fields, labels = config.recognition, dataset.train.labels
+  if dataset.num_classes < 2:
+    raise UserError(
+      f"recognition needs labels of two classes or more, and {dataset.name} has none: "
+      "give it labels, or choose other data"
+    )
   if fields.num_classes != dataset.num_classes:
     raise UserError(
       f"recognition.num_classes={fields.num_classes}, but {dataset.name} has "
-      f"{dataset.num_classes}: set it to that, or give labels to data of one class"
+      f"{dataset.num_classes}: set it to that"
     )
   if not isinstance(labels, np.ndarray):  # of images that are made on the fly
     raise UserError(
@@ -102,8 +107,13 @@ def check_data(config: Any, dataset: Any) -> None:
       "give some"
     )
   counts = np.bincount(labels[labels >= 0], minlength=fields.num_classes)
-  least = max(fields.labels_per_class, 1)
-  if counts.min() < least:
+  names = names_of_classes(dataset)
+  if empty := [names[label] for label in np.flatnonzero(counts == 0)]:
+    raise UserError(
+      f"{dataset.name} has no labelled training image of {', '.join(empty)}: give it "
+      "some, or leave such classes out of its test images"
+    )
+  if counts.min() < fields.labels_per_class:
     raise UserError(
       f"recognition.labels_per_class={fields.labels_per_class}, but a class of "
       f"{dataset.name} has {counts.min()} labelled training images: choose at most "
