@@ -3,7 +3,7 @@
 import numpy as np
 
 from sgae.data import order
-from sgae.data.dataset import Dataset, Split
+from sgae.data.dataset import UNLABELLED, Dataset, Split, has_label
 from sgae.errors import UserError
 
 
@@ -25,20 +25,22 @@ def take(dataset: Dataset, examples: int, seed: int) -> Dataset:
       f"of {dataset.name}: choose fewer, or 0 for all"
     )
   indices = chosen(train.labels, examples, seed)
-  rest = (
-    f"{len(train.labels) - examples:,} of the training images (data.examples={examples}"
-  )
-  read = dataset.read._replace(left_out=(*dataset.read.left_out, f"{rest})"))
   part = Split(train.images[indices], train.labels[indices])
+  rest = f"{len(train.labels) - examples:,} of the training images"
+  why = f"data.examples={examples}"
+  if has_label(part) and (unknown := int((part.labels == UNLABELLED).sum())):
+    why += f", of which {unknown:,} have no label"
+  left_out = (*dataset.read.left_out, f"{rest} ({why})")
+  read = dataset.read._replace(left_out=left_out)
   return dataset._replace(train=part, stored_train=train, read=read)
 
 
 def chosen(labels_n: np.ndarray, examples: int, seed: int) -> np.ndarray:
   """Returns which examples are taken: int64 [examples], in the order they are stored.
 
-  One of each class in turn, by a hash of the example's number and the seed. So sizes of
-  classes differ by one at most, unless a class has too few; and more examples of one
-  seed hold those of fewer.
+  One of each class in turn, by a hash of the example's number and the seed; those
+  without a label count as a class more. So sizes of classes differ by one at most,
+  unless a class has too few; and more examples of one seed hold those of fewer.
 
   Args:
     labels_n: [N], one for each example.

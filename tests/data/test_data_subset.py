@@ -8,7 +8,7 @@ from sgae.config import validate
 from sgae.data import sources
 from sgae.data.fingerprint import fingerprint
 from sgae.data.reading import describe_data
-from sgae.data.subset import chosen
+from sgae.data.subset import chosen, take
 from sgae.errors import UserError
 from sgae.evaluation.measures.reference import EvaluationData
 from sgae.methods.generation import full_count
@@ -40,6 +40,14 @@ def test_the_seed_chooses_and_more_hold_fewer():
   assert set(first) <= set(chosen(LABELS, 120, seed=0))
   other = chosen(LABELS, 50, seed=1)
   assert len(set(first) & set(other)) < 30
+
+
+def test_how_many_of_them_have_no_label_is_said():
+  _, whole = loaded()
+  labels = np.where(np.arange(len(whole.train.labels)) % 2, whole.train.labels, -1)
+  part = take(whole._replace(train=whole.train._replace(labels=labels)), 110, seed=0)
+  assert (part.train.labels == -1).sum() == 10  # as one class more
+  assert "(data.examples=110, of which 10 have no label)" in describe_data(part)
 
 
 def test_a_data_set_keeps_its_test_split_and_what_measures_sees_all():
