@@ -60,7 +60,7 @@ def _draw_overfitting(draw, gan):
   if augmentation.kinds and not is_energy:
     augmentation.target = draw(rates)
   gan.consistency.update(real=draw(weights), fake=draw(weights))
-  gan.lecam.update(decay=draw(rates), start=draw(st.integers(0, 3)))
+  gan.lecam.update(decay=draw(rates), start=draw(st.integers(0, gan.steps - 1)))
   gan.lecam.weight = 0.0 if is_energy else draw(weights)
   if gan.loss in WITH_TARGETS:
     gan.update(label_smoothing=draw(rates), label_noise=draw(rates))
