@@ -141,8 +141,13 @@ def _span(text: str, names: Sequence[str]) -> range:
   number = class_number(text, names)
   if number is not None:
     return range(number, number + 1)
-  first, _, last = (class_number(end, names) for end in text.partition("-"))
-  return range(0) if first is None or last is None else range(first, last + 1)
+  parts = text.split("-")  # a name may have a '-' of its own
+  for cut in range(1, len(parts)):
+    ends = ("-".join(parts[:cut]), "-".join(parts[cut:]))
+    first, last = (class_number(end, names) for end in ends)
+    if first is not None and last is not None:
+      return range(first, last + 1)
+  return range(0)
 
 
 def class_number(text: str, names: Sequence[str]) -> int | None:

@@ -73,6 +73,7 @@ def test_samples_have_them_where_a_class_was_asked_for():
     ("2x3", [2, 5, 8]),
     ("Box2x2", [1, 4]),
     ("T-shirt/topx1,Bagx2", [0, 2, 5]),
+    ("T-shirt/top-Bagx1", [0, 1, 2]),
     ("1-2x2", [1, 4, 2, 5]),
     ("Box2", [1 + 3 * j for j in range(10)]),
     ("Box2-Bagx1", [1, 2]),
