@@ -17,14 +17,12 @@ test split, on the features of a classifier of all training images.
 `--config.population.seeds=3` trains three seeds at once, on the same images, which
 `--config.data.examples_seed` chooses.
 
-1,000 images of MNIST in a short form (--config.gan.steps=2000), seeds 0 and 1, next to
-other work on a shared core of an Intel Xeon, commit 449948a: 156 s of
-training for `none`, 176 s for `ada` and 191 s for `diffaugment`. Frechet distance 116
-(standard deviation 5), 117 (3), 159 (14), all still falling; gan/overfitting .63, .62,
-.11. 200 images, seeds 0 to 2, commits 9a4b517 and 1ff396c, AMD EPYC: 163 (5) with 3.4 %
-copies for `none`, 158 (3) with .7 % for `ada`, 156 (3) with .02 % for `diffaugment`.
-1,000 images of Fashion-MNIST, seeds 0 to 2, commit 896f813, AMD EPYC: 60.3 (1.2), 59.9
-(.7), 68.1 (2.8). The full length is not measured. configs/README.md says more.
+In a short form (--config.gan.steps=2000), seeds 0 to 2, 4 to 7 minutes each next to
+other work on a core of an AMD EPYC, commit bcdeab4, Frechet distance (standard
+deviation) with `none`, `ada`, `diffaugment`: 1,000 digits 117 (4), 119 (4), 165 (13),
+gan/overfitting .64, .62, .06; 5,000 digits 104 (3), 105 (2), 172 (8); 200 images of
+Fashion-MNIST 76.9 (3.7) with 1.7 % copies, 73.4 (1.7) with .6 %, 73.8 (2.1) without.
+All are still falling. The full length is not measured. configs/README.md says more.
 """
 
 from typing import Any

@@ -19,8 +19,11 @@ Intel Xeon, commit 449948a, 39 to 49 s each: modes of 8 with packing 1 to 4
 are 7.6 (standard deviation .9), 8, 8 and 7.6 (.5), samples within 3 sigma .98, .94, .79
 and .15. The grid, commit 767b091, AMD EPYC: modes of 25 are 17.2 (2.6), 22.4 (2.7),
 16.6 (2.3) and 14.0 (2.5), and 25 with the default loss and penalties; within 3 sigma
-.89, .20, .02, .02 and .85. 1,000 rounds of quarter-1 take 8 minutes there, and are far
-too few. configs/README.md says more.
+.89, .20, .02, .02 and .85. `half`, seed 0, a twelfth of the length
+(--config.gan.steps=40000), commit bcdeab4, 17 minutes on a core next to other work: of
+1,000 modes 4 without packing, 572, 655 and 516 with 2 to 4 (published, at full length:
+628, at best 867); 694 with the default loss and penalties in half as many rounds.
+configs/README.md says more.
 """
 
 from typing import Any
