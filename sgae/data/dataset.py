@@ -158,6 +158,16 @@ def names_of_classes(dataset: Dataset) -> tuple[str, ...]:
   return dataset.class_names or tuple(map(str, range(dataset.num_classes)))
 
 
+def absent_classes(dataset: Dataset) -> list[str]:
+  """Returns the names of the classes that no training image has, in their order.
+
+  Args:
+    dataset: whose training images are in memory, not made on the fly.
+  """
+  absent = np.setdiff1d(np.arange(dataset.num_classes), dataset.train.labels)
+  return [names_of_classes(dataset)[label] for label in absent]
+
+
 def are_vectors(image_shape: Sequence[int]) -> bool:
   """Says whether examples of a shape (H, W, C) are vectors and no images: (1, 1, D)."""
   return tuple(image_shape[:2]) == (1, 1)

@@ -149,7 +149,7 @@ def drawn(split: Split, stream: str, count: int) -> Split:
     stream: name of the use, as for `batch_indices`.
     count: how many, at most as many as there are.
   """
-  rows = batch_indices(0, stream, 0, 1, (count,), len(split.images))[0]
+  rows = _drawn_rows(stream, count, len(split.images))
   return Split(split.images[rows], split.labels[rows])
 
 
@@ -171,7 +171,11 @@ def shown_rows(labels: np.ndarray, count: int) -> np.ndarray:
   count = min(count, len(labels))
   if not by_class(labels):
     return np.arange(count)
-  return batch_indices(0, "shown", 0, 1, (count,), len(labels))[0]
+  return _drawn_rows("shown", count, len(labels))
+
+
+def _drawn_rows(stream: str, count: int, num_examples: int) -> np.ndarray:
+  return batch_indices(0, stream, 0, 1, (count,), num_examples)[0]
 
 
 def draw_of_classes(labels: np.ndarray, per_class: int, draw: int) -> np.ndarray:

@@ -13,7 +13,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from sgae.data.dataset import labelled, names_of_classes
+from sgae.data.dataset import absent_classes, labelled
 from sgae.errors import UserError
 from sgae.kernels import microbatches
 from sgae.losses.classification import CLASS_TERMS, ClassTerm
@@ -134,9 +134,8 @@ def check_labels(config: Any, dataset: Any) -> None:
       f"{name} have none (-1): leave them out, or set it to 0"
     )
   endless = not isinstance(known, np.ndarray)  # made of all classes
-  if not endless and len(absent := np.setdiff1d(np.arange(classes), known)):
-    names = ", ".join(names_of_classes(dataset)[number] for number in absent[:20])
+  if not endless and (absent := absent_classes(dataset)):
     raise UserError(
-      f"{setting}, but {name} has no training images of {names}: take more images, or "
-      "leave these classes out of the data"
+      f"{setting}, but {name} has no training images of {', '.join(absent[:20])}: take "
+      "more images, or leave these classes out of the data"
     )

@@ -12,7 +12,7 @@ from sgae.config_checks import (
   seed,
   widths,
 )
-from sgae.data.dataset import has_label, names_of_classes
+from sgae.data.dataset import absent_classes, has_label
 from sgae.errors import UserError
 from sgae.methods.checks import check_cadence, check_optimizer
 from sgae.methods.recognition.start import AUTOENCODERS, STARTS
@@ -106,13 +106,12 @@ def check_data(config: Any, dataset: Any) -> None:
       f"no test image of {dataset.name} has a label, by which recognition is measured: "
       "give some"
     )
-  counts = np.bincount(labels[labels >= 0], minlength=fields.num_classes)
-  names = names_of_classes(dataset)
-  if empty := [names[label] for label in np.flatnonzero(counts == 0)]:
+  if absent := absent_classes(dataset):
     raise UserError(
-      f"{dataset.name} has no labelled training image of {', '.join(empty)}: give it "
-      "some, or leave such classes out of its test images"
+      f"{dataset.name} has no labelled training image of {', '.join(absent[:20])}: "
+      "give it some, or leave such classes out of its test images"
     )
+  counts = np.bincount(labels[labels >= 0], minlength=fields.num_classes)
   if counts.min() < fields.labels_per_class:
     raise UserError(
       f"recognition.labels_per_class={fields.labels_per_class}, but a class of "
