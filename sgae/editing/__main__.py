@@ -99,13 +99,15 @@ def measured(
       members diverged.
   """
   results: dict[str, Any] = {}
+  members = _members(runs)
   for space in SPACES:
     found, effects = [], []
-    for run, member in _members(runs):
+    for run, member in tuple(members):
       try:
         trained = open_run(run, {}, space, console, member, asked.output)
       except MemberDiverged:
         console.line(f"{run}: member {member} diverged, and is left out")
+        members.remove((run, member))
         continue
       if space == "latent" and not trained.space.coded:
         break  # the same points as its codes
