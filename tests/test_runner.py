@@ -2,7 +2,6 @@
 
 import io
 import json
-import shutil
 from contextlib import contextmanager
 
 import numpy as np
@@ -219,18 +218,6 @@ def test_a_phase_ends_when_evaluations_no_longer_get_better(tmp_path):
   assert saved(tmp_path / "run", "gan")[0] == 10
 
 
-def test_a_first_phase_cannot_become_longer_after_the_second_has_started(whole_run):
-  with pytest.raises(UserError, match="sae.steps=40, but gan started from sae step 20"):
-    train(whole_run, tiny_config(sae__steps=40))
-
-
-def test_a_phase_cannot_become_shorter_than_its_saved_steps(whole_run):
-  with pytest.raises(UserError, match="gan.steps=10 is less than the 20 steps"):
-    train(whole_run, tiny_config(gan__steps=10))
-  config = json.loads((whole_run / "config.json").read_text())["config"]
-  assert config["gan"]["steps"] == 20
-
-
 def test_a_second_process_is_refused_while_the_first_trains(tmp_path):
   with (
     directory.claimed(tmp_path, tiny_config(), leader=True),
@@ -256,20 +243,6 @@ def test_inspection_allows_changes_of_paths_and_nothing_else(whole_run):
     evaluate_run(whole_run, {"code.k": 3}, console)
   with pytest.raises(UserError, match="--config.parallel.mode has no effect"):
     evaluate_run(whole_run, {"parallel.mode": "pmap"}, console)
-
-
-def test_a_longer_run_says_that_its_schedule_changes(tmp_path, whole_run):
-  workdir, stream = copy_of(whole_run, tmp_path / "run"), io.StringIO()
-  train(workdir, tiny_config(gan__steps=25), Console(stream))
-  assert "gan.steps: 20 -> 25; what falls until then" in stream.getvalue()
-
-
-def test_a_phase_that_has_not_begun_may_have_another_length(tmp_path, whole_run):
-  workdir, stream = copy_of(whole_run, tmp_path / "run"), io.StringIO()
-  shutil.rmtree(workdir / "gan")
-  train(workdir, tiny_config(gan__steps=25), Console(stream))
-  assert "Resuming sae -> gan" in stream.getvalue()
-  assert "what falls until then" not in stream.getvalue()
 
 
 def test_a_full_disk_is_one_line(tmp_path, whole_run, monkeypatch):

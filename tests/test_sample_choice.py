@@ -96,15 +96,22 @@ def test_a_run_that_cannot_be_written_is_sampled_and_evaluated_elsewhere(
   }
 
 
-@pytest.mark.parametrize("generator", ["sparse", "plain"])
-def test_truncation_keeps_samples_between_two_classes(generator):
-  fields = {"gan__generator": generator, "gan__conditional__classes": 2}
+def truncated_generator(generator, classes):
+  """Returns a generator's sampling, and a state with which pixels differ."""
+  fields = {"gan__generator": generator, "gan__conditional__classes": classes}
   if generator == "plain":
     fields |= {"gan__sparsity_weight": 0.0}
-  phase, mesh = make_phase("gan", small_config(**fields)), local_mesh()
-  sampling: Any = phase.program.sampling
+  phase = make_phase("gan", small_config(**fields))
   state = phase.init({})
+  # weights of another size, so that no code is zero
   state = state.replace(ema_params=jax.tree.map(lambda p: 3 * p, state.ema_params))
+  sampling: Any = phase.program.sampling
+  return sampling, state
+
+
+@pytest.mark.parametrize("generator", ["sparse", "plain"])
+def test_truncation_keeps_samples_between_two_classes(generator):
+  (sampling, state), mesh = truncated_generator(generator, 2), local_mesh()
   latents = make_draw(sampling, mesh)(state, np.zeros(5, np.int32)).copy()
   latents[:, -2:] = np.array([[1 - t, t] for t in (0, 0.25, 0.5, 0.75, 1)])
   centres = centres_of(sampling, mesh, state)
@@ -119,14 +126,7 @@ def test_truncation_keeps_samples_between_two_classes(generator):
 @pytest.mark.parametrize("classes", [0, 2])
 @pytest.mark.parametrize("generator", ["sparse", "plain"])
 def test_truncation_goes_straight_from_the_mean_code_to_the_sample(generator, classes):
-  fields = {"gan__generator": generator, "gan__conditional__classes": classes}
-  if generator == "plain":
-    fields |= {"gan__sparsity_weight": 0.0}
-  phase, mesh = make_phase("gan", small_config(**fields)), local_mesh()
-  sampling: Any = phase.program.sampling
-  state = phase.init({})
-  # weights of another size, so that no code is zero and pixels differ
-  state = state.replace(ema_params=jax.tree.map(lambda p: 3 * p, state.ema_params))
+  (sampling, state), mesh = truncated_generator(generator, classes), local_mesh()
   latents = make_draw(sampling, mesh)(state, np.arange(6))
   centres = centres_of(sampling, mesh, state)
   assert len(centres) == max(classes, 1)
