@@ -17,8 +17,13 @@ from sgae.networks.dropout import Inputs, Thinned, kept
 Drawn = Mapping[str, jax.Array]
 # Their order chooses the key of each, so that it is the same whatever else is drawn.
 PARTS = (
-  *("real", "fake", "units"),
-  *("real_again", "fake_again", "real_target", "fake_target"),
+  "real",
+  "fake",
+  "units",
+  "real_again",
+  "fake_again",
+  "real_target",
+  "fake_target",
 )
 Numbers = Mapping[str, jax.Array]  # of `GanState`
 SIDES = ("real", "fake")
