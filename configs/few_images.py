@@ -18,10 +18,11 @@ test split, on the features of a classifier of all training images.
 `--config.data.examples_seed` chooses.
 
 In a short form (--config.gan.steps=2000), seeds 0 to 2, 4 to 7 minutes each next to
-other work on a core of an AMD EPYC, commit bcdeab4, Frechet distance (standard
-deviation) with `none`, `ada`, `diffaugment`: 1,000 digits 117 (4), 119 (4), 165 (13),
-gan/overfitting .64, .62, .06; 5,000 digits 104 (3), 105 (2), 172 (8); 200 images of
-Fashion-MNIST 76.9 (3.7) with 1.7 % copies, 73.4 (1.7) with .6 %, 73.8 (2.1) without.
+other work on a core of an AMD EPYC, commits bcdeab4 and 1cfeb66, Frechet distance
+(standard deviation) with `none`, `ada`, `diffaugment`: 1,000 digits 117 (4), 119 (2),
+168 (6), gan/overfitting .64, .62, .12; 5,000 digits 104 (3), 105 (2), 172 (8); 200
+images of Fashion-MNIST 76.9 (3.7) with 1.7 % copies, 73.4 (1.7) with .6 %, 73.8 (2.1)
+without.
 All are still falling. The full length is not measured. configs/README.md says more.
 """
 
